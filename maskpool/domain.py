@@ -1,0 +1,286 @@
+"""The words of the domain: states, classes and the small records that travel between rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from maskpool.rle import Rle
+
+#: Instances below this score are never stored; it is the floor of every later threshold.
+SCORE_FLOOR = 0.05
+
+#: What counts as found wherever instances are read, drawn, exported or scored.
+DEFAULT_THRESHOLD = 0.5
+
+#: A prompt keeps at most this many instances in one image (SAM3 has 200 queries).
+MAX_INSTANCES_PER_PROMPT = 200
+
+#: Most jobs that one chunk, and so one message, may hold.
+MAX_CHUNK = 64
+
+#: Transient errors a job may meet before it is FAILED.
+MAX_ATTEMPTS = 5
+
+#: Times a job that runs alone may take its worker down before it is FAILED.
+MAX_LOSSES = 3
+
+
+class BatchState(IntEnum):
+    """LOADING → ACTIVE ⇄ PAUSED → DONE | CANCELLED; DONE → ACTIVE by ``retry``."""
+
+    #: Its jobs are still being written; nothing is dispatched.
+    LOADING = 0
+    #: Its jobs are dispatched.
+    ACTIVE = 1
+    #: Nothing new is dispatched; work in hand stops after the micro-batch.
+    PAUSED = 2
+    #: Every job is DONE or FAILED.
+    DONE = 3
+    #: Nothing more is accepted; what was done before stays readable.
+    CANCELLED = 4
+
+    @property
+    def label(self) -> str:
+        """The state as people read it, e.g. ``active``."""
+        return self.name.lower()
+
+
+class JobState(IntEnum):
+    """WAITING → DONE | FAILED | CANCELLED, with RETRY for those that come back.
+
+    Being in hand is the chunk's state, not the job's: a job is written when it ends, when it comes
+    back and when it is claimed again.
+    """
+
+    #: Not yet claimed, or claimed by a live chunk.
+    WAITING = 0
+    #: Came back; may be claimed again from ``next_at`` on.
+    RETRY = 1
+    #: Its result is readable.
+    DONE = 2
+    #: Ended without a result; ``error`` says why.
+    FAILED = 3
+    #: Its batch was cancelled before it ended.
+    CANCELLED = 4
+
+    @property
+    def label(self) -> str:
+        """The state as people read it, e.g. ``failed``."""
+        return self.name.lower()
+
+
+class ChunkState(IntEnum):
+    """QUEUED → RUNNING → DONE | EXPIRED | CANCELLED."""
+
+    #: Published, or about to be; no worker has it.
+    QUEUED = 0
+    #: One worker holds its lease.
+    RUNNING = 1
+    #: Its worker committed the results.
+    DONE = 2
+    #: Its lease lapsed; unfinished jobs went back.
+    EXPIRED = 3
+    #: Its batch was paused or cancelled.
+    CANCELLED = 4
+
+
+class Klass(IntEnum):
+    """Whether someone is waiting."""
+
+    #: Interactive: outside the window and first in line.
+    NOW = 0
+    #: Everything else.
+    BULK = 1
+
+    @property
+    def label(self) -> str:
+        """``now`` or ``bulk``, as in the queue's name."""
+        return self.name.lower()
+
+
+class Priority(StrEnum):
+    """How an owner's own batches share the owner's share."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def weight(self) -> float:
+        """GPU time relative to a normal batch of the same owner."""
+        return {"low": 0.25, "normal": 1.0, "high": 4.0}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """One image of a source, before it is a job.
+
+    Attributes:
+        name: Path under the source, ``/``-separated, unique in the batch; ``file_name`` in exports.
+        uri: Where its bytes are: ``file:///…`` or ``s3://bucket/key``.
+    """
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One mask found for one prompt, as a segmenter returns it.
+
+    Attributes:
+        prompt_index: Which of the prompts, from 0.
+        score: SAM3's class probability × presence, in [0, 1].
+        box_xyxy: Absolute pixels, tight around the mask; right and bottom edges are exclusive.
+        mask: The mask of the whole image, ``rle.size == (height, width)``.
+    """
+
+    prompt_index: int
+    score: float
+    box_xyxy: tuple[float, float, float, float]
+    mask: Rle
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One stored mask: what was found, and how it relates to its rivals.
+
+    Attributes:
+        found: Prompt, score, box and mask.
+        area: Pixels of the mask.
+        overlap: Largest mask IoU with a higher-scoring instance of the same prompt, in [0, 1].
+        clip_score: CLIP's agreement of the crop with the prompt against its negative texts, in
+            [0, 1]; ≥ 0.5 where the prompt wins. None where CLIP was not asked.
+    """
+
+    found: Found
+    area: int
+    overlap: float
+    clip_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image of a chunk in hand."""
+
+    seq: int
+    name: str
+    uri: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """A job that ended DONE, with everything its row and its instances' rows need.
+
+    Attributes:
+        seq: Which job of the batch.
+        width: Pixels, after EXIF orientation.
+        height: Pixels, after EXIF orientation.
+        instances: Everything found with score ≥ ``SCORE_FLOOR``, best first within a prompt.
+        image_sha256: Hex digest of the image's bytes as fetched.
+    """
+
+    seq: int
+    width: int
+    height: int
+    instances: tuple[Instance, ...]
+    image_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailure:
+    """A job that did not get a result this time.
+
+    Attributes:
+        seq: Which job of the batch.
+        error: A sentence a person understands.
+        transient: True where trying again may help; counted against ``MAX_ATTEMPTS``.
+    """
+
+    seq: int
+    error: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkMessage:
+    """What the broker carries: names of rows, never code, paths or URLs."""
+
+    batch_id: UUID
+    chunk_id: UUID
+    model: str
+    klass: Klass
+    size: int
+    solo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is; read from the batch's row alone, whatever its size."""
+
+    batch_id: UUID
+    name: str
+    owner: str
+    state: BatchState
+    klass: Klass
+    priority: Priority
+    model: str
+    total: int
+    loaded: int
+    done: int
+    failed: int
+    gpu_seconds: float
+    created_at_ms: int
+    finished_at_ms: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more by itself."""
+        return self.state in (BatchState.DONE, BatchState.CANCELLED)
+
+    @property
+    def remaining(self) -> int:
+        """Jobs that have not ended."""
+        return 0 if self.ended else self.total - self.done - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRule:
+    """Which stored instances count, decided on reading so that changing it costs no GPU.
+
+    Attributes:
+        threshold: Least score.
+        max_overlap: Most overlap with a better instance of the same prompt; None switches the
+            suppression of duplicates off.
+        clip_margin: Least ``clip_score`` of instances that CLIP was asked about.
+    """
+
+    threshold: float = DEFAULT_THRESHOLD
+    max_overlap: float | None = None
+    clip_margin: float = 0.5
+
+    def admits(self, instance: Instance) -> bool:
+        """Whether ``instance`` counts under this rule."""
+        return (
+            instance.found.score >= self.threshold
+            and (self.max_overlap is None or instance.overlap <= self.max_overlap)
+            and (instance.clip_score is None or instance.clip_score >= self.clip_margin)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One listed object: its key and its size in bytes."""
+
+    key: str
+    size: int = field(compare=False)
+
+
+def new_id() -> UUID:
+    """A UUIDv7: sorts by time and is never used twice, so no zombie meets a new owner."""
+    return uuid7()

@@ -1,0 +1,99 @@
+"""Every error maskpool raises on purpose, as one tree.
+
+    MaskpoolError
+    ├── Permanent            bad input: trying again changes nothing
+    │   ├── SpecError        a batch spec is refused; names the field
+    │   ├── SourceError      a source or manifest is refused; names the file and the line
+    │   ├── ImageError       one image cannot be used; the rest of its batch goes on
+    │   ├── NotFound         no such batch, job or object
+    │   ├── Conflict         the thing is in a state that does not allow this
+    │   ├── CorruptObject    stored bytes do not match what was written
+    │   └── ConfigError      a setting, a model or the machine is not as it must be
+    └── Transient            try again, later and with jitter
+        ├── Unreachable      a service does not answer; names the service
+        └── LeaseLost        the chunk in hand is no longer ours; drop the work
+
+Anything else that escapes is a bug: it is logged with its traceback and recorded on the job.
+"""
+
+from __future__ import annotations
+
+
+class MaskpoolError(Exception):
+    """Root of the tree. The message is a sentence for the person who reads it."""
+
+
+class Permanent(MaskpoolError):
+    """Bad input: trying again changes nothing."""
+
+
+class SpecError(Permanent):
+    """A batch spec is refused.
+
+    Args:
+        field: Dotted path of the offending field, e.g. ``prompts[2].text``.
+        reason: What is wrong and what to do about it.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class SourceError(Permanent):
+    """A source or manifest is refused.
+
+    Args:
+        source: The file, folder or prefix, as the user wrote it.
+        reason: What is wrong and what to do about it.
+        line: Line of the manifest, counted from 1, where there is one.
+    """
+
+    def __init__(self, source: str, reason: str, line: int | None = None) -> None:
+        where = source if line is None else f"{source}, line {line}"
+        super().__init__(f"{where}: {reason}")
+        self.source = source
+        self.reason = reason
+        self.line = line
+
+
+class ImageError(Permanent):
+    """One image cannot be used; its job fails with this sentence, the batch goes on."""
+
+
+class NotFound(Permanent):
+    """No such batch, job or object."""
+
+
+class Conflict(Permanent):
+    """The thing is in a state that does not allow what was asked."""
+
+
+class CorruptObject(Permanent):
+    """Stored bytes do not match what was written."""
+
+
+class ConfigError(Permanent):
+    """A setting, a model or the machine is not as it must be."""
+
+
+class Transient(MaskpoolError):
+    """Try again, later and with jitter."""
+
+
+class Unreachable(Transient):
+    """A service does not answer.
+
+    Args:
+        service: What was asked, e.g. ``Redis`` or ``the object store``.
+        reason: What happened, without secrets.
+    """
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service} is unreachable: {reason}")
+        self.service = service
+
+
+class LeaseLost(Transient):
+    """The chunk in hand is no longer ours: its work must not be written."""

@@ -1,0 +1,176 @@
+"""Every setting, and the only place that reads the environment (``MASKPOOL_*``)."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from maskpool.errors import ConfigError, SpecError
+
+#: Where the demo checkpoints live, beside the code that trains them.
+DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
+
+
+class ModelAlias(BaseModel):
+    """A SAM3 + CLIP pair under one name.
+
+    Attributes:
+        sam3: Folder, or hub name with an optional ``@revision``.
+        clip: Folder, or hub name with an optional ``@revision``.
+        max_overlap: Default suppression of duplicates on reading; None as SAM3 was published.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sam3: str
+    clip: str
+    max_overlap: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+
+
+BUILT_IN_MODELS = {
+    # The small DETR head gives duplicate queries; the published one was trained not to.
+    "demo": ModelAlias(
+        sam3=str(DEMO_MODELS / "sam3"), clip=str(DEMO_MODELS / "clip"), max_overlap=0.5
+    ),
+    "sam3": ModelAlias(sam3="facebook/sam3", clip="openai/clip-vit-large-patch14"),
+}
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Each is read from ``MASKPOOL_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="MASKPOOL_", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default=Path(".maskpool"),
+        description="Folder of the local stack: its database, objects, sockets and logs.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="The truth: postgresql://user:password@host/db or sqlite:////path. "
+        "Empty: the running local stack's, else SQLite under home.",
+    )
+    redis_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="The broker: redis://[:password@]host:port/0 or redis+socket:///path. "
+        "Empty: the running local stack's, else a private server is started.",
+    )
+    store_url: str = Field(
+        default="",
+        description="Where masks go: s3://bucket/prefix or file:///folder. "
+        "Empty: the running local stack's, else a folder under home.",
+    )
+    s3_endpoint_url: str = Field(
+        default="",
+        description="Endpoint of an S3-compatible store; empty for AWS. "
+        "Credentials come from the usual AWS variables.",
+    )
+    source_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Folders from which a worker may read local images, separated by ':'. "
+        "Empty: no local image is read.",
+    )
+    source_buckets: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Buckets, beside the store's own, from which images may be read, "
+        "separated by ','.",
+    )
+    owner: str = Field(
+        default="", description="Who submits. Empty: the name of the operating system's user."
+    )
+    models: dict[str, ModelAlias] = Field(
+        default_factory=dict,
+        description='More model aliases, as JSON: {"name": {"sam3": "name@revision or folder", '
+        '"clip": "…"}}.',
+    )
+    model: str = Field(default="demo", description="Alias that a worker serves and a batch asks.")
+    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
+    torch_threads: int = Field(
+        default=0, ge=0, description="CPU threads of one worker's model; 0: all cores."
+    )
+    micro_batch: int = Field(
+        default=0,
+        ge=0,
+        description="Most images in one forward pass; 0: 8 on CUDA, 2 on CPU.",
+    )
+    worker_threads: int = Field(
+        default=3, ge=2, le=64, description="Chunks a worker holds at once; one stays free for now."
+    )
+    lease_seconds: float = Field(
+        default=30.0, gt=0, description="A chunk unheard of for this long is given to another."
+    )
+    heartbeat_seconds: float = Field(
+        default=1.0, gt=0, description="How often a worker extends its leases."
+    )
+    stall_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="A worker whose chunk makes no progress for this long exits, to be restarted.",
+    )
+    tick_seconds: float = Field(
+        default=0.2, gt=0, description="How often the dispatcher looks when nothing wakes it."
+    )
+    max_image_pixels: int = Field(
+        default=100_000_000, gt=0, description="Largest image that is decoded, in pixels."
+    )
+    max_image_bytes: int = Field(
+        default=256 * 1024 * 1024, gt=0, description="Largest image file that is read, in bytes."
+    )
+    max_aspect: float = Field(
+        default=50.0, gt=1, description="Longest side over shortest of an image that is accepted."
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="text or json.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level that is logged."
+    )
+
+    @field_validator("source_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(Path(part).resolve() for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("source_buckets", mode="before")
+    @classmethod
+    def _split_buckets(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def owner_name(self) -> str:
+        """Who submits."""
+        return self.owner or getpass.getuser()
+
+    def alias(self, name: str) -> ModelAlias:
+        """The models behind an alias.
+
+        Raises:
+            SpecError: There is no such alias; names those there are.
+        """
+        known = BUILT_IN_MODELS | self.models
+        if name not in known:
+            raise SpecError("model", f"{name!r} is not known; there are {', '.join(sorted(known))}")
+        return known[name]
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each field has its own type
+    """Read the settings; ``overrides`` win over the environment.
+
+    Raises:
+        ConfigError: A value is refused; names the variable, never its content if it is secret.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"])
+        raise ConfigError(f"MASKPOOL_{name.upper()}: {first['msg']}") from None
+    except SettingsError as error:
+        raise ConfigError(f"a MASKPOOL_ variable cannot be read: {error}") from None
