@@ -1,0 +1,27 @@
+"""The database's clock: the only one that leases and back-offs go by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+    """Milliseconds since 1970 at the moment the statement runs."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms, "postgresql")
+def _postgresql(*_: Any, **__: Any) -> str:  # noqa: ANN401
+    # clock_timestamp, not now(): a transaction may wait for a lock for a while.
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+@compiles(now_ms, "sqlite")
+def _sqlite(*_: Any, **__: Any) -> str:  # noqa: ANN401
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"

@@ -1,0 +1,132 @@
+"""Jobs in bulk: loading them, finding duplicates, reading them page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from db.models import BatchRow, JobRow
+from maskpool.domain import BatchState, ImageRef, JobState
+
+#: Jobs in one transaction of a submit: large enough for COPY, small enough to resume soon.
+BLOCK_POSTGRES = 50_000
+BLOCK_SQLITE = 2_000
+
+#: COPY's text format gives these a meaning of its own.
+_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def block_size(session: Session) -> int:
+    """How many jobs to load in one transaction."""
+    return BLOCK_POSTGRES if _is_postgres(session) else BLOCK_SQLITE
+
+
+def load_block(session: Session, batch_id: UUID, expected: int, images: Sequence[ImageRef]) -> bool:
+    """Append images as jobs ``expected, expected + 1, …`` of a LOADING batch.
+
+    The compare-and-set on ``loaded`` comes first: of two submitters of one key the second waits
+    for the first's transaction and then finds that the place is taken.
+
+    Returns:
+        False where another submitter was there before, or the batch is not loading any more;
+        nothing is written then.
+    """
+    moved = session.execute(
+        update(BatchRow)
+        .where(
+            BatchRow.id == batch_id,
+            BatchRow.state == BatchState.LOADING,
+            BatchRow.loaded == expected,
+        )
+        .values(loaded=expected + len(images))
+        .returning(BatchRow.id)
+    ).one_or_none()
+    if moved is None:
+        return False
+    if _is_postgres(session):
+        _copy(session, batch_id, expected, images)
+    else:
+        session.execute(
+            insert(JobRow),
+            [
+                {"batch_id": batch_id, "seq": seq, "name": image.name, "image_uri": image.uri}
+                for seq, image in enumerate(images, expected)
+            ],
+        )
+    return True
+
+
+def _copy(session: Session, batch_id: UUID, first: int, images: Sequence[ImageRef]) -> None:
+    lines = "".join(
+        f"{batch_id}\t{seq}\t{image.name.translate(_COPY_ESCAPES)}"
+        f"\t{image.uri.translate(_COPY_ESCAPES)}\n"
+        for seq, image in enumerate(images, first)
+    )
+    with (
+        raw_connection(session).cursor() as cursor,
+        cursor.copy("COPY jobs (batch_id, seq, name, image_uri) FROM STDIN") as copy,
+    ):
+        copy.write(lines.encode())
+
+
+def raw_connection(session: Session) -> Any:  # noqa: ANN401 - the driver's own connection
+    """The psycopg connection of this transaction, for what only the driver can do."""
+    return session.connection().connection.driver_connection
+
+
+def _is_postgres(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def duplicate_names(session: Session, batch_id: UUID, *, limit: int = 5) -> list[str]:
+    """Names that several jobs of a batch bear; the exact query runs only where hashes collide."""
+    if _is_postgres(session):
+        distinct = text(
+            "SELECT count(*) - count(DISTINCT hashtextextended(name, 0)) FROM jobs"
+            " WHERE batch_id = :batch"
+        )
+        if session.scalar(distinct, {"batch": batch_id}) == 0:
+            return []
+    doubled = (
+        select(JobRow.name)
+        .where(JobRow.batch_id == batch_id)
+        .group_by(JobRow.name)
+        .having(func.count() > 1)
+        .order_by(JobRow.name)
+        .limit(limit)
+    )
+    return list(session.scalars(doubled))
+
+
+def name_at(session: Session, batch_id: UUID, seq: int) -> str | None:
+    """The name of one job, or None where there is none."""
+    return session.scalar(select(JobRow.name).where(JobRow.batch_id == batch_id, JobRow.seq == seq))
+
+
+def page(
+    session: Session,
+    batch_id: UUID,
+    *,
+    after: int = -1,
+    states: Sequence[JobState] | None = None,
+    limit: int = 1_000,
+) -> list[JobRow]:
+    """One page of jobs by ``seq``, for reading in short transactions."""
+    query = select(JobRow).where(JobRow.batch_id == batch_id, JobRow.seq > after)
+    if states is not None:
+        query = query.where(JobRow.state.in_(states))
+    rows = list(session.scalars(query.order_by(JobRow.seq).limit(limit)))
+    session.expunge_all()
+    return rows
+
+
+def counts_by_state(session: Session, batch_id: UUID) -> dict[JobState, int]:
+    """A recount from the jobs themselves; reads the whole batch, so it is for checking only."""
+    rows = session.execute(
+        select(JobRow.state, func.count()).where(JobRow.batch_id == batch_id).group_by(JobRow.state)
+    )
+    return {JobState(state): count for state, count in rows}

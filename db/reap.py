@@ -1,0 +1,189 @@
+"""Cleaning up behind workers: reaping lapsed leases, folding closed chunks, ending batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from db.batches import chunk_seqs, return_jobs
+from db.clock import now_ms
+from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
+from maskpool.domain import MAX_LOSSES, BatchState, ChunkState, JobState, Priority
+
+_CLOSED = (ChunkState.DONE, ChunkState.EXPIRED, ChunkState.CANCELLED)
+
+
+def reap_one(session: Session, lease_ms: int) -> bool:
+    """Expire one chunk whose lease lapsed; its unfinished jobs go back.
+
+    One a transaction: whoever waits for the chunk's row waits for as little as possible.
+
+    A lost chunk charges nobody and marks its jobs solo. Only the loss of a solo job counts against
+    it, and only if its worker is gone too: a worker that still beats lost its lease, not its life.
+
+    Returns:
+        Whether there was one.
+    """
+    chunk = session.scalars(
+        select(ChunkRow)
+        .where(ChunkRow.state == ChunkState.RUNNING, ChunkRow.lease_until < now_ms())
+        .order_by(ChunkRow.lease_until)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    if chunk is None:
+        return False
+    seqs = chunk_seqs(chunk.lo, chunk.hi, chunk.seqs)
+    failed = 0
+    if chunk.solo:
+        failed = _lose_solo(session, chunk, lease_ms)
+    else:
+        return_jobs(session, chunk.batch_id, seqs)
+        session.execute(
+            update(JobRow)
+            .where(
+                JobRow.batch_id == chunk.batch_id,
+                JobRow.seq.in_(seqs),
+                JobRow.state == JobState.RETRY,
+            )
+            .values(solo=True)
+        )
+    chunk.state, chunk.failed, chunk.lease_until = ChunkState.EXPIRED, failed, None
+    return True
+
+
+def _lose_solo(session: Session, chunk: ChunkRow, lease_ms: int) -> int:
+    """Count the loss of a job that ran alone; returns how many jobs failed by it, 0 or 1."""
+    alive = session.scalar(
+        select(WorkerRow.id).where(
+            WorkerRow.id == chunk.worker, WorkerRow.seen_at > now_ms() - lease_ms // 2
+        )
+    )
+    seqs = chunk_seqs(chunk.lo, chunk.hi, chunk.seqs)
+    mine = (JobRow.batch_id == chunk.batch_id, JobRow.seq.in_(seqs))
+    if alive is None:
+        session.execute(
+            update(JobRow)
+            .where(*mine, JobRow.state == JobState.WAITING)
+            .values(losses=JobRow.losses + 1)
+        )
+    failed = session.scalars(
+        update(JobRow)
+        .where(*mine, JobRow.state == JobState.WAITING, JobRow.losses >= MAX_LOSSES)
+        .values(
+            state=JobState.FAILED,
+            error=f"the worker died each of the {MAX_LOSSES} times it worked on this image alone; "
+            "look at the image, then retry",
+        )
+        .returning(JobRow.seq)
+    ).all()
+    return_jobs(session, chunk.batch_id, seqs)
+    return len(failed)
+
+
+def fold(session: Session) -> int:
+    """Add closed chunks to their batches and owners and delete them; returns how many."""
+    closed = session.execute(
+        delete(ChunkRow)
+        .where(ChunkRow.state.in_(_CLOSED))
+        .returning(
+            ChunkRow.batch_id,
+            ChunkRow.done,
+            ChunkRow.failed,
+            ChunkRow.gpu_seconds,
+            ChunkRow.charged,
+        )
+    ).all()
+    sums: dict[UUID, list[float]] = {}
+    for batch_id, *values in closed:
+        entry = sums.setdefault(batch_id, [0, 0, 0.0, 0.0])
+        for place, value in enumerate(values):
+            entry[place] += value
+    for batch_id in sorted(sums):  # a fixed order, so that two folds cannot deadlock
+        _add(session, batch_id, sums[batch_id])
+    return len(closed)
+
+
+def _add(session: Session, batch_id: UUID, sums: Sequence[float]) -> None:
+    done, failed, spent, charged = sums
+    correction = spent - charged
+    batch = session.execute(
+        update(BatchRow)
+        .where(BatchRow.id == batch_id)
+        .values(
+            done=BatchRow.done + int(done),
+            failed=BatchRow.failed + int(failed),
+            gpu_seconds=BatchRow.gpu_seconds + spent,
+        )
+        .returning(BatchRow.owner_id, BatchRow.priority)
+    ).one_or_none()
+    if batch is None:  # removed meanwhile
+        return
+    session.execute(
+        update(BatchRow)
+        .where(BatchRow.id == batch_id)
+        .values(virtual_time=BatchRow.virtual_time + correction / Priority(batch.priority).weight)
+    )
+    session.execute(
+        update(UserRow)
+        .where(UserRow.id == batch.owner_id)
+        .values(virtual_time=UserRow.virtual_time + correction / UserRow.weight)
+    )
+
+
+def end_batches(session: Session) -> list[UUID]:
+    """DONE is when every job has ended; a batch may end while it is paused."""
+    return list(
+        session.scalars(
+            update(BatchRow)
+            .where(
+                BatchRow.state.in_((BatchState.ACTIVE, BatchState.PAUSED)),
+                BatchRow.done + BatchRow.failed == BatchRow.total,
+            )
+            .values(state=BatchState.DONE, finished_at=now_ms())
+            .returning(BatchRow.id)
+        )
+    )
+
+
+def anything_to_do(session: Session) -> bool:
+    """Whether a tick would write: lets an idle SQLite stack only read."""
+    closed = select(ChunkRow.id).where(ChunkRow.state.in_(_CLOSED)).exists()
+    lapsed = (
+        select(ChunkRow.id)
+        .where(ChunkRow.state == ChunkState.RUNNING, ChunkRow.lease_until < now_ms())
+        .exists()
+    )
+    queued = select(ChunkRow.id).where(ChunkRow.state == ChunkState.QUEUED).exists()
+    fresh = (
+        select(BatchRow.id)
+        .where(BatchRow.state == BatchState.ACTIVE, BatchRow.next_seq < BatchRow.total)
+        .exists()
+    )
+    ended = (
+        select(BatchRow.id)
+        .where(
+            BatchRow.state.in_((BatchState.ACTIVE, BatchState.PAUSED)),
+            BatchRow.done + BatchRow.failed == BatchRow.total,
+        )
+        .exists()
+    )
+    due = (
+        select(JobRow.seq)
+        .join(BatchRow, BatchRow.id == JobRow.batch_id)
+        .where(
+            BatchRow.state == BatchState.ACTIVE,
+            JobRow.next_at.is_not(None),
+            JobRow.next_at <= now_ms(),
+        )
+        .exists()
+    )
+    return bool(session.scalar(select(closed | lapsed | queued | fresh | ended | due)))
+
+
+def live_chunks(session: Session) -> int:
+    """Chunks that are not folded yet."""
+    return session.scalar(select(func.count()).select_from(ChunkRow)) or 0

@@ -1,0 +1,89 @@
+"""Which workers live, and how fast the slowest of them is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.clock import now_ms
+from db.models import WorkerRow
+
+#: A worker that was not heard of for this long is not counted as living.
+ALIVE_MS = 10_000
+
+#: Rows of workers gone for this long are swept.
+FORGET_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """What a worker says of itself with each heartbeat."""
+
+    id: UUID
+    name: str
+    device: str
+    model: str
+    threads: int
+    images_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The living workers of one model.
+
+    Attributes:
+        workers: How many.
+        bulk_window: Bulk chunks that may be open at once: every thread but one of each worker.
+        images_per_s: Of the slowest; None until one has measured itself.
+    """
+
+    workers: int
+    bulk_window: int
+    images_per_s: float | None
+
+
+def announce(session: Session, info: WorkerInfo) -> None:
+    """Write that a worker lives."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    values = {
+        "name": info.name,
+        "seen_at": now_ms(),
+        "device": info.device,
+        "model": info.model,
+        "threads": info.threads,
+        "images_per_s": info.images_per_s,
+    }
+    session.execute(
+        dialect.insert(WorkerRow)
+        .values(id=info.id, **values)
+        .on_conflict_do_update(index_elements=[WorkerRow.id], set_=values)
+    )
+
+
+def retire(session: Session, worker_id: UUID) -> None:
+    """A worker that stops says so, and is not waited for."""
+    session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+
+
+def pools(session: Session) -> dict[str, Pool]:
+    """The living workers by model."""
+    rows = session.execute(
+        select(
+            WorkerRow.model,
+            func.count(),
+            func.sum(WorkerRow.threads - 1),
+            func.min(WorkerRow.images_per_s),
+        )
+        .where(WorkerRow.seen_at > now_ms() - ALIVE_MS)
+        .group_by(WorkerRow.model)
+    )
+    return {model: Pool(count, window, rate) for model, count, window, rate in rows}
+
+
+def forget_old(session: Session) -> None:
+    """Sweep the rows of workers that are long gone."""
+    session.execute(delete(WorkerRow).where(WorkerRow.seen_at < now_ms() - FORGET_MS))

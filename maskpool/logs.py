@@ -1,0 +1,44 @@
+"""One way of logging for every process: readable lines, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Literal
+
+#: Attributes that code may pass with ``extra=`` and that JSON lines carry as fields.
+CONTEXT = ("batch", "chunk", "job", "worker")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, message, and the context that is known."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As the class says."""
+        entry: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        entry |= {key: str(getattr(record, key)) for key in CONTEXT if hasattr(record, key)}
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def configure(log_format: Literal["text", "json"], level: str) -> None:
+    """Log to standard error; replaces what was set up before."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonLines()
+        if log_format == "json"
+        else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Their INFO lines tell of each message and each request.
+    for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "alembic", "celery.app.trace"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,101 @@
+"""What goes over the broker: names of queues and keys, and the one message there is.
+
+A message names rows; it never carries code, paths or URLs. JSON is the only serialisation that
+either side accepts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from maskpool.domain import MAX_CHUNK, ChunkMessage, Klass
+from maskpool.errors import Permanent
+
+#: The one Celery task.
+TASK = "annotate"
+
+#: A list that submit and finish push to after COMMIT; the dispatcher waits on it.
+WAKE_KEY = "maskpool:wake"
+
+#: Gone when the broker lost its memory: then every queued chunk is published again.
+SENTINEL_KEY = "maskpool:sentinel"
+
+#: Celery's settings on both sides. Its retries, ETA, revokes, priorities, result backend and time
+#: limits are not used: what must be true is in the database.
+CELERY = {
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    # The lease brings lost work back; a rejected message would only loop.
+    "task_reject_on_worker_lost": False,
+    "worker_prefetch_multiplier": 1,
+    "broker_connection_retry_on_startup": True,
+    "broker_transport_options": {
+        # One list a queue, read in the order given: `now` before `bulk`.
+        "queue_order_strategy": "priority",
+        "priority_steps": [0],
+        # Redelivery is no recovery of ours; far beyond any lease, it only clears what is dead.
+        "visibility_timeout": 3600,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    },
+    "task_default_queue": "annotate.unused",
+    "task_create_missing_queues": True,
+    "enable_utc": True,
+    "timezone": "UTC",
+}
+
+
+def queue_name(model: str, klass: Klass) -> str:
+    """The list that workers of a model read for a class of batches."""
+    return f"annotate.{model}.{klass.label}"
+
+
+def celery_url(redis_url: str) -> str:
+    """The broker's URL as Celery wants it: sockets are ``redis+socket://``."""
+    parts = urlsplit(redis_url)
+    return f"redis+socket://{parts.path}" if parts.scheme == "unix" else redis_url
+
+
+def redis_py_url(redis_url: str) -> str:
+    """The broker's URL as redis-py wants it: sockets are ``unix://``."""
+    parts = urlsplit(redis_url)
+    return f"unix://{parts.path}" if parts.scheme == "redis+socket" else redis_url
+
+
+def to_kwargs(message: ChunkMessage) -> dict[str, Any]:
+    """The task's arguments."""
+    return {
+        "batch": str(message.batch_id),
+        "chunk": str(message.chunk_id),
+        "size": message.size,
+        "solo": message.solo,
+    }
+
+
+def describe(message: ChunkMessage) -> str:
+    """The task's arguments as people read them in Flower."""
+    alone = " solo" if message.solo else ""
+    return f"batch={message.batch_id} chunk={message.chunk_id} size={message.size}{alone}"
+
+
+def from_kwargs(kwargs: dict[str, Any], *, model: str, klass: Klass) -> ChunkMessage:
+    """Read a message, trusting nothing.
+
+    Raises:
+        Permanent: It is not one of ours; names what is wrong.
+    """
+    if set(kwargs) != {"batch", "chunk", "size", "solo"}:
+        raise Permanent(f"a message has the fields {sorted(map(str, kwargs))[:8]}; dropped")
+    size, solo = kwargs["size"], kwargs["solo"]
+    if type(size) is not int or not 1 <= size <= MAX_CHUNK or type(solo) is not bool:
+        raise Permanent("a message's size or solo is out of range; dropped")
+    try:
+        batch_id, chunk_id = UUID(str(kwargs["batch"])), UUID(str(kwargs["chunk"]))
+    except ValueError:
+        raise Permanent("a message names no batch or chunk; dropped") from None
+    return ChunkMessage(batch_id, chunk_id, model, klass, size, solo)

@@ -1,0 +1,145 @@
+"""The broker as the producing side sees it: publish chunks, wake the dispatcher, wait for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import redis
+from redis.exceptions import RedisError
+
+from maskpool import wire
+from maskpool.domain import ChunkMessage
+from maskpool.errors import ConfigError, Unreachable
+
+
+class Broker:
+    """One process's way to Redis.
+
+    Args:
+        redis_url: ``redis://[:password@]host:port/0``, ``rediss://…`` or ``redis+socket:///path``.
+
+    Raises:
+        ConfigError: The URL is not one.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._url = redis_url
+        try:
+            self._redis = redis.Redis.from_url(
+                wire.redis_py_url(redis_url), socket_connect_timeout=5, socket_timeout=10
+            )
+        except ValueError:
+            scheme = urlsplit(redis_url).scheme
+            raise ConfigError(
+                f"MASKPOOL_REDIS_URL has the scheme {scheme!r}; write redis://host:port/0, "
+                "rediss://… or redis+socket:///path"
+            ) from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def ping(self) -> str:
+        """The server's version.
+
+        Raises:
+            Unreachable: It does not answer.
+        """
+        with _translated():
+            return str(self._redis.info("server").get("redis_version", "unknown"))
+
+    def wake(self) -> None:
+        """Tell the dispatcher that there is something to do. Call it after COMMIT.
+
+        Raises:
+            Unreachable: The broker does not answer; the dispatcher looks by itself all the same.
+        """
+        with _translated():
+            self._redis.lpush(wire.WAKE_KEY, 1)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until woken, at most so long.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        with _translated():
+            return self._redis.blpop([wire.WAKE_KEY], timeout=seconds) is not None
+
+    def forget_wakes(self) -> None:
+        """Empty the list of wakes: one tick serves them all.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        with _translated():
+            self._redis.delete(wire.WAKE_KEY)
+
+    def remembers(self) -> bool:
+        """Whether the broker kept what it was given; False once after it lost everything.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        with _translated():
+            return not self._redis.set(wire.SENTINEL_KEY, 1, nx=True)
+
+    def waiting(self, queues: Sequence[str]) -> dict[str, int]:
+        """Messages that wait in each list.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        with _translated():
+            return {queue: int(self._redis.llen(queue)) for queue in queues}
+
+
+class Publisher:
+    """Sends chunk messages through Celery, over one connection that is kept."""
+
+    def __init__(self, redis_url: str) -> None:
+        from celery import Celery  # noqa: PLC0415 - half a second that only the dispatcher spends
+
+        self._app = Celery("maskpool", broker=wire.celery_url(redis_url), set_as_current=False)
+        self._app.conf.update(wire.CELERY)
+        # Fail at once: an unpublished chunk is published by a later tick.
+        self._app.conf.task_publish_retry = False
+
+    def publish(self, message: ChunkMessage) -> None:
+        """Send one message.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        from kombu.exceptions import OperationalError  # noqa: PLC0415 - as above
+
+        try:
+            self._app.send_task(
+                wire.TASK,
+                kwargs=wire.to_kwargs(message),
+                kwargsrepr=wire.describe(message),
+                argsrepr="",
+                queue=wire.queue_name(message.model, message.klass),
+                task_id=str(message.chunk_id),
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            raise Unreachable("Redis", _reason(error)) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._app.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise Unreachable("Redis", _reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error; redis-py and kombu name host and port, never the password."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,152 @@
+"""The dispatcher: reap → fold → choose fairly → claim → publish, as one function, ``tick``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event
+
+from db import claims, reap, workers
+from db.session import Database
+from maskpool.domain import ChunkMessage
+from maskpool.errors import Transient
+from producer.broker import Broker, Publisher
+from producer.fairness import plan
+
+log = logging.getLogger(__name__)
+
+#: After a wake, so long for others to arrive: many chunks a tick cost a tenth of one each.
+_GATHER_SECONDS = 0.005
+
+#: Longest wait between tries while a service is away.
+_MAX_PAUSE_SECONDS = 5.0
+
+#: Rows of workers that are gone are swept so often.
+_SWEEP_SECONDS = 3600.0
+
+Publish = Callable[[ChunkMessage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one tick did."""
+
+    reaped: int = 0
+    folded: int = 0
+    ended: int = 0
+    published: int = 0
+
+
+def tick(
+    database: Database, publish: Publish, *, lease_ms: int = 30_000, broker_forgot: bool = False
+) -> Tick:
+    """One round. Any number of dispatchers may call it; each round has one leader.
+
+    Rows are committed before a message is sent, and marked as published behind it: a crash in
+    between costs a second copy of a message, which is harmless, and never a lost one.
+
+    Raises:
+        Unreachable: Database or broker is away; what was committed is picked up by a later tick.
+    """
+    with database.read() as session:
+        if not broker_forgot and not reap.anything_to_do(session):
+            return Tick()
+    reaped = _reap(database, lease_ms)
+    with database.write() as session:
+        if not claims.lead(session):
+            return Tick(reaped=reaped)
+        folded = reap.fold(session)
+        ended = reap.end_batches(session)
+        pools = workers.pools(session)
+        messages = [
+            message
+            for message in claims.unheard(session, everything=broker_forgot)
+            if message.model in pools
+        ]
+        chosen = plan(claims.candidates(session), pools, claims.open_chunks(session))
+        for claim in chosen:
+            messages += claims.claim(
+                session,
+                claim.candidate,
+                chunks=claim.chunks,
+                size=claim.size,
+                image_seconds=claim.image_seconds,
+            )
+    _publish(database, publish, messages)
+    return Tick(reaped=reaped, folded=folded, ended=len(ended), published=len(messages))
+
+
+def _reap(database: Database, lease_ms: int) -> int:
+    reaped = 0
+    while True:
+        with database.write() as session:
+            if not reap.reap_one(session, lease_ms):
+                return reaped
+        reaped += 1
+
+
+def _publish(database: Database, publish: Publish, messages: Sequence[ChunkMessage]) -> None:
+    sent = []
+    try:
+        for message in messages:
+            publish(message)
+            sent.append(message.chunk_id)
+    finally:
+        if sent:
+            with database.write() as session:
+                claims.mark_published(session, sent)
+
+
+class Dispatcher:
+    """Calls ``tick`` when woken, and every so often anyway; outlives services that go away."""
+
+    def __init__(
+        self,
+        database: Database,
+        broker: Broker,
+        publisher: Publisher,
+        *,
+        tick_seconds: float,
+        lease_seconds: float,
+    ) -> None:
+        self._database = database
+        self._broker = broker
+        self._publisher = publisher
+        self._tick_seconds = tick_seconds
+        self._lease_ms = round(lease_seconds * 1000)
+        self._swept = float("-inf")
+
+    def run(self, stop: Event) -> None:
+        """Dispatch until told to stop."""
+        pause = 0.0
+        while not stop.wait(pause):
+            try:
+                self._round()
+            except Transient as error:
+                pause = min(_MAX_PAUSE_SECONDS, max(self._tick_seconds, 2 * pause))
+                log.warning("%s; trying again in %.1f s", error, pause)
+            else:
+                pause = 0.0
+
+    def _round(self) -> None:
+        forgot = not self._broker.remembers()
+        done = tick(
+            self._database,
+            self._publisher.publish,
+            lease_ms=self._lease_ms,
+            broker_forgot=forgot,
+        )
+        if done != Tick():
+            log.debug("tick: %s", done)
+        self._sweep()
+        if self._broker.wait(self._tick_seconds):
+            time.sleep(_GATHER_SECONDS)
+            self._broker.forget_wakes()
+
+    def _sweep(self) -> None:
+        if time.monotonic() - self._swept > _SWEEP_SECONDS:
+            with self._database.write() as session:
+                workers.forget_old(session)
+            self._swept = time.monotonic()

@@ -1,0 +1,185 @@
+"""Local folders, globs and single images as sources.
+
+Links: one that stays inside the folder is followed if it is a file, and not entered if it is a
+folder (its images are found at their own place). One that leaves the folder is refused, because a
+worker would refuse it too. Hidden files and folders are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskpool.domain import ImageRef
+from maskpool.errors import SourceError
+from producer import names
+
+#: The pieces of a pattern: a class, or one character.
+_TOKENS = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A single image."""
+
+    text: str
+    path: Path
+    kind: str = "image"
+
+    @property
+    def root(self) -> Path:
+        """The image's folder."""
+        return self.path.parent.resolve()
+
+    def refs(self) -> Iterator[ImageRef]:
+        """The one image."""
+        yield _ref(self.text, self.path.name, str(self.root / self.path.name))
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.manifest.Source``."""
+        return [str(self.path)] if name == self.path.name else []
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """Every image below a folder."""
+
+    text: str
+    root: Path
+    kind: str = "folder"
+
+    def refs(self) -> Iterator[ImageRef]:
+        """Images sorted by name; holds the names of one folder a level."""
+        for name in _walk(self.text, self.root):
+            yield _ref(self.text, name, f"{self.root}/{name}")
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.manifest.Source``."""
+        return [str(self.root / name)] if (self.root / name).exists() else []
+
+
+@dataclass(frozen=True, slots=True)
+class GlobSource:
+    """Images below a folder whose path matches a pattern; ``**`` stands for any folders."""
+
+    text: str
+    root: Path
+    pattern: str
+    kind: str = "glob"
+
+    @classmethod
+    def of(cls, text: str) -> GlobSource:
+        """Split a glob at its first wildcard.
+
+        Raises:
+            SourceError: The folder before the first wildcard does not exist.
+        """
+        parts = text.split("/")
+        fixed = next(i for i, part in enumerate(parts) if is_glob(part))
+        base = "/".join(parts[:fixed]) or ("/" if text.startswith("/") else ".")
+        if not Path(base).is_dir():
+            raise SourceError(text, f"there is no folder {base!r} to look in")
+        pattern = "/".join(part for part in parts[fixed:] if part)
+        return cls(text, Path(base).resolve(), pattern)
+
+    def refs(self) -> Iterator[ImageRef]:
+        """Images sorted by name, which is the path below the part without wildcards."""
+        matches = glob_regex(self.pattern).fullmatch
+        depth = None if "**" in self.pattern else self.pattern.count("/")
+        for name in _walk(self.text, self.root, depth):
+            if matches(name):
+                yield _ref(self.text, name, f"{self.root}/{name}")
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.manifest.Source``."""
+        return [str(self.root / name)] if (self.root / name).exists() else []
+
+
+def is_glob(text: str) -> bool:
+    """Whether ``text`` holds a wildcard."""
+    return any(character in text for character in "*?[")
+
+
+def glob_regex(pattern: str) -> re.Pattern[str]:
+    """A pattern over ``/``-separated names: ``*``, ``?`` and ``[…]`` stay within one part."""
+    parts = pattern.split("/")
+    regex = ""
+    for part in parts[:-1]:
+        regex += "(?:[^/]+/)*" if part == "**" else f"{_part_regex(part)}/"
+    last = parts[-1]
+    regex += ".+" if last == "**" else _part_regex(last)
+    return re.compile(regex, re.DOTALL)
+
+
+def _part_regex(part: str) -> str:
+    regex = ""
+    for piece in _TOKENS.findall(part):
+        if piece == "*":
+            regex += "[^/]*"
+        elif piece == "?":
+            regex += "[^/]"
+        elif (
+            len(piece) > 1
+        ):  # a class; re reads it as a glob does, but for the sign that negates it
+            body = piece[1:-1].replace("\\", r"\\")
+            body = f"^{body[1:]}" if body[0] == "!" else body.replace("^", r"\^")
+            regex += f"(?!/)[{body}]"
+        else:
+            regex += re.escape(piece)
+    return regex
+
+
+def _walk(text: str, root: Path, depth: int | None = None) -> Iterator[str]:
+    """Names of images below ``root``, sorted by the bytes of the whole name."""
+    levels = [iter(_entries(text, root, "", root))]
+    while levels:
+        name = next(levels[-1], None)
+        if name is None:
+            levels.pop()
+        elif not name.endswith("/"):
+            yield name
+        elif depth is None or len(levels) <= depth:
+            levels.append(iter(_entries(text, root, name, root / name)))
+
+
+def _entries(text: str, root: Path, base: str, folder: Path) -> list[str]:
+    """Names in one folder, those of folders with a slash, sorted as the names below them."""
+    found: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            found.extend(
+                f"{base}{entry.name}{'/' if kind == 'folder' else ''}"
+                for entry in entries
+                if not entry.name.startswith(".") and (kind := _kind(text, root, base, entry))
+            )
+    except OSError as error:
+        raise SourceError(text, f"folder {names.shown(base)}: {error.strerror}") from None
+    return sorted(found, key=os.fsencode)
+
+
+def _kind(text: str, root: Path, base: str, entry: os.DirEntry[str]) -> str:
+    """``file`` for an image, ``folder`` for one to enter, nothing for all else."""
+    image = names.is_image(entry.name)
+    if not entry.is_symlink():
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        return "file" if image and entry.is_file(follow_symlinks=False) else ""
+    if not (image or entry.is_dir()):
+        return ""
+    if not Path(entry.path).resolve().is_relative_to(root):
+        raise SourceError(
+            text,
+            f"the link {names.shown(base + entry.name)} leaves the folder; "
+            "submit the folder it points to, or copy its images here",
+        )
+    # A link to nothing is kept: its job fails with a sentence instead of being lost.
+    return "" if entry.is_dir() else "file"
+
+
+def _ref(text: str, name: str, path: str) -> ImageRef:
+    if reason := names.refusal(name):
+        raise SourceError(text, f"the name {names.shown(name)} {reason}")
+    return ImageRef(name, names.file_uri(path))

@@ -1,0 +1,44 @@
+"""``python -m producer.leash COMMAND …``: a child process that ends when its parent does.
+
+The parent holds the other end of our standard input and never writes to it. When it goes away, by
+whatever death, the pipe closes: the command is asked to end, and killed if it does not.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+
+#: Seconds a command has to end by itself: a worker finishes its micro-batch and commits.
+GRACE_SECONDS = 20.0
+
+#: How often a command that ended by itself is noticed.
+_LOOK_SECONDS = 0.2
+
+
+def main(command: list[str]) -> int:
+    """Run a command on the leash; returns its exit status, as a shell would say it."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: child.terminate())
+    while child.poll() is None:
+        readable, _, _ = select.select([sys.stdin], [], [], _LOOK_SECONDS)
+        if readable and not os.read(sys.stdin.fileno(), 1):
+            _end(child)
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,214 @@
+"""Manifests: files that list images, one a line (JSONL) or one a row (CSV).
+
+A path is relative to the manifest's folder, or absolute, or ``file://`` or ``s3://``. A name that
+is not given is the path below the manifest's folder, or the key below the bucket.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from maskpool.domain import ImageRef
+from maskpool.errors import SourceError
+from producer import names
+from storage import split_s3
+
+#: Where a line says which image it means; the first that is there counts.
+_URI_FIELDS = ("uri", "image", "path", "file", "source-ref")
+
+#: A longer line is no line of a manifest, and would have to be held in memory.
+_MAX_LINE_BYTES = 1024 * 1024
+
+#: Relative paths that need no second look: they are name, path and URI alike.
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+_PLAIN_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _ListSource:
+    """What both kinds of manifest share."""
+
+    text: str
+    path: Path
+    kind: str = ""
+
+    @property
+    def root(self) -> Path:
+        """The manifest's folder."""
+        return self.path.parent.resolve()
+
+    def refs(self) -> Iterator[ImageRef]:
+        """Images in the order of the manifest; holds one line at a time."""
+        for _, ref in self._numbered():
+            yield ref
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.manifest.Source``."""
+        return [f"line {line}" for line, ref in self._numbered() if ref.name == name]
+
+    def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
+        raise NotImplementedError
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Lines with their numbers from 1, without a byte order mark."""
+        try:
+            with self.path.open("rb") as file:
+                first = file.read(2)
+                if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                    raise self._error(1, "is UTF-16; save the manifest as UTF-8")
+                file.seek(0)
+                if file.read(3) != codecs.BOM_UTF8:
+                    file.seek(0)
+                read_line = partial(file.readline, _MAX_LINE_BYTES)
+                for number, line in enumerate(iter(read_line, b""), 1):
+                    if len(line) == _MAX_LINE_BYTES:
+                        raise self._error(number, f"is longer than {_MAX_LINE_BYTES:,} bytes")
+                    yield number, line
+        except OSError as error:
+            raise SourceError(self.text, f"cannot be read: {error.strerror}") from None
+
+    def _ref(self, root: Path, line: int, uri: object, name: object) -> ImageRef:
+        """One line's reference; the root is handed in because resolving it costs system calls."""
+        if not isinstance(uri, str) or not uri:
+            raise self._error(line, f"the image must be a path or a URI, not {uri!r:.80}")
+        if name is not None and not isinstance(name, str):
+            raise self._error(line, f"the name must be a text, not {name!r:.80}")
+        full, default = self._located(root, line, uri)
+        given = name or default
+        if reason := names.refusal(given):
+            raise self._error(line, f"the name {names.shown(given)} {reason}")
+        return ImageRef(given, full)
+
+    def _located(self, root: Path, line: int, uri: str) -> tuple[str, str]:
+        """The full URI, and the name if none is given."""
+        scheme, separator, rest = uri.partition("://")
+        if not separator:
+            return self._at_path(root, line, uri)
+        if scheme == "s3":
+            place = split_s3(rest)
+            if place is None or not place[1] or place[1].endswith("/"):
+                raise self._error(line, f"{names.shown(uri)} is no object; s3://bucket/key is one")
+            return uri, place[1]
+        if scheme == "file":
+            path = names.path_of(uri)
+            if path is None:
+                raise self._error(line, f"{names.shown(uri)} must be file:///absolute/path")
+            return self._at_path(root, line, path)
+        if scheme in ("http", "https"):
+            raise self._error(line, "web addresses are not read yet; download the images first")
+        raise self._error(line, f"{names.shown(uri)}: write a path, file:///… or s3://bucket/key")
+
+    def _at_path(self, root: Path, line: int, path: str) -> tuple[str, str]:
+        if "\0" in path or path.endswith("/"):
+            raise self._error(line, f"{names.shown(path)} is no path of a file")
+        full = os.path.normpath(os.path.join(root, path))  # noqa: PTH118 - a Path for each line is slow
+        try:
+            return names.file_uri(full), names.name_under(root, full)
+        except UnicodeEncodeError:
+            raise self._error(line, f"{names.shown(path)} is not valid UTF-8") from None
+
+    def _error(self, line: int, reason: str) -> SourceError:
+        return SourceError(self.text, reason, line)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlSource(_ListSource):
+    """A JSON object, or just a string, on each line; SageMaker's ``source-ref`` as well."""
+
+    kind: str = "jsonl"
+
+    def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
+        root = self.root
+        prefix = names.file_uri("" if str(root) == "/" else str(root)) + "/"
+        plain, loads = _PLAIN.fullmatch, orjson.loads
+        for number, line in self._lines():
+            try:
+                item = loads(line)
+            except orjson.JSONDecodeError as error:
+                if not line.strip():
+                    continue
+                raise self._error(number, f"is no JSON ({error.msg})") from None
+            uri, name = self._fields(number, item)
+            if name is None and isinstance(uri, str) and len(uri) < _PLAIN_LENGTH and plain(uri):
+                yield number, ImageRef(uri, prefix + uri)
+            else:
+                yield number, self._ref(root, number, uri, name)
+
+    def _fields(self, line: int, item: Any) -> tuple[object, object]:  # noqa: ANN401 - parsed JSON
+        if isinstance(item, str):
+            return item, None
+        if isinstance(item, dict):
+            for field in _URI_FIELDS:
+                if field in item:
+                    return item[field], item.get("name")
+            raise self._error(
+                line, f"has none of the fields {', '.join(_URI_FIELDS)}; one must hold the image"
+            )
+        raise self._error(
+            line, f'must be an object or a text, e.g. {{"uri": "a.jpg"}}: {item!r:.80}'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CsvSource(_ListSource):
+    """A table whose first row names the columns; comma, semicolon or tab between them."""
+
+    kind: str = "csv"
+
+    def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
+        root = self.root
+        texts = self._texts()
+        header = next(texts, None)
+        if header is None:
+            return
+        delimiter, columns = self._columns(header)
+        image = next(columns.index(field) for field in _URI_FIELDS if field in columns)
+        name = columns.index("name") if "name" in columns else None
+        for number, row in self._rows(texts, delimiter):
+            if len(row) != len(columns):
+                raise self._error(
+                    number, f"has {len(row)} columns, but the first row names {len(columns)}"
+                )
+            given = row[name].strip() if name is not None else ""
+            yield number, self._ref(root, number, row[image].strip(), given or None)
+
+    def _columns(self, header: str) -> tuple[str, list[str]]:
+        for delimiter in ",;\t":
+            columns = [
+                column.strip().lower() for column in next(csv.reader([header], delimiter=delimiter))
+            ]
+            if any(field in columns for field in _URI_FIELDS):
+                return delimiter, columns
+        raise self._error(
+            1,
+            "the first row must name the columns, one of them "
+            f"{', '.join(_URI_FIELDS[:4])}; it is {header.strip()!r:.80}",
+        )
+
+    def _rows(self, texts: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        reader = csv.reader(texts, delimiter=delimiter, strict=True)
+        start = 2
+        try:
+            for row in reader:
+                if any(field.strip() for field in row):
+                    yield start, row
+                start = reader.line_num + 2
+        except csv.Error as error:
+            raise self._error(start, f"is no CSV ({error})") from None
+
+    def _texts(self) -> Iterator[str]:
+        for number, line in self._lines():
+            try:
+                yield line.decode()
+            except UnicodeDecodeError:
+                raise self._error(number, "is not UTF-8; save the manifest as UTF-8") from None

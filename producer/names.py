@@ -1,0 +1,85 @@
+"""Names of images: what a path, a key or a manifest's ``name`` may look like."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+#: Bytes of a name: as long as a key of S3.
+MAX_NAME_BYTES = 1024
+
+#: What a folder, a glob or a bucket is searched for, in lower case.
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".avif",
+        ".bmp",
+        ".gif",
+        ".jfif",
+        ".jp2",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".tif",
+        ".tiff",
+        ".webp",
+    }
+)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name says that it is an image."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - no Path for each key
+
+
+def refusal(name: str) -> str:
+    """Why ``name`` cannot name an image, or an empty string if it can."""
+    parts = name.split("/")
+    reasons = {
+        "is empty": not name,
+        "starts or ends with '/', or has two of them in a row": "" in parts,
+        "has a part '.' or '..'": "." in parts or ".." in parts,
+        "has a NUL": "\0" in name,
+        "has a backslash; separate folders by '/'": "\\" in name,
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            return reason
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "is not valid UTF-8; rename the file"
+    if size > MAX_NAME_BYTES:
+        return f"has {size} bytes, {MAX_NAME_BYTES} are allowed"
+    return ""
+
+
+def shown(name: str) -> str:
+    """A name that may hold anything, fit to be printed, and not at any length."""
+    text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return repr(text if len(text) <= 200 else f"{text[:200]}…")
+
+
+def file_uri(path: str) -> str:
+    """The ``file://`` URI of an absolute path."""
+    return f"file://{quote(path)}"
+
+
+def path_of(uri: str) -> str | None:
+    """The path of a ``file://`` URI, or None where it has a host or no absolute path."""
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        return None
+    # What follows '?' or '#' was meant as part of the name: a file has neither.
+    rest = uri[len("file://") + len(parts.netloc) :]
+    return unquote(rest, errors="surrogateescape")
+
+
+def name_under(root: Path, path: str) -> str:
+    """A path as a name: below ``root`` where it lies there, else from the file system's root."""
+    inside = f"{root}/" if str(root) != "/" else "/"
+    return path.removeprefix(inside) if path.startswith(inside) else path.lstrip("/")

@@ -1,0 +1,53 @@
+"""What reading a batch yields: finished images with what was found, and images that failed.
+
+Exports, overlays, evaluation and the report are fed from iterators of these records and know
+neither database nor store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskpool.domain import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledInstance:
+    """An instance under its category.
+
+    Attributes:
+        category: Display name of the prompt that found it.
+        instance: The stored mask with its figures.
+    """
+
+    category: str
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """One image that was annotated, with everything that counts under the rule it was read by.
+
+    Attributes:
+        seq: Which job of its batch.
+        name: Path under the source; ``file_name`` in exports.
+        uri: Where the image's bytes are.
+        width: Pixels, after EXIF orientation.
+        height: Pixels, after EXIF orientation.
+        instances: By prompt, best first; empty where nothing was found.
+    """
+
+    seq: int
+    name: str
+    uri: str
+    width: int
+    height: int
+    instances: tuple[LabelledInstance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image that got no result, and the sentence that says why."""
+
+    name: str
+    error: str

@@ -1,0 +1,216 @@
+"""THE use case: a source and a spec become a batch. CLI, API and page are thin doors to it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from db import batches, jobs
+from db.batches import Loading, NewBatch
+from db.session import Database
+from maskpool.domain import BatchState, ImageRef, Klass, Priority
+from maskpool.errors import Conflict, SourceError
+from maskpool.ports import ObjectStore
+from maskpool.spec import BatchSpec
+from producer.manifest import Source
+from storage import keys
+
+log = logging.getLogger(__name__)
+
+#: Images uploaded side by side.
+_UPLOADS = 8
+
+#: Images in one block while uploading: what an interruption can cost.
+_UPLOAD_BLOCK = 500
+
+#: Called with the number of images loaded so far.
+OnLoaded = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is asked for.
+
+    Attributes:
+        source: Where the images are.
+        spec: Prompts, settings, model.
+        owner: Who submits.
+        name: For people; the source's own name where empty.
+        key: Idempotency key: the same key twice is one batch, and resumes an interrupted submit.
+    """
+
+    source: Source
+    spec: BatchSpec
+    owner: str
+    key: str
+    name: str = ""
+    klass: Klass = Klass.BULK
+    priority: Priority = Priority.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What came of it.
+
+    Attributes:
+        created: False where the key's batch was complete already.
+    """
+
+    batch_id: UUID
+    total: int
+    created: bool
+
+
+class Submitter:
+    """Submits to one stack.
+
+    Args:
+        database: The truth.
+        wake: Tells the dispatcher, after COMMIT.
+        upload_to: Where local images are copied, so that workers elsewhere see them; None where
+            every worker sees the submitter's paths.
+    """
+
+    def __init__(
+        self, database: Database, wake: Callable[[], None], upload_to: ObjectStore | None = None
+    ) -> None:
+        self._database = database
+        self._wake = wake
+        self._upload_to = upload_to
+
+    def submit(self, submission: Submission, on_loaded: OnLoaded = lambda _: None) -> Submitted:
+        """Write a batch and its jobs, then make it ACTIVE. Memory does not grow with the source.
+
+        An interrupted submit leaves a LOADING batch that nothing dispatches; the same key resumes
+        it. Two submitters of one key follow each other block by block.
+
+        Raises:
+            SourceError: The source is empty or unreadable, names an image twice, or is not the one
+                that an earlier submit with this key began to load.
+            Conflict: The key belongs to another spec or source, or the batch was cancelled.
+            Unreachable: Database or store is away.
+        """
+        refs = _not_empty(submission.source)
+        with self._database.write() as session:
+            at = batches.create_or_find(session, _new_batch(submission))
+        if at.state != BatchState.LOADING:
+            return self._already(at)
+        self._check_same_source(submission, at)
+        self._load(at, refs, on_loaded)
+        self._refuse_duplicates(submission.source, at.batch_id)
+        with self._database.write() as session:
+            created = batches.activate(session, at.batch_id)
+            total = batches.progress(session, at.batch_id).total
+        self._wake()
+        return Submitted(at.batch_id, total, created)
+
+    def _already(self, at: Loading) -> Submitted:
+        with self._database.read() as session:
+            return Submitted(at.batch_id, batches.progress(session, at.batch_id).total, False)
+
+    def _check_same_source(self, submission: Submission, at: Loading) -> None:
+        """The last image that was loaded must stand where it stood."""
+        if at.loaded == 0:
+            return
+        with self._database.read() as session:
+            loaded = jobs.name_at(session, at.batch_id, at.loaded - 1)
+        now = next(islice(submission.source.refs(), at.loaded - 1, None), None)
+        if now is None or now.name != loaded:
+            raise SourceError(
+                submission.source.text,
+                f"it changed since an earlier submit with this key was interrupted behind "
+                f"{loaded!r}; submit under another key, and remove batch {at.batch_id}",
+            )
+
+    def _load(self, at: Loading, refs: Iterator[ImageRef], on_loaded: OnLoaded) -> None:
+        with self._database.read() as session:
+            size = jobs.block_size(session) if self._upload_to is None else _UPLOAD_BLOCK
+        position = 0
+        while block := list(islice(refs, size)):
+            at = self._load_block(at.batch_id, position, block)
+            position += len(block)
+            on_loaded(position)
+            if at.state != BatchState.LOADING:  # another submitter of this key was quicker
+                return
+
+    def _load_block(self, batch_id: UUID, position: int, block: list[ImageRef]) -> Loading:
+        """Have jobs ``position …`` of the block written, by us or by another submitter."""
+        while True:
+            with self._database.read() as session:
+                at = batches.loading(session, batch_id)
+            if at.state == BatchState.CANCELLED:
+                raise Conflict(f"batch {batch_id} was cancelled while it was loading")
+            rest = block[max(0, at.loaded - position) :]
+            if not rest or at.state != BatchState.LOADING:
+                return at
+            images = self._uploaded(batch_id, rest)
+            with self._database.write() as session:
+                jobs.load_block(session, batch_id, at.loaded, images)
+
+    def _uploaded(self, batch_id: UUID, block: list[ImageRef]) -> list[ImageRef]:
+        if self._upload_to is None:
+            return block
+        store = self._upload_to
+        with ThreadPoolExecutor(_UPLOADS, "upload") as pool:
+            return list(pool.map(lambda image: _upload(store, batch_id, image), block))
+
+    def _refuse_duplicates(self, source: Source, batch_id: UUID) -> None:
+        with self._database.read() as session:
+            names = jobs.duplicate_names(session, batch_id)
+        if not names:
+            return
+        places = ", ".join(source.places(names[0])[:5])
+        with self._database.write() as session:
+            batches.remove(session, batch_id)
+        others = f" (and {len(names) - 1} more names)" if len(names) > 1 else ""
+        raise SourceError(
+            source.text,
+            f"{names[0]!r} appears more than once: {places}{others}; names must be unique, "
+            "as they become file_name in exports; give each row a name of its own",
+        )
+
+
+def _not_empty(source: Source) -> Iterator[ImageRef]:
+    refs = source.refs()
+    first = next(refs, None)
+    if first is None:
+        raise SourceError(source.text, "there is no image in it")
+    return chain([first], refs)
+
+
+def _new_batch(submission: Submission) -> NewBatch:
+    return NewBatch(
+        owner=submission.owner,
+        idempotency_key=submission.key,
+        name=submission.name or Path(submission.source.text.rstrip("/")).name or "batch",
+        model=submission.spec.model,
+        spec=submission.spec.dump(),
+        source=submission.source.text,
+        klass=submission.klass,
+        priority=submission.priority,
+    )
+
+
+def _upload(store: ObjectStore, batch_id: UUID, image: ImageRef) -> ImageRef:
+    """Copy a local image into the store, unless an interrupted submit did it before.
+
+    A file that cannot be read keeps its place: its job fails with the fetcher's sentence, and the
+    rest of the batch loses nothing.
+    """
+    parts = urlsplit(image.uri)
+    if parts.scheme != "file":
+        return image
+    path = Path(unquote(parts.path))
+    key = keys.source_object(batch_id, image.name)
+    try:
+        if store.size(key) != path.stat().st_size:
+            store.put_file(key, path)
+    except OSError as error:
+        log.warning("%s cannot be uploaded (%s); its job will fail", image.name, error.strerror)
+    return replace(image, uri=store.uri(key))

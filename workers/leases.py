@@ -1,0 +1,209 @@
+"""Keeping the chunks in hand: one heartbeat for all of them, and the end of each lease."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from db import chunks, workers
+from db.session import Database
+from db.workers import WorkerInfo
+from maskpool.domain import BatchState
+from maskpool.errors import LeaseLost, MaskpoolError
+
+log = logging.getLogger(__name__)
+
+#: Exit status of a process that a chunk stalled; whoever supervises starts it again.
+STALLED = 70
+
+
+class Holding:
+    """A chunk in hand: may we still write it, and should we go on with it?
+
+    Args:
+        chunk_id: The fencing token.
+        deadline: On the monotonic clock; past it nothing may be written.
+    """
+
+    def __init__(self, chunk_id: UUID, deadline: float) -> None:
+        self.chunk_id = chunk_id
+        self._deadline = deadline
+        self._lost = False
+        self._stopping = False
+        self._progress = time.monotonic()
+
+    @property
+    def mine(self) -> bool:
+        """Whether the lease holds, as far as we know."""
+        return not self._lost and time.monotonic() < self._deadline
+
+    @property
+    def go_on(self) -> bool:
+        """Whether another image should be started."""
+        return self.mine and not self._stopping
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the lease ends, unless the next heartbeat extends it."""
+        return 0.0 if self._lost else max(0.0, self._deadline - time.monotonic())
+
+    @property
+    def idle_seconds(self) -> float:
+        """Since the chunk last made progress."""
+        return time.monotonic() - self._progress
+
+    def require(self) -> None:
+        """Raise if the chunk is not ours any more.
+
+        Raises:
+            LeaseLost: Drop the work.
+        """
+        if not self.mine:
+            raise LeaseLost(f"the lease of chunk {self.chunk_id} is over")
+
+    def made_progress(self) -> None:
+        """An image ended, or an upload."""
+        self._progress = time.monotonic()
+
+    def stop_soon(self) -> None:
+        """Finish the images in work, start no other: the batch was paused, or we shut down."""
+        self._stopping = True
+
+    def extended(self, deadline: float) -> None:
+        """The database extended the lease."""
+        self._deadline = deadline
+
+    def lose(self) -> None:
+        """The chunk was given to another, or cancelled."""
+        self._lost = True
+
+
+class LeaseKeeper:
+    """Extends the leases of the chunks in hand once a heartbeat, and says that the worker lives.
+
+    Args:
+        database: The truth, and its clock.
+        info: Who we are; ``images_per_s`` is filled in from ``rate`` each time.
+        rate: Images a second of the engine, None before it knows.
+        on_stall: Called when a chunk made no progress for ``stall_seconds``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        info: WorkerInfo,
+        *,
+        lease_seconds: float,
+        heartbeat_seconds: float,
+        stall_seconds: float,
+        rate: Callable[[], float | None],
+        on_stall: Callable[[], None] = lambda: os._exit(STALLED),
+    ) -> None:
+        self._database = database
+        self._info = info
+        self._lease_seconds = lease_seconds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._stall_seconds = stall_seconds
+        self._rate = rate
+        self._on_stall = on_stall
+        self._holdings: dict[UUID, Holding] = {}
+        self._lock = threading.Lock()
+        self._draining = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    @property
+    def lease_ms(self) -> int:
+        """What a taken chunk's lease is."""
+        return round(self._lease_seconds * 1000)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process is about to end: take nothing more."""
+        return self._draining
+
+    def start(self) -> None:
+        """Announce the worker, then beat. Raises what the database raises if it is away."""
+        self._beat()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop beating and say goodbye."""
+        self._stop.set()
+        self._thread.join()
+        try:
+            with self._database.write() as session:
+                workers.retire(session, self._info.id)
+        except MaskpoolError as error:
+            log.warning("could not sign off: %s", error)
+
+    def hold(self, chunk_id: UUID, asked_at: float) -> Holding:
+        """Keep a chunk that was just taken.
+
+        Args:
+            chunk_id: Which.
+            asked_at: Monotonic time before the statement was sent: the lease began no earlier.
+        """
+        holding = Holding(chunk_id, asked_at + self._lease_seconds)
+        with self._lock:
+            self._holdings[chunk_id] = holding
+            if self._draining:
+                holding.stop_soon()
+        return holding
+
+    def holds(self, chunk_id: UUID) -> bool:
+        """Whether the chunk is in hand already: its message came twice."""
+        with self._lock:
+            return chunk_id in self._holdings
+
+    def release(self, holding: Holding) -> None:
+        """The chunk is finished, or lost."""
+        with self._lock:
+            self._holdings.pop(holding.chunk_id, None)
+
+    def drain(self) -> None:
+        """Ask every chunk in hand, and every one to come, to stop soon."""
+        with self._lock:
+            self._draining = True
+            for holding in self._holdings.values():
+                holding.stop_soon()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._heartbeat_seconds):
+            try:
+                self._beat()
+            except MaskpoolError as error:
+                log.warning("heartbeat failed: %s", error)
+            self._watch()
+
+    def _beat(self) -> None:
+        with self._lock:
+            held = dict(self._holdings)
+        asked_at = time.monotonic()
+        with self._database.write() as session:
+            kept = chunks.extend(session, self._info.id, list(held), lease_ms=self.lease_ms)
+            workers.announce(session, replace(self._info, images_per_s=self._rate()))
+        for chunk_id, holding in held.items():
+            state = kept.get(chunk_id)
+            if state is None:
+                holding.lose()
+                continue
+            holding.extended(asked_at + self._lease_seconds)
+            if state != BatchState.ACTIVE:
+                holding.stop_soon()
+
+    def _watch(self) -> None:
+        with self._lock:
+            stalled = [h for h in self._holdings.values() if h.idle_seconds > self._stall_seconds]
+        if stalled:
+            log.critical(
+                "chunk %s made no progress for %.0f s; the process ends, to be started again",
+                stalled[0].chunk_id,
+                self._stall_seconds,
+            )
+            self._on_stall()

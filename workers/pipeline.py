@@ -1,0 +1,362 @@
+"""A chunk's way: fetch → decode → segment → score → encode → upload → finish."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from db import chunks
+from db.chunks import JobEnd, TakenChunk
+from db.session import Database
+from maskpool import rle
+from maskpool.domain import (
+    MAX_ATTEMPTS,
+    ChunkMessage,
+    Found,
+    Instance,
+    Job,
+    JobFailure,
+    JobResult,
+    JobState,
+    Klass,
+)
+from maskpool.errors import LeaseLost, MaskpoolError, Permanent, Transient
+from maskpool.ports import Image, ObjectStore
+from maskpool.spec import BatchSpec, Prompt
+from storage import keys, masks
+from workers.engine import Engine
+from workers.gate import Gate
+from workers.leases import Holding, LeaseKeeper
+from workers.models.clip import crop_for_clip
+
+log = logging.getLogger(__name__)
+
+#: Rest before a job's second attempt; doubled for each further one.
+_RETRY_SECONDS = 2.0
+_MAX_RETRY_SECONDS = 120.0
+
+#: Tries of one upload before its jobs are charged an attempt.
+_UPLOAD_TRIES = 5
+
+#: Characters of a traceback that a job's row keeps.
+_TRACEBACK = 2_000
+
+
+class Fetched(Protocol):
+    """An image as the fetcher hands it over."""
+
+    @property
+    def image(self) -> Image:
+        """RGB uint8 (height, width, 3), upright."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes as fetched."""
+        ...
+
+
+class Fetch(Protocol):
+    """Opens an image by its URI."""
+
+    def fetch(self, uri: str) -> Fetched:
+        """Raises ``ImageError`` for this image's own fault, ``Transient`` for a service's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotated:
+    result: JobResult
+    gpu_seconds: float
+
+
+_Outcome = _Annotated | JobFailure | None
+
+
+class Pipeline:
+    """Runs chunks; called by several threads at once.
+
+    Args:
+        database: The truth.
+        store: Where mask objects go.
+        fetcher: Opens images.
+        engine: Runs the models.
+        leases: Keeps the chunks in hand.
+        worker_id: Who we are.
+        model: Alias that the engine runs.
+        images_in_work: Images fetched, decoded and waiting for the engine at once, each class.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        store: ObjectStore,
+        fetcher: Fetch,
+        engine: Engine,
+        leases: LeaseKeeper,
+        worker_id: UUID,
+        model: str,
+        images_in_work: int,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._fetcher = fetcher
+        self._engine = engine
+        self._leases = leases
+        self._worker_id = worker_id
+        self._model = model
+        self._gate = Gate()
+        # A pool a class: an interactive image must not queue behind the images of bulk chunks.
+        self._pools = {
+            klass: ThreadPoolExecutor(images_in_work, f"image-{klass.label}") for klass in Klass
+        }
+
+    def close(self) -> None:
+        """Stop the image threads; what they have begun ends first."""
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
+
+    def run(self, message: ChunkMessage) -> str:
+        """Take a chunk, annotate it, finish it. Returns a word on what became of it.
+
+        Nothing that goes wrong here needs the message again: what was not finished comes back by
+        its lease.
+        """
+        if self._leases.draining:
+            return "left: shutting down"
+        with self._gate.enter(solo=message.solo):
+            asked_at = time.monotonic()
+            taken = self._take(message)
+            if taken is None:
+                return "dropped: not to be had"
+            holding = self._leases.hold(taken.chunk_id, asked_at)
+            try:
+                return self._process(taken, holding, message.klass)
+            except LeaseLost as error:
+                return f"dropped: {error}"
+            finally:
+                self._leases.release(holding)
+
+    def _take(self, message: ChunkMessage) -> TakenChunk | None:
+        if self._leases.holds(message.chunk_id):
+            return None
+        for attempt in _patiently(tries=6):
+            with attempt, self._database.write() as session:
+                return chunks.take(
+                    session,
+                    message.chunk_id,
+                    self._worker_id,
+                    solo=message.solo,
+                    lease_ms=self._leases.lease_ms,
+                )
+        return None
+
+    def _process(self, taken: TakenChunk, holding: Holding, klass: Klass) -> str:
+        spec = BatchSpec.read(taken.spec)
+        futures = [
+            self._pools[klass].submit(self._annotate, job, spec, holding, klass)
+            for job in taken.jobs
+        ]
+        outcomes = _collect(futures, holding)
+        holding.require()
+        ends = self._store_masks(taken, spec, outcomes, holding)
+        seconds = sum(o.gpu_seconds for o in outcomes if isinstance(o, _Annotated))
+        self._finish(taken, holding, ends, seconds)
+        done = sum(end.state == JobState.DONE for end in ends)
+        failed = sum(end.state == JobState.FAILED for end in ends)
+        return f"done {done}, failed {failed}, returned {len(ends) - done - failed}"
+
+    def _annotate(self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass) -> _Outcome:
+        """One image; None where it was not begun because the chunk should stop."""
+        if not holding.go_on:
+            return None
+        try:
+            fetched = self._fetcher.fetch(job.uri)
+            return self._look(job, fetched, spec.prompts, klass)
+        except Permanent as error:
+            return JobFailure(job.seq, str(error))
+        except Transient as error:
+            return JobFailure(job.seq, str(error), transient=True)
+        except Exception as error:
+            log.exception("bug while annotating %s", job.name, extra={"job": job.seq})
+            trace = "".join(traceback.format_exception(error))[-_TRACEBACK:]
+            return JobFailure(job.seq, f"internal error, please report it: {error!r}\n{trace}")
+        finally:
+            holding.made_progress()
+
+    def _look(
+        self, job: Job, fetched: Fetched, prompts: Sequence[Prompt], klass: Klass
+    ) -> _Annotated:
+        texts = tuple(prompt.text for prompt in prompts)
+        segmented = self._engine.submit(fetched.image, texts, klass).result()
+        clip_scores, seconds = self._weigh(fetched.image, segmented.found, prompts, klass)
+        height, width = fetched.image.shape[:2]
+        instances = tuple(relate(segmented.found, clip_scores))
+        result = JobResult(job.seq, width, height, instances, fetched.sha256)
+        return _Annotated(result, segmented.seconds + seconds)
+
+    def _weigh(
+        self, image: Image, found: Sequence[Found], prompts: Sequence[Prompt], klass: Klass
+    ) -> tuple[dict[int, float], float]:
+        """CLIP's verdict on the instances of prompts that have negative texts, by their place."""
+        scores: dict[int, float] = {}
+        seconds = 0.0
+        for index, prompt in enumerate(prompts):
+            places = [i for i, one in enumerate(found) if one.prompt_index == index]
+            if not prompt.negatives or not places:
+                continue
+            crops = [crop_for_clip(image, found[i].box_xyxy) for i in places]
+            scored = self._engine.score(crops, (prompt.text, *prompt.negatives), klass).result()
+            margin = scored.similarities[:, 0] - scored.similarities[:, 1:].max(axis=1)
+            wins = 1 / (1 + np.exp(-margin.astype(np.float64)))
+            scores |= {i: _single(win) for i, win in zip(places, wins, strict=True)}
+            seconds += scored.seconds
+        return scores, seconds
+
+    def _store_masks(
+        self, taken: TakenChunk, spec: BatchSpec, outcomes: Sequence[_Outcome], holding: Holding
+    ) -> list[JobEnd]:
+        """Write the chunk's object, then say how each job ends: no row before its mask."""
+        done = [
+            (job.name, outcome.result)
+            for job, outcome in zip(taken.jobs, outcomes, strict=True)
+            if isinstance(outcome, _Annotated)
+        ]
+        if not done:
+            return [_end(job, o) for job, o in zip(taken.jobs, outcomes, strict=True)]
+        content = masks.encode_chunk(
+            taken.batch_id, taken.chunk_id, self._model, spec.prompts, done
+        )
+        try:
+            self._upload(keys.mask_object(taken.batch_id, content.masks_key), content.data, holding)
+        except (Transient, Permanent) as error:
+            if isinstance(error, LeaseLost):
+                raise
+            reason = f"its masks could not be stored: {error}"
+            outcomes = [
+                JobFailure(o.result.seq, reason, transient=True) if isinstance(o, _Annotated) else o
+                for o in outcomes
+            ]
+        return [_end(job, o, content) for job, o in zip(taken.jobs, outcomes, strict=True)]
+
+    def _upload(self, key: str, data: bytes, holding: Holding) -> None:
+        for attempt in _patiently(tries=_UPLOAD_TRIES):
+            with attempt:
+                holding.require()
+                self._store.put(key, data, "application/zstd")
+                holding.made_progress()
+
+    def _finish(
+        self, taken: TakenChunk, holding: Holding, ends: Sequence[JobEnd], seconds: float
+    ) -> None:
+        """Commit, trying again while the lease holds."""
+        while True:
+            holding.require()
+            try:
+                with self._database.write() as session:
+                    chunks.finish(
+                        session, self._worker_id, taken.chunk_id, ends, gpu_seconds=seconds
+                    )
+            except LeaseLost:
+                raise
+            except Transient as error:
+                log.warning("cannot finish yet: %s", error, extra={"chunk": taken.chunk_id})
+                time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - jitter
+            else:
+                return
+
+
+def relate(found: Sequence[Found], clip_scores: dict[int, float]) -> list[Instance]:
+    """Say of each mask how much it overlaps a better one of its prompt.
+
+    Args:
+        found: By prompt and then by falling score, as a segmenter returns it.
+        clip_scores: CLIP's verdict by place in ``found``, where there is one.
+    """
+    instances = []
+    runs = [rle.to_runs(one.mask) for one in found]
+    by_prompt: dict[int, list[int]] = {}
+    for place, one in enumerate(found):
+        by_prompt.setdefault(one.prompt_index, []).append(place)
+    overlap: dict[int, float] = {}
+    for places in by_prompt.values():
+        values = rle.overlaps([runs[place] for place in places])
+        overlap |= dict(zip(places, values, strict=True))
+    for place, one in enumerate(found):
+        instances.append(
+            Instance(one, runs[place].area, _single(overlap[place]), clip_scores.get(place))
+        )
+    return instances
+
+
+def _single(value: float) -> float:
+    """As the row keeps it, so that a threshold cuts rows and objects at the same place."""
+    return float(np.float32(value))
+
+
+def _collect(futures: Sequence[Future[_Outcome]], holding: Holding) -> list[_Outcome]:
+    try:
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()
+        holding.made_progress()
+
+
+def _end(job: Job, outcome: _Outcome, content: masks.ChunkObject | None = None) -> JobEnd:
+    """How a job's row ends, or comes back."""
+    match outcome:
+        case None:
+            return JobEnd(job.seq, JobState.RETRY, attempts=job.attempts)
+        case JobFailure(transient=True):
+            return _try_again(job, outcome.error)
+        case JobFailure():
+            return JobEnd(job.seq, JobState.FAILED, attempts=job.attempts, error=outcome.error)
+        case _Annotated(result=result):
+            if content is None:
+                msg = "a job cannot be DONE before its masks are stored"
+                raise MaskpoolError(msg)
+            offset, length = content.spans[job.seq]
+            return JobEnd(
+                job.seq,
+                JobState.DONE,
+                attempts=job.attempts,
+                masks_key=content.masks_key,
+                masks_offset=offset,
+                masks_length=length,
+                width=result.width,
+                height=result.height,
+                instances=result.instances,
+            )
+
+
+def _try_again(job: Job, error: str) -> JobEnd:
+    attempts = job.attempts + 1
+    if attempts >= MAX_ATTEMPTS:
+        sentence = f"gave up after {attempts} attempts; the last one: {error}"
+        return JobEnd(job.seq, JobState.FAILED, attempts=attempts, error=sentence)
+    rest = min(_MAX_RETRY_SECONDS, _RETRY_SECONDS * 2.0 ** (attempts - 1))
+    delay = rest * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+    return JobEnd(
+        job.seq, JobState.RETRY, attempts=attempts, delay_ms=round(delay * 1000), error=error
+    )
+
+
+def _patiently(*, tries: int) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type(Transient),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.5),
+        stop=stop_after_attempt(tries),
+        reraise=True,
+    )

@@ -1,0 +1,179 @@
+"""One worker process: put together once, from the settings, and known to the Celery task."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from celery import signals
+from redis.exceptions import RedisError
+
+from db.session import Database
+from db.workers import WorkerInfo
+from maskpool import logs, wire
+from maskpool.domain import new_id
+from maskpool.errors import ConfigError, MaskpoolError, Unreachable
+from maskpool.settings import Settings, load_settings
+from storage import open_store
+from workers.engine import Engine
+from workers.fetch import Fetcher
+from workers.leases import LeaseKeeper
+from workers.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+#: Decoded images a chunk class keeps ahead of the engine, in micro-batches.
+_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """What a process holds for its whole life."""
+
+    model: str
+    pipeline: Pipeline
+    leases: LeaseKeeper
+    engine: Engine
+    database: Database
+    broker: redis.Redis
+
+    def wake(self) -> None:
+        """Tell the dispatcher that rows changed; it looks by itself if this fails."""
+        try:
+            self.broker.lpush(wire.WAKE_KEY, 1)
+        except RedisError as error:
+            log.debug("could not wake the dispatcher: %s", error)
+
+    def close(self) -> None:
+        """Let go of everything, in the order in which nothing is lost."""
+        self.leases.drain()
+        self.pipeline.close()
+        self.engine.close()
+        self.leases.close()
+        self.database.close()
+        self.broker.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A running engine and what to say of it."""
+
+    engine: Engine
+    device: str
+    description: str
+
+
+_current: WorkerProcess | None = None
+
+
+def current() -> WorkerProcess:
+    """The process's own.
+
+    Raises:
+        ConfigError: The task runs outside a worker that was started as one.
+    """
+    if _current is None:
+        raise ConfigError("no worker was started in this process; use maskpool worker")
+    return _current
+
+
+def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
+    """Put a worker together and announce it.
+
+    Args:
+        settings: Of this process.
+        models: Loaded already, or None to load what the settings name.
+
+    Raises:
+        ConfigError: A setting, a model or the device is not as it must be.
+        Unreachable: Database or broker does not answer.
+    """
+    global _current  # noqa: PLW0603 - Celery's task has no other way to its process
+    database = Database(_required(settings, "database_url"), pool_size=settings.worker_threads + 2)
+    store = open_store(_required(settings, "store_url"), endpoint_url=settings.s3_endpoint_url)
+    broker = redis.Redis.from_url(
+        wire.redis_py_url(_required(settings, "redis_url")), socket_connect_timeout=5
+    )
+    models = models or load(settings)
+    log.info("models ready: %s", models.description)
+    worker_id = new_id()
+    info = WorkerInfo(
+        id=worker_id,
+        name=f"{socket.gethostname()}:{os.getpid()}",
+        device=models.device,
+        model=settings.model,
+        threads=settings.worker_threads,
+    )
+    leases = LeaseKeeper(
+        database,
+        info,
+        lease_seconds=settings.lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        stall_seconds=settings.stall_seconds,
+        rate=lambda: models.engine.images_per_second,
+    )
+    pipeline = Pipeline(
+        database=database,
+        store=store,
+        fetcher=Fetcher(store, settings),
+        engine=models.engine,
+        leases=leases,
+        worker_id=worker_id,
+        model=settings.model,
+        images_in_work=_AHEAD * models.engine.micro_batch + 1,
+    )
+    leases.start()
+    _current = WorkerProcess(settings.model, pipeline, leases, models.engine, database, broker)
+    return _current
+
+
+def load(settings: Settings) -> Models:
+    """Load the models the settings name and start their engine."""
+    from workers.models.load import load_for  # noqa: PLC0415 - torch: seconds, and only here
+
+    loaded = load_for(settings)
+    engine = loaded.engine(settings.micro_batch).start()
+    return Models(engine, loaded.device, loaded.description)
+
+
+def _required(settings: Settings, name: str) -> str:
+    value = getattr(settings, name)
+    text = value if isinstance(value, str) else str(value.get_secret_value())
+    if not text:
+        raise ConfigError(f"MASKPOOL_{name.upper()} is not set; a worker needs it")
+    return text
+
+
+@signals.setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
+    """Being connected is the point: Celery then leaves the root logger alone."""
+
+
+@signals.worker_init.connect
+def _on_init(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
+    """Load before the first message is taken; end with a clear word if that cannot be."""
+    settings = load_settings()
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        start(settings)
+    except MaskpoolError as error:
+        sys.stderr.write(f"maskpool worker: {error}\n")
+        sys.exit(4 if isinstance(error, Unreachable) else 2)
+
+
+@signals.worker_shutting_down.connect
+def _on_shutting_down(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
+    """SIGTERM: what is in hand stops after the micro-batch, and what is left goes back."""
+    if _current is not None:
+        _current.leases.drain()
+
+
+@signals.worker_shutdown.connect
+def _on_shutdown(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
+    if _current is not None:
+        _current.close()
