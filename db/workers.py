@@ -84,6 +84,17 @@ def pools(session: Session) -> dict[str, Pool]:
     return {model: Pool(count, window, rate) for model, count, window, rate in rows}
 
 
+def alive(session: Session) -> list[WorkerInfo]:
+    """The living workers, by name."""
+    rows = session.scalars(
+        select(WorkerRow).where(WorkerRow.seen_at > now_ms() - ALIVE_MS).order_by(WorkerRow.name)
+    )
+    return [
+        WorkerInfo(row.id, row.name, row.device, row.model, row.threads, row.images_per_s)
+        for row in rows
+    ]
+
+
 def forget_old(session: Session) -> None:
     """Sweep the rows of workers that are long gone."""
     session.execute(delete(WorkerRow).where(WorkerRow.seen_at < now_ms() - FORGET_MS))
