@@ -1,0 +1,221 @@
+"""Bytes of an image file → RGB array, whatever a camera, a scanner or a designer made of it.
+
+Decided here, so that a mask lies where people see the thing:
+
+* upright: the EXIF orientation is applied;
+* transparent pixels are laid over white;
+* CMYK goes through its embedded profile, or through the plain formula where there is none; the
+  inverted CMYK that Adobe writes into JPEG is turned round by Pillow. RGB stays as it is;
+* 16-bit grey keeps its whole range: 0…65535 → 0…255. 32-bit integers and floats have no range that
+  a file tells, so they are refused rather than guessed;
+* the first frame of an animation, the first page of a TIFF.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageCms, UnidentifiedImageError
+
+from maskpool.errors import ImageError
+from maskpool.ports import Image
+from maskpool.settings import Settings
+
+#: Decoders that outside bytes may reach; Pillow knows many more, some of them rarely looked after.
+_WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
+
+Pillow.init()  # registers the decoders, so that no thread has to
+_FORMATS = tuple(name for name in _WANTED if name in Pillow.OPEN)
+
+#: What Pillow's parsers raise on bytes that are not what they say.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Pillow.DecompressionBombError,
+)
+
+#: First bytes, in lower case, of what people take for images, and what to say about it.
+_LOOKS_LIKE = (
+    (b"%pdf", "it is a PDF; export its pages as images"),
+    (b"<!doctype", "it is a web page, not an image; the download probably failed"),
+    (b"<html", "it is a web page, not an image; the download probably failed"),
+    (b"<svg", "SVG drawings are not read; export as PNG"),
+    (b"<?xml", "it is XML; if it is an SVG drawing, export it as PNG"),
+    (b"8bps", "Photoshop files are not read; export as PNG or JPEG"),
+    (b"pk\x03\x04", "it is a ZIP archive; unpack it first"),
+    (b"version https://git-lfs", "it is a Git LFS pointer; run 'git lfs pull' first"),
+)
+
+_HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"hevc")
+
+_ORIENTATION_TAG = 0x0112
+
+_WHITE = (255, 255, 255, 255)
+
+#: The modules whose warnings are of no use to anyone: what is wrong becomes an ImageError.
+_PILLOW = r"PIL\."
+
+_quiet_lock = threading.Lock()
+
+
+def decode(data: bytes, settings: Settings) -> Image:
+    """Decode one image file.
+
+    Args:
+        data: The file's bytes.
+        settings: Its ``max_image_pixels`` and ``max_aspect`` are kept before pixels are decoded.
+
+    Returns:
+        RGB uint8 (height, width, 3), upright, contiguous, writable.
+
+    Raises:
+        ImageError: It cannot be used; the sentence is for the person who labels.
+    """
+    if not data:
+        raise ImageError("the file is empty (0 bytes)")
+    _keep_quiet()
+    with _open(data) as image:
+        _check_size(image, settings)
+        _load(image)
+        try:
+            pixels = np.asarray(_to_rgb(image), dtype=np.uint8)
+        except _BROKEN as error:
+            raise ImageError(f"the image is damaged: {error}") from None
+        return _upright(pixels, _orientation(image))
+
+
+def _keep_quiet() -> None:
+    """Silence Pillow's warnings for good: switching them per image is not safe among threads."""
+    # We judge sizes ourselves, from the header; Pillow's own limit would warn first.
+    Pillow.MAX_IMAGE_PIXELS = None
+    with _quiet_lock:
+        if not any(getattr(module, "pattern", "") == _PILLOW for *_, module, _ in warnings.filters):
+            warnings.filterwarnings("ignore", module=_PILLOW)
+
+
+def _open(data: bytes) -> Pillow.Image:
+    try:
+        return Pillow.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
+        raise ImageError(_not_an_image(data)) from None
+    except _BROKEN as error:
+        raise ImageError(f"the image's header is damaged: {error}") from None
+
+
+def _not_an_image(data: bytes) -> str:
+    start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for magic, hint in _LOOKS_LIKE:
+        if start.startswith(magic):
+            return hint
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return "HEIC images are not read; convert to JPEG"
+    return f"it is not an image of a kind that is read ({', '.join(_FORMATS)}), or is damaged"
+
+
+def _check_size(image: Pillow.Image, settings: Settings) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageError(f"the image has no pixels ({width}×{height})")
+    if width * height > settings.max_image_pixels:
+        raise ImageError(
+            f"the image has {width:,}×{height:,} pixels, more than the "
+            f"{settings.max_image_pixels:,} allowed (MASKPOOL_MAX_IMAGE_PIXELS)"
+        )
+    if max(width, height) > settings.max_aspect * min(width, height):
+        raise ImageError(
+            f"the image is {width}×{height} pixels: its sides differ by more than "
+            f"{settings.max_aspect:g} to 1 (MASKPOOL_MAX_ASPECT)"
+        )
+
+
+def _load(image: Pillow.Image) -> None:
+    try:
+        image.load()
+    except _BROKEN as error:
+        if "truncated" in str(error) or isinstance(error, EOFError):
+            raise ImageError("the file is cut off: its end is missing; copy it again") from None
+        raise ImageError(f"the image is damaged: {error}") from None
+
+
+def _to_rgb(image: Pillow.Image) -> Pillow.Image:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        return _from_16_bit(image)
+    if image.mode == "CMYK":
+        return _from_cmyk(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (
+        image.mode in ("1", "L", "P", "RGB") and "transparency" in image.info
+    ):
+        return _over_white(image)
+    if image.mode == "RGB":
+        return image  # converting would copy it, which for a large photograph costs a tenth
+    if image.mode in ("1", "L", "P", "RGBX", "YCbCr"):
+        return image.convert("RGB")
+    what = {"I": "32-bit integers", "F": "floating point numbers"}.get(image.mode)
+    if what:
+        raise ImageError(
+            f"the image holds {what}, whose range it does not tell; save it with 8 or 16 bits"
+        )
+    raise ImageError(f"the image has colour mode {image.mode!r}, which is not read; save it as RGB")
+
+
+def _from_16_bit(image: Pillow.Image) -> Pillow.Image:
+    values = np.asarray(image).astype(np.uint32)
+    # 65535 / 255 = 257: rounded, not cut, so that white stays white and half stays half.
+    return Pillow.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+
+
+def _from_cmyk(image: Pillow.Image) -> Pillow.Image:
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            converted = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a broken profile says nothing about colours; the plain formula is the next best
+        else:
+            if converted is not None:
+                return converted
+    return image.convert("RGB")
+
+
+def _over_white(image: Pillow.Image) -> Pillow.Image:
+    colours = image.convert({"RGBa": "RGBA", "La": "LA"}.get(image.mode, image.mode))
+    colours = colours.convert("RGBA")
+    return Pillow.alpha_composite(Pillow.new("RGBA", colours.size, _WHITE), colours).convert("RGB")
+
+
+def _orientation(image: Pillow.Image) -> int:
+    """EXIF orientation, 1 (upright) where it is missing or unreadable."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except _BROKEN:
+        return 1
+
+
+def _upright(pixels: Image, orientation: int) -> Image:
+    """Undo the camera's turn; the eight orientations are those of EXIF 2.3."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.array(pixels, order="C")

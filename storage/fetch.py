@@ -1,0 +1,143 @@
+"""A reference → bytes → RGB array, within limits: the only code that opens outside sources."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskpool.errors import ConfigError, ImageError, NotFound, Permanent, Unreachable
+from maskpool.ports import Image, ObjectStore
+from maskpool.settings import Settings
+from storage.decode import decode
+from storage.uris import path_of, split_s3
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedImage:
+    """An image, ready for the models.
+
+    Attributes:
+        image: RGB uint8, (height, width, 3), upright.
+        sha256: Hex digest of the bytes as they were fetched.
+    """
+
+    image: Image
+    sha256: str
+
+
+class Fetcher:
+    """Reads images from the places that the settings allow; threads may share one.
+
+    Allowed are the store itself, folders of ``source_roots`` and buckets of ``source_buckets``.
+    """
+
+    def __init__(self, store: ObjectStore, settings: Settings) -> None:
+        self._settings = settings
+        self._store_prefix = f"{store.url}/"
+        self._roots = tuple(root.resolve() for root in settings.source_roots)
+        store_folder = path_of(store.url)
+        if store_folder is not None:
+            self._roots += (Path(store_folder).resolve(),)
+        self._client: Any = None
+        self._client_lock = threading.Lock()
+
+    def fetch(self, uri: str) -> FetchedImage:
+        """Read and decode one image.
+
+        Raises:
+            ImageError: It cannot be used; the sentence is for the person who labels.
+            Unreachable: The place it lies in does not answer just now.
+        """
+        data = self.read(uri)
+        return FetchedImage(decode(data, self._settings), hashlib.sha256(data).hexdigest())
+
+    def read(self, uri: str) -> bytes:
+        """The bytes of an image, at most ``max_image_bytes``.
+
+        Raises:
+            ImageError: They may not or cannot be read.
+            Unreachable: The place does not answer just now.
+        """
+        scheme = uri.partition("://")[0]
+        if scheme == "file":
+            return self._read_file(uri)
+        if scheme == "s3":
+            return self._read_object(uri)
+        raise ImageError(f"images are read from file:// and s3:// only, not from {uri[:60]!r}")
+
+    def _read_file(self, uri: str) -> bytes:
+        path = path_of(uri)
+        if path is None:
+            raise ImageError(f"{uri[:200]!r} must be file:///absolute/path")
+        try:
+            real = Path(path).resolve()
+            if not any(real.is_relative_to(root) for root in self._roots):
+                raise ImageError(
+                    f"workers may not read {path}: add its folder to MASKPOOL_SOURCE_ROOTS of the "
+                    "workers, or upload the images"
+                )
+            return self._read_regular(real)
+        except FileNotFoundError:
+            raise ImageError(f"there is no file {path} where the worker runs") from None
+        except PermissionError:
+            raise ImageError(f"access denied: the worker may not open {path}") from None
+        except (NotADirectoryError, IsADirectoryError):
+            raise ImageError(f"{path} is no file") from None
+        except OSError as error:
+            # A stale network mount, a failing disk: another worker, or a later try, may do better.
+            raise Unreachable(f"the file {path}", error.strerror or "read error") from None
+
+    def _read_regular(self, real: Path) -> bytes:
+        """Read a resolved path; a link put in its place since, or a pipe, is not followed."""
+        handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError(f"{real} is no file")
+            self._check_bytes(status.st_size)
+            data = file.read(self._settings.max_image_bytes + 1)
+        self._check_bytes(len(data))  # it may have grown since
+        return data
+
+    def _check_bytes(self, size: int) -> None:
+        if size > self._settings.max_image_bytes:
+            raise ImageError(
+                f"the file has {size:,} bytes, more than the {self._settings.max_image_bytes:,} "
+                "allowed (MASKPOOL_MAX_IMAGE_BYTES)"
+            )
+
+    def _read_object(self, uri: str) -> bytes:
+        place = split_s3(uri)
+        # Clients fold '..' away on the wire, so such a key would lie outside the allowed prefix.
+        if place is None or not place[1] or {".", ".."} & set(place[1].split("/")):
+            raise ImageError(f"{uri[:200]!r} is no object; s3://bucket/key is one")
+        bucket, key = place
+        if bucket not in self._settings.source_buckets and not uri.startswith(self._store_prefix):
+            raise ImageError(
+                f"workers may not read from bucket {bucket!r}: add it to MASKPOOL_SOURCE_BUCKETS "
+                "of the workers"
+            )
+        from storage.s3 import read_object  # noqa: PLC0415 - boto3 is slow, and often not needed
+
+        limit = self._settings.max_image_bytes
+        try:
+            return read_object(self._s3(), bucket, key, max_bytes=limit)
+        except NotFound:
+            raise ImageError(f"there is no object {uri}") from None
+        except ConfigError as error:
+            raise ImageError(str(error)) from None
+        except Permanent as error:
+            raise ImageError(f"{uri}: {error} (MASKPOOL_MAX_IMAGE_BYTES)") from None
+
+    def _s3(self) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+        with self._client_lock:
+            if self._client is None:
+                from storage.s3 import make_client  # noqa: PLC0415 - as above
+
+                self._client = make_client(self._settings.s3_endpoint_url)
+            return self._client

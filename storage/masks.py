@@ -1,0 +1,241 @@
+"""The mask object: one for each chunk, a zstd frame for each job; written once, checked when read.
+
+A frame holds one JSON line, so ``zstd -dc`` of an object is JSONL. Every frame carries its size and
+a checksum; the object's key carries the SHA-256 of the whole. Rows know where each frame lies, so
+one ranged read fetches one job and one read fetches a chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+import zstandard
+
+from maskpool.domain import Found, Instance, JobResult
+from maskpool.errors import CorruptObject
+from maskpool.ports import ObjectStore
+from maskpool.rle import Rle
+from maskpool.spec import Prompt
+from storage import keys
+
+_VERSION = 1
+_LEVEL = 3
+
+#: A job's JSON is refused above this: 256 prompts × 200 instances × 2 kB fit four times over.
+_MAX_JOB_BYTES = 400 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkObject:
+    """A mask object that is ready to be stored.
+
+    Attributes:
+        data: The object's bytes.
+        masks_key: What the jobs' rows keep of its key.
+        spans: Offset and length in bytes of each job's frame, by ``seq``.
+    """
+
+    data: bytes
+    masks_key: str
+    spans: dict[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRecord:
+    """What one job found, as stored.
+
+    Attributes:
+        seq: Which job of the batch.
+        name: The image's path under its source.
+        width: Pixels, after EXIF orientation.
+        height: Pixels, after EXIF orientation.
+        image_sha256: Hex digest of the image's bytes as fetched.
+        model: Alias of the models that ran.
+        prompts: What was looked for; ``Found.prompt_index`` points into it.
+        instances: Everything found with score ≥ ``SCORE_FLOOR``.
+    """
+
+    seq: int
+    name: str
+    width: int
+    height: int
+    image_sha256: str
+    model: str
+    prompts: tuple[Prompt, ...]
+    instances: tuple[Instance, ...]
+
+
+def encode_chunk(
+    batch_id: UUID,
+    chunk_id: UUID,
+    model: str,
+    prompts: Sequence[Prompt],
+    jobs: Sequence[tuple[str, JobResult]],
+) -> ChunkObject:
+    """Make the mask object of a chunk; the same input gives the same bytes, and so the same key.
+
+    Args:
+        batch_id: Whose masks they are.
+        chunk_id: The chunk in hand; its id keeps two workers' objects apart.
+        model: Alias that ran.
+        prompts: Of the batch's spec, in order.
+        jobs: Name and result of each job that ended DONE, at least one.
+
+    Raises:
+        ValueError: There is no job, or a mask is not of its image's size.
+    """
+    if not jobs:
+        msg = "a mask object needs at least one job that ended DONE"
+        raise ValueError(msg)
+    head = {
+        "version": _VERSION,
+        "batch": str(batch_id),
+        "model": model,
+        "prompts": [prompt.model_dump(mode="json", by_alias=True) for prompt in prompts],
+    }
+    compressor = zstandard.ZstdCompressor(
+        level=_LEVEL, write_checksum=True, write_content_size=True
+    )
+    frames = bytearray()
+    spans = {}
+    for name, result in jobs:
+        line = orjson.dumps(
+            head | _job_json(name, result),
+            option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY,
+        )
+        frame = compressor.compress(line)
+        spans[result.seq] = (len(frames), len(frame))
+        frames += frame
+    data = bytes(frames)
+    return ChunkObject(
+        data, keys.chunk_masks_key(chunk_id, hashlib.sha256(data).hexdigest()), spans
+    )
+
+
+def read_job(
+    store: ObjectStore, batch_id: UUID, masks_key: str, offset: int, length: int
+) -> MaskRecord:
+    """Read one job's masks with one ranged request; where they lie is in the job's row.
+
+    Raises:
+        NotFound: The object is gone.
+        CorruptObject: The bytes are not the frame that was written.
+    """
+    key = keys.mask_object(batch_id, masks_key)
+    frame = store.get(key, offset, length)
+    if len(frame) != length:
+        raise CorruptObject(
+            f"{store.uri(key)} ends early: {len(frame)} of {length} bytes from {offset} on"
+        )
+    return _read_frame(frame, batch_id, f"{store.uri(key)} from byte {offset} on")
+
+
+def read_chunk(store: ObjectStore, batch_id: UUID, masks_key: str) -> list[MaskRecord]:
+    """Read a whole chunk's masks with one request and check them against the key's SHA-256.
+
+    Raises:
+        NotFound: The object is gone.
+        CorruptObject: The bytes are not those that were written.
+    """
+    key = keys.mask_object(batch_id, masks_key)
+    data = store.get(key)
+    if not hashlib.sha256(data).hexdigest().startswith(keys.digest_of(masks_key)):
+        raise CorruptObject(
+            f"{store.uri(key)} is damaged: its bytes do not match the SHA-256 in its key"
+        )
+    place = store.uri(key)
+    return [_read_frame(frame, batch_id, place) for frame in _split(data, place)]
+
+
+def _job_json(name: str, result: JobResult) -> dict[str, Any]:
+    size = (result.height, result.width)
+    for instance in result.instances:
+        if instance.found.mask.size != size:
+            msg = f"job {result.seq}: mask of {instance.found.mask.size} in an image of {size}"
+            raise ValueError(msg)
+    return {
+        "seq": result.seq,
+        "name": name,
+        "width": result.width,
+        "height": result.height,
+        "image_sha256": result.image_sha256,
+        "instances": [_instance_json(instance) for instance in result.instances],
+    }
+
+
+def _instance_json(instance: Instance) -> dict[str, Any]:
+    return {
+        "prompt": instance.found.prompt_index,
+        "score": instance.found.score,
+        "box_xyxy": instance.found.box_xyxy,
+        "area": instance.area,
+        "overlap": instance.overlap,
+        "clip_score": instance.clip_score,
+        "counts": instance.found.mask.counts,
+    }
+
+
+def _split(data: bytes, place: str) -> list[bytes]:
+    """Cut an object whose hash was checked into its frames."""
+    frames = []
+    while data:
+        reader = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            reader.decompress(data)
+        except zstandard.ZstdError as error:
+            raise CorruptObject(f"{place} is damaged: {error}") from None
+        rest = reader.unused_data
+        frames.append(data[: len(data) - len(rest)])
+        data = rest
+    return frames
+
+
+def _read_frame(frame: bytes, batch_id: UUID, place: str) -> MaskRecord:
+    try:
+        size = zstandard.get_frame_parameters(frame).content_size
+        if size > _MAX_JOB_BYTES:  # an unknown size reads as the largest there is
+            raise CorruptObject(f"{place} is damaged: a job of {size} bytes is too large")
+        line = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+        content = orjson.loads(line)
+        if content["version"] != _VERSION:
+            raise CorruptObject(f"{place} has version {content['version']!r}, known is {_VERSION}")
+        if content["batch"] != str(batch_id):
+            raise CorruptObject(f"{place} belongs to batch {content['batch']!r}")
+        return _record(content)
+    except (zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
+        raise CorruptObject(f"{place} is damaged: {type(error).__name__}: {error}") from None
+
+
+def _record(content: dict[str, Any]) -> MaskRecord:
+    size = (int(content["height"]), int(content["width"]))
+    return MaskRecord(
+        seq=int(content["seq"]),
+        name=str(content["name"]),
+        width=size[1],
+        height=size[0],
+        image_sha256=str(content["image_sha256"]),
+        model=str(content["model"]),
+        prompts=tuple(Prompt.model_validate(prompt) for prompt in content["prompts"]),
+        instances=tuple(_instance(item, size) for item in content["instances"]),
+    )
+
+
+def _instance(item: dict[str, Any], size: tuple[int, int]) -> Instance:
+    x0, y0, x1, y1 = item["box_xyxy"]
+    clip_score = item["clip_score"]
+    return Instance(
+        found=Found(
+            prompt_index=int(item["prompt"]),
+            score=float(item["score"]),
+            box_xyxy=(float(x0), float(y0), float(x1), float(y1)),
+            mask=Rle(size, str(item["counts"])),
+        ),
+        area=int(item["area"]),
+        overlap=float(item["overlap"]),
+        clip_score=None if clip_score is None else float(clip_score),
+    )

@@ -1,0 +1,285 @@
+"""The object store in a bucket, on AWS or anything that speaks its API."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore import exceptions as boto
+from botocore.config import Config
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from maskpool.domain import ObjectInfo
+from maskpool.errors import ConfigError, NotFound, Permanent, SourceError, Unreachable
+from storage.keys import MAX_KEY_BYTES, checked
+
+_PART_BYTES = 16 * 1024 * 1024
+_DELETE_AT_ONCE = 1000
+
+_DEFAULT_REGION = "us-east-1"
+
+_ANOTHER_DAY = frozenset(
+    {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "InternalError"}
+)
+_NO_KEY = frozenset({"NoSuchKey", "404"})
+_BROKEN_BODY = (
+    boto.ReadTimeoutError,
+    boto.ResponseStreamingError,
+    boto.IncompleteReadError,
+    boto.ConnectionClosedError,
+)
+
+
+def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+    """An S3 client that threads may share, with timeouts and few retries with jitter.
+
+    Raises:
+        ConfigError: The endpoint or the AWS configuration is not one.
+    """
+    config = Config(
+        signature_version="s3v4",
+        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=32,
+        tcp_keepalive=True,
+        # A server behind its own host name seldom has a name for each bucket.
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        # Several compatible servers stumble over checksums they did not invent.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    try:
+        # A session of its own: boto3's default one is not safe to use from several threads.
+        session = boto3.session.Session()
+        return session.client(
+            "s3",
+            endpoint_url=endpoint_url or None,
+            region_name=session.region_name or _DEFAULT_REGION,
+            config=config,
+        )
+    except (boto.BotoCoreError, ValueError) as error:
+        raise ConfigError(
+            f"the S3 client cannot be made: {error}; look at MASKPOOL_S3_ENDPOINT_URL and AWS_*"
+        ) from None
+
+
+class S3Store:
+    """Objects under ``s3://bucket/prefix``; see ``maskpool.ports.ObjectStore`` for the contract."""
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:  # noqa: ANN401
+        self._client = client
+        self._bucket = bucket
+        prefix = prefix.strip("/")
+        self._base = f"{checked(prefix)}/" if prefix else ""
+        self._bucket_seen = False
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/prefix``, without a slash at its end."""
+        return f"s3://{self._bucket}/{self._base}".rstrip("/")
+
+    def uri(self, key: str) -> str:
+        """``s3://bucket/prefix/key``."""
+        return f"s3://{self._bucket}/{self._full(key)}"
+
+    def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """See ``ObjectStore.put``."""
+        full = self._full(key)
+        with translated(self._bucket, full):
+            self._client.put_object(
+                Bucket=self._bucket, Key=full, Body=data, ContentType=content_type
+            )
+
+    def put_file(self, key: str, path: Path) -> None:
+        """See ``ObjectStore.put_file``; large files go in parts, which are dropped on failure."""
+        full = self._full(key)
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise SourceError(str(path), f"cannot be read: {error.strerror}") from None
+        transfer = TransferConfig(
+            multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, max_concurrency=4
+        )
+        with file, translated(self._bucket, full):
+            if path.stat().st_size < _PART_BYTES:
+                self._client.put_object(Bucket=self._bucket, Key=full, Body=file)
+            else:
+                self._client.upload_fileobj(file, self._bucket, full, Config=transfer)
+
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See ``ObjectStore.get``."""
+        return read_object(self._client, self._bucket, self._full(key), offset, length)
+
+    def size(self, key: str) -> int | None:
+        """See ``ObjectStore.size``."""
+        full = self._full(key)
+        try:
+            with translated(self._bucket, full):
+                size = self._client.head_object(Bucket=self._bucket, Key=full)["ContentLength"]
+        except NotFound:
+            self._see_bucket()
+            return None
+        self._bucket_seen = True
+        return int(size)
+
+    def _see_bucket(self) -> None:
+        """HEAD answers 404 for a missing object and a missing bucket alike: ask for the bucket."""
+        if self._bucket_seen:
+            return
+        try:
+            with translated(self._bucket, ""):
+                self._client.head_bucket(Bucket=self._bucket)
+        except NotFound:
+            raise ConfigError(_no_bucket(self._bucket)) from None
+        self._bucket_seen = True
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See ``ObjectStore.list``; a page of 1,000 is asked for at a time."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._base + prefix
+        )
+        with translated(self._bucket, self._base + prefix):
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    yield ObjectInfo(item["Key"].removeprefix(self._base), int(item["Size"]))
+
+    def delete(self, keys: Iterable[str]) -> int:
+        """See ``ObjectStore.delete``; a thousand a request."""
+        waiting = iter(keys)
+        asked = 0
+        while block := [self._full(key) for key in itertools.islice(waiting, _DELETE_AT_ONCE)]:
+            self._delete_block(block)
+            asked += len(block)
+        return asked
+
+    def _delete_block(self, full_keys: builtins.list[str]) -> None:
+        wanted = {"Objects": [{"Key": key} for key in full_keys], "Quiet": True}
+        with translated(self._bucket, full_keys[0]):
+            reply = self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
+        for refused in reply.get("Errors", ()):
+            if refused.get("Code") != "NoSuchKey":
+                raise _refused(self._bucket, str(refused.get("Key")), str(refused.get("Code")), 0)
+
+    def _full(self, key: str) -> str:
+        full = self._base + checked(key)
+        if len(full.encode()) > MAX_KEY_BYTES:
+            raise Permanent(
+                f"{full[:200]!r} is no object key: with the store's prefix it has more than "
+                f"{MAX_KEY_BYTES} bytes"
+            )
+        return full
+
+
+def read_object(
+    client: Any,  # noqa: ANN401
+    bucket: str,
+    key: str,
+    offset: int = 0,
+    length: int | None = None,
+    *,
+    max_bytes: int | None = None,
+) -> bytes:
+    """Read an object or a part of it, again from its start where the connection breaks off.
+
+    Args:
+        client: As ``make_client`` makes it.
+        bucket: Its name.
+        key: Of the object, the store's prefix included.
+        offset: First byte.
+        length: Bytes from there; None for all. Fewer come back where the object ends before.
+        max_bytes: Refuse a larger answer before its body is read.
+
+    Raises:
+        NotFound: There is no such object.
+        Permanent: The answer is larger than ``max_bytes``.
+        ConfigError: The bucket is missing or refuses us.
+        Unreachable: The server does not answer, or breaks off again and again.
+    """
+    if offset < 0 or (length is not None and length < 0):
+        msg = f"offset {offset} and length {length} must not be negative"
+        raise ValueError(msg)
+    wanted = {"Bucket": bucket, "Key": key}
+    if offset or length is not None:
+        # S3 knows no empty range: the shortest one tells whether the object is there at all.
+        last = "" if length is None else str(offset + max(length, 1) - 1)
+        wanted["Range"] = f"bytes={offset}-{last}"
+    again = Retrying(
+        retry=retry_if_exception_type(_BROKEN_BODY),
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
+    with translated(bucket, key):
+        try:
+            data: bytes = again(_read_once, client, wanted, max_bytes)
+        except boto.ClientError as error:
+            if _code(error) in ("InvalidRange", "416"):  # the object ends before the offset
+                return b""
+            raise
+    return data[:length] if length is not None else data
+
+
+def _read_once(client: Any, wanted: dict[str, str], max_bytes: int | None) -> bytes:  # noqa: ANN401
+    reply = client.get_object(**wanted)
+    with closing(reply["Body"]) as body:  # as a context manager itself it would skip its checks
+        size = reply.get("ContentLength")
+        if max_bytes is not None and (size is None or size > max_bytes):
+            told = "an unknown number of" if size is None else f"{size:,}"
+            raise Permanent(f"it has {told} bytes, more than the {max_bytes:,} allowed")
+        return bytes(body.read())
+
+
+@contextmanager
+def translated(bucket: str, key: str) -> Iterator[None]:
+    """Turn what boto3 raises into our tree; codes are repeated, messages may hold secrets."""
+    try:
+        yield
+    except boto.ClientError as error:
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        raise _refused(bucket, key, _code(error), status) from None
+    except (boto.HTTPClientError, boto.ConnectionError, *_BROKEN_BODY) as error:
+        raise Unreachable(f"the object store s3://{bucket}", type(error).__name__) from None
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError):
+        raise ConfigError(
+            f"s3://{bucket}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from None
+    except boto.ParamValidationError:
+        raise ConfigError(
+            f"s3://{bucket}/{key}: S3 allows no such bucket name or object key"
+        ) from None
+    except boto.BotoCoreError as error:
+        raise ConfigError(
+            f"s3://{bucket}: the AWS configuration cannot be used ({type(error).__name__})"
+        ) from None
+
+
+def _code(error: Any) -> str:  # noqa: ANN401 - a ClientError, which mypy does not know
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _refused(bucket: str, key: str, code: str, status: int) -> NotFound | ConfigError | Unreachable:
+    if code in _ANOTHER_DAY or status >= 500 or status == 429:
+        return Unreachable(f"the object store s3://{bucket}", f"it answers {code or status}")
+    if code == "NoSuchBucket":
+        return ConfigError(_no_bucket(bucket))
+    if code in _NO_KEY or status == 404:
+        return NotFound(f"there is no object s3://{bucket}/{key}")
+    if code == "RequestTimeTooSkewed":
+        return ConfigError(f"s3://{bucket}: the clock of this machine is wrong ({code})")
+    if status in (401, 403) or code == "AccessDenied":
+        return ConfigError(
+            f"s3://{bucket}/{key}: access denied ({code}); look at the credentials in AWS_* and "
+            "what they may do in this bucket"
+        )
+    return ConfigError(f"s3://{bucket}/{key}: the object store refuses this ({code or status})")
+
+
+def _no_bucket(bucket: str) -> str:
+    return f"there is no bucket {bucket!r}; create it, or correct its name or the endpoint"

@@ -1,0 +1,460 @@
+"""What every object store promises, asked of each; then what only a bucket can do wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from maskpool.errors import ConfigError, ImageError, NotFound, Permanent, SourceError, Unreachable
+from maskpool.ports import ObjectStore
+from maskpool.settings import Settings
+from producer.manifest import open_source
+from storage import open_store
+from storage.fetch import Fetcher
+
+
+@pytest.fixture(params=["folder", "s3", "s3 at the root"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    if request.param == "folder":
+        return open_store((tmp_path / "objects").as_uri())
+    endpoint, bucket = request.getfixturevalue("s3_bucket")
+    prefix = "" if request.param == "s3 at the root" else "/some/prefix"
+    return open_store(f"s3://{bucket}{prefix}", endpoint_url=endpoint)
+
+
+def keys_of(store: ObjectStore, prefix: str = "") -> list[str]:
+    return [info.key for info in store.list(prefix)]
+
+
+def test_what_was_put_is_got(store: ObjectStore) -> None:
+    store.put("a/b.bin", b"\0\xff" * 1000)
+    store.put("empty", b"", "text/plain")
+
+    assert store.get("a/b.bin") == b"\0\xff" * 1000
+    assert store.get("empty") == b""
+    assert store.size("a/b.bin") == 2000
+    assert store.size("empty") == 0
+
+
+def test_putting_again_replaces(store: ObjectStore) -> None:
+    store.put("a", b"first, and longer")
+    store.put("a", b"second")
+
+    assert store.get("a") == b"second"
+    assert [(info.key, info.size) for info in store.list("")] == [("a", 6)]
+
+
+@pytest.mark.parametrize("size", [0, 5, 17 * 1024 * 1024 + 1])
+def test_a_file_arrives_whole_in_one_part_or_many(
+    store: ObjectStore, tmp_path: Path, size: int
+) -> None:
+    path = tmp_path / "file"
+    data = hashlib.shake_128(b"seed").digest(size)
+    path.write_bytes(data)
+
+    store.put_file("f/large", path)
+
+    assert store.size("f/large") == size
+    assert hashlib.sha256(store.get("f/large")).digest() == hashlib.sha256(data).digest()
+
+
+def test_a_file_that_is_not_there_is_named(store: ObjectStore, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere: cannot be read: No such file"):
+        store.put_file("a", tmp_path / "nowhere")
+    assert store.size("a") is None
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "expected"),
+    [
+        (0, None, b"0123456789"),
+        (0, 10, b"0123456789"),
+        (0, 3, b"012"),
+        (4, 3, b"456"),
+        (4, None, b"456789"),
+        (8, 100, b"89"),
+        (0, 0, b""),
+        (5, 0, b""),
+        (10, None, b""),
+        (10, 5, b""),
+        (99, 5, b""),
+    ],
+)
+def test_a_part_is_read(
+    store: ObjectStore, offset: int, length: int | None, expected: bytes
+) -> None:
+    store.put("digits", b"0123456789")
+
+    assert store.get("digits", offset, length) == expected
+
+
+@pytest.mark.parametrize(("offset", "length"), [(-1, None), (0, -1), (-5, 3)])
+def test_a_negative_part_is_a_bug_of_the_caller(
+    store: ObjectStore, offset: int, length: int | None
+) -> None:
+    store.put("digits", b"0123456789")
+    with pytest.raises(ValueError, match="negative"):
+        store.get("digits", offset, length)
+
+
+@pytest.mark.parametrize("part", [(0, None), (3, 5), (0, 0)])
+def test_what_is_not_there_is_not_found(store: ObjectStore, part: tuple[int, int | None]) -> None:
+    store.put("a/b", b"x")
+
+    with pytest.raises(NotFound, match="a/c"):
+        store.get("a/c", *part)
+    with pytest.raises(NotFound):
+        store.get("a", *part)
+    assert store.size("a/c") is None
+    assert store.size("a") is None
+
+
+def test_a_listing_is_sorted_by_utf8_bytes_and_takes_any_prefix(store: ObjectStore) -> None:
+    keys = [
+        "a/b",
+        "a.txt",
+        "a-b",
+        "ab",
+        "a/b.c/d",
+        "a/b/",
+        "B",
+        "a/ü",
+        "a/z",
+        "a/\U0001f600",
+        "a/豈",
+    ]
+    keys = [key for key in keys if not key.endswith("/") and key != "a/b"]
+    for key in keys:
+        store.put(key, key.encode())
+
+    in_order = sorted(keys, key=str.encode)
+    assert keys_of(store) == in_order
+    assert [info.size for info in store.list("")] == [len(key.encode()) for key in in_order]
+    for prefix in ("a", "a/", "a/b", "a/b.", "a/b.c/", "a/b.c/d", "ab", "x", "x/y/z", "a/ü/x"):
+        assert keys_of(store, prefix) == [key for key in in_order if key.startswith(prefix)]
+
+
+def test_deleting_is_idempotent(store: ObjectStore) -> None:
+    store.put("a/b", b"x")
+    store.put("a/c", b"x")
+
+    assert store.delete(["a/b", "a/never", "n/e/v/er", "a/b"]) == 4
+    assert keys_of(store) == ["a/c"]
+    assert store.delete([]) == 0
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/../../b", "a\\b", "a\0b"])
+def test_a_key_that_is_none_is_refused_by_every_method(
+    store: ObjectStore, tmp_path: Path, key: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    for method in (
+        lambda: store.put(key, b"x"),
+        lambda: store.put_file(key, tmp_path / "file"),
+        lambda: store.get(key),
+        lambda: store.size(key),
+        lambda: store.delete([key]),
+        lambda: store.uri(key),
+    ):
+        with pytest.raises(Permanent, match="no object key"):
+            method()
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    parts=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="/\\\0\r"), min_size=1, max_size=20)
+        .filter(lambda part: part.strip(". ") != "")
+        .filter(lambda part: len(part.encode()) < 200),
+        min_size=1,
+        max_size=3,
+    ),
+    data=st.binary(max_size=100),
+)
+def test_any_sensible_key_survives(store: ObjectStore, parts: list[str], data: bytes) -> None:
+    key = "/".join(parts)
+    if store.url.startswith("s3:") and not _moto_takes(key):
+        return
+    store.put(key, data)
+    try:
+        assert store.get(key) == data
+        assert keys_of(store) == [key]
+    finally:
+        store.delete([key])
+    assert keys_of(store) == []
+
+
+def _moto_takes(key: str) -> bool:
+    """The test server's XML cannot hold control characters; the real one escapes them."""
+    return key.isprintable()
+
+
+def test_many_threads_share_a_store(store: ObjectStore) -> None:
+    failures: list[BaseException] = []
+
+    def work(name: int) -> None:
+        try:
+            store.put(f"t/{name}", str(name).encode() * 1000)
+            assert store.get(f"t/{name}") == str(name).encode() * 1000
+        except BaseException as error:  # noqa: BLE001 - a thread's failure must reach the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(keys_of(store, "t/")) == 12
+
+
+# What only a bucket can do wrong.
+
+
+def test_a_long_listing_comes_in_pages(s3_bucket: tuple[str, str]) -> None:
+    store = open_store(f"s3://{s3_bucket[1]}/x", endpoint_url=s3_bucket[0])
+    expected = sorted(f"p/{number}" for number in range(1050))
+    for key in expected:
+        store.put(key, b"")
+
+    assert keys_of(store, "p/") == expected
+    assert store.delete(iter(expected)) == 1050
+    assert keys_of(store) == []
+
+
+def test_a_missing_bucket_is_a_setting_to_correct(s3_bucket: tuple[str, str]) -> None:
+    store = open_store("s3://no-such-bucket-here", endpoint_url=s3_bucket[0])
+
+    for method in (
+        lambda: store.put("a", b""),
+        lambda: store.get("a"),
+        lambda: store.size("a"),
+        lambda: list(store.list("")),
+        lambda: store.delete(["a"]),
+    ):
+        with pytest.raises(ConfigError, match="no bucket 'no-such-bucket-here'"):
+            method()
+
+
+def test_no_credentials_is_a_setting_to_correct(
+    s3_bucket: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    store = open_store(f"s3://{s3_bucket[1]}", endpoint_url=s3_bucket[0])
+
+    with pytest.raises(ConfigError, match="AWS_ACCESS_KEY_ID"):
+        store.put("a", b"")
+
+
+@contextmanager
+def server(answer: Any) -> Iterator[str]:
+    """An HTTP server that answers every request by ``answer(handler, how many came before)``."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # answers "Expect: 100-continue", which clients wait for
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            answer(self, len(asked) - 1)
+            self.close_connection = True
+
+        do_PUT = do_HEAD = do_POST = do_GET  # noqa: N815 - the names are the server's
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    running = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}"
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+
+
+def refusing(status: int, code: str) -> Any:
+    body = f"<Error><Code>{code}</Code><Message>key AKIASECRET is bad</Message></Error>".encode()
+
+    def answer(handler: BaseHTTPRequestHandler, _: int) -> None:
+        handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "sentence"),
+    [
+        (403, "AccessDenied", ConfigError, "access denied"),
+        (403, "InvalidAccessKeyId", ConfigError, "access denied"),
+        (403, "SignatureDoesNotMatch", ConfigError, "credentials"),
+        (403, "RequestTimeTooSkewed", ConfigError, "clock"),
+        (400, "InvalidArgument", ConfigError, "refuses this"),
+        (503, "SlowDown", Unreachable, "SlowDown"),
+        (500, "InternalError", Unreachable, "InternalError"),
+    ],
+)
+def test_refusals_of_a_server_become_sentences_without_secrets(
+    status: int,
+    code: str,
+    kind: type[Exception],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with server(refusing(status, code)) as endpoint:
+        store = open_store("s3://bucket", endpoint_url=endpoint)
+        for method in (lambda: store.put("a", b"x"), lambda: store.get("a")):
+            with pytest.raises(kind, match=sentence) as caught:
+                method()
+            assert "AKIASECRET" not in str(caught.value)
+            assert "s3://bucket" in str(caught.value)
+
+
+def test_a_dead_server_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        store = open_store("s3://b-u-c", endpoint_url=f"http://127.0.0.1:{free.getsockname()[1]}")
+        for method in (
+            lambda: store.put("a", b""),
+            lambda: store.get("a"),
+            lambda: store.size("a"),
+            lambda: list(store.list("")),
+            lambda: store.delete(["a"]),
+        ):
+            with pytest.raises(Unreachable, match="s3://b-u-c is unreachable"):
+                method()
+
+
+@pytest.mark.parametrize("breaks", [2, 99])
+def test_a_body_that_breaks_off_is_read_again_and_then_given_up(
+    breaks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+
+    def answer(handler: BaseHTTPRequestHandler, before: int) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "10")
+        handler.end_headers()
+        handler.wfile.write(b"0123456789"[: 4 if before < breaks else 10])
+
+    with server(answer) as endpoint:
+        store = open_store("s3://bucket", endpoint_url=endpoint)
+        if breaks == 2:
+            assert store.get("a") == b"0123456789"
+        else:
+            with pytest.raises(Unreachable):
+                store.get("a")
+
+
+# Buckets as sources, from the listing to the bytes a worker reads.
+
+PIXEL = bytes.fromhex(
+    "424d3a0000000000000036000000280000000100000001000000010018000000000004000000000000000000"
+    "0000000000000000000010203000"
+)
+
+
+@pytest.fixture
+def sources(s3_bucket: tuple[str, str]) -> tuple[str, str]:
+    endpoint, bucket = s3_bucket
+    store = open_store(f"s3://{bucket}", endpoint_url=endpoint)
+    for key in ("photos/b.JPG", "photos/a/1.bmp", "photos/readme.txt", "photos/.x/c.jpg", "e.png"):
+        store.put(key, PIXEL)
+    return endpoint, bucket
+
+
+def test_a_bucket_is_a_source(sources: tuple[str, str]) -> None:
+    endpoint, bucket = sources
+
+    source = open_source(f"s3://{bucket}/photos/", endpoint_url=endpoint)
+    whole = open_source(f"s3://{bucket}", endpoint_url=endpoint)
+
+    assert source.kind == "s3"
+    assert source.root is None
+    assert [(ref.name, ref.uri) for ref in source.refs()] == [
+        ("a/1.bmp", f"s3://{bucket}/photos/a/1.bmp"),
+        ("b.JPG", f"s3://{bucket}/photos/b.JPG"),
+    ]
+    assert [ref.name for ref in whole.refs()] == ["e.png", "photos/a/1.bmp", "photos/b.JPG"]
+    assert source.places("b.JPG") == [f"s3://{bucket}/photos/b.JPG"]
+
+
+def test_a_prefix_is_a_folder_and_must_exist(sources: tuple[str, str]) -> None:
+    endpoint, bucket = sources
+
+    with pytest.raises(SourceError, match="no object below this prefix"):
+        open_source(f"s3://{bucket}/photo", endpoint_url=endpoint)
+    with pytest.raises(SourceError, match="no bucket 'never-made'"):
+        open_source("s3://never-made/photos", endpoint_url=endpoint)
+    with pytest.raises(SourceError, match="must be a local file"):
+        open_source(f"s3://{bucket}/list.csv", endpoint_url=endpoint)
+    with pytest.raises(SourceError, match="bucket's name"):
+        open_source("s3://", endpoint_url=endpoint)
+
+
+def test_a_worker_reads_from_its_store_and_from_named_buckets(sources: tuple[str, str]) -> None:
+    endpoint, bucket = sources
+    own = open_store(f"s3://{bucket}/photos", endpoint_url=endpoint)
+    closed = Fetcher(own, Settings(s3_endpoint_url=endpoint))
+    opened = Fetcher(own, Settings(s3_endpoint_url=endpoint, source_buckets=(bucket,)))
+
+    fetched = closed.fetch(own.uri("a/1.bmp"))
+    assert fetched.image.tolist() == [[[0x30, 0x20, 0x10]]]
+    assert fetched.sha256 == hashlib.sha256(PIXEL).hexdigest()
+    assert opened.read(f"s3://{bucket}/e.png") == PIXEL
+
+    for uri in (f"s3://{bucket}/e.png", "s3://other/x.png", f"s3://{bucket}/photosx/a.png"):
+        with pytest.raises(ImageError, match="MASKPOOL_SOURCE_BUCKETS"):
+            closed.read(uri)
+    for uri in (f"s3://{bucket}/photos/../e.png", f"s3://{bucket}/", f"s3://{bucket}"):
+        with pytest.raises(ImageError, match="is no object"):
+            closed.read(uri)
+
+
+def test_a_worker_says_what_is_wrong_with_an_object(sources: tuple[str, str]) -> None:
+    endpoint, bucket = sources
+    own = open_store(f"s3://{bucket}", endpoint_url=endpoint)
+    fetcher = Fetcher(own, Settings(s3_endpoint_url=endpoint, max_image_bytes=len(PIXEL)))
+    tight = Fetcher(own, Settings(s3_endpoint_url=endpoint, max_image_bytes=len(PIXEL) - 1))
+
+    assert fetcher.read(own.uri("e.png")) == PIXEL
+    with pytest.raises(ImageError, match=f"there is no object s3://{bucket}/photos/never.png"):
+        fetcher.fetch(own.uri("photos/never.png"))
+    with pytest.raises(ImageError, match="58 bytes, more than the 57 allowed"):
+        tight.fetch(own.uri("e.png"))
+    lost = Fetcher(own, Settings(s3_endpoint_url=endpoint, source_buckets=("lost-bucket",)))
+    with pytest.raises(ImageError, match="no bucket 'lost-bucket'"):
+        lost.fetch("s3://lost-bucket/a.png")
+
+
+def test_access_denied_is_the_images_error_and_a_silent_server_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with server(refusing(403, "AccessDenied")) as endpoint:
+        own = open_store("s3://bucket", endpoint_url=endpoint)
+        with pytest.raises(ImageError, match="access denied"):
+            Fetcher(own, Settings(s3_endpoint_url=endpoint)).fetch("s3://bucket/a.jpg")
+    with pytest.raises(Unreachable):
+        Fetcher(own, Settings(s3_endpoint_url=endpoint)).fetch("s3://bucket/a.jpg")

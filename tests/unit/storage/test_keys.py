@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from maskpool.errors import Permanent
+from storage import keys
+
+BATCH = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+CHUNK = UUID("01890a5d-ac96-774b-bcce-b302099a8058")
+
+
+def test_keys_are_as_documented() -> None:
+    masks_key = keys.chunk_masks_key(CHUNK, "0123456789abcdef" * 4)
+
+    assert masks_key == f"{CHUNK}-0123456789abcdef"
+    assert keys.digest_of(masks_key) == "0123456789abcdef"
+    assert keys.mask_object(BATCH, masks_key) == f"masks/v1/{BATCH}/{masks_key}.jsonl.zst"
+    assert keys.mask_object(BATCH, masks_key).startswith(keys.masks_prefix(BATCH))
+    assert keys.source_object(BATCH, "a/b.jpg") == f"sources/{BATCH}/a/b.jpg"
+    assert keys.source_object(BATCH, "a/b.jpg").startswith(keys.sources_prefix(BATCH))
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("", "empty"),
+        ("/a", "'/'"),
+        ("a/", "'/'"),
+        ("a//b", "'/'"),
+        ("..", "'..'"),
+        ("a/../b", "'..'"),
+        ("./a", "'.'"),
+        ("a\\b", "backslash"),
+        ("a\0b", "NUL"),
+        (f"a/{keys.TEMPORARY}x", "starts with"),
+        ("a/\udcff.jpg", "UTF-8"),
+        ("é" * 513, "1026 bytes"),
+    ],
+)
+def test_a_key_that_means_different_things_is_refused(key: str, reason: str) -> None:
+    with pytest.raises(Permanent, match=reason):
+        keys.checked(key)
+
+
+@pytest.mark.parametrize("key", ["a", "a/b", "…/ü.jpg", "a b?c#d%20", "..a/b..", "é" * 512])
+def test_an_odd_key_that_is_clear_is_accepted(key: str) -> None:
+    assert keys.checked(key) == key
