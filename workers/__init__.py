@@ -1,0 +1,1 @@
+"""The GPU side: Celery workers that keep SAM3 and CLIP resident."""

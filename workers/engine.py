@@ -6,7 +6,6 @@ rules here are tested with segmenters that take milliseconds.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 import traceback
@@ -22,12 +21,7 @@ import numpy.typing as npt
 from maskpool.domain import Found, Klass
 from maskpool.errors import Transient
 from maskpool.ports import Image, Scorer, Segmenter
-
-#: Busy seconds over which ``images_per_second`` forgets.
-_MEMORY_SECONDS = 30.0
-
-#: Micro-batches without trouble after which a micro-batch halved for memory may double again.
-_CALM = 64
+from workers.pace import Limit, Rate
 
 _CLOSED = "the engine was closed before this was looked at; it will be tried again"
 
@@ -58,12 +52,20 @@ class _ImageWork:
     prompts: tuple[str, ...]
     future: Future[Segmented] = field(default_factory=Future)
 
+    @property
+    def nbytes(self) -> int:
+        return self.image.nbytes
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CropWork:
     crops: Sequence[Image]
     texts: tuple[str, ...]
     future: Future[Scored] = field(default_factory=Future)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(crop.nbytes for crop in self.crops)
 
 
 _Work = _ImageWork | _CropWork
@@ -78,8 +80,9 @@ class Engine:
         segmenter: Used from the engine's thread alone.
         scorer: Used from the engine's thread alone.
         micro_batch: Most images in one call of the segmenter.
-        max_waiting: Images of one class that may wait before ``submit`` blocks; decoded images are
-            large, so this bounds memory. 0: four micro-batches.
+        max_waiting: Images of one class that may wait before ``submit`` blocks. 0: four
+            micro-batches.
+        max_waiting_bytes: Their pixels in bytes, likewise: decoded images are large.
         out_of_memory: Errors after which a smaller micro-batch may succeed.
         device_lost: Errors after which the device is of no use to this process.
         clock: Seconds, rising.
@@ -92,6 +95,7 @@ class Engine:
         *,
         micro_batch: int,
         max_waiting: int = 0,
+        max_waiting_bytes: int = 1 << 30,
         out_of_memory: tuple[type[Exception], ...] = (MemoryError,),
         device_lost: tuple[type[Exception], ...] = (),
         clock: Callable[[], float] = time.perf_counter,
@@ -102,6 +106,7 @@ class Engine:
         self._segmenter = segmenter
         self._scorer = scorer
         self._max_waiting = max_waiting or 4 * micro_batch
+        self._max_waiting_bytes = max_waiting_bytes
         self._out_of_memory = out_of_memory
         self._device_lost = device_lost
         self._clock = clock
@@ -109,8 +114,8 @@ class Engine:
         self._changed = threading.Condition()
         self._closing = False
         self._lost: str | None = None
-        self._limit = _Limit(micro_batch)
-        self._rate = _Rate()
+        self._limit = Limit(micro_batch)
+        self._rate = Rate()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> Self:
@@ -199,15 +204,19 @@ class Engine:
     def _put(self, work: _Work, klass: Klass) -> None:
         queue = self._waiting[klass]
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closing or self._lost or len(queue) < self._max_waiting
-            )
+            self._changed.wait_for(lambda: self._closing or self._lost or not self._full(queue))
             if self._lost:
                 raise Transient(self._lost)
             if self._closing:
                 raise Transient(_CLOSED)
             queue.append(work)
             self._changed.notify_all()
+
+    def _full(self, queue: deque[_Work]) -> bool:
+        return (
+            len(queue) >= self._max_waiting
+            or sum(work.nbytes for work in queue) >= self._max_waiting_bytes
+        )
 
     def _run(self) -> None:
         reason = _CLOSED
@@ -328,43 +337,6 @@ class Engine:
             seconds = self._clock() - begun
             self._rate.add(0, seconds)
             work.future.set_result(Scored(similarities, seconds))
-
-
-class _Limit:
-    """How many images a micro-batch may hold: halves for lack of memory, recovers slowly."""
-
-    def __init__(self, most: int) -> None:
-        self.size = most
-        self._most = most
-        self._calm = 0
-
-    def exceeded(self, size: int) -> None:
-        self.size = max(1, min(self.size, size // 2))
-        self._calm = 0
-
-    def succeeded(self) -> None:
-        self._calm += 1
-        if self._calm >= _CALM and self.size < self._most:
-            # One image of unusual demands must not slow the process down for good.
-            self.size, self._calm = min(2 * self.size, self._most), 0
-
-
-class _Rate:
-    """Images over busy seconds; what lies ``_MEMORY_SECONDS`` back weighs 1/e."""
-
-    def __init__(self) -> None:
-        self._images = 0.0
-        self._seconds = 0.0
-
-    @property
-    def value(self) -> float | None:
-        images, seconds = self._images, self._seconds
-        return images / seconds if images and seconds > 0 else None
-
-    def add(self, images: int, seconds: float) -> None:
-        kept = math.exp(-seconds / _MEMORY_SECONDS)
-        self._images = kept * self._images + images
-        self._seconds = kept * self._seconds + seconds
 
 
 def _begin(work: _Work) -> bool:

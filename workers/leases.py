@@ -90,7 +90,8 @@ class LeaseKeeper:
         database: The truth, and its clock.
         info: Who we are; ``images_per_s`` is filled in from ``rate`` each time.
         rate: Images a second of the engine, None before it knows.
-        on_stall: Called when a chunk made no progress for ``stall_seconds``.
+        healthy: False once the device is lost.
+        on_stall: Called when a chunk made no progress for ``stall_seconds``, or the device is lost.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class LeaseKeeper:
         heartbeat_seconds: float,
         stall_seconds: float,
         rate: Callable[[], float | None],
+        healthy: Callable[[], bool] = lambda: True,
         on_stall: Callable[[], None] = lambda: os._exit(STALLED),
     ) -> None:
         self._database = database
@@ -110,6 +112,7 @@ class LeaseKeeper:
         self._heartbeat_seconds = heartbeat_seconds
         self._stall_seconds = stall_seconds
         self._rate = rate
+        self._healthy = healthy
         self._on_stall = on_stall
         self._holdings: dict[UUID, Holding] = {}
         self._lock = threading.Lock()
@@ -200,7 +203,10 @@ class LeaseKeeper:
     def _watch(self) -> None:
         with self._lock:
             stalled = [h for h in self._holdings.values() if h.idle_seconds > self._stall_seconds]
-        if stalled:
+        if not self._healthy():
+            log.critical("the device is lost; the process ends, to be started again")
+            self._on_stall()
+        elif stalled:
             log.critical(
                 "chunk %s made no progress for %.0f s; the process ends, to be started again",
                 stalled[0].chunk_id,

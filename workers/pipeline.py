@@ -37,7 +37,7 @@ from storage import keys, masks
 from workers.engine import Engine
 from workers.gate import Gate
 from workers.leases import Holding, LeaseKeeper
-from workers.models.clip import crop_for_clip
+from workers.models.crop import crop_for_clip
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from maskpool.domain import new_id
 from maskpool.errors import ConfigError, MaskpoolError, Unreachable
 from maskpool.settings import Settings, load_settings
 from storage import open_store
+from storage.fetch import Fetcher
 from workers.engine import Engine
-from workers.fetch import Fetcher
 from workers.leases import LeaseKeeper
 from workers.pipeline import Pipeline
 
@@ -116,6 +116,7 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
         heartbeat_seconds=settings.heartbeat_seconds,
         stall_seconds=settings.stall_seconds,
         rate=lambda: models.engine.images_per_second,
+        healthy=lambda: models.engine.healthy,
     )
     pipeline = Pipeline(
         database=database,

@@ -1,0 +1,1 @@
+"""The networks: SAM3 finds masks, CLIP compares crops with texts."""

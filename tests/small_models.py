@@ -1,0 +1,164 @@
+"""Small random models of the real classes, for tests that need weights but no knowledge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    PreTrainedTokenizerFast,
+    Sam3Config,
+    Sam3Model,
+)
+
+#: Tokens the text encoders read, begin and end included.
+CONTEXT = 32
+
+_WORDS = ["red", "green", "blue", "circle", "square", "triangle", "shape", "warm", "up", "a", "the"]
+
+_TEXT = {
+    "vocab_size": 4 + len(_WORDS),
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "projection_dim": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": CONTEXT,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 3,
+}
+
+
+def sam3_config(side: int = 96, queries: int = 12) -> Sam3Config:
+    """A SAM3 of 0.4 M weights; masks are a third of the input's side."""
+    tokens = side // 12
+    transformer = {"hidden_size": 32, "num_attention_heads": 4, "dropout": 0.0}
+    return Sam3Config(
+        vision_config={
+            "backbone_config": {
+                "model_type": "sam3_vit_model",
+                "hidden_size": 64,
+                "intermediate_size": 96,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "image_size": side,
+                "pretrain_image_size": side,
+                "patch_size": 12,
+                "window_size": tokens // 2,
+                "global_attn_indexes": [1],
+            },
+            "fpn_hidden_size": 32,
+            "backbone_feature_sizes": [[4 * tokens] * 2, [2 * tokens] * 2, [tokens] * 2],
+            "scale_factors": [4.0, 2.0, 1.0, 0.5],
+        },
+        text_config={"model_type": "clip_text_model", **_TEXT},
+        geometry_encoder_config={
+            **transformer,
+            "num_layers": 1,
+            "intermediate_size": 64,
+            "roi_size": 3,
+        },
+        detr_encoder_config={**transformer, "num_layers": 2, "intermediate_size": 64},
+        detr_decoder_config={
+            **transformer,
+            "num_layers": 2,
+            "intermediate_size": 64,
+            "num_queries": queries,
+        },
+        mask_decoder_config={
+            "hidden_size": 32,
+            "num_attention_heads": 4,
+            "num_upsampling_stages": 2,
+        },
+    )
+
+
+def spread(model: torch.nn.Module, gain: float = 3.0) -> None:
+    """Widen random weights: as transformers draws them, every query says the same."""
+    generator = torch.Generator().manual_seed(7)
+    for name, weight in model.named_parameters():
+        if weight.ndim > 1:
+            fan = weight[0].numel()
+            torch.nn.init.normal_(weight, std=gain / fan**0.5 / 2, generator=generator)
+        elif "norm" not in name:
+            torch.nn.init.normal_(weight, std=0.2, generator=generator)
+
+
+def small_sam3(side: int = 96, queries: int = 12) -> Sam3Model:
+    """A random SAM3 whose queries differ in score and in mask."""
+    torch.manual_seed(0)
+    model = Sam3Model(sam3_config(side, queries)).eval()
+    with torch.no_grad():
+        spread(model)
+    return model
+
+
+def small_clip(side: int = 48) -> CLIPModel:
+    """A random CLIP."""
+    torch.manual_seed(0)
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "projection_dim": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "image_size": side,
+        "patch_size": 8,
+    }
+    return CLIPModel(
+        CLIPConfig(text_config=dict(_TEXT), vision_config=vision, projection_dim=32)
+    ).eval()
+
+
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """One token a word; unknown words are one token too."""
+    ids = {word: place for place, word in enumerate(["<pad>", "<bos>", "<unk>", "<eos>", *_WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A <eos>", special_tokens=[("<bos>", 1), ("<eos>", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=CONTEXT,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+    )
+
+
+def image_processor(side: int = 48) -> Any:
+    """CLIP's published preprocessing at a small size."""
+    return CLIPImageProcessorPil(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+    )
+
+
+def save_pair(folder: Path) -> tuple[Path, Path]:
+    """Save a SAM3 and a CLIP folder, as ``load_models`` reads them."""
+    sam3, clip = folder / "sam3", folder / "clip"
+    for model, place in ((small_sam3(), sam3), (small_clip(), clip)):
+        model.save_pretrained(place)
+        word_tokenizer().save_pretrained(place)
+    image_processor().save_pretrained(clip)
+    return sam3, clip
+
+
+def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """An image with something in it: coloured boxes on a noisy ground, uint8 (height, width, 3)."""
+    random = np.random.default_rng(seed)
+    image = random.integers(90, 120, (height, width, 3), dtype=np.uint8)
+    for _ in range(5):
+        y, x = random.integers(0, height * 3 // 4), random.integers(0, width * 3 // 4)
+        colour = random.integers(0, 255, 3, dtype=np.uint8)
+        image[y : y + height // 5 + 1, x : x + width // 6 + 1] = colour
+    return image

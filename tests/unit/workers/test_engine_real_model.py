@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from small_models import image_processor, scene, small_clip, small_sam3, word_tokenizer
+
+from maskpool.errors import SpecError
+from workers.engine import Engine
+from workers.models.clip import ClipScorer, Preparation
+from workers.models.load import OUT_OF_MEMORY
+from workers.models.sam3 import Sam3Segmenter
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_real_model_behind_the_engine_answers_as_it_does_alone() -> None:
+    segmenter = Sam3Segmenter(small_sam3(), word_tokenizer())
+    scorer = ClipScorer(small_clip(), word_tokenizer(), Preparation.of(image_processor()))
+    images = [scene(60 + 10 * number, 80, number) for number in range(5)]
+    prompts = ("red circle", "blue")
+    alone = [segmenter.segment([image], prompts)[0] for image in images]
+    too_long = (" ".join(["red"] * 40),)
+
+    with Engine(segmenter, scorer, micro_batch=3, out_of_memory=OUT_OF_MEMORY) as engine:
+        refused = engine.submit(images[0], too_long)
+        futures = [engine.submit(image, prompts) for image in images]
+        scores = engine.score([images[0][:20, :20]], prompts)
+        together = [future.result(60) for future in futures]
+        rate = engine.images_per_second
+
+    for one, other in zip(alone, together, strict=True):
+        assert [found.prompt_index for found in one] == [
+            found.prompt_index for found in other.found
+        ]
+        assert [found.score for found in one] == pytest.approx(
+            [found.score for found in other.found], abs=1e-5
+        )
+        assert other.seconds > 0
+    assert scores.result(60).similarities.shape == (1, 2)
+    assert rate is not None
+    assert rate > 0
+    with pytest.raises(SpecError, match="42 tokens"):
+        refused.result(60)
