@@ -1,0 +1,1 @@
+"""Everything on the submitting side: sources, submit, dispatch, results, exports, the CLI."""

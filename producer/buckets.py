@@ -10,7 +10,8 @@ from maskpool.domain import ImageRef, ObjectInfo
 from maskpool.errors import ConfigError, SourceError
 from maskpool.ports import ObjectStore
 from producer import names
-from storage import open_store, split_s3
+from storage import open_store
+from storage.uris import split_s3
 
 
 def open_bucket(text: str, endpoint_url: str = "") -> BucketSource:
@@ -20,7 +21,7 @@ def open_bucket(text: str, endpoint_url: str = "") -> BucketSource:
         SourceError: There is no such bucket, nothing lies below the prefix, or it may not be read.
         Unreachable: The server does not answer.
     """
-    place = split_s3(text.removeprefix("s3://"))
+    place = split_s3(text)
     if place is None:
         raise SourceError(text, "what follows s3:// must be a bucket's name")
     bucket, prefix = place

@@ -42,7 +42,7 @@ class CocoFile:
 
 
 def read_coco(path: Path) -> CocoFile:
-    """Read a COCO instances file whole; about 2 kB of memory an annotation.
+    """Read a COCO instances file whole.
 
     Compressed and uncompressed RLE are read as they are, polygons where pycocotools is installed.
 

@@ -5,9 +5,7 @@ Matching is optimal per (image, category) and works on runs; no mask is ever dec
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from maskpool import rle
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import SourceError
 from producer.coco_read import CocoFile, CocoMask, read_coco
+from producer.mask_ap import mask_ap
 
 #: IoUs over which pmF1 is averaged, as COCO does for AP.
 _IOU_STEPS = np.arange(0.5, 1.0, 0.05)
@@ -181,7 +180,7 @@ def _evaluation(
     pairs = [pair for group in by_category.values() for pair in group]
     absent = [pair for pair in pairs if not pair.present and not pair.hidden]
     pmf1, il_mcc = _pmf1(pairs), _il_mcc(pairs)
-    mask_ap, mask_ap50 = _mask_ap(predicted, right, names, categories)
+    average, average50 = mask_ap(predicted, right, names, categories)
     return Evaluation(
         threshold=threshold,
         iou=iou,
@@ -192,8 +191,8 @@ def _evaluation(
         pmf1=pmf1,
         il_mcc=il_mcc,
         cgf1=None if pmf1 is None or il_mcc is None else pmf1 * il_mcc,
-        mask_ap=mask_ap,
-        mask_ap50=mask_ap50,
+        mask_ap=average,
+        mask_ap50=average50,
         images=len(names),
         images_only_in_truth=_without(right.sizes, names),
         images_only_in_prediction=_without(predicted.sizes, names),
@@ -327,53 +326,3 @@ def _il_mcc(pairs: Sequence[_Pair]) -> float | None:
         return None
     product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     return (tp * tn - fp * fn) / math.sqrt(product) if product else 0.0
-
-
-def _mask_ap(
-    predicted: CocoFile, right: CocoFile, names: Sequence[str], categories: Sequence[str]
-) -> tuple[float | None, float | None]:
-    try:
-        from pycocotools.cocoeval import COCOeval  # noqa: PLC0415 - it is not always installed
-    except ImportError:
-        return None, None
-    with contextlib.redirect_stdout(io.StringIO()):  # it talks
-        scorer = COCOeval(
-            _as_coco(right, names, categories), _as_coco(predicted, names, categories), "segm"
-        )
-        scorer.evaluate()
-        scorer.accumulate()
-        scorer.summarize()
-    values = (float(scorer.stats[0]), float(scorer.stats[1]))
-    return (None, None) if values[0] < 0 else values
-
-
-def _as_coco(file: CocoFile, names: Sequence[str], categories: Sequence[str]) -> object:
-    from pycocotools.coco import COCO  # noqa: PLC0415 - see ``_mask_ap``
-
-    annotations: list[dict[str, object]] = []
-    for image_id, name in enumerate(names, 1):
-        for category_id, category in enumerate(categories, 1):
-            for mask in file.masks.get((name, category), []):
-                counts = rle.from_runs(mask.runs).counts
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": image_id,
-                        "category_id": category_id,
-                        "iscrowd": int(mask.crowd),
-                        "area": mask.runs.area,
-                        "score": mask.score,
-                        "segmentation": {"size": list(mask.runs.size), "counts": counts},
-                    }
-                )
-    coco = COCO()
-    coco.dataset = {
-        "images": [
-            {"id": i, "height": file.sizes[name][0], "width": file.sizes[name][1]}
-            for i, name in enumerate(names, 1)
-        ],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(categories, 1)],
-        "annotations": annotations,
-    }
-    coco.createIndex()
-    return coco

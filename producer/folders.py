@@ -16,6 +16,7 @@ from pathlib import Path
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer import names
+from storage.uris import file_uri
 
 #: The pieces of a pattern: a class, or one character.
 _TOKENS = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
@@ -23,24 +24,25 @@ _TOKENS = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A single image."""
+    """A single image, under the name it was called by; where it is a link, its target is read."""
 
     text: str
+    name: str
     path: Path
     kind: str = "image"
 
     @property
     def root(self) -> Path:
         """The image's folder."""
-        return self.path.parent.resolve()
+        return self.path.parent
 
     def refs(self) -> Iterator[ImageRef]:
         """The one image."""
-        yield _ref(self.text, self.path.name, str(self.root / self.path.name))
+        yield _ref(self.text, self.name, str(self.path))
 
     def places(self, name: str) -> list[str]:
         """See ``producer.manifest.Source``."""
-        return [str(self.path)] if name == self.path.name else []
+        return [str(self.path)] if name == self.name else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +184,4 @@ def _kind(text: str, root: Path, base: str, entry: os.DirEntry[str]) -> str:
 def _ref(text: str, name: str, path: str) -> ImageRef:
     if reason := names.refusal(name):
         raise SourceError(text, f"the name {names.shown(name)} {reason}")
-    return ImageRef(name, names.file_uri(path))
+    return ImageRef(name, file_uri(path))

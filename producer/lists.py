@@ -21,7 +21,7 @@ import orjson
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer import names
-from storage import split_s3
+from storage.uris import file_uri, path_of, split_s3
 
 #: Where a line says which image it means; the first that is there counts.
 _URI_FIELDS = ("uri", "image", "path", "file", "source-ref")
@@ -32,6 +32,18 @@ _MAX_LINE_BYTES = 1024 * 1024
 #: Relative paths that need no second look: they are name, path and URI alike.
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _PLAIN_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The manifest's folder, resolved once: doing it for each line costs system calls."""
+
+    root: Path
+    prefix: str
+
+    @classmethod
+    def of(cls, root: Path) -> _Base:
+        return cls(root, file_uri(str(root).rstrip("/")) + "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,43 +89,50 @@ class _ListSource:
         except OSError as error:
             raise SourceError(self.text, f"cannot be read: {error.strerror}") from None
 
-    def _ref(self, root: Path, line: int, uri: object, name: object) -> ImageRef:
-        """One line's reference; the root is handed in because resolving it costs system calls."""
+    def _ref(self, base: _Base, line: int, uri: object, name: object) -> ImageRef:
+        """One line's reference."""
+        if (
+            name is None
+            and isinstance(uri, str)
+            and len(uri) < _PLAIN_LENGTH
+            and _PLAIN.fullmatch(uri)
+        ):
+            return ImageRef(uri, base.prefix + uri)
         if not isinstance(uri, str) or not uri:
             raise self._error(line, f"the image must be a path or a URI, not {uri!r:.80}")
         if name is not None and not isinstance(name, str):
             raise self._error(line, f"the name must be a text, not {name!r:.80}")
-        full, default = self._located(root, line, uri)
+        full, default = self._located(base, line, uri)
         given = name or default
         if reason := names.refusal(given):
             raise self._error(line, f"the name {names.shown(given)} {reason}")
         return ImageRef(given, full)
 
-    def _located(self, root: Path, line: int, uri: str) -> tuple[str, str]:
+    def _located(self, base: _Base, line: int, uri: str) -> tuple[str, str]:
         """The full URI, and the name if none is given."""
-        scheme, separator, rest = uri.partition("://")
+        scheme, separator, _ = uri.partition("://")
         if not separator:
-            return self._at_path(root, line, uri)
+            return self._at_path(base, line, uri)
         if scheme == "s3":
-            place = split_s3(rest)
+            place = split_s3(uri)
             if place is None or not place[1] or place[1].endswith("/"):
                 raise self._error(line, f"{names.shown(uri)} is no object; s3://bucket/key is one")
             return uri, place[1]
         if scheme == "file":
-            path = names.path_of(uri)
+            path = path_of(uri)
             if path is None:
                 raise self._error(line, f"{names.shown(uri)} must be file:///absolute/path")
-            return self._at_path(root, line, path)
+            return self._at_path(base, line, path)
         if scheme in ("http", "https"):
             raise self._error(line, "web addresses are not read yet; download the images first")
         raise self._error(line, f"{names.shown(uri)}: write a path, file:///… or s3://bucket/key")
 
-    def _at_path(self, root: Path, line: int, path: str) -> tuple[str, str]:
+    def _at_path(self, base: _Base, line: int, path: str) -> tuple[str, str]:
         if "\0" in path or path.endswith("/"):
             raise self._error(line, f"{names.shown(path)} is no path of a file")
-        full = os.path.normpath(os.path.join(root, path))  # noqa: PTH118 - a Path for each line is slow
+        full = os.path.normpath(os.path.join(base.root, path))  # noqa: PTH118 - a Path for each line is slow
         try:
-            return names.file_uri(full), names.name_under(root, full)
+            return file_uri(full), names.name_under(base.root, full)
         except UnicodeEncodeError:
             raise self._error(line, f"{names.shown(path)} is not valid UTF-8") from None
 
@@ -128,9 +147,8 @@ class JsonlSource(_ListSource):
     kind: str = "jsonl"
 
     def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
-        root = self.root
-        prefix = names.file_uri("" if str(root) == "/" else str(root)) + "/"
-        plain, loads = _PLAIN.fullmatch, orjson.loads
+        base = _Base.of(self.root)
+        loads = orjson.loads
         for number, line in self._lines():
             try:
                 item = loads(line)
@@ -139,10 +157,7 @@ class JsonlSource(_ListSource):
                     continue
                 raise self._error(number, f"is no JSON ({error.msg})") from None
             uri, name = self._fields(number, item)
-            if name is None and isinstance(uri, str) and len(uri) < _PLAIN_LENGTH and plain(uri):
-                yield number, ImageRef(uri, prefix + uri)
-            else:
-                yield number, self._ref(root, number, uri, name)
+            yield number, self._ref(base, number, uri, name)
 
     def _fields(self, line: int, item: Any) -> tuple[object, object]:  # noqa: ANN401 - parsed JSON
         if isinstance(item, str):
@@ -166,7 +181,7 @@ class CsvSource(_ListSource):
     kind: str = "csv"
 
     def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
-        root = self.root
+        base = _Base.of(self.root)
         texts = self._texts()
         header = next(texts, None)
         if header is None:
@@ -180,7 +195,7 @@ class CsvSource(_ListSource):
                     number, f"has {len(row)} columns, but the first row names {len(columns)}"
                 )
             given = row[name].strip() if name is not None else ""
-            yield number, self._ref(root, number, row[image].strip(), given or None)
+            yield number, self._ref(base, number, row[image].strip(), given or None)
 
     def _columns(self, header: str) -> tuple[str, list[str]]:
         for delimiter in ",;\t":

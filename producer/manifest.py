@@ -104,7 +104,7 @@ def _open_local(text: str) -> Source:
 
 def _open_file(text: str, path: Path) -> Source:
     if is_image(path.name):
-        return FileSource(text, path.absolute())
+        return FileSource(text, path.name, path.resolve())
     reader = _LISTS.get(path.suffix.lower())
     if reader is None:
         raise SourceError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
 
 #: Bytes of a name: as long as a key of S3.
 MAX_NAME_BYTES = 1024
@@ -62,21 +61,6 @@ def shown(name: str) -> str:
     """A name that may hold anything, fit to be printed, and not at any length."""
     text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return repr(text if len(text) <= 200 else f"{text[:200]}…")
-
-
-def file_uri(path: str) -> str:
-    """The ``file://`` URI of an absolute path."""
-    return f"file://{quote(path)}"
-
-
-def path_of(uri: str) -> str | None:
-    """The path of a ``file://`` URI, or None where it has a host or no absolute path."""
-    parts = urlsplit(uri)
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        return None
-    # What follows '?' or '#' was meant as part of the name: a file has neither.
-    rest = uri[len("file://") + len(parts.netloc) :]
-    return unquote(rest, errors="surrogateescape")
 
 
 def name_under(root: Path, path: str) -> str:

@@ -7,6 +7,7 @@ hides another; instances of one category are shades of the category's colour.
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -206,8 +207,15 @@ def _shapes(
         ranks[labelled.category] += 1
         if runs.starts.size:
             colour = variant(colours[labelled.category], rank, len(colours))
-            label = f"{labelled.category} {found.score:.2f}"
+            label = f"{_ascii(labelled.category)} {found.score:.2f}".strip()
             yield _scaled(runs, drawn_size, colour, label)
+
+
+def _ascii(text: str) -> str:
+    """``text`` in what Pillow's own font has, which is ASCII: é becomes e, 犬 nothing at all."""
+    letters = [c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)]
+    plain = "".join(letters)
+    return plain if plain.isascii() else ""
 
 
 def _scaled(runs: rle.Runs, drawn_size: tuple[int, int], colour: Rgb, label: str) -> _Shape:

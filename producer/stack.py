@@ -27,6 +27,9 @@ from producer.broker import Broker
 #: Seconds until a broker that was started must answer.
 _BROKER_SECONDS = 10.0
 
+#: Bytes that the path of a Unix socket may have.
+_SOCKET_PATH = 107
+
 #: A child that dies this often within a minute is not started again.
 _MAX_DEATHS = 5
 
@@ -170,6 +173,18 @@ class Stack:
             raise ConfigError("the stack is not started")
         return self._settings
 
+    @staticmethod
+    def is_running(home: Path) -> bool:
+        """Whether a stack holds this home."""
+        try:
+            with (home / "stack.lock").open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     @property
     def logs(self) -> Path:
         """Folder of the children's logs."""
@@ -254,16 +269,19 @@ class Stack:
 
     def _start_redis(self) -> str:
         binary = find_redis()
-        # A socket's path has at most 107 bytes, so it cannot lie in just any home.
-        self._sockets = Path(tempfile.mkdtemp(prefix="maskpool-"))
-        socket = self._sockets / "redis.sock"
+        folder = self._home / "redis"
+        if len(str(folder / "redis.sock").encode()) > _SOCKET_PATH:
+            folder = self._sockets = Path(tempfile.mkdtemp(prefix="maskpool-"))
+        folder.mkdir(exist_ok=True, mode=0o700)
+        socket = folder / "redis.sock"
+        socket.unlink(missing_ok=True)
         options = {
             "--port": "0",
             "--unixsocket": str(socket),
             "--unixsocketperm": "700",
             "--save": "",
             "--appendonly": "no",
-            "--dir": str(self._sockets),
+            "--dir": str(folder),
             "--daemonize": "no",
         }
         flat = [word for pair in options.items() for word in pair]

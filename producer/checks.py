@@ -1,0 +1,191 @@
+"""What ``maskpool doctor`` looks at: each check says what it found and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskpool.errors import ConfigError, MaskpoolError, NotFound
+from maskpool.settings import Settings
+
+#: Importing torch on a cold disk takes a while; a model is read from disk on top.
+_PROBE_SECONDS = 120
+_LOOK_SECONDS = 900
+
+_PROBE = """
+import json, torch, transformers
+cuda = torch.cuda.is_available()
+print(json.dumps({
+    "torch": torch.__version__, "transformers": transformers.__version__, "cuda": cuda,
+    "device": torch.cuda.get_device_name(0) if cuda else "CPU", "threads": torch.get_num_threads(),
+}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's sheet.
+
+    Attributes:
+        ok: False where something must be done; None where the part is not in use.
+        advice: What to do, empty where nothing is.
+    """
+
+    name: str
+    ok: bool | None
+    found: str
+    advice: str = ""
+
+
+def run_checks(settings: Settings) -> Iterator[Check]:
+    """Look at everything, one after the other; no check stops the others."""
+    yield _python()
+    yield _torch()
+    yield _guarded("Redis", "start it, or correct MASKPOOL_REDIS_URL", lambda: _redis(settings))
+    yield _guarded(
+        "database", "start it, or correct MASKPOOL_DATABASE_URL", lambda: _database(settings)
+    )
+    yield _guarded(
+        "store", "correct MASKPOOL_STORE_URL or its credentials", lambda: _store(settings)
+    )
+    yield _models(settings)
+
+
+def _guarded(name: str, advice: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except MaskpoolError as error:
+        return Check(name, False, str(error), advice)
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    ok = sys.version_info >= (3, 11)
+    return Check("Python", ok, version, "" if ok else "maskpool needs Python 3.11 or newer")
+
+
+def _torch() -> Check:
+    for package in ("torch", "transformers"):
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            return Check(
+                "torch",
+                None,
+                f"{package} is not installed",
+                "needed on workers only: pip install 'maskpool[worker]'",
+            )
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE],
+        capture_output=True,
+        text=True,
+        timeout=_PROBE_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        return Check("torch", False, reason, "reinstall torch and transformers together")
+    found = json.loads(done.stdout)
+    words = f"torch {found['torch']}, transformers {found['transformers']}, {found['device']}"
+    slow = "" if found["cuda"] else "no GPU is seen: fine for the demo models, slow for SAM3"
+    return Check("torch", True, words, slow)
+
+
+def _redis(settings: Settings) -> Check:
+    from producer.broker import Broker  # noqa: PLC0415 - only when it is looked at
+
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        return Check("Redis", None, "MASKPOOL_REDIS_URL is not set and no local stack runs here")
+    broker = Broker(url)
+    try:
+        return Check("Redis", True, f"answers, version {broker.ping()}")
+    finally:
+        broker.close()
+
+
+def _database(settings: Settings) -> Check:
+    from db.schema import head_revision, revision  # noqa: PLC0415 - only when it is looked at
+    from db.session import Database  # noqa: PLC0415
+
+    url = settings.database_url.get_secret_value()
+    if not url:
+        return Check(
+            "database", None, "MASKPOOL_DATABASE_URL is not set and no local stack runs here"
+        )
+    database = Database(url)
+    try:
+        with database.read():
+            pass
+    finally:
+        database.close()
+    have, want = revision(url), head_revision()
+    if have != want:
+        return Check(
+            "database", False, f"it is at revision {have}, not {want}", "run maskpool migrate"
+        )
+    return Check("database", True, f"answers, at revision {have}")
+
+
+def _store(settings: Settings) -> Check:
+    from maskpool.domain import new_id  # noqa: PLC0415 - only when it is looked at
+    from storage import open_store  # noqa: PLC0415
+
+    if not settings.store_url:
+        return Check("store", None, "MASKPOOL_STORE_URL is not set and no local stack runs here")
+    store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
+    key = f"doctor/{new_id()}"
+    store.put(key, b"maskpool")
+    try:
+        if store.get(key) != b"maskpool":
+            return Check("store", False, f"{store.url} gave back other bytes", "look at the store")
+    finally:
+        store.delete([key])
+    return Check("store", True, f"{store.url} can be written, read and deleted from")
+
+
+def _models(settings: Settings) -> Check:
+    try:
+        alias = settings.alias(settings.model)
+    except MaskpoolError as error:
+        return Check("models", False, str(error), "correct MASKPOOL_MODEL or MASKPOOL_MODELS")
+    for reference in (alias.sam3, alias.clip):
+        folder = Path(reference)
+        if folder.is_absolute() and not (folder / "config.json").is_file():
+            return Check("models", False, f"{folder} holds no model", "make demo-models trains it")
+    words = f"{settings.model}: {alias.sam3} and {alias.clip}"
+    return Check("models", True, words, f"try it: maskpool doctor --model {settings.model} IMAGE")
+
+
+def look_at(alias: str, image: Path | None, prompts: list[str]) -> dict[str, object]:
+    """Load a model in a process of its own and segment one image; see ``workers.look``.
+
+    Raises:
+        NotFound: There is no such image.
+        ConfigError: The model refuses to load, or the image; says why.
+    """
+    if image is not None and not image.is_file():
+        raise NotFound(f"there is no image {image}")
+    words = [word for prompt in prompts for word in ("-p", prompt)]
+    command = [
+        sys.executable,
+        "-m",
+        "workers.look",
+        alias,
+        *([str(image)] if image else []),
+        *words,
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_LOOK_SECONDS, check=False
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise ConfigError(f"model {alias}: {lines[-1]}")
+    report: dict[str, object] = json.loads(done.stdout)
+    return report

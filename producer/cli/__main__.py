@@ -1,0 +1,5 @@
+"""``python -m producer.cli``, for where the script is not on PATH."""
+
+from producer.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""``doctor``: is everything there, and what to do where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from maskpool.errors import NotFound
+from maskpool.settings import Settings, load_settings
+from maskpool.spec import read_prompts
+from producer.cli import options, render
+
+_NOT_WELL = 2
+_MARKS = {True: "[green]ok[/]", False: "[red]no[/]", None: "[dim]–[/]"}
+
+
+def doctor(
+    image: Annotated[
+        Path | None, typer.Argument(help="With --model: segment this image.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Load this model and try it.")
+    ] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", "-p", help="What to look for in IMAGE.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The overlay.")] = Path("doctor.jpg"),
+    as_json: options.AsJson = False,
+) -> int:
+    """Check Python, torch, Redis, database, store and models; or try one model on one image."""
+    if model is not None:
+        return _try_model(model, image, prompt or [], out, as_json=as_json)
+    if image is not None:
+        raise NotFound("an image is looked at by a model: say --model NAME as well")
+    from producer.checks import run_checks
+
+    checks = list(run_checks(_settings()))
+    if as_json:
+        render.print_json(
+            [{"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks]
+        )
+    else:
+        rows = [(_MARKS[c.ok], c.name, c.found, c.advice) for c in checks]
+        render.print_table("", ("", "part", "found", "what to do"), rows)
+    return _NOT_WELL if any(check.ok is False for check in checks) else 0
+
+
+def _settings() -> Settings:
+    from producer.stack import settings_here
+
+    try:
+        return settings_here()
+    except NotFound:
+        return load_settings()
+
+
+def _try_model(
+    model: str, image: Path | None, prompts: list[str], out: Path, *, as_json: bool
+) -> int:
+    from producer.checks import look_at
+
+    load_settings().alias(model)
+    asked = read_prompts(prompts or (["object"] if image else []))
+    with render.errors.status(f"loading {model}"):
+        report = look_at(model, image, [one.text for one in asked])
+    if image is not None:
+        _draw(image, report, [one.name for one in asked], out)
+    if as_json:
+        render.print_json(report | ({"overlay": str(out)} if image else {}))
+        return 0
+    render.console.print(f"{report['description']}, loaded in {report['load_seconds']} s")
+    if image is not None:
+        found = report["found"]
+        count = len(found) if isinstance(found, list) else 0
+        render.console.print(
+            f"{count} instances in {report['segment_seconds']} s; drawn in {out}", soft_wrap=True
+        )
+    return 0
+
+
+def _draw(path: Path, report: dict[str, Any], names: list[str], out: Path) -> None:
+    from PIL import Image
+    from storage.decode import decode
+
+    from maskpool.domain import Found, Instance
+    from maskpool.rle import Rle
+    from producer.overlays import draw
+    from producer.reading import LabelledInstance
+
+    image = Image.fromarray(decode(path.read_bytes(), load_settings()))
+    shown = []
+    for one in report["found"]:
+        mask = Rle(tuple(one["size"]), one["counts"])
+        found = Found(one["prompt"], one["score"], tuple(one["box"]), mask)
+        shown.append(LabelledInstance(names[one["prompt"]], Instance(found, 0, 0.0)))
+    draw(image, shown).save(out, "JPEG", quality=90)

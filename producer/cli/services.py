@@ -1,0 +1,125 @@
+"""Verbs that serve: up, worker, dispatch, migrate."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+
+from maskpool import logs, wire
+from maskpool.domain import Klass
+from maskpool.errors import ConfigError
+from maskpool.settings import Settings, load_settings
+from producer.cli import options, render
+
+_LOOK_SECONDS = 0.5
+
+
+def up(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder from which images may be read; default the present one. Repeat for more.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    model: options.Model = None,
+) -> None:
+    """Start a local stack in MASKPOOL_HOME and keep it running until Ctrl-C."""
+    from producer.stack import Stack
+
+    settings = load_settings(**({} if model is None else {"model": model}))
+    settings.alias(settings.model)
+    roots = [path.resolve() for path in root or [Path.cwd()]]
+    with Stack(settings, source_roots=roots, workers=workers) as stack:
+        render.console.print(
+            f"the stack is up in {stack.settings.home} with {workers} worker(s), model "
+            f"{settings.model}; images are read under {', '.join(map(str, roots))}",
+            soft_wrap=True,
+        )
+        render.console.print(
+            "[dim]in another terminal, in this folder: maskpool submit FOLDER -p 'red circle' · "
+            f"logs: {stack.logs} · Ctrl-C stops everything[/]",
+            soft_wrap=True,
+        )
+        while True:
+            stack.watch()
+            time.sleep(_LOOK_SECONDS)
+
+
+def worker(
+    model: options.Model = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N; default MASKPOOL_DEVICE.")
+    ] = None,
+) -> None:
+    """Serve one model until SIGTERM: a Celery worker on threads, drained when it stops."""
+    chosen = {"model": model, "device": device}
+    settings = load_settings(**{name: value for name, value in chosen.items() if value})
+    settings.alias(settings.model)
+    _require(settings, "redis_url", "database_url", "store_url")
+    os.environ["MASKPOOL_MODEL"], os.environ["MASKPOOL_DEVICE"] = settings.model, settings.device
+    queues = ",".join(wire.queue_name(settings.model, klass) for klass in Klass)
+    command = [
+        sys.executable,
+        *("-m", "celery", "--app", "workers.app", "worker"),
+        *("--pool", "threads", "--concurrency", str(settings.worker_threads)),
+        *("--queues", queues, "--without-gossip", "--without-mingle", "--events"),
+        *("--hostname", f"{settings.model}-{os.getpid()}@%h"),
+        *("--loglevel", settings.log_level),
+    ]
+    # Celery takes this process over: signals reach it without anybody in between.
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def dispatch() -> None:
+    """Dispatch until SIGTERM; any number of dispatchers may run, one leads at a time."""
+    from db.session import Database
+    from producer.broker import Broker, Publisher
+    from producer.dispatch import Dispatcher
+
+    settings = load_settings()
+    logs.configure(settings.log_format, settings.log_level)
+    _require(settings, "redis_url", "database_url")
+    redis_url = settings.redis_url.get_secret_value()
+    database = Database(settings.database_url.get_secret_value())
+    broker, publisher = Broker(redis_url), Publisher(redis_url)
+    try:
+        Dispatcher(
+            database,
+            broker,
+            publisher,
+            tick_seconds=settings.tick_seconds,
+            lease_seconds=settings.lease_seconds,
+        ).run(Event())
+    finally:
+        publisher.close()
+        broker.close()
+        database.close()
+
+
+def migrate() -> None:
+    """Bring the database to the present schema."""
+    from db.schema import head_revision, upgrade
+
+    settings = load_settings()
+    _require(settings, "database_url")
+    upgrade(settings.database_url.get_secret_value())
+    render.console.print(f"the database is at revision {head_revision()}")
+
+
+def _require(settings: Settings, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not (value if isinstance(value, str) else value.get_secret_value()):
+            raise ConfigError(
+                f"MASKPOOL_{name.upper()} is not set; this service needs it "
+                "(maskpool up sets it for the local stack)"
+            )

@@ -1,0 +1,133 @@
+"""``run`` and ``demo``: one shot from images to a dataset, on a private stack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskpool.domain import DEFAULT_THRESHOLD
+from maskpool.errors import NotFound, SpecError
+from maskpool.settings import load_settings
+from maskpool.spec import read_prompts
+from producer.cli import options, render
+
+#: What the demo looks for; the last is in none of the scenes.
+DEMO_PROMPTS = (
+    "red circle",
+    "blue square",
+    "green triangle",
+    "yellow star",
+    "circle",
+    "purple cross",
+)
+
+_SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
+_SOME_FAILED = 3
+
+
+def run(
+    source: options.Source,
+    prompt: options.Prompts,
+    out: options.Out,
+    model: options.Model = None,
+    threshold: options.Threshold = DEFAULT_THRESHOLD,
+    truth: Annotated[
+        Path | None, typer.Option(help="COCO file to score the result against.", exists=True)
+    ] = None,
+    overlays: Annotated[
+        str, typer.Option(help="How many images to draw, spread evenly; or 'all'.")
+    ] = "200",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run into the same folder.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Annotate images into a folder: start, submit, wait, export, draw, stop."""
+    from producer.oneshot import Run
+
+    asked = Run(
+        source=source,
+        prompts=read_prompts(prompt),
+        out=out,
+        threshold=threshold,
+        truth=truth,
+        overlays=_how_many(overlays),
+        resume=resume,
+        workers=workers,
+    )
+    return _shoot(asked, model, as_json=as_json)
+
+
+def demo(
+    out: options.Out = Path("out/demo"),
+    as_json: options.AsJson = False,
+) -> int:
+    """Annotate the sample scenes with the demo models and score the masks."""
+    from producer.oneshot import Run
+
+    if not _SAMPLES.is_dir():
+        raise NotFound("the sample scenes come with the repository, not with the package: clone it")
+    asked = Run(
+        source=str(_SAMPLES),
+        prompts=read_prompts(DEMO_PROMPTS),
+        out=out,
+        threshold=DEFAULT_THRESHOLD,
+        truth=_SAMPLES / "ground_truth.json",
+        overlays=None,
+    )
+    return _shoot(asked, "demo", as_json=as_json)
+
+
+def _how_many(text: str) -> int | None:
+    if text == "all":
+        return None
+    if text.isdecimal():
+        return int(text)
+    raise SpecError("--overlays", f"{text!r} is neither a number nor 'all'")
+
+
+def _shoot(asked, model: str | None, *, as_json: bool) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001 - imported late
+    from producer.oneshot import run as shoot
+
+    settings = load_settings(**({} if model is None else {"model": model}))
+    asked = replace(asked, out=asked.out.absolute())
+    with render.bar() as bar:
+        outcome = shoot(asked, settings, bar.show)
+    if as_json:
+        render.print_json(outcome.summary)
+    else:
+        _tell(outcome.out, dict(outcome.summary))
+    return _SOME_FAILED if outcome.failed else 0
+
+
+def _tell(out: Path, summary: dict[str, object]) -> None:
+    rate = summary["images_per_second"]
+    render.console.print(
+        f"[bold]{summary['done']} of {summary['jobs']} images[/], "
+        f"{summary['instances']} instances"
+        + (f", {rate:.1f} images/s" if isinstance(rate, float) else "")
+        + f", {summary['seconds']:.1f} s in all"
+    )
+    if summary["f1"] is not None:
+        render.console.print(
+            f"against the ground truth: F1 {summary['f1']:.3f} at IoU 0.5, "
+            f"mean IoU {summary['mean_iou']:.3f}"
+        )
+    failures = summary["failures"]
+    for failure in failures[:5] if isinstance(failures, list) else ():
+        render.console.print(f"[red]failed[/] {failure['image']}: {failure['error']}", markup=True)
+    for name, what in (
+        ("index.html", "contact sheet, opens in a browser"),
+        ("coco.json", "dataset, COCO instances"),
+        ("overlays", "masks drawn on the images"),
+        ("summary.json", "the figures above"),
+    ):
+        render.console.print(f"  {_shown(out / name)}  [dim]{what}[/]", soft_wrap=True)
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

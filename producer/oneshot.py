@@ -1,0 +1,245 @@
+"""``run``: one shot on the embedded profile – start, submit, wait, export, draw, stop."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from PIL import Image
+from storage.fetch import Fetcher
+
+from db import batches, workers
+from db.session import Database
+from maskpool import __version__
+from maskpool.domain import Progress, new_id
+from maskpool.errors import Conflict
+from maskpool.settings import Settings
+from maskpool.spec import BatchSpec, Prompt, ReadingSettings
+from producer import results
+from producer.broker import Broker
+from producer.evaluate import Evaluation, evaluate
+from producer.exports import write_coco
+from producer.manifest import open_source
+from producer.overlays import Overlay, save_overlays
+from producer.reading import Failure
+from producer.report import write_index, write_summary
+from producer.stack import Stack
+from producer.submit import Submission, Submitter
+from storage import open_store
+
+#: How often progress is looked at.
+_LOOK_SECONDS = 0.1
+
+#: The private stack's folder under OUT, and what tells an OUT of ours from any other folder.
+_HOME = ".maskpool"
+
+OnProgress = Callable[[Progress | None, float | None, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is asked for.
+
+    Attributes:
+        source: Folder, image, glob, bucket prefix or manifest.
+        prompts: What to look for.
+        out: Folder of the results.
+        threshold: Least score that counts.
+        truth: COCO file to score against, or None.
+        overlays: Most images to draw; None draws all.
+        resume: Go on with an interrupted run into the same ``out`` instead of starting afresh.
+        workers: Worker processes.
+    """
+
+    source: str
+    prompts: tuple[Prompt, ...]
+    out: Path
+    threshold: float
+    truth: Path | None = None
+    overlays: int | None = 200
+    resume: bool = False
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it; ``summary`` is the content of ``summary.json``."""
+
+    out: Path
+    summary: Mapping[str, object]
+    evaluation: Evaluation | None
+
+    @property
+    def failed(self) -> int:
+        """Images without a result."""
+        return int(str(self.summary["failed"]))
+
+
+def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
+    """Annotate a source into a folder; whatever happens, no process stays behind.
+
+    Args:
+        asked: What.
+        settings: ``model`` and the worker's settings count; ``home`` is replaced.
+        on_progress: Called with the progress, images a second and seconds to go; with None while
+            the workers load their models.
+
+    Raises:
+        SpecError, SourceError: The input is refused; nothing was started.
+        Conflict: ``out`` holds something else.
+    """
+    began = time.monotonic()
+    alias = settings.alias(settings.model)
+    spec = BatchSpec(
+        model=settings.model,
+        prompts=asked.prompts,
+        settings=ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap),
+    )
+    source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
+    _prepare(asked.out, resume=asked.resume)
+    roots = [source.root] if source.root else []
+    home = settings.model_copy(update={"home": asked.out / _HOME})
+    with Stack(home, source_roots=roots, workers=asked.workers) as stack:
+        database = Database(stack.settings.database_url.get_secret_value())
+        broker = Broker(stack.settings.redis_url.get_secret_value())
+        try:
+            key = _key(asked.source, spec) if asked.resume else str(new_id())
+            submission = Submission(source, spec, settings.owner_name, key)
+            batch_id = Submitter(database, broker.wake).submit(submission).batch_id
+            rate = _await_end(database, stack, batch_id, on_progress)
+            written = _write(asked, stack.settings, database, batch_id)
+            return _conclude(asked, written, began=began, rate=rate)
+        finally:
+            broker.close()
+            database.close()
+
+
+def _key(source: str, spec: BatchSpec) -> str:
+    """What is asked, not when: so that the same run finds its interrupted self."""
+    asked = f"{Path(source).absolute()}\0{spec.model_dump_json(by_alias=True)}"
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+
+
+def _prepare(out: Path, *, resume: bool) -> None:
+    """Make ``out`` ours, without ever touching what we did not write."""
+    ours = (out / _HOME).is_dir()
+    if out.exists() and not ours and any(out.iterdir()):
+        raise Conflict(f"{out} holds other files; give a new or empty folder with -o")
+    if ours and not resume:
+        if Stack.is_running(out / _HOME):
+            raise Conflict(f"another run works on {out}; wait for it, or give another folder")
+        shutil.rmtree(out / _HOME)
+    if ours:
+        shutil.rmtree(out / "overlays", ignore_errors=True)
+        for name in ("coco.json", "index.html", "summary.json"):
+            (out / name).unlink(missing_ok=True)
+    (out / _HOME).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _await_end(
+    database: Database, stack: Stack, batch_id: UUID, on_progress: OnProgress
+) -> float | None:
+    """Wait for the end; returns images a second since a worker was ready.
+
+    Loading a model once says nothing of a pool's speed, so it is not counted.
+    """
+    speed = results.Speed()
+    ready: tuple[float, int] | None = None
+    while True:
+        stack.watch()
+        with database.read() as session:
+            progress = batches.progress(session, batch_id)
+            alive = bool(workers.pools(session))
+        ended = progress.done + progress.failed
+        if ready is None and alive:
+            ready = (time.monotonic(), ended)
+        on_progress(progress if alive else None, *speed.see(progress))
+        if progress.ended:
+            seconds = time.monotonic() - ready[0] if ready else 0.0
+            return (ended - ready[1]) / seconds if ready and seconds else None
+        time.sleep(_LOOK_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was read back and written."""
+
+    progress: Progress
+    view: results.BatchView
+    instances: int
+    overlays: Sequence[Overlay]
+    failures: Sequence[Failure]
+
+
+def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -> _Written:
+    store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
+    view = results.view(database, batch_id)
+    with database.read() as session:
+        progress = batches.progress(session, batch_id)
+    info = {
+        "description": f"instance masks of {asked.source}",
+        "contributor": f"maskpool {__version__}, model {progress.model}",
+        "date_created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    images = results.read_images(database, store, [view])
+    counts = write_coco(asked.out / "coco.json", view.categories, images, info)
+    fetcher = Fetcher(store, settings)
+    overlays = save_overlays(
+        results.read_images(database, store, [view]),
+        lambda uri: Image.fromarray(fetcher.fetch(uri).image),
+        asked.out / "overlays",
+        total=counts.images,
+        categories=view.categories,
+        limit=asked.overlays,
+    )
+    failures = list(results.read_failures(database, batch_id))
+    return _Written(progress, view, counts.annotations, overlays, failures)
+
+
+def _conclude(asked: Run, written: _Written, *, began: float, rate: float | None) -> Outcome:
+    """Score against the truth where there is one; write the summary and the page."""
+    coco, progress = asked.out / "coco.json", written.progress
+    scored = evaluate(coco, asked.truth, threshold=asked.threshold) if asked.truth else None
+    summary = {
+        "batch": str(progress.batch_id),
+        "state": progress.state.label,
+        "model": progress.model,
+        "jobs": progress.total,
+        "done": progress.done,
+        "failed": progress.failed,
+        "instances": written.instances,
+        "f1": None if scored is None else scored.f1,
+        "mean_iou": None if scored is None else scored.mean_iou,
+        "images_per_second": None if rate is None else round(rate, 3),
+        "gpu_seconds": round(progress.gpu_seconds, 3),
+        "seconds": round(time.monotonic() - began, 3),
+        "failures": [{"image": one.name, "error": one.error} for one in written.failures],
+    }
+    write_summary(asked.out, summary)
+    _write_page(asked, written.view, summary, written.overlays, written.failures)
+    return Outcome(asked.out, summary, scored)
+
+
+def _write_page(
+    asked: Run,
+    view: results.BatchView,
+    summary: Mapping[str, object],
+    overlays: Sequence[Overlay],
+    failures: Sequence[Failure],
+) -> None:
+    write_index(
+        asked.out,
+        summary,
+        overlays,
+        failures,
+        categories=view.categories,
+        title=f"maskpool: {Path(asked.source).name}",
+        lead=f"{', '.join(view.categories)} · model {view.spec.model} · "
+        f"score ≥ {asked.threshold:g}",
+    )

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from maskpool import rle
+from maskpool.domain import Found, Instance
+from maskpool.errors import ConfigError
+from producer.exports import FORMATS, CocoCounts, write_coco
+from producer.reading import ImageResult, LabelledInstance
+
+
+def labelled(
+    category: str, mask: np.ndarray, score: float = 0.75, clip_score: float | None = None
+) -> LabelledInstance:
+    runs = rle.to_runs(rle.encode(mask))
+    x0, y0, x1, y1 = rle.box_xyxy(runs)
+    found = Found(0, score, (float(x0), float(y0), float(x1), float(y1)), rle.encode(mask))
+    return LabelledInstance(category, Instance(found, runs.area, 0.0, clip_score))
+
+
+def result(
+    name: str, *instances: LabelledInstance, size: tuple[int, int] = (20, 30)
+) -> ImageResult:
+    return ImageResult(0, name, f"file:///{name}", size[1], size[0], instances)
+
+
+def block(x0: int, y0: int, x1: int, y1: int, size: tuple[int, int] = (20, 30)) -> np.ndarray:
+    mask = np.zeros(size, dtype=bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def load(path: Path) -> COCO:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(path))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_pycocotools_reads_exactly_what_was_written(tmp_path: Path) -> None:
+    mask = block(3, 4, 10, 9)
+    images = [
+        result("a/one.jpg", labelled("dog", mask, 0.9, 0.6), labelled("cat", block(0, 0, 2, 20))),
+        result("a/empty.jpg"),
+        result("two.jpg", labelled("cat", block(29, 19, 30, 20), 0.123456789)),
+    ]
+    target = tmp_path / "deep" / "coco.json"
+
+    counts = write_coco(target, ["cat", "dog", "bird"], images, {"description": "t"})
+
+    assert counts == CocoCounts(images=3, annotations=3)
+    coco = load(target)
+    assert [coco.imgs[i]["file_name"] for i in (1, 2, 3)] == ["a/one.jpg", "a/empty.jpg", "two.jpg"]
+    assert {i: c["name"] for i, c in coco.cats.items()} == {1: "cat", 2: "dog", 3: "bird"}
+    first = coco.anns[1]
+    assert (first["image_id"], first["category_id"], first["iscrowd"]) == (1, 2, 0)
+    assert first["bbox"] == [3, 4, 7, 5]
+    assert first["area"] == 35 == coco_mask.area(first["segmentation"])
+    assert (first["score"], first["clip_score"]) == (0.9, 0.6)
+    assert np.array_equal(coco.annToMask(first).astype(bool), mask)
+    assert "clip_score" not in coco.anns[2]
+    assert coco.anns[3]["score"] == 0.123457
+    assert coco.dataset["info"] == {"description": "t"}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(codec="utf-8"), min_size=1, max_size=8),
+            st.lists(st.sampled_from(["cat", "dog"]), max_size=3),
+        ),
+        max_size=6,
+    )
+)
+def test_ids_are_unique_integers_from_one(
+    tmp_path_factory: pytest.TempPathFactory, spec: list[tuple[str, list[str]]]
+) -> None:
+    target = tmp_path_factory.mktemp("coco") / "coco.json"
+    images = [result(n, *(labelled(c, block(0, 0, 1, 1)) for c in cs)) for n, cs in spec]
+    counts = write_coco(target, ["cat", "dog"], iter(images), {})
+    data = json.loads(target.read_bytes())
+    assert [row["id"] for row in data["images"]] == list(range(1, len(spec) + 1))
+    assert [row["file_name"] for row in data["images"]] == [name for name, _ in spec]
+    annotations = sum(len(categories) for _, categories in spec)
+    assert [row["id"] for row in data["annotations"]] == list(range(1, annotations + 1))
+    assert counts == CocoCounts(len(spec), annotations)
+
+
+def test_a_stream_that_breaks_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
+    target = tmp_path / "coco.json"
+    target.write_text("old")
+
+    def broken() -> Iterator[ImageResult]:
+        yield result("a.jpg", labelled("cat", block(0, 0, 1, 1)))
+        msg = "the database went away"
+        raise ConnectionError(msg)
+
+    with pytest.raises(ConnectionError):
+        write_coco(target, ["cat"], broken(), {})
+    assert [path.name for path in tmp_path.iterdir()] == ["coco.json"]
+    assert target.read_text() == "old"
+
+
+def test_success_leaves_only_the_target(tmp_path: Path) -> None:
+    FORMATS["coco"](tmp_path / "coco.json", ["cat"], [], {})
+    assert [path.name for path in tmp_path.iterdir()] == ["coco.json"]
+    assert json.loads((tmp_path / "coco.json").read_bytes())["annotations"] == []
+
+
+def test_a_folder_as_target_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name a file"):
+        write_coco(tmp_path, ["cat"], [], {})
+
+
+def test_a_foreign_category_is_a_bug_and_named(tmp_path: Path) -> None:
+    images = [result("a.jpg", labelled("dog", block(0, 0, 1, 1)))]
+    with pytest.raises(ValueError, match=r"a\.jpg: category 'dog'"):
+        write_coco(tmp_path / "coco.json", ["cat"], images, {})

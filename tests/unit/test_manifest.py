@@ -1,0 +1,403 @@
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskpool.domain import ImageRef
+from maskpool.errors import SourceError
+from producer import names
+from producer.folders import glob_regex
+from producer.manifest import Source, open_source
+from storage.uris import path_of
+
+
+def touch(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"")
+
+
+def found(source: Source) -> list[str]:
+    return [ref.name for ref in source.refs()]
+
+
+def write(path: Path, text: str | bytes) -> str:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return str(path)
+
+
+# Folders.
+
+
+def test_a_folder_gives_its_images_sorted_by_their_whole_names(tmp_path: Path) -> None:
+    touch(tmp_path, "b/2.png", "b/1.JPG", "b.tiff", "b-c/x.webp", "ü.jpeg", "Z.bmp", "notes.txt")
+    touch(tmp_path, ".hidden/a.jpg", "b/.b.jpg", "noending", "b/d/e/f.gif")
+
+    source = open_source(str(tmp_path))
+
+    expected = ["Z.bmp", "b-c/x.webp", "b.tiff", "b/1.JPG", "b/2.png", "b/d/e/f.gif", "ü.jpeg"]
+    assert (source.kind, source.root) == ("folder", tmp_path)
+    assert found(source) == expected == sorted(expected, key=str.encode)
+    assert found(source) == expected
+    assert source.places("b/1.JPG") == [f"{tmp_path}/b/1.JPG"]
+    assert source.places("b/9.JPG") == []
+
+
+def test_uris_lead_back_to_the_files(tmp_path: Path) -> None:
+    touch(tmp_path, "a b/100%/#1?.jpg", "ü.png")
+
+    for ref in open_source(f"{tmp_path}/").refs():
+        assert path_of(ref.uri) == f"{tmp_path}/{ref.name}"
+        assert ref.uri.isascii()
+        assert Path(path_of(ref.uri) or "").is_file()
+
+
+def test_an_empty_folder_is_a_source_without_images(tmp_path: Path) -> None:
+    assert found(open_source(str(tmp_path))) == []
+
+
+def test_links_inside_are_taken_once_and_links_outside_are_refused(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    touch(inside, "a/1.jpg")
+    touch(outside, "2.jpg", "notes.txt")
+    (inside / "b.jpg").symlink_to(inside / "a" / "1.jpg")
+    (inside / "again").symlink_to(inside / "a")
+    (inside / "up").symlink_to("..", target_is_directory=True)
+    (inside / "notes.txt").symlink_to(outside / "notes.txt")
+    (inside / "gone.jpg").symlink_to(inside / "never.jpg")
+
+    with pytest.raises(SourceError, match="the link 'up' leaves the folder"):
+        found(open_source(str(inside)))
+    (inside / "up").unlink()
+    assert found(open_source(str(inside))) == ["a/1.jpg", "b.jpg", "gone.jpg"]
+    (inside / "a" / "c.jpg").symlink_to(outside / "2.jpg")
+    with pytest.raises(SourceError, match=r"the link 'a/c\.jpg' leaves the folder"):
+        found(open_source(str(inside)))
+
+
+def test_a_linked_folder_may_itself_be_the_source(tmp_path: Path) -> None:
+    touch(tmp_path, "real/1.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    source = open_source(str(tmp_path / "link"))
+
+    assert source.root == tmp_path / "real"
+    assert found(source) == ["1.jpg"]
+
+
+@pytest.mark.parametrize("name", [b"bad\xff.jpg", b"back\\slash.jpg"])
+def test_a_file_name_that_cannot_be_a_name_is_refused(tmp_path: Path, name: bytes) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"")
+
+    with pytest.raises(SourceError, match=r"bad\\\\xff|backslash") as caught:
+        found(open_source(str(tmp_path)))
+    str(caught.value).encode()
+
+
+def test_a_folder_that_vanishes_is_named(tmp_path: Path) -> None:
+    source = open_source(str(tmp_path))
+    tmp_path.rmdir()
+    with pytest.raises(SourceError, match="No such file"):
+        found(source)
+
+
+# Single images, globs, and what is nothing of all that.
+
+
+def test_a_single_image_is_a_source(tmp_path: Path) -> None:
+    touch(tmp_path, "a.JPEG")
+    source = open_source(str(tmp_path / "a.JPEG"))
+
+    assert (source.kind, source.root) == ("image", tmp_path)
+    assert list(source.refs()) == [ImageRef("a.JPEG", f"file://{tmp_path}/a.JPEG")]
+    assert source.places("a.JPEG") == [f"{tmp_path}/a.JPEG"]
+
+
+def test_a_linked_image_is_read_where_it_lies(tmp_path: Path) -> None:
+    touch(tmp_path, "deep/a.png")
+    (tmp_path / "b.png").symlink_to("deep/a.png")
+    source = open_source(str(tmp_path / "b.png"))
+
+    assert source.root == tmp_path / "deep"
+    assert list(source.refs()) == [ImageRef("b.png", f"file://{tmp_path}/deep/a.png")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("photos/**/*.jpg", ["1.jpg", "a/2.jpg", "a/b/3.jpg"]),
+        ("photos/*.jpg", ["1.jpg"]),
+        ("photos/*/*.jpg", ["a/2.jpg"]),
+        ("photos/**", ["1.jpg", "4.png", "a/2.jpg", "a/b/3.jpg"]),
+        ("photos/[!1].*", ["4.png"]),
+        ("photos/?.jpg", ["1.jpg"]),
+        ("*/a/2.jpg", ["photos/a/2.jpg"]),
+        ("**/b/*", ["photos/a/b/3.jpg"]),
+        ("photos/*", ["1.jpg", "4.png"]),
+        ("photos/x*", []),
+    ],
+)
+def test_a_glob_names_images_below_its_fixed_part(
+    tmp_path: Path, pattern: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, *(f"photos/{name}" for name in ("1.jpg", "4.png", "a/2.jpg", "a/b/3.jpg")))
+    touch(tmp_path, "photos/5.txt", "photos/.6.jpg")
+    monkeypatch.chdir(tmp_path)
+
+    relative, absolute = open_source(pattern), open_source(f"{tmp_path}/{pattern}")
+
+    assert relative.kind == "glob"
+    assert found(relative) == found(absolute) == expected
+    assert all(Path(path_of(ref.uri) or "").is_file() for ref in relative.refs())
+
+
+@given(
+    pattern=st.lists(st.sampled_from(["*", "?", "a", "b", ".", "a*", "*b", "**", "[ab]", "[!a]"]))
+    .map("/".join)
+    .filter(bool),
+    name=st.text("ab./", min_size=1, max_size=8),
+)
+def test_a_glob_means_what_pathlib_means(pattern: str, name: str) -> None:
+    """Where the parts are counted out, pathlib's match is an oracle."""
+    parts = name.split("/")
+    if "" in parts or "**" in pattern.split("/") or {".", ".."} & {*parts, *pattern.split("/")}:
+        return
+    same_depth = len(parts) == len(pattern.split("/"))
+    expected = same_depth and Path(name).match(pattern)
+    assert bool(glob_regex(pattern).fullmatch(name)) == expected
+
+
+def test_brackets_in_a_name_that_exists_are_no_glob(tmp_path: Path) -> None:
+    touch(tmp_path, "set [1]/a.jpg", "b*.png")
+
+    assert found(open_source(f"{tmp_path}/set [1]")) == ["a.jpg"]
+    assert found(open_source(f"{tmp_path}/b*.png")) == ["b*.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "write a folder"),
+        ("nowhere", "nowhere: there is no such file or folder; write a folder"),
+        ("nowhere/*.jpg", "there is no folder 'nowhere'"),
+        ("notes.txt", "neither an image"),
+        ("Makefile", "without an ending"),
+        ("https://x.org/a.jpg", "download the images first"),
+        ("gs://bucket/a", "gs:// is not read"),
+        ("a\0b", "is no path"),
+        ("pipe", "neither a file nor a folder"),
+    ],
+)
+def test_what_is_no_source_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "notes.txt", "Makefile")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match=sentence):
+        open_source(text)
+
+
+# Manifests.
+
+KINDS = [".jsonl", ".csv"]
+
+
+def manifest(folder: Path, kind: str, rows: list[dict[str, str]]) -> str:
+    if kind == ".jsonl":
+        return write(folder / "m.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    columns = sorted({column for row in rows for column in row})
+    lines = [columns, *([row.get(column, "") for column in columns] for row in rows)]
+    quoted = (",".join('"' + cell.replace('"', '""') + '"' for cell in line) for line in lines)
+    return write(folder / "m.csv", "\n".join(quoted) + "\n")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"uri": "a/1.jpg"}, ("a/1.jpg", "file://{root}/a/1.jpg")),
+        ({"image": "./a//1.jpg"}, ("a/1.jpg", "file://{root}/a/1.jpg")),
+        ({"path": "b c/ü.jpg"}, ("b c/ü.jpg", "file://{root}/b%20c/%C3%BC.jpg")),
+        ({"file": "x/../1.jpg"}, ("1.jpg", "file://{root}/1.jpg")),
+        ({"uri": "1.jpg", "name": "one"}, ("one", "file://{root}/1.jpg")),
+        ({"uri": "1.jpg", "name": ""}, ("1.jpg", "file://{root}/1.jpg")),
+        ({"uri": "{root}/q/1.jpg"}, ("q/1.jpg", "file://{root}/q/1.jpg")),
+        ({"uri": "/data/1.jpg"}, ("data/1.jpg", "file:///data/1.jpg")),
+        ({"uri": "file:///data/a%20b.jpg"}, ("data/a b.jpg", "file:///data/a%20b.jpg")),
+        ({"uri": "file://{root}/1.jpg"}, ("1.jpg", "file://{root}/1.jpg")),
+        ({"uri": "s3://bucket/k/1.jpg"}, ("k/1.jpg", "s3://bucket/k/1.jpg")),
+        ({"source-ref": "s3://bucket/k/1.jpg"}, ("k/1.jpg", "s3://bucket/k/1.jpg")),
+        ({"uri": "s3://bucket/1 2?.jpg", "name": "n"}, ("n", "s3://bucket/1 2?.jpg")),
+        ({"uri": "a b.jpg", "other": '1,2"3'}, ("a b.jpg", "file://{root}/a%20b.jpg")),
+    ],
+)
+def test_a_manifests_line_means(
+    tmp_path: Path, kind: str, row: dict[str, str], expected: tuple[str, str]
+) -> None:
+    row = {key: value.replace("{root}", str(tmp_path)) for key, value in row.items()}
+    source = open_source(manifest(tmp_path, kind, [row]))
+
+    assert (source.kind, source.root) == (kind[1:], tmp_path)
+    name, uri = expected
+    assert list(source.refs()) == [ImageRef(name, uri.replace("{root}", str(tmp_path)))]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ({"uri": "http://x.org/1.jpg"}, "web addresses are not read yet"),
+        ({"uri": "https://x.org/1.jpg"}, "web addresses are not read yet"),
+        ({"uri": "ftp://x.org/1.jpg"}, "write a path"),
+        ({"uri": "file://host/1.jpg"}, "file:///absolute/path"),
+        ({"uri": "s3://bucket"}, "is no object"),
+        ({"uri": "s3://bucket/folder/"}, "is no object"),
+        ({"uri": "s3://k:secret@bucket/1.jpg"}, "is no object"),
+        ({"uri": ""}, "must be a path"),
+        ({"uri": "a/"}, "no path of a file"),
+        ({"uri": "a\0.jpg"}, "no path of a file"),
+        ({"uri": "1.jpg", "name": "../1.jpg"}, "a part '.' or '..'"),
+        ({"uri": "1.jpg", "name": "/1.jpg"}, "starts or ends with '/'"),
+        ({"uri": "1.jpg", "name": "a\\1.jpg"}, "backslash"),
+        ({"uri": "1.jpg", "name": "n" * 1025}, "1025 bytes, 1024 are allowed"),
+        ({"uri": "photos\\1.jpg"}, "backslash"),
+        ({"uri": "s3://bucket/a//1.jpg"}, "two of them in a row"),
+    ],
+)
+def test_a_line_that_is_refused_is_named(
+    tmp_path: Path, kind: str, row: dict[str, str], sentence: str
+) -> None:
+    good = dict.fromkeys(row, "") | {"uri": "0.jpg"}
+    source = open_source(manifest(tmp_path, kind, [good, row]))
+    line = 2 if kind == ".jsonl" else 3
+    if row["uri"] == "" and kind == ".csv":
+        row["other"] = "so that the row is not blank"
+        source = open_source(manifest(tmp_path, kind, [good, row]))
+
+    stream = source.refs()
+    assert next(stream).name == "0.jpg"
+    with pytest.raises(SourceError, match=sentence) as caught:
+        next(stream)
+    assert caught.value.line == line
+    assert f"line {line}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "sentence"),
+    [
+        (b'{"uri": "a.jpg"}\n{"uri": "b.jpg"\n', 2, "is no JSON"),
+        (b'\n\n{"url": "a.jpg"}\n', 3, "none of the fields uri, image"),
+        (b'{"uri": 7}', 1, "must be a path or a URI, not 7"),
+        (b'{"uri": "a.jpg", "name": 7}', 1, "the name must be a text"),
+        (b"[1]", 1, "an object or a text"),
+        (b'"\xff.jpg"', 1, "is no JSON"),
+        (b'"a.jpg"\n"' + b"x" * 1100000 + b'"', 2, "is longer than"),
+        ('"a.jpg"\n'.encode("utf-16"), 1, "save the manifest as UTF-8"),
+    ],
+)
+def test_an_unreadable_jsonl_names_its_line(
+    tmp_path: Path, text: bytes, line: int, sentence: str
+) -> None:
+    with pytest.raises(SourceError, match=sentence) as caught:
+        found(open_source(write(tmp_path / "m.jsonl", text)))
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "sentence"),
+    [
+        (b"a.jpg\nb.jpg\n", 1, "the first row must name the columns"),
+        (b"uri,name\na.jpg,x\nb.jpg\n", 3, "has 1 columns, but the first row names 2"),
+        (b"uri,name\na.jpg,x\nb.jpg,y,z\n", 3, "has 3 columns"),
+        (b'uri\n"a.jpg\n', 2, "is no CSV"),
+        (b'uri,name\n"a\nb.jpg",x\n"c" d,y\n', 4, "is no CSV"),
+        (b"uri\na.jpg\n\xff.jpg\n", 3, "save the manifest as UTF-8"),
+        ("uri\na.jpg\n".encode("utf-16"), 1, "save the manifest as UTF-8"),
+    ],
+)
+def test_an_unreadable_csv_names_its_line(
+    tmp_path: Path, text: bytes, line: int, sentence: str
+) -> None:
+    with pytest.raises(SourceError, match=sentence) as caught:
+        found(open_source(write(tmp_path / "m.csv", text)))
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("last", [True, False])
+def test_marks_line_ends_and_blank_lines_do_not_matter(
+    tmp_path: Path, end: str, mark: str, last: bool
+) -> None:
+    tail = end if last else ""
+    jsonl = mark + end.join(['"a.jpg"', "", "  ", '{"uri": "b.jpg"}']) + tail
+    csv = mark + end.join(["uri,name", "a.jpg,", "", ", ", "b.jpg,b.jpg"]) + tail
+
+    assert found(open_source(write(tmp_path / "m.jsonl", jsonl))) == ["a.jpg", "b.jpg"]
+    assert found(open_source(write(tmp_path / "m.csv", csv))) == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_may_be_parted_by_semicolons_or_tabs(tmp_path: Path, delimiter: str) -> None:
+    text = delimiter.join(["Name", " Image "]) + "\n" + delimiter.join(["x", " a.jpg "]) + "\n"
+    (ref,) = open_source(write(tmp_path / "m.csv", text)).refs()
+
+    assert ref == ImageRef("x", f"file://{tmp_path}/a.jpg")
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m.csv"])
+def test_an_empty_manifest_is_a_source_without_images(tmp_path: Path, name: str) -> None:
+    assert found(open_source(write(tmp_path / name, ""))) == []
+    assert found(open_source(write(tmp_path / name, "\ufeff"))) == []
+
+
+def test_the_places_of_a_name_are_its_lines(tmp_path: Path) -> None:
+    jsonl = write(tmp_path / "m.jsonl", '"a.jpg"\n\n"b.jpg"\n{"uri": "c.jpg", "name": "a.jpg"}\n')
+    csv = write(tmp_path / "m.csv", 'uri,note\na.jpg,"two\nlines"\nb.jpg,\n./a.jpg,\n')
+
+    assert open_source(jsonl).places("a.jpg") == ["line 1", "line 4"]
+    assert open_source(csv).places("a.jpg") == ["line 2", "line 5"]
+    assert open_source(csv).places("never.jpg") == []
+
+
+@given(st.lists(st.text(max_size=30), max_size=5))
+def test_any_text_gives_references_or_a_refusal(tmp_path_factory: object, texts: list[str]) -> None:
+    folder = Path(tmp_path_factory.getbasetemp())  # type: ignore[attr-defined]
+    lines = "\n".join(json.dumps({"uri": text}) for text in texts)
+    try:
+        for ref in open_source(write(folder / "any.jsonl", lines)).refs():
+            assert names.refusal(ref.name) == ""
+            assert ref.uri.startswith(("file:///", "s3://"))
+    except SourceError as error:
+        assert error.line is not None  # noqa: PT017 - only where one is raised
+
+
+def test_memory_does_not_grow_with_a_manifest_and_lines_are_quick(tmp_path: Path) -> None:
+    count = 50_000
+    lines = (f'{{"uri": "photos/{i // 1000:04}/{i:07}.jpg"}}\n' for i in range(count))
+    path = write(tmp_path / "m.jsonl", "".join(lines))
+    stream = open_source(path).refs()
+
+    started = time.process_time()
+    assert sum(1 for _ in stream) == count
+    seconds = time.process_time() - started
+
+    stream = open_source(path).refs()
+    next(stream)
+    tracemalloc.start()
+    for _ in itertools.islice(stream, 10_000):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+    # Three are wanted of an idle machine; a test that may never flicker allows a busy one.
+    assert seconds / count < 30e-6
