@@ -1,4 +1,4 @@
-"""Submit → tick → annotate → fold, on real rows and objects, with a segmenter that is told what to find."""
+"""Submit → tick → annotate → fold, on real rows and objects; the segmenter is told what to see."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from producer.dispatch import tick
 from producer.manifest import open_source
 from producer.submit import Submission, Submitted, Submitter
 from storage import masks, open_store
+from storage.fetch import Fetcher
 from workers.engine import Engine
-from workers.fetch import Fetcher
 from workers.leases import LeaseKeeper
 from workers.pipeline import Pipeline
 
@@ -125,9 +125,7 @@ class World:
 
 
 @pytest.fixture
-def world(
-    database_url: str, folder_store_url: str, tmp_path: Path
-) -> Iterator[World]:
+def world(database_url: str, folder_store_url: str, tmp_path: Path) -> Iterator[World]:
     images = tmp_path / "images"
     images.mkdir()
     fake = LeftHalf()
@@ -416,5 +414,3 @@ def test_a_message_that_was_lost_is_sent_again(world: World, *, everything: bool
     world.messages.clear()
     tick(world.database, world.messages.append, broker_forgot=everything)
     assert world.messages == (lost if everything else [])
-
-

@@ -1,0 +1,171 @@
+"""Fixtures every test may use: real servers, fresh databases, buckets and folders.
+
+A missing component is a failure where ``CI=true`` and a skip with a clear line elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+# Test folders are no packages, so the modules beside this file need a place on the path.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from services.postgres_server import PostgresServer, running_postgres
+from services.process import serve
+from services.redis_server import RedisServer, running_redis
+from services.s3_server import S3Server, running_s3
+
+#: Also what child processes of a test see: no network, no credentials of the developer, one thread.
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "HF_HUB_OFFLINE": "1",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def pytest_configure() -> None:
+    """Set the stage before anything of ours is imported."""
+    for name in [name for name in os.environ if name.startswith(("MASKPOOL_", "AWS_"))]:
+        del os.environ[name]
+    os.environ.update(ENVIRONMENT)
+    # Without this a terminated run would leave its servers behind.
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(signum: int, frame: object) -> NoReturn:
+    pytest.exit("terminated", returncode=128 + signum)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick ones first: a slip shows within seconds, not behind the servers."""
+    order = ("unit", "integration", "faults", "e2e", "gpu")
+    tests = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        inside = item.path.is_relative_to(tests)
+        folder = item.path.relative_to(tests).parts[0] if inside else ""
+        return order.index(folder) if folder in order else len(order)
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The session's Redis; tests that kill one start their own with ``running_redis()``."""
+    yield from serve(running_redis())
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's Postgres; tests that kill one start their own with ``running_postgres()``."""
+    yield from serve(running_postgres())
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """The session's S3 API."""
+    yield from serve(running_s3())
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """URL of an empty Redis, for Celery and redis-py alike."""
+    import redis
+
+    client = redis.Redis.from_url(redis_server.url)
+    client.flushall()
+    client.close()
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_server: PostgresServer) -> str:
+    from db.schema import upgrade
+
+    name = postgres_server.create()
+    upgrade(postgres_server.url(name))
+    postgres_server.seal(name)
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, _postgres_template: str) -> Iterator[str]:
+    """URL of a fresh, migrated database."""
+    name = postgres_server.create(template=_postgres_template)
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """URL of a fresh database without a table."""
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from db.schema import upgrade
+
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    """URL of a fresh, migrated SQLite file."""
+    # A closed database has folded its -wal into the file; one that was left open has not.
+    for part in _sqlite_template.parent.glob("template.sqlite*"):
+        shutil.copy(part, tmp_path / part.name.replace("template", "maskpool"))
+    return f"sqlite:///{tmp_path / 'maskpool.sqlite'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a fresh, migrated database; the test runs once for each kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Endpoint URL and name of a fresh bucket; the settings read in this test know the endpoint."""
+    monkeypatch.setenv("MASKPOOL_S3_ENDPOINT_URL", s3_server.endpoint_url)
+    return s3_server.endpoint_url, s3_server.create_bucket()
+
+
+@pytest.fixture
+def folder_store_url(tmp_path: Path) -> str:
+    """URL of an empty folder store."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return folder.as_uri()
+
+
+@pytest.fixture
+def s3_store_url(s3_bucket: tuple[str, str]) -> str:
+    """URL of an empty store under a prefix of a fresh bucket."""
+    return f"s3://{s3_bucket[1]}/pool"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """URL of an empty store; the test runs once for each kind."""
+    return str(request.getfixturevalue(f"{request.param}_store_url"))

@@ -1,0 +1,1 @@
+"""Real servers for the tests: started lazily, on loopback, stopped by PID whatever happens."""
