@@ -1,0 +1,68 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything else is for who builds on.
+# Works with GNU make 3.81, the one macOS ships.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# What an installation depends on: a second run with the same two files installs nothing.
+REQUIREMENTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format demo-models env
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/run.stamp ## Annotate the 24 sample scenes on this machine; look at out/demo/index.html
+	$(BIN)/maskpool demo -o out/demo
+
+test: $(VENV)/dev.stamp ## Run every test against real servers
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp ## Lint, format check, types, who may import whom, unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit
+
+format: $(VENV)/dev.stamp ## Fix what ruff can fix and format everything
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+demo-models: $(VENV)/run.stamp ## Train the demo checkpoints again, from drawn scenes
+	$(BIN)/python -m workers.models.demo.train
+
+env: .env ## Write .env for docker compose, with fresh random secrets
+
+.env:
+	@umask 077 && $(PYTHON) -c 'import re, secrets; \
+	text = open(".env.example").read(); \
+	print(re.sub(r"(?m)^(\w+_(?:PASSWORD|KEY))=$$", \
+	lambda found: found[0] + secrets.token_hex(20), text), end="")' > $@
+	@echo "Wrote $@. Keep it: the volumes are made with these passwords."
+
+# The last line of each recipe leaves a stamp, so an interrupted one starts over.
+$(VENV)/venv.stamp:
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "maskpool needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) -V). Name a newer one: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv --upgrade-deps $(VENV)
+	@rm -f $(VENV)/run.stamp $(VENV)/dev.stamp
+	@touch $@
+
+$(VENV)/run.stamp: $(REQUIREMENTS) | $(VENV)/venv.stamp
+	$(PIP_INSTALL) -e '.[worker,local]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(REQUIREMENTS) | $(VENV)/venv.stamp
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $(VENV)/run.stamp $@
