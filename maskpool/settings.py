@@ -170,7 +170,11 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each field ha
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = "_".join(str(part) for part in first["loc"])
-        raise ConfigError(f"MASKPOOL_{name.upper()}: {first['msg']}") from None
-    except SettingsError as error:
-        raise ConfigError(f"a MASKPOOL_ variable cannot be read: {error}") from None
+        name, *inside = map(str, first["loc"])
+        reason = ": ".join([*([".".join(inside)] if inside else []), first["msg"]])
+        raise ConfigError(f"MASKPOOL_{name.upper()}: {reason}") from None
+    except SettingsError:
+        # Only the models are JSON; pydantic's own sentence names no variable.
+        raise ConfigError(
+            'MASKPOOL_MODELS is no JSON; write {"name": {"sam3": "…", "clip": "…"}}'
+        ) from None

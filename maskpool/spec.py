@@ -51,13 +51,14 @@ class Prompt(_Strict):
     """One thing to look for.
 
     Attributes:
-        name: Display name; the category in exports. The text where none is given.
         text: What the segmenter is asked for.
+        name: Display name; the category in exports. The text where none is given.
         negatives: Texts that CLIP weighs against ``text`` on each crop (``not`` in JSON).
     """
 
-    name: str = ""
+    # The text first: where both are refused, it is what the user wrote.
     text: str
+    name: str = ""
     negatives: tuple[str, ...] = Field(default=(), alias="not")
 
     @field_validator("text")
@@ -151,6 +152,20 @@ class BatchSpec(_Strict):
         """
         try:
             return cls.model_validate(data)
+        except ValidationError as error:
+            raise _spec_error(error) from None
+
+    @classmethod
+    def of(
+        cls, model: str, prompts: Sequence[Prompt], settings: ReadingSettings | None = None
+    ) -> BatchSpec:
+        """Put a spec together from parts that were checked one by one.
+
+        Raises:
+            SpecError: Together they are refused; names the field.
+        """
+        try:
+            return cls(model=model, prompts=tuple(prompts), settings=settings or ReadingSettings())
         except ValidationError as error:
             raise _spec_error(error) from None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import redis
 from redis.exceptions import RedisError
@@ -31,9 +30,9 @@ class Broker:
                 wire.redis_py_url(redis_url), socket_connect_timeout=5, socket_timeout=10
             )
         except ValueError:
-            scheme = urlsplit(redis_url).scheme
+            # The URL may hold a password, so it is not repeated.
             raise ConfigError(
-                f"MASKPOOL_REDIS_URL has the scheme {scheme!r}; write redis://host:port/0, "
+                "MASKPOOL_REDIS_URL cannot be read; write redis://[:password@]host:port/0, "
                 "rediss://… or redis+socket:///path"
             ) from None
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import UUID
 
 from PIL import Image
-from storage.fetch import Fetcher
 
 from db import batches, workers
 from db.session import Database
@@ -32,6 +31,7 @@ from producer.report import write_index, write_summary
 from producer.stack import Stack
 from producer.submit import Submission, Submitter
 from storage import open_store
+from storage.fetch import Fetcher
 
 #: How often progress is looked at.
 _LOOK_SECONDS = 0.1
@@ -96,11 +96,8 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
     """
     began = time.monotonic()
     alias = settings.alias(settings.model)
-    spec = BatchSpec(
-        model=settings.model,
-        prompts=asked.prompts,
-        settings=ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap),
-    )
+    reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
+    spec = BatchSpec.of(settings.model, asked.prompts, reading)
     source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
     _prepare(asked.out, resume=asked.resume)
     roots = [source.root] if source.root else []

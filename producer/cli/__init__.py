@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import click
 import typer
 
 from maskpool.errors import MaskpoolError, Permanent
@@ -27,6 +26,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+#: Typer carries its own copy of Click and names only the leaves of its errors.
+_UsageError: Any = typer.BadParameter.__bases__[0]
 
 _ANNOTATE, _WATCH, _CONTROL, _SERVE = "Annotate", "Look", "Control", "Run a pool"
 
@@ -66,10 +68,10 @@ def _leave(*_: object) -> NoReturn:
 def _run() -> int:
     try:
         status = app(standalone_mode=False)
-    except click.ClickException as error:
+    except _UsageError as error:
         error.show()
         return BAD_INPUT
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _say("interrupted")
         return INTERRUPTED
     except MaskpoolError as error:

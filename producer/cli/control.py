@@ -44,13 +44,7 @@ def submit(
         alias_name = model or here.settings.model
         alias = here.settings.alias(alias_name)
         reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
-        spec = BatchSpec.read(
-            {
-                "model": alias_name,
-                "prompts": [one.model_dump(by_alias=True) for one in prompts],
-                "settings": reading.model_dump(),
-            }
-        )
+        spec = BatchSpec.of(alias_name, prompts, reading)
         opened = open_source(source, endpoint_url=here.settings.s3_endpoint_url)
         on_s3 = here.settings.store_url.startswith("s3://")
         upload = on_s3 and not no_upload and opened.kind != "s3"

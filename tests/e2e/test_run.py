@@ -1,0 +1,178 @@
+"""``run`` and ``demo`` as a user runs them: real processes, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from services.command_line import maskpool, processes_naming, until
+
+SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_the_demo_finds_what_is_there(tmp_path: Path) -> None:
+    done = maskpool("demo", "-o", str(tmp_path / "demo"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "demo"
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["jobs"], summary["done"], summary["failed"]) == (24, 24, 0)
+    assert summary["f1"] >= 0.90
+    assert summary["mean_iou"] >= 0.80
+    assert summary["instances"] > 0
+    assert len(list((out / "overlays").rglob("*.jpg"))) == 24
+    assert "<img" in (out / "index.html").read_text()
+    _check_with_pycocotools(out / "coco.json", summary["f1"])
+    assert processes_naming(str(out)) == []
+
+
+def _check_with_pycocotools(found: Path, f1: float) -> None:
+    """The standard reader agrees that the file is whole and good."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    truth, result = COCO(str(SCENES / "ground_truth.json")), json.loads(found.read_text())
+    assert [image["id"] for image in result["images"]] == list(range(1, 25))
+    image_ids = {image["file_name"]: image["id"] for image in truth.dataset["images"]}
+    categories = {one["name"]: one["id"] for one in truth.dataset["categories"]}
+    names = {image["id"]: image["file_name"] for image in result["images"]}
+    mine = {one["id"]: one["name"] for one in result["categories"]}
+    assert COCO(str(found)).getImgIds() == list(range(1, 25))
+    detections = [
+        {
+            "image_id": image_ids[names[one["image_id"]]],
+            "category_id": categories[mine[one["category_id"]]],
+            "segmentation": one["segmentation"],
+            "score": one["score"],
+        }
+        for one in result["annotations"]
+        if mine[one["category_id"]] in categories
+    ]
+    evaluation = COCOeval(truth, truth.loadRes(detections), "segm")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert evaluation.stats[1] > f1 - 0.15, "AP at IoU 0.5 is near F1 at IoU 0.5"
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Two good images, one of them in a subfolder and lying on its side, and three bad ones."""
+    folder = tmp_path / "mixed"
+    (folder / "deep").mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(SCENES / "scene_01.jpg") as good:
+        good.save(folder / "good.jpg")
+        good.save(folder / "deep" / "turned.jpg", exif=exif)
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("not an image")
+    (folder / "cut.jpg").write_bytes((SCENES / "scene_02.jpg").read_bytes()[:3000])
+    return folder
+
+
+@pytest.mark.slow
+def test_bad_images_cost_only_themselves(mixed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = maskpool("run", str(mixed), "-p", "red circle", "-o", str(out), "--json")
+    assert done.returncode == 3, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["jobs"], summary["done"], summary["failed"]) == (5, 2, 3)
+    assert summary["f1"] is None
+    failures = {one["image"]: one["error"] for one in summary["failures"]}
+    assert set(failures) == {"empty.png", "text.jpg", "cut.jpg"}
+    assert all(len(error) > 10 and "Traceback" not in error for error in failures.values())
+    coco = json.loads((out / "coco.json").read_text())
+    sizes = {image["file_name"]: (image["width"], image["height"]) for image in coco["images"]}
+    with Image.open(mixed / "good.jpg") as good:
+        width, height = good.size
+    assert sizes == {"deep/turned.jpg": (height, width), "good.jpg": (width, height)}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["samples", "-p", " "], "prompts[0].text"),
+        (["samples", "-p", "a " * 40], "tokens"),
+        (["samples", "-p", "a", "-p", "a"], "two prompts are named"),
+        (["samples", "-p", "a", "-m", "nonesuch"], "nonesuch"),
+        (["samples", "-p", "a", "--threshold", "1.5"], "threshold"),
+        (["empty", "-p", "a"], "no image"),
+        (["nowhere", "-p", "a"], "nowhere"),
+        (["bad.jsonl", "-p", "a"], "line 2"),
+        (["twice.csv", "-p", "a"], "line 2, line 3"),
+        (["samples"], "prompt"),
+        (["samples", "-p", "a", "--overlays", "some"], "--overlays"),
+    ],
+)
+def test_bad_input_is_refused_at_once(words: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "samples").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "samples" / "a.png")
+    (tmp_path / "bad.jsonl").write_text('{"uri": "samples/a.png"}\n{"uri": \n')
+    (tmp_path / "twice.csv").write_text("uri,name\nsamples/a.png,x\nsamples/a.png,x\n")
+    done = maskpool("run", *words, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    done = maskpool("run", str(SCENES), "-p", "circle", "-o", str(out))
+    assert done.returncode == 2
+    assert "holds other files" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+@pytest.mark.parametrize("moment", ["stack.json", "maskpool: worked"])
+def test_no_process_stays_behind(
+    number: signal.Signals, status: int, moment: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ["-m", "producer.cli", "run", str(SCENES), "-p", "circle", "-o", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, *words], stderr=subprocess.DEVNULL, env=dict(os.environ)
+    )
+    try:
+        if moment == "stack.json":  # the children have just been started
+            until((out / ".maskpool" / "stack.json").exists)
+        else:  # the first masks are there
+            until(lambda: list((out / ".maskpool").glob("objects/masks/**/*.zst")))
+        process.send_signal(number)
+        assert process.wait(60) == status
+        until(lambda: not processes_naming(str(out)), seconds=40, what="the end of every child")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("run", str(SCENES), "-p", "circle", "-o", str(out))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "producer.cli", *words], stderr=subprocess.DEVNULL
+    )
+    masks = out / ".maskpool" / "objects" / "masks"
+    until(lambda: list(masks.rglob("*.zst")))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    until(lambda: not processes_naming(str(out)), seconds=40)
+    done = maskpool(*words, "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["jobs"], summary["done"]) == (24, 24)

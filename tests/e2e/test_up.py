@@ -1,0 +1,183 @@
+"""A day with a local stack: up, submit, watch, control, export, remove."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services.command_line import maskpool, maskpool_json, processes_naming, serving, until
+
+SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with images and a running stack in it."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copytree(SCENES, folder / "scenes")
+    with serving("up", log=folder / "up.log", cwd=folder):
+        until((folder / ".maskpool" / "stack.json").exists, what="the stack")
+        until(partial(ask, "status", cwd=folder), what="a worker")
+        yield folder
+    until(lambda: not processes_naming(str(folder / ".maskpool")), seconds=40, what="a clean end")
+
+
+def ask(*words: str, cwd: Path) -> Any:
+    return maskpool_json(*words, cwd=cwd)
+
+
+def submit(desk: Path, *words: str) -> str:
+    return str(ask("submit", "scenes", *words, cwd=desk)["id"])
+
+
+def state(desk: Path, batch: str) -> str:
+    return str(ask("status", batch, cwd=desk)["state"])
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_submit_watch_read_and_export(desk: Path) -> None:
+    batch = submit(desk, "-p", "red circle", "--name", "first")
+    assert maskpool("status", "--watch", "first", cwd=desk).returncode == 0
+    assert ask("status", "first", cwd=desk)["done"] == 24
+    assert ask("ls", cwd=desk)[0]["id"] == batch
+    lines = maskpool("results", batch, "--json", cwd=desk).stdout.splitlines()
+    assert len(lines) == 24
+    assert {"image", "width", "height", "instances"} == set(json.loads(lines[0]))
+    assert ask("export", batch, "-o", "one.json", cwd=desk)["images"] == 24
+    told = maskpool("results", batch, "--limit", "2", cwd=desk).stdout
+    assert "scene" in told or "crowded" in told
+
+
+def test_the_forgotten_class_joins_by_name(desk: Path) -> None:
+    first = submit(desk, "-p", "red circle")
+    second = submit(desk, "-p", "blue square")
+    for batch in (first, second):
+        maskpool("status", "--watch", batch, cwd=desk)
+    ask("export", first, second, "-o", "both.json", cwd=desk)
+    both = json.loads((desk / "both.json").read_text())
+    assert [one["name"] for one in both["categories"]] == ["red circle", "blue square"]
+    assert len(both["images"]) == 24
+    counts = [
+        ask("export", batch, "-o", "x.json", cwd=desk)["annotations"] for batch in (first, second)
+    ]
+    assert len(both["annotations"]) == sum(counts)
+
+
+def test_a_lower_threshold_needs_no_gpu(desk: Path) -> None:
+    batch = submit(desk, "-p", "circle")
+    maskpool("status", "--watch", batch, cwd=desk)
+    spent = ask("status", batch, cwd=desk)["gpu_seconds"]
+    counts = [
+        ask("export", batch, "-o", "t.json", "--threshold", t, "--max-overlap", "1", cwd=desk)
+        for t in ("0.05", "0.5", "0.99")
+    ]
+    found = [one["annotations"] for one in counts]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > found[2]
+    assert ask("status", batch, cwd=desk)["gpu_seconds"] == spent
+
+
+def test_pause_resume_cancel(desk: Path) -> None:
+    for copy in range(10):  # enough to be caught in the middle
+        shutil.copytree(SCENES, desk / "many" / f"{copy}")
+    many = ("submit", "many", "-p", "green triangle", "-p", "circle", "-p", "star")
+    batch = str(ask(*many, cwd=desk)["id"])
+    assert maskpool("pause", batch, cwd=desk).returncode == 0
+    assert state(desk, batch) == "paused"
+    again = maskpool("pause", batch, cwd=desk)
+    assert again.returncode == 2
+    assert "is paused and cannot be paused" in again.stderr
+    assert maskpool("export", batch, cwd=desk).returncode == 2, "it has not ended"
+    assert maskpool("resume", batch, cwd=desk).returncode == 0
+    assert state(desk, batch) == "active"
+    assert maskpool("cancel", batch, cwd=desk).returncode == 0
+    ended = ask("status", batch, cwd=desk)
+    assert (ended["state"], ended["remaining"]) == ("cancelled", 0)
+    assert ended["done"] < 240
+    assert ask("export", batch, "-o", "part.json", cwd=desk)["images"] >= ended["done"]
+
+
+def test_failed_images_are_listed_and_retried(desk: Path) -> None:
+    hurt = desk / "hurt"
+    hurt.mkdir()
+    shutil.copy(SCENES / "scene_01.jpg", hurt / "good.jpg")
+    (hurt / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    batch = str(ask("submit", "hurt", "-p", "circle", cwd=desk)["id"])
+    assert maskpool("status", "--watch", batch, cwd=desk).returncode == 3
+    [failed] = [json.loads(line) for line in _lines("results", batch, "--failed", cwd=desk)]
+    assert failed["image"] == "bad.jpg"
+    shutil.copy(SCENES / "scene_02.jpg", hurt / "bad.jpg")
+    assert maskpool("retry", batch, "--failed", cwd=desk).returncode == 0
+    assert maskpool("status", "--watch", batch, cwd=desk).returncode == 0
+    assert ask("status", batch, cwd=desk)["done"] == 2
+
+
+def _lines(*words: str, cwd: Path) -> list[str]:
+    return maskpool(*words, "--json", cwd=cwd).stdout.splitlines()
+
+
+def test_removing_a_batch_removes_its_objects(desk: Path) -> None:
+    batch = submit(desk, "-p", "circle")
+    maskpool("status", "--watch", batch, cwd=desk)
+    objects = desk / ".maskpool" / "objects" / "masks" / "v1" / batch
+    assert list(objects.iterdir())
+    done = maskpool("rm", batch, "--yes", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    assert not objects.exists()
+    assert maskpool("status", batch, cwd=desk).returncode == 2
+
+
+def test_images_outside_the_roots_are_refused_at_once(desk: Path, tmp_path: Path) -> None:
+    shutil.copy(SCENES / "scene_01.jpg", tmp_path)
+    done = maskpool("submit", str(tmp_path), "-p", "circle", cwd=desk)
+    assert done.returncode == 2
+    assert "--root" in done.stderr
+
+
+def test_the_same_key_is_the_same_batch(desk: Path) -> None:
+    first = submit(desk, "-p", "circle", "--key", "k")
+    again = ask("submit", "scenes", "-p", "circle", "--key", "k", cwd=desk)
+    assert (again["id"], again["new"]) == (first, False)
+    assert maskpool("submit", "scenes", "-p", "other", "--key", "k", cwd=desk).returncode == 2
+
+
+def test_a_killed_worker_is_started_again_and_nothing_is_lost(desk: Path) -> None:
+    batch = submit(desk, "-p", "circle", "-p", "red shape")
+    masks = desk / ".maskpool" / "objects" / "masks" / "v1" / batch
+    until(masks.exists, what="the first masks")
+    before = ask("status", cwd=desk)
+    pid = int(before[0]["name"].rpartition(":")[2])
+    os.kill(pid, signal.SIGKILL)
+    assert maskpool("status", "--watch", batch, cwd=desk).returncode == 0
+    progress = ask("status", batch, cwd=desk)
+    assert (progress["state"], progress["done"], progress["failed"]) == ("done", 24, 0)
+    assert pid not in [int(one["name"].rpartition(":")[2]) for one in ask("status", cwd=desk)][1:]
+
+
+def test_two_stacks_do_not_share_a_home(desk: Path) -> None:
+    done = maskpool("up", cwd=desk)
+    assert done.returncode == 2
+    assert "runs in" in done.stderr
+
+
+def test_the_doctor_finds_the_stack_well(desk: Path) -> None:
+    checks = {one["name"]: one for one in ask("doctor", cwd=desk)}
+    assert all(one["ok"] for one in checks.values()), checks
+
+
+def test_the_doctor_tries_a_model_on_an_image(desk: Path) -> None:
+    image = str(desk / "scenes" / "scene_01.jpg")
+    report = ask("doctor", "--model", "demo", image, "-p", "circle", "-o", "seen.jpg", cwd=desk)
+    assert (desk / "seen.jpg").stat().st_size > 1000
+    assert report["segment_seconds"] > 0
+    unknown = maskpool("doctor", "--model", "nonesuch", cwd=desk)
+    assert unknown.returncode == 2

@@ -1,0 +1,98 @@
+"""The command line as a user runs it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+#: Enough for torch on a cold disk of a busy machine.
+PATIENCE = 180.0
+
+
+def maskpool(
+    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "producer.cli", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {}), "COLUMNS": "200"},
+        cwd=cwd,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def maskpool_json(
+    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Any:
+    """Run a reading verb and parse what it prints; its exit status must be 0 or 3."""
+    done = maskpool(*words, "--json", env=env, cwd=cwd)
+    assert done.returncode in (0, 3), done.stderr
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def serving(
+    *words: str,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    program: tuple[str, ...] = ("-m", "producer.cli"),
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A service in the background, asked to end by SIGTERM; its output goes to ``log``."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *program, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def until(condition: Any, *, seconds: float = PATIENCE, what: str = "it") -> Any:
+    """Poll until a call returns something true; returns that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
+
+
+def processes_naming(text: str) -> list[str]:
+    """Command lines of living processes that contain a text."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            environment = (folder / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if text in line or text in environment:
+            found.append(line)
+    return found
