@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from db import batches, jobs
@@ -20,6 +19,7 @@ from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
 from producer.manifest import Source
 from storage import keys
+from storage.uris import path_of
 
 log = logging.getLogger(__name__)
 
@@ -203,10 +203,9 @@ def _upload(store: ObjectStore, batch_id: UUID, image: ImageRef) -> ImageRef:
     A file that cannot be read keeps its place: its job fails with the fetcher's sentence, and the
     rest of the batch loses nothing.
     """
-    parts = urlsplit(image.uri)
-    if parts.scheme != "file":
+    path = path_of(image.uri)
+    if path is None:
         return image
-    path = Path(unquote(parts.path))
     key = keys.source_object(batch_id, image.name)
     try:
         if store.size(key) != path.stat().st_size:

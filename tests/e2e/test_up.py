@@ -37,6 +37,14 @@ def submit(desk: Path, *words: str) -> str:
     return str(ask("submit", "scenes", *words, cwd=desk)["id"])
 
 
+def submit_many(desk: Path) -> str:
+    """240 images and three prompts: enough to be caught in the middle."""
+    for copy in range(10):
+        shutil.copytree(SCENES, desk / "many" / f"{copy}", dirs_exist_ok=True)
+    words = ("-p", "green triangle", "-p", "circle", "-p", "star")
+    return str(ask("submit", "many", *words, cwd=desk)["id"])
+
+
 def state(desk: Path, batch: str) -> str:
     return str(ask("status", batch, cwd=desk)["state"])
 
@@ -87,10 +95,7 @@ def test_a_lower_threshold_needs_no_gpu(desk: Path) -> None:
 
 
 def test_pause_resume_cancel(desk: Path) -> None:
-    for copy in range(10):  # enough to be caught in the middle
-        shutil.copytree(SCENES, desk / "many" / f"{copy}")
-    many = ("submit", "many", "-p", "green triangle", "-p", "circle", "-p", "star")
-    batch = str(ask(*many, cwd=desk)["id"])
+    batch = submit_many(desk)
     assert maskpool("pause", batch, cwd=desk).returncode == 0
     assert state(desk, batch) == "paused"
     again = maskpool("pause", batch, cwd=desk)
@@ -104,6 +109,15 @@ def test_pause_resume_cancel(desk: Path) -> None:
     assert (ended["state"], ended["remaining"]) == ("cancelled", 0)
     assert ended["done"] < 240
     assert ask("export", batch, "-o", "part.json", cwd=desk)["images"] >= ended["done"]
+
+
+def test_an_interactive_image_does_not_wait_for_a_backlog(desk: Path) -> None:
+    backlog = submit_many(desk)
+    image = ("submit", "scenes/scene_01.jpg", "-p", "circle", "--now")
+    urgent = str(ask(*image, cwd=desk)["id"])
+    assert maskpool("status", "--watch", urgent, cwd=desk).returncode == 0
+    assert ask("status", backlog, cwd=desk)["remaining"] > 0
+    assert maskpool("cancel", backlog, cwd=desk).returncode == 0
 
 
 def test_failed_images_are_listed_and_retried(desk: Path) -> None:
