@@ -123,11 +123,7 @@ def _catch_up(session: Session, batch_id: UUID) -> None:
     )
     if not session.scalar(select(others.where(BatchRow.owner_id == mine.owner_id).exists())):
         least = session.scalar(select(func.min(UserRow.virtual_time)).where(UserRow.id.in_(others)))
-        session.execute(
-            update(UserRow)
-            .where(UserRow.id == mine.owner_id, UserRow.virtual_time < (least or 0.0))
-            .values(virtual_time=least)
-        )
+        _raise_to(session, UserRow, mine.owner_id, least)
     least = session.scalar(
         select(func.min(BatchRow.virtual_time)).where(
             BatchRow.state == BatchState.ACTIVE,
@@ -135,11 +131,18 @@ def _catch_up(session: Session, batch_id: UUID) -> None:
             BatchRow.owner_id == mine.owner_id,
         )
     )
-    session.execute(
-        update(BatchRow)
-        .where(BatchRow.id == batch_id, BatchRow.virtual_time < (least or 0.0))
-        .values(virtual_time=least)
-    )
+    _raise_to(session, BatchRow, batch_id, least)
+
+
+def _raise_to(
+    session: Session, table: type[UserRow | BatchRow], key: int | UUID, least: float | None
+) -> None:
+    if least is not None:
+        session.execute(
+            update(table)
+            .where(table.id == key, table.virtual_time < least)
+            .values(virtual_time=least)
+        )
 
 
 def pause(session: Session, batch_id: UUID) -> None:

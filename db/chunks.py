@@ -100,16 +100,22 @@ def extend(
     """
     if not chunk_ids:
         return {}
+    # A subquery: SQLite's RETURNING knows no joined table and would give the chunk's own state.
+    batch_state = (
+        select(BatchRow.state)
+        .where(BatchRow.id == ChunkRow.batch_id)
+        .correlate(ChunkRow)
+        .scalar_subquery()
+    )
     kept = session.execute(
         update(ChunkRow)
         .where(
             ChunkRow.id.in_(chunk_ids),
             ChunkRow.worker == worker,
             ChunkRow.state == ChunkState.RUNNING,
-            BatchRow.id == ChunkRow.batch_id,
         )
         .values(lease_until=now_ms() + lease_ms)
-        .returning(ChunkRow.id, BatchRow.state)
+        .returning(ChunkRow.id, batch_state)
     )
     return {chunk_id: BatchState(state) for chunk_id, state in kept}
 

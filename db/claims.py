@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, insert, or_, select, text, update
+from sqlalchemy import and_, case, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -27,9 +27,9 @@ _LEADER_LOCK = 0x6D706F6F6C
 
 #: A chunk claimed but not marked published for this long lost its publisher.
 _UNPUBLISHED_MS = 2_000
-#: A published chunk that nobody took for this long is published again, then after twice as long …
-_REPUBLISH_MS = 30_000
-#: … up to this.
+#: A chunk published so often is published again when nobody took it for so long; twice as long
+#: after each time, up to ``_REPUBLISH_MAX_MS``.
+_REPUBLISH_MS = {publishes: 30_000 << (publishes - 1) for publishes in range(1, 6)}
 _REPUBLISH_MAX_MS = 600_000
 
 
@@ -245,12 +245,11 @@ def unheard(
         limit: At most so many at once.
     """
     waited = now_ms() - ChunkRow.published_at
-    # 30 s, 60 s, 120 s … without an exponential function, which SQLite may lack.
-    patience = func.coalesce(ChunkRow.publishes * ChunkRow.publishes * _REPUBLISH_MS, 0)
+    # Each step by name: SQLite may lack an exponential function.
+    patience = case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
     overdue = or_(
         and_(ChunkRow.published_at.is_(None), ChunkRow.created_at < now_ms() - _UNPUBLISHED_MS),
-        and_(waited > patience, waited > _REPUBLISH_MS),
-        waited > _REPUBLISH_MAX_MS,
+        waited > patience,
     )
     query = (
         select(ChunkRow, BatchRow.model, BatchRow.klass)

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from db.session import normalised
+from db.session import normalised, translated
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -25,15 +25,26 @@ def alembic_config(url: str) -> Config:
 
 
 def upgrade(database_url: str) -> None:
-    """Run every migration that is missing. Safe to call at any time, by several at once."""
-    command.upgrade(alembic_config(database_url), "head")
+    """Run every migration that is missing. Safe to call at any time, by several at once.
+
+    Raises:
+        Unreachable: The database does not answer.
+        ConfigError: The URL names no database we know.
+    """
+    with translated():
+        command.upgrade(alembic_config(database_url), "head")
 
 
 def revision(database_url: str) -> str | None:
-    """The revision a database is at, or None where it has no tables of ours."""
+    """The revision a database is at, or None where it has no tables of ours.
+
+    Raises:
+        Unreachable: The database does not answer.
+        ConfigError: The URL names no database we know.
+    """
     engine = create_engine(normalised(database_url))
     try:
-        with engine.connect() as connection:
+        with translated(), engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()

@@ -54,7 +54,7 @@ class Database:
             Unreachable: The database does not answer, or is locked or full.
             ConfigError: Its tables are not there yet.
         """
-        with _translated(), Session(self._engine) as session, session.begin():
+        with translated(), Session(self._engine) as session, session.begin():
             yield session
 
     @contextmanager
@@ -65,7 +65,7 @@ class Database:
             Unreachable: The database does not answer.
             ConfigError: Its tables are not there yet.
         """
-        with _translated(), Session(self._reading) as session, session.begin():
+        with translated(), Session(self._reading) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ def normalised(url: str) -> str:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise ConfigError(
             "MASKPOOL_DATABASE_URL is no URL; write postgresql://user:password@host/name "
             "or sqlite:////absolute/path.db"
@@ -129,13 +129,15 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn the driver's errors into ours, without the statement and without secrets."""
     try:
         yield
     except (OperationalError, ProgrammingError) as error:
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig) else "no reason given"
-        if "no such table" in reason or "does not exist" in reason:
+        # A whole database that does not exist is an OperationalError, and no migration helps.
+        missing = isinstance(error, ProgrammingError) and "does not exist" in reason
+        if missing or "no such table" in reason:
             raise ConfigError(
                 f"the database has no such table ({reason}); run maskpool migrate"
             ) from error

@@ -203,9 +203,10 @@ def _upload(store: ObjectStore, batch_id: UUID, image: ImageRef) -> ImageRef:
     A file that cannot be read keeps its place: its job fails with the fetcher's sentence, and the
     rest of the batch loses nothing.
     """
-    path = path_of(image.uri)
-    if path is None:
+    local = path_of(image.uri)
+    if local is None:
         return image
+    path = Path(local)
     key = keys.source_object(batch_id, image.name)
     try:
         if store.size(key) != path.stat().st_size:

@@ -138,7 +138,8 @@ class LeaseKeeper:
     def close(self) -> None:
         """Stop beating and say goodbye."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # else it never started
+            self._thread.join()
         try:
             with self._database.write() as session:
                 workers.retire(session, self._info.id)
@@ -182,6 +183,9 @@ class LeaseKeeper:
                 self._beat()
             except MaskpoolError as error:
                 log.warning("heartbeat failed: %s", error)
+            except Exception:
+                # A bug, but without this thread every lease of the worker would lapse for good.
+                log.exception("heartbeat failed")
             self._watch()
 
     def _beat(self) -> None:
