@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 
 import orjson
-from storage.decode import decode
 
 from maskpool import rle
 from maskpool.domain import ReadingRule
 from maskpool.errors import ImageError, MaskpoolError
 from maskpool.ports import Image
 from maskpool.settings import Settings, load_settings
+from storage.decode import decode
 from workers.models.load import LoadedModels, load_for
-from workers.pipeline import relate
+from workers.outcomes import relate
 
 
 def main() -> int:

@@ -8,8 +8,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 import numpy as np
@@ -18,69 +16,25 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from db import chunks
 from db.chunks import JobEnd, TakenChunk
 from db.session import Database
-from maskpool import rle
-from maskpool.domain import (
-    MAX_ATTEMPTS,
-    ChunkMessage,
-    Found,
-    Instance,
-    Job,
-    JobFailure,
-    JobResult,
-    JobState,
-    Klass,
-)
-from maskpool.errors import LeaseLost, MaskpoolError, Permanent, Transient
+from maskpool.domain import ChunkMessage, Found, Job, JobFailure, JobResult, JobState, Klass
+from maskpool.errors import LeaseLost, Permanent, Transient
 from maskpool.ports import Image, ObjectStore
 from maskpool.spec import BatchSpec, Prompt
 from storage import keys, masks
+from storage.fetch import FetchedImage, Fetcher
 from workers.engine import Engine
 from workers.gate import Gate
 from workers.leases import Holding, LeaseKeeper
 from workers.models.crop import crop_for_clip
+from workers.outcomes import Annotated, Outcome, end_of, relate, single
 
 log = logging.getLogger(__name__)
-
-#: Rest before a job's second attempt; doubled for each further one.
-_RETRY_SECONDS = 2.0
-_MAX_RETRY_SECONDS = 120.0
 
 #: Tries of one upload before its jobs are charged an attempt.
 _UPLOAD_TRIES = 5
 
 #: Characters of a traceback that a job's row keeps.
 _TRACEBACK = 2_000
-
-
-class Fetched(Protocol):
-    """An image as the fetcher hands it over."""
-
-    @property
-    def image(self) -> Image:
-        """RGB uint8 (height, width, 3), upright."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the bytes as fetched."""
-        ...
-
-
-class Fetch(Protocol):
-    """Opens an image by its URI."""
-
-    def fetch(self, uri: str) -> Fetched:
-        """Raises ``ImageError`` for this image's own fault, ``Transient`` for a service's."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Annotated:
-    result: JobResult
-    gpu_seconds: float
-
-
-_Outcome = _Annotated | JobFailure | None
 
 
 class Pipeline:
@@ -102,7 +56,7 @@ class Pipeline:
         *,
         database: Database,
         store: ObjectStore,
-        fetcher: Fetch,
+        fetcher: Fetcher,
         engine: Engine,
         leases: LeaseKeeper,
         worker_id: UUID,
@@ -171,13 +125,13 @@ class Pipeline:
         outcomes = _collect(futures, holding)
         holding.require()
         ends = self._store_masks(taken, spec, outcomes, holding)
-        seconds = sum(o.gpu_seconds for o in outcomes if isinstance(o, _Annotated))
+        seconds = sum(o.gpu_seconds for o in outcomes if isinstance(o, Annotated))
         self._finish(taken, holding, ends, seconds)
         done = sum(end.state == JobState.DONE for end in ends)
         failed = sum(end.state == JobState.FAILED for end in ends)
         return f"done {done}, failed {failed}, returned {len(ends) - done - failed}"
 
-    def _annotate(self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass) -> _Outcome:
+    def _annotate(self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass) -> Outcome:
         """One image; None where it was not begun because the chunk should stop."""
         if not holding.go_on:
             return None
@@ -196,15 +150,15 @@ class Pipeline:
             holding.made_progress()
 
     def _look(
-        self, job: Job, fetched: Fetched, prompts: Sequence[Prompt], klass: Klass
-    ) -> _Annotated:
+        self, job: Job, fetched: FetchedImage, prompts: Sequence[Prompt], klass: Klass
+    ) -> Annotated:
         texts = tuple(prompt.text for prompt in prompts)
         segmented = self._engine.submit(fetched.image, texts, klass).result()
         clip_scores, seconds = self._weigh(fetched.image, segmented.found, prompts, klass)
         height, width = fetched.image.shape[:2]
         instances = tuple(relate(segmented.found, clip_scores))
         result = JobResult(job.seq, width, height, instances, fetched.sha256)
-        return _Annotated(result, segmented.seconds + seconds)
+        return Annotated(result, segmented.seconds + seconds)
 
     def _weigh(
         self, image: Image, found: Sequence[Found], prompts: Sequence[Prompt], klass: Klass
@@ -220,21 +174,21 @@ class Pipeline:
             scored = self._engine.score(crops, (prompt.text, *prompt.negatives), klass).result()
             margin = scored.similarities[:, 0] - scored.similarities[:, 1:].max(axis=1)
             wins = 1 / (1 + np.exp(-margin.astype(np.float64)))
-            scores |= {i: _single(win) for i, win in zip(places, wins, strict=True)}
+            scores |= {i: single(win) for i, win in zip(places, wins, strict=True)}
             seconds += scored.seconds
         return scores, seconds
 
     def _store_masks(
-        self, taken: TakenChunk, spec: BatchSpec, outcomes: Sequence[_Outcome], holding: Holding
+        self, taken: TakenChunk, spec: BatchSpec, outcomes: Sequence[Outcome], holding: Holding
     ) -> list[JobEnd]:
         """Write the chunk's object, then say how each job ends: no row before its mask."""
         done = [
             (job.name, outcome.result)
             for job, outcome in zip(taken.jobs, outcomes, strict=True)
-            if isinstance(outcome, _Annotated)
+            if isinstance(outcome, Annotated)
         ]
         if not done:
-            return [_end(job, o) for job, o in zip(taken.jobs, outcomes, strict=True)]
+            return [end_of(job, o) for job, o in zip(taken.jobs, outcomes, strict=True)]
         content = masks.encode_chunk(
             taken.batch_id, taken.chunk_id, self._model, spec.prompts, done
         )
@@ -245,10 +199,10 @@ class Pipeline:
                 raise
             reason = f"its masks could not be stored: {error}"
             outcomes = [
-                JobFailure(o.result.seq, reason, transient=True) if isinstance(o, _Annotated) else o
+                JobFailure(o.result.seq, reason, transient=True) if isinstance(o, Annotated) else o
                 for o in outcomes
             ]
-        return [_end(job, o, content) for job, o in zip(taken.jobs, outcomes, strict=True)]
+        return [end_of(job, o, content) for job, o in zip(taken.jobs, outcomes, strict=True)]
 
     def _upload(self, key: str, data: bytes, holding: Holding) -> None:
         for attempt in _patiently(tries=_UPLOAD_TRIES):
@@ -277,80 +231,13 @@ class Pipeline:
                 return
 
 
-def relate(found: Sequence[Found], clip_scores: dict[int, float]) -> list[Instance]:
-    """Say of each mask how much it overlaps a better one of its prompt.
-
-    Args:
-        found: By prompt and then by falling score, as a segmenter returns it.
-        clip_scores: CLIP's verdict by place in ``found``, where there is one.
-    """
-    instances = []
-    runs = [rle.to_runs(one.mask) for one in found]
-    by_prompt: dict[int, list[int]] = {}
-    for place, one in enumerate(found):
-        by_prompt.setdefault(one.prompt_index, []).append(place)
-    overlap: dict[int, float] = {}
-    for places in by_prompt.values():
-        values = rle.overlaps([runs[place] for place in places])
-        overlap |= dict(zip(places, values, strict=True))
-    for place, one in enumerate(found):
-        instances.append(
-            Instance(one, runs[place].area, _single(overlap[place]), clip_scores.get(place))
-        )
-    return instances
-
-
-def _single(value: float) -> float:
-    """As the row keeps it, so that a threshold cuts rows and objects at the same place."""
-    return float(np.float32(value))
-
-
-def _collect(futures: Sequence[Future[_Outcome]], holding: Holding) -> list[_Outcome]:
+def _collect(futures: Sequence[Future[Outcome]], holding: Holding) -> list[Outcome]:
     try:
         return [future.result() for future in futures]
     finally:
         for future in futures:
             future.cancel()
         holding.made_progress()
-
-
-def _end(job: Job, outcome: _Outcome, content: masks.ChunkObject | None = None) -> JobEnd:
-    """How a job's row ends, or comes back."""
-    match outcome:
-        case None:
-            return JobEnd(job.seq, JobState.RETRY, attempts=job.attempts)
-        case JobFailure(transient=True):
-            return _try_again(job, outcome.error)
-        case JobFailure():
-            return JobEnd(job.seq, JobState.FAILED, attempts=job.attempts, error=outcome.error)
-        case _Annotated(result=result):
-            if content is None:
-                msg = "a job cannot be DONE before its masks are stored"
-                raise MaskpoolError(msg)
-            offset, length = content.spans[job.seq]
-            return JobEnd(
-                job.seq,
-                JobState.DONE,
-                attempts=job.attempts,
-                masks_key=content.masks_key,
-                masks_offset=offset,
-                masks_length=length,
-                width=result.width,
-                height=result.height,
-                instances=result.instances,
-            )
-
-
-def _try_again(job: Job, error: str) -> JobEnd:
-    attempts = job.attempts + 1
-    if attempts >= MAX_ATTEMPTS:
-        sentence = f"gave up after {attempts} attempts; the last one: {error}"
-        return JobEnd(job.seq, JobState.FAILED, attempts=attempts, error=sentence)
-    rest = min(_MAX_RETRY_SECONDS, _RETRY_SECONDS * 2.0 ** (attempts - 1))
-    delay = rest * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-    return JobEnd(
-        job.seq, JobState.RETRY, attempts=attempts, delay_ms=round(delay * 1000), error=error
-    )
 
 
 def _patiently(*, tries: int) -> Retrying:
