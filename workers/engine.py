@@ -114,6 +114,7 @@ class Engine:
         self._changed = threading.Condition()
         self._closing = False
         self._lost: str | None = None
+        self._ended = clock()
         self._limit = Limit(micro_batch)
         self._rate = Rate()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -153,6 +154,11 @@ class Engine:
     def micro_batch(self) -> int:
         """Most images in one call at present: fewer after the device ran out of memory."""
         return self._limit.size
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Since a micro-batch last ended, well or not; since the start before the first."""
+        return self._clock() - self._ended
 
     @property
     def waiting(self) -> int:
@@ -224,6 +230,7 @@ class Engine:
         try:
             while batch := self._next():
                 self._work_on(batch)
+                self._ended = self._clock()
                 batch.clear()  # its images must not outlive it while nothing comes
         except BaseException as error:
             reason = f"the engine failed: {error}"

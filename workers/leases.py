@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -17,6 +18,9 @@ from maskpool.domain import BatchState
 from maskpool.errors import LeaseLost, MaskpoolError
 
 log = logging.getLogger(__name__)
+
+#: A chunk may wait so many times ``stall_seconds`` for its turn while the engine works on others.
+_LONGEST_TURN = 10
 
 #: Exit status of a process that a chunk stalled; whoever supervises starts it again.
 STALLED = 70
@@ -91,6 +95,7 @@ class LeaseKeeper:
         info: Who we are; ``images_per_s`` is filled in from ``rate`` each time.
         rate: Images a second of the engine, None before it knows.
         healthy: False once the device is lost.
+        quiet_seconds: Since the engine last ended a micro-batch of any chunk.
         on_stall: Called when a chunk made no progress for ``stall_seconds``, or the device is lost.
     """
 
@@ -104,6 +109,7 @@ class LeaseKeeper:
         stall_seconds: float,
         rate: Callable[[], float | None],
         healthy: Callable[[], bool] = lambda: True,
+        quiet_seconds: Callable[[], float] = lambda: math.inf,
         on_stall: Callable[[], None] = lambda: os._exit(STALLED),
     ) -> None:
         self._database = database
@@ -113,6 +119,7 @@ class LeaseKeeper:
         self._stall_seconds = stall_seconds
         self._rate = rate
         self._healthy = healthy
+        self._quiet_seconds = quiet_seconds
         self._on_stall = on_stall
         self._holdings: dict[UUID, Holding] = {}
         self._lock = threading.Lock()
@@ -205,15 +212,22 @@ class LeaseKeeper:
                 holding.stop_soon()
 
     def _watch(self) -> None:
-        with self._lock:
-            stalled = [h for h in self._holdings.values() if h.idle_seconds > self._stall_seconds]
+        stalled = self._stalled()
         if not self._healthy():
             log.critical("the device is lost; the process ends, to be started again")
             self._on_stall()
-        elif stalled:
+        elif stalled is not None:
             log.critical(
                 "chunk %s made no progress for %.0f s; the process ends, to be started again",
-                stalled[0].chunk_id,
-                self._stall_seconds,
+                stalled.chunk_id,
+                stalled.idle_seconds,
             )
             self._on_stall()
+
+    def _stalled(self) -> Holding | None:
+        with self._lock:
+            idlest = max(self._holdings.values(), key=lambda one: one.idle_seconds, default=None)
+        # While the engine works, a chunk may just be waiting for its turn – but not for ever.
+        working = self._quiet_seconds() < self._stall_seconds
+        limit = self._stall_seconds * (_LONGEST_TURN if working else 1)
+        return idlest if idlest is not None and idlest.idle_seconds > limit else None

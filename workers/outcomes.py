@@ -26,6 +26,9 @@ from storage import masks
 _RETRY_SECONDS = 2.0
 _MAX_RETRY_SECONDS = 120.0
 
+#: Characters of an error that a job's row keeps.
+_ERROR = 4_000
+
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
@@ -75,7 +78,9 @@ def end_of(job: Job, outcome: Outcome, content: masks.ChunkObject | None = None)
         case JobFailure(transient=True):
             return _try_again(job, outcome.error)
         case JobFailure():
-            return JobEnd(job.seq, JobState.FAILED, attempts=job.attempts, error=outcome.error)
+            return JobEnd(
+                job.seq, JobState.FAILED, attempts=job.attempts, error=_as_text(outcome.error)
+            )
         case Annotated(result=result):
             if content is None:
                 msg = "a job cannot be DONE before its masks are stored"
@@ -95,7 +100,7 @@ def end_of(job: Job, outcome: Outcome, content: masks.ChunkObject | None = None)
 
 
 def _try_again(job: Job, error: str) -> JobEnd:
-    attempts = job.attempts + 1
+    attempts, error = job.attempts + 1, _as_text(error)
     if attempts >= MAX_ATTEMPTS:
         sentence = f"gave up after {attempts} attempts; the last one: {error}"
         return JobEnd(job.seq, JobState.FAILED, attempts=attempts, error=sentence)
@@ -103,4 +108,13 @@ def _try_again(job: Job, error: str) -> JobEnd:
     delay = rest * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
     return JobEnd(
         job.seq, JobState.RETRY, attempts=attempts, delay_ms=round(delay * 1000), error=error
+    )
+
+
+def _as_text(error: str) -> str:
+    """What any database keeps: valid UTF-8 without NUL, of a length that a person reads."""
+    return (
+        error.encode("utf-8", "replace")
+        .decode()
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")[:_ERROR]
     )

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID
 
 import numpy as np
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from db import chunks
 from db.chunks import JobEnd, TakenChunk
@@ -99,6 +99,10 @@ class Pipeline:
                 return self._process(taken, holding, message.klass)
             except LeaseLost as error:
                 return f"dropped: {error}"
+            except Exception as error:
+                # Left to its lease, a chunk that trips a bug would come back for ever, uncharged.
+                log.exception("bug in chunk %s", taken.chunk_id)
+                return self._give_up(taken, holding, error)
             finally:
                 self._leases.release(holding)
 
@@ -130,6 +134,14 @@ class Pipeline:
         done = sum(end.state == JobState.DONE for end in ends)
         failed = sum(end.state == JobState.FAILED for end in ends)
         return f"done {done}, failed {failed}, returned {len(ends) - done - failed}"
+
+    def _give_up(self, taken: TakenChunk, holding: Holding, error: Exception) -> str:
+        """Charge every job an attempt, so that a bug ends in FAILED and not in a loop."""
+        reason = f"internal error, please report it: {error!r}"
+        failures = [JobFailure(job.seq, reason, transient=True) for job in taken.jobs]
+        ends = [end_of(job, one) for job, one in zip(taken.jobs, failures, strict=True)]
+        self._finish(taken, holding, ends, 0.0)
+        return f"given up: {error!r}"
 
     def _annotate(self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass) -> Outcome:
         """One image; None where it was not begun because the chunk should stop."""
@@ -242,8 +254,12 @@ def _collect(futures: Sequence[Future[Outcome]], holding: Holding) -> list[Outco
 
 def _patiently(*, tries: int) -> Retrying:
     return Retrying(
-        retry=retry_if_exception_type(Transient),
+        retry=retry_if_exception(_may_pass),
         wait=wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.5),
         stop=stop_after_attempt(tries),
         reraise=True,
     )
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, Transient) and not isinstance(error, LeaseLost)

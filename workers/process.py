@@ -117,6 +117,7 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
         stall_seconds=settings.stall_seconds,
         rate=lambda: models.engine.images_per_second,
         healthy=lambda: models.engine.healthy,
+        quiet_seconds=lambda: models.engine.quiet_seconds,
     )
     pipeline = Pipeline(
         database=database,

@@ -1,0 +1,49 @@
+"""How a job's row ends or comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from maskpool.domain import MAX_ATTEMPTS, Job, JobFailure, JobState
+from workers.outcomes import end_of
+
+JOB = Job(seq=3, name="a.jpg", uri="file:///a.jpg", attempts=1)
+
+
+def test_a_job_that_was_not_begun_goes_back_uncharged() -> None:
+    end = end_of(JOB, None)
+    assert (end.state, end.attempts, end.delay_ms, end.error) == (JobState.RETRY, 1, 0, None)
+
+
+def test_bad_input_fails_at_once_and_is_not_charged() -> None:
+    end = end_of(JOB, JobFailure(3, "not an image"))
+    assert (end.state, end.attempts, end.error) == (JobState.FAILED, 1, "not an image")
+
+
+def test_trouble_that_may_pass_rests_longer_each_time() -> None:
+    rests = []
+    for attempts in range(MAX_ATTEMPTS - 1):
+        job = Job(3, "a.jpg", "file:///a.jpg", attempts)
+        end = end_of(job, JobFailure(3, "S3 is away", transient=True))
+        assert (end.state, end.attempts) == (JobState.RETRY, attempts + 1)
+        rests.append(end.delay_ms)
+    for number, rest in enumerate(rests):
+        assert 1000 * 2**number <= rest <= 3000 * 2**number, "2 s × 2^n, give or take a half"
+
+
+def test_the_last_attempt_fails_with_what_went_wrong() -> None:
+    job = Job(3, "a.jpg", "file:///a.jpg", MAX_ATTEMPTS - 1)
+    end = end_of(job, JobFailure(3, "S3 is away", transient=True))
+    assert end.state == JobState.FAILED
+    assert end.error is not None
+    assert "gave up after 5 attempts" in end.error
+    assert "S3 is away" in end.error
+
+
+@pytest.mark.parametrize("transient", [True, False])
+def test_an_error_can_be_kept_by_any_database(*, transient: bool) -> None:
+    end = end_of(JOB, JobFailure(3, "a\0b\udcffc" + "x" * 10_000, transient=transient))
+    assert end.error is not None
+    assert end.error.startswith("a\N{REPLACEMENT CHARACTER}b?c")
+    assert len(end.error) == 4_000
+    end.error.encode()
