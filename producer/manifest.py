@@ -8,9 +8,9 @@ from typing import Protocol
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from producer.folders import FileSource, FolderSource, GlobSource, is_glob
-from producer.lists import CsvSource, JsonlSource
-from producer.names import IMAGE_SUFFIXES, is_image
+from producer.sources.folders import FileSource, FolderSource, GlobSource, is_glob
+from producer.sources.lists import CsvSource, JsonlSource
+from producer.sources.names import IMAGE_SUFFIXES, is_image
 
 _LISTS = {
     ".csv": CsvSource,
@@ -74,7 +74,7 @@ def open_source(text: str, *, endpoint_url: str = "") -> Source:
     """
     scheme, separator, _ = text.partition("://")
     if separator and scheme == "s3":
-        from producer.buckets import open_bucket  # noqa: PLC0415 - boto3 is slow to import
+        from producer.sources.buckets import open_bucket  # noqa: PLC0415 - boto3 is slow to import
 
         return open_bucket(text, endpoint_url)
     if separator and scheme in ("http", "https"):

@@ -22,12 +22,12 @@ from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
 from producer import results
 from producer.broker import Broker
-from producer.evaluate import Evaluation, evaluate
 from producer.exports import write_coco
 from producer.manifest import open_source
-from producer.overlays import Overlay, save_overlays
 from producer.reading import Failure
-from producer.report import write_index, write_summary
+from producer.report.overlays import Overlay, save_overlays
+from producer.report.page import write_index, write_summary
+from producer.scoring.evaluate import Evaluation, evaluate
 from producer.stack import Stack
 from producer.submit import Submission, Submitter
 from storage import open_store

@@ -82,12 +82,12 @@ def _try_model(
 
 def _draw(path: Path, report: dict[str, Any], names: list[str], out: Path) -> None:
     from PIL import Image
-    from storage.decode import decode
 
     from maskpool.domain import Found, Instance
     from maskpool.rle import Rle
-    from producer.overlays import draw
     from producer.reading import LabelledInstance
+    from producer.report.overlays import draw
+    from storage.decode import decode
 
     image = Image.fromarray(decode(path.read_bytes(), load_settings()))
     shown = []

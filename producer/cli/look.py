@@ -226,7 +226,7 @@ def evaluate(
     as_json: options.AsJson = False,
 ) -> None:
     """Score one COCO file against another: F1, mean IoU, rejection of what is absent, cgF1, AP."""
-    from producer.evaluate import evaluate as score
+    from producer.scoring.evaluate import evaluate as score
 
     found = score(pred, truth, threshold=threshold, iou=iou)
     if as_json:

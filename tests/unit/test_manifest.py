@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from producer import names
-from producer.folders import glob_regex
 from producer.manifest import Source, open_source
+from producer.sources import names
+from producer.sources.folders import glob_regex
 from storage.uris import path_of
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from maskpool import rle
 from maskpool.errors import SourceError
-from producer.evaluate import Evaluation, evaluate
+from producer.scoring.evaluate import Evaluation, evaluate
 
 SIZE = (20, 40)
 PHOTOS = Path(__file__).parents[3] / ".." / "shared" / "photos"

@@ -12,10 +12,10 @@ from PIL import Image
 from maskpool import rle
 from maskpool.domain import Found, Instance
 from maskpool.errors import ImageError
-from producer.colours import palette, variant
-from producer.overlays import LONGEST_SIDE, draw, save_overlays
 from producer.reading import ImageResult, LabelledInstance
-from producer.safe_names import SafeNames
+from producer.report.colours import palette, variant
+from producer.report.overlays import LONGEST_SIDE, draw, save_overlays
+from producer.report.safe_names import SafeNames
 
 CATEGORIES = ["red circle", "blue square"]
 

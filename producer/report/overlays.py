@@ -19,9 +19,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from maskpool import rle
 from maskpool.errors import Permanent
-from producer.colours import Rgb, palette, variant
 from producer.reading import ImageResult, LabelledInstance
-from producer.safe_names import SafeNames
+from producer.report.colours import Rgb, palette, variant
+from producer.report.safe_names import SafeNames
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from itertools import islice
 from maskpool.domain import ImageRef, ObjectInfo
 from maskpool.errors import ConfigError, SourceError
 from maskpool.ports import ObjectStore
-from producer import names
+from producer.sources import names
 from storage import open_store
 from storage.uris import split_s3
 

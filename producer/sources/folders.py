@@ -15,7 +15,7 @@ from pathlib import Path
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from producer import names
+from producer.sources import names
 from storage.uris import file_uri
 
 #: The pieces of a pattern: a class, or one character.

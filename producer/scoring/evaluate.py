@@ -18,8 +18,8 @@ from scipy.optimize import linear_sum_assignment
 from maskpool import rle
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import SourceError
-from producer.coco_read import CocoFile, CocoMask, read_coco
-from producer.mask_ap import mask_ap
+from producer.scoring.coco_read import CocoFile, CocoMask, read_coco
+from producer.scoring.mask_ap import mask_ap
 
 #: IoUs over which pmF1 is averaged, as COCO does for AP.
 _IOU_STEPS = np.arange(0.5, 1.0, 0.05)

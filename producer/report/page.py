@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import orjson
 
-from producer.colours import css, palette
-from producer.overlays import Overlay
 from producer.reading import Failure
+from producer.report.colours import css, palette
+from producer.report.overlays import Overlay
 
 #: A browser is still quick with so many cards.
 MOST_CARDS = 2000
@@ -68,7 +68,7 @@ def write_index(
     colours = {name: css(colour) for name, colour in palette(categories).items()}
     numbers = {name: str(number) for number, name in enumerate(categories)}
     cards = overlays[:MOST_CARDS]
-    page = Template(files("producer").joinpath("report.html").read_text("utf-8")).substitute(
+    page = Template(files("producer.report").joinpath("page.html").read_text("utf-8")).substitute(
         title=_html(title),
         lead=_html(lead),
         figures="\n".join(_figures(summary)),

@@ -20,7 +20,7 @@ import orjson
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from producer import names
+from producer.sources import names
 from storage.uris import file_uri, path_of, split_s3
 
 #: Where a line says which image it means; the first that is there counts.

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from maskpool import rle
-from producer.coco_read import CocoFile
+from producer.scoring.coco_read import CocoFile
 
 
 def mask_ap(
