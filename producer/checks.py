@@ -82,7 +82,7 @@ def _torch() -> Check:
                 "needed on workers only: pip install 'maskpool[worker]'",
             )
     done = subprocess.run(
-        [sys.executable, "-c", _PROBE],
+        [sys.executable, "-P", "-c", _PROBE],
         capture_output=True,
         text=True,
         timeout=_PROBE_SECONDS,

@@ -109,7 +109,7 @@ class _Child:
         with self.log.open("ab") as output:
             # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.
             self.process = subprocess.Popen(
-                [sys.executable, leash.__file__, *self.command],
+                [sys.executable, "-P", leash.__file__, *self.command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -243,11 +243,11 @@ class Stack:
         upgrade(endpoints.database_url)
         _await_broker(redis_url)
         environment = _environment(endpoints, self._home)
-        python = sys.executable
-        self._spawn("dispatcher", [python, "-m", "producer.cli", "dispatch"], environment)
+        # -P: a folder named db or storage where the user stands must not pass for ours.
+        maskpool = [sys.executable, "-P", "-m", "producer.cli"]
+        self._spawn("dispatcher", [*maskpool, "dispatch"], environment)
         for number in range(1, self._worker_count + 1):
-            command = [python, "-m", "producer.cli", "worker"]
-            self._spawn(f"worker-{number}", command, environment)
+            self._spawn(f"worker-{number}", [*maskpool, "worker"], environment)
         _write_private(self._home / _FILE, json.dumps(_as_json(endpoints), indent=1))
 
     def _acquire(self) -> None:

@@ -11,8 +11,7 @@ from typing import Annotated
 
 import typer
 
-from maskpool import logs, wire
-from maskpool.domain import Klass
+from maskpool import logs
 from maskpool.errors import ConfigError
 from maskpool.settings import Settings, load_settings
 from producer.cli import options, render
@@ -66,16 +65,9 @@ def worker(
     settings.alias(settings.model)
     _require(settings, "redis_url", "database_url", "store_url")
     os.environ["MASKPOOL_MODEL"], os.environ["MASKPOOL_DEVICE"] = settings.model, settings.device
-    queues = ",".join(wire.queue_name(settings.model, klass) for klass in Klass)
-    command = [
-        sys.executable,
-        *("-m", "celery", "--app", "workers.app", "worker"),
-        *("--pool", "threads", "--concurrency", str(settings.worker_threads)),
-        *("--queues", queues, "--without-gossip", "--without-mingle", "--events"),
-        *("--hostname", f"{settings.model}-{os.getpid()}@%h"),
-        *("--loglevel", settings.log_level),
-    ]
-    # Celery takes this process over: signals reach it without anybody in between.
+    # -P: a folder named workers or storage where the user stands must not pass for ours.
+    command = [sys.executable, "-P", "-m", "workers"]
+    # It takes this process over: signals reach it without anybody in between.
     os.execv(sys.executable, command)  # noqa: S606
 
 

@@ -1,0 +1,30 @@
+"""``python -P -m workers``: one worker process, a Celery worker on threads."""
+
+from __future__ import annotations
+
+import os
+
+import workers.tasks  # noqa: F401 - before Celery puts the present folder ahead of our packages
+from maskpool import wire
+from maskpool.domain import Klass
+from maskpool.settings import load_settings
+from workers.app import app
+
+
+def main() -> None:
+    """Serve the model that the settings name, until SIGTERM."""
+    settings = load_settings()
+    queues = ",".join(wire.queue_name(settings.model, klass) for klass in Klass)
+    app.worker_main(
+        [
+            "worker",
+            *("--pool", "threads", "--concurrency", str(settings.worker_threads)),
+            *("--queues", queues, "--without-gossip", "--without-mingle", "--events"),
+            *("--hostname", f"{settings.model}-{os.getpid()}@%h"),
+            *("--loglevel", settings.log_level),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

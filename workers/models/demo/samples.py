@@ -1,0 +1,120 @@
+"""Draws the 24 sample scenes and their ground truth: `python -m workers.models.demo.samples`.
+
+The same seeds always give the same pixels. They lie apart from those of training and measuring,
+and the scenes come from the same distribution. What is chosen among them looks at the ground truth
+only, never at what a model makes of it: no scene shows the prompt which is to be absent everywhere,
+and three of four show a named combination of the prompts.
+"""
+
+import argparse
+import json
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from workers.models.demo.scenes import SAMPLE_SEED, Scene, draw_scene
+from workers.models.demo.vocabulary import Phrase
+
+#: The prompts of the demo batch; their category ids count from 1 in this order.
+PROMPTS = (
+    Phrase("red", "circle"),
+    Phrase("blue", "square"),
+    Phrase("green", "triangle"),
+    Phrase("yellow", "star"),
+    Phrase(None, "circle"),
+    Phrase("purple", "cross"),
+)
+#: True of nothing in any sample, so that the demo also shows an empty answer.
+ABSENT = Phrase("purple", "cross")
+
+SAMPLES = Path(__file__).parents[3] / "samples" / "scenes"
+_PLAIN, _CROWDED = 18, 6
+_QUALITY = 92
+
+
+def sample_scenes() -> dict[str, Scene]:
+    """Returns the 24 scenes by their path under the samples' folder."""
+    scenes: dict[str, Scene] = {}
+    seeds = count(SAMPLE_SEED)
+    while len(scenes) < _PLAIN + _CROWDED:
+        crowded = len(scenes) >= _PLAIN
+        scene = draw_scene(next(seeds), min_objects=6 if crowded else 2)
+        if shows(scene, ABSENT):
+            continue
+        if len(scenes) % 4 and not any(shows(scene, prompt) for prompt in PROMPTS if prompt.colour):
+            continue
+        if crowded and len(scene.objects) < 5:
+            continue
+        folder = "crowded/" if crowded else ""
+        scenes[f"{folder}scene_{len(scenes) + 1:02}.jpg"] = scene
+    return scenes
+
+
+def shows(scene: Scene, phrase: Phrase) -> bool:
+    """Tells whether the phrase is true of any object in the scene."""
+    return any(phrase.matches(item.colour, item.shape) for item in scene.objects)
+
+
+def encode(mask: npt.NDArray[np.bool_]) -> dict[str, object]:
+    """Returns a bool `(height, width)` mask as compressed COCO RLE whose counts are text."""
+    rle = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": list(mask.shape), "counts": rle["counts"].decode("ascii")}
+
+
+def ground_truth(scenes: dict[str, Scene]) -> dict[str, list[dict[str, object]]]:
+    """Returns the scenes' annotations in COCO form; boxes are xywh in pixels.
+
+    An object is annotated once for every prompt which is true of it: a red circle is a "red circle"
+    and a "circle".
+    """
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for image_id, (name, scene) in enumerate(scenes.items(), start=1):
+        height, width, _ = scene.image.shape
+        images.append({"id": image_id, "file_name": name, "width": width, "height": height})
+        for category_id, prompt in enumerate(PROMPTS, start=1):
+            for item in scene.objects:
+                if not prompt.matches(item.colour, item.shape):
+                    continue
+                left, top, right, bottom = item.box_xyxy
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": image_id,
+                        "category_id": category_id,
+                        "segmentation": encode(item.mask),
+                        "bbox": [left, top, right - left, bottom - top],
+                        "area": int(item.mask.sum()),
+                        "iscrowd": 0,
+                    }
+                )
+    categories: list[dict[str, object]] = [
+        {"id": category_id, "name": prompt.text}
+        for category_id, prompt in enumerate(PROMPTS, start=1)
+    ]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def write(folder: Path) -> None:
+    """Writes the JPEGs and `ground_truth.json`."""
+    scenes = sample_scenes()
+    for name, scene in scenes.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.image).save(path, quality=_QUALITY)
+    (folder / "ground_truth.json").write_text(json.dumps(ground_truth(scenes), indent=1) + "\n")
+
+
+def main() -> None:
+    """Reads the flags and writes."""
+    parser = argparse.ArgumentParser(description="Draws the sample scenes again, always the same.")
+    parser.add_argument("--out", type=Path, default=SAMPLES)
+    write(parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    main()
