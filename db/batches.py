@@ -183,7 +183,7 @@ def cancel(session: Session, batch_id: UUID) -> None:
     session.execute(
         update(ChunkRow)
         .where(ChunkRow.batch_id == batch_id, ChunkRow.state.in_(_OPEN_CHUNK))
-        .values(state=ChunkState.CANCELLED)
+        .values(state=ChunkState.CANCELLED, lease_until=None)
     )
     session.execute(
         update(JobRow)

@@ -178,8 +178,13 @@ def _columns(end: JobEnd, now: int) -> tuple[Any, ...]:
         end.width,
         end.height,
         len(end.instances) if done else None,
-        end.error,
+        None if end.error is None else _storable(end.error),
     )
+
+
+def _storable(sentence: str) -> str:
+    """Postgres stores neither NUL nor lone surrogates, and an error may quote anything."""
+    return sentence.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 _END_JOBS_POSTGRES = """

@@ -86,9 +86,17 @@ def _lose_solo(session: Session, chunk: ChunkRow, lease_ms: int) -> int:
 
 def fold(session: Session) -> int:
     """Add closed chunks to their batches and owners and delete them; returns how many."""
+    # Batches before chunks, as cancel and pause lock them: the other way round is a deadlock.
+    with_closed = select(ChunkRow.batch_id).where(ChunkRow.state.in_(_CLOSED))
+    locked = session.scalars(
+        select(BatchRow.id)
+        .where(BatchRow.id.in_(with_closed))
+        .order_by(BatchRow.id)
+        .with_for_update()
+    ).all()
     closed = session.execute(
         delete(ChunkRow)
-        .where(ChunkRow.state.in_(_CLOSED))
+        .where(ChunkRow.state.in_(_CLOSED), ChunkRow.batch_id.in_(locked))
         .returning(
             ChunkRow.batch_id,
             ChunkRow.done,
@@ -102,7 +110,7 @@ def fold(session: Session) -> int:
         entry = sums.setdefault(batch_id, [0, 0, 0.0, 0.0])
         for place, value in enumerate(values):
             entry[place] += value
-    for batch_id in sorted(sums):  # a fixed order, so that two folds cannot deadlock
+    for batch_id in sorted(sums):
         _add(session, batch_id, sums[batch_id])
     return len(closed)
 

@@ -68,6 +68,19 @@ class Database:
         with translated(), Session(self._reading) as session, session.begin():
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A reading transaction whose every statement sees the same moment, as checks need it.
+
+        Raises:
+            Unreachable: The database does not answer.
+            ConfigError: Its tables are not there yet.
+        """
+        with self.read() as session:
+            if self.is_postgres:  # SQLite reads one moment in every transaction
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()

@@ -21,7 +21,7 @@ MAX_PROMPTS = 256
 #: token, so the count is a lower bound that holds for each tokenizer in use.
 _PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_+", re.IGNORECASE)
 
-_NEGATIVE = re.compile(r",\s*not\s+", re.IGNORECASE)
+_NEGATIVE = re.compile(r",\s*not(?:\s+|$)", re.IGNORECASE)
 
 
 def least_tokens(text: str) -> int:

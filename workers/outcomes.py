@@ -79,7 +79,7 @@ def end_of(job: Job, outcome: Outcome, content: masks.ChunkObject | None = None)
             return _try_again(job, outcome.error)
         case JobFailure():
             return JobEnd(
-                job.seq, JobState.FAILED, attempts=job.attempts, error=_as_text(outcome.error)
+                job.seq, JobState.FAILED, attempts=job.attempts, error=outcome.error[:_ERROR]
             )
         case Annotated(result=result):
             if content is None:
@@ -100,7 +100,7 @@ def end_of(job: Job, outcome: Outcome, content: masks.ChunkObject | None = None)
 
 
 def _try_again(job: Job, error: str) -> JobEnd:
-    attempts, error = job.attempts + 1, _as_text(error)
+    attempts, error = job.attempts + 1, error[:_ERROR]
     if attempts >= MAX_ATTEMPTS:
         sentence = f"gave up after {attempts} attempts; the last one: {error}"
         return JobEnd(job.seq, JobState.FAILED, attempts=attempts, error=sentence)
@@ -110,11 +110,3 @@ def _try_again(job: Job, error: str) -> JobEnd:
         job.seq, JobState.RETRY, attempts=attempts, delay_ms=round(delay * 1000), error=error
     )
 
-
-def _as_text(error: str) -> str:
-    """What any database keeps: valid UTF-8 without NUL, of a length that a person reads."""
-    return (
-        error.encode("utf-8", "replace")
-        .decode()
-        .replace("\0", "\N{REPLACEMENT CHARACTER}")[:_ERROR]
-    )

@@ -1,0 +1,116 @@
+"""Settings come from the environment; a bad one is named, a secret never shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from maskpool.errors import ConfigError, SpecError
+from maskpool.settings import BUILT_IN_MODELS, Settings, load_settings
+
+
+def test_without_an_environment_there_are_defaults() -> None:
+    settings = load_settings()
+    assert (settings.model, settings.device, settings.worker_threads) == ("demo", "auto", 3)
+    assert (settings.lease_seconds, settings.heartbeat_seconds) == (30.0, 1.0)
+    assert settings.source_roots == settings.source_buckets == ()
+    assert not settings.database_url.get_secret_value()
+
+
+def test_every_setting_is_documented() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field", "expected"),
+    [
+        ("WORKER_THREADS", "5", "worker_threads", 5),
+        ("LEASE_SECONDS", "2.5", "lease_seconds", 2.5),
+        ("HOME", "/somewhere", "home", Path("/somewhere")),
+        ("LOG_FORMAT", "json", "log_format", "json"),
+        ("SOURCE_BUCKETS", " a, b ,,", "source_buckets", ("a", "b")),
+        ("SOURCE_BUCKETS", "", "source_buckets", ()),
+        ("SOURCE_ROOTS", "", "source_roots", ()),
+        ("OWNER", "ann", "owner_name", "ann"),
+    ],
+)
+def test_variables_are_read(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str, expected: object
+) -> None:
+    monkeypatch.setenv(f"MASKPOOL_{variable}", value)
+    assert getattr(load_settings(), field) == expected
+
+
+def test_roots_are_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MASKPOOL_SOURCE_ROOTS", os.pathsep.join(["images", "/data/../other"]))
+    assert load_settings().source_roots == (tmp_path / "images", Path("/other"))
+
+
+def test_what_is_passed_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKPOOL_MODEL", "sam3")
+    assert load_settings(model="demo").model == "demo"
+
+
+def test_who_submits_is_the_user_where_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ben")
+    assert load_settings().owner_name == "ben"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LEASE_SECONDS", "soon"),
+        ("LEASE_SECONDS", "0"),
+        ("WORKER_THREADS", "1"),
+        ("MICRO_BATCH", "-1"),
+        ("MAX_ASPECT", "1"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("MODELS", "{not json"),
+        ("MODELS", '{"mine": {"sam3": "folder"}}'),
+        ("MODELS", '{"mine": {"sam3": "a", "clip": "b", "lora": "c"}}'),
+    ],
+)
+def test_a_bad_value_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(f"MASKPOOL_{variable}", value)
+    with pytest.raises(ConfigError, match=rf"^MASKPOOL_{variable}\b(?!_)"):
+        load_settings()
+
+
+def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKPOOL_DATABASE_URL", "postgresql://u:hunter2@host/x")
+    monkeypatch.setenv("MASKPOOL_REDIS_URL", "redis://:hunter2@host:6379/0")
+    settings = load_settings()
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert "hunter2" in settings.database_url.get_secret_value()
+
+
+def test_a_refused_secret_is_not_repeated() -> None:
+    with pytest.raises(ConfigError, match=r"^MASKPOOL_DATABASE_URL: ") as caught:
+        load_settings(database_url=["hunter2"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().model = "other"
+
+
+def test_aliases_are_built_in_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "MASKPOOL_MODELS", '{"mine": {"sam3": "a@1", "clip": "b", "max_overlap": 0.3}}'
+    )
+    settings = load_settings()
+    assert settings.alias("demo") == BUILT_IN_MODELS["demo"]
+    mine = settings.alias("mine")
+    assert (mine.sam3, mine.clip, mine.max_overlap) == ("a@1", "b", 0.3)
+
+
+def test_an_unknown_alias_names_those_there_are() -> None:
+    with pytest.raises(SpecError, match=r"^model: 'sam4' is not known; there are demo, sam3$"):
+        load_settings().alias("sam4")
