@@ -109,4 +109,3 @@ def _try_again(job: Job, error: str) -> JobEnd:
     return JobEnd(
         job.seq, JobState.RETRY, attempts=attempts, delay_ms=round(delay * 1000), error=error
     )
-
