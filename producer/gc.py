@@ -25,6 +25,9 @@ _PAGE = 5_000
 #: Objects whose chunk or batch is younger than this are left alone, if nothing else is said.
 DEFAULT_AGE_SECONDS = 3600.0
 
+#: No row names a file that is being written; only its age tells that its writer is dead.
+_UNFINISHED_SECONDS = 3600.0
+
 
 @dataclass(slots=True)
 class Heap:
@@ -90,7 +93,8 @@ def collect(
             if not dry_run:
                 store.delete(orphan.key for orphan in orphans)
     if isinstance(store, FolderStore):
-        _sweep(store, collected.leftovers, older_than, dry_run=dry_run)
+        for size in store.sweep(max(older_than, _UNFINISHED_SECONDS), dry_run=dry_run):
+            collected.leftovers.add(size)
     return collected
 
 
@@ -175,14 +179,3 @@ def _pages(store: ObjectStore, prefix: str) -> Iterator[list[ObjectInfo]]:
     listing = store.list(prefix)
     while page := list(islice(listing, _PAGE)):
         yield page
-
-
-def _sweep(store: FolderStore, heap: Heap, older_than: float, *, dry_run: bool) -> None:
-    for path in store.leftovers(older_than):
-        try:
-            size = path.stat().st_size
-            if not dry_run:
-                path.unlink()
-        except FileNotFoundError:  # its writer came to its end after all
-            continue
-        heap.add(size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -93,6 +94,24 @@ class FolderStore:
                 path.unlink()
                 self._remove_empty(path.parent)
         return asked
+
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> Iterator[int]:
+        """Delete what writers that were killed left behind; yields the bytes of each file.
+
+        Args:
+            older_than: Seconds since the file was last written to. A write in progress moves its
+                file's time on, so anything above a pause of the disk spares it.
+            dry_run: Only look.
+        """
+        for folder, _, names in os.walk(self._root):
+            for path in (Path(folder, name) for name in names if name.startswith(TEMPORARY)):
+                with self._translated(path.name), suppress(FileNotFoundError):
+                    status = path.stat()
+                    if time.time() - status.st_mtime > older_than:
+                        if not dry_run:
+                            path.unlink()
+                            self._remove_empty(path.parent)
+                        yield status.st_size
 
     def _path(self, key: str) -> Path:
         return self._root / checked(key)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from maskpool.errors import Permanent
@@ -16,17 +17,24 @@ MAX_KEY_BYTES = 1024
 #: A folder store writes under such a name before it renames; no key may look like one.
 TEMPORARY = ".maskpool-writing-"
 
+#: What every mask object starts with, and every uploaded image.
+MASKS = "masks/v1/"
+SOURCES = "sources/"
+
 _DIGEST_LENGTH = 16
+_SUFFIX = ".jsonl.zst"
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_MASKS_KEY = re.compile(rf"({_UUID})-[0-9a-f]{{{_DIGEST_LENGTH}}}")
 
 
 def mask_object(batch_id: UUID, masks_key: str) -> str:
     """The object that holds a chunk's masks; ``masks_key`` is what the job's row knows of it."""
-    return f"{masks_prefix(batch_id)}{masks_key}.jsonl.zst"
+    return f"{masks_prefix(batch_id)}{masks_key}{_SUFFIX}"
 
 
 def masks_prefix(batch_id: UUID) -> str:
     """What every mask object of a batch starts with."""
-    return f"masks/v1/{batch_id}/"
+    return f"{MASKS}{batch_id}/"
 
 
 def source_object(batch_id: UUID, name: str) -> str:
@@ -36,7 +44,7 @@ def source_object(batch_id: UUID, name: str) -> str:
 
 def sources_prefix(batch_id: UUID) -> str:
     """What every uploaded image of a batch starts with."""
-    return f"sources/{batch_id}/"
+    return f"{SOURCES}{batch_id}/"
 
 
 def chunk_masks_key(chunk_id: UUID, sha256_hex: str) -> str:
@@ -50,6 +58,34 @@ def chunk_masks_key(chunk_id: UUID, sha256_hex: str) -> str:
 def digest_of(masks_key: str) -> str:
     """The leading hex digits of the SHA-256 that ``masks_key`` promises."""
     return masks_key.rpartition("-")[2]
+
+
+def chunk_of(masks_key: str) -> UUID | None:
+    """The chunk that a job's ``masks_key`` names, or None where it is no such key."""
+    match = _MASKS_KEY.fullmatch(masks_key)
+    return UUID(match[1]) if match else None
+
+
+def masks_key_of(key: str) -> str | None:
+    """What a job's row would keep of a mask object's key; None where it is no such object."""
+    name = key.rpartition("/")[2].removesuffix(_SUFFIX)
+    batch_id = batch_of(key)
+    if batch_id is None or chunk_of(name) is None or key != mask_object(batch_id, name):
+        return None
+    return name
+
+
+def batch_of(key: str) -> UUID | None:
+    """The batch that a mask object or an uploaded image belongs to; None where it is neither."""
+    prefix = next((prefix for prefix in (MASKS, SOURCES) if key.startswith(prefix)), None)
+    if prefix is None:
+        return None
+    text = key.removeprefix(prefix).partition("/")[0]
+    try:
+        batch_id = UUID(text)
+    except ValueError:
+        return None
+    return batch_id if str(batch_id) == text else None
 
 
 def checked(key: str) -> str:

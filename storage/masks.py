@@ -70,6 +70,15 @@ class MaskRecord:
     instances: tuple[Instance, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One job's masks and where they lie in their object: what the job's row must say."""
+
+    record: MaskRecord
+    offset: int
+    length: int
+
+
 def encode_chunk(
     batch_id: UUID,
     chunk_id: UUID,
@@ -142,14 +151,27 @@ def read_chunk(store: ObjectStore, batch_id: UUID, masks_key: str) -> list[MaskR
         NotFound: The object is gone.
         CorruptObject: The bytes are not those that were written.
     """
+    return [frame.record for frame in read_frames(store, batch_id, masks_key)]
+
+
+def read_frames(store: ObjectStore, batch_id: UUID, masks_key: str) -> list[Frame]:
+    """As ``read_chunk``, with the place of each job's masks.
+
+    Raises:
+        NotFound: The object is gone.
+        CorruptObject: The bytes are not those that were written.
+    """
     key = keys.mask_object(batch_id, masks_key)
     data = store.get(key)
     if not hashlib.sha256(data).hexdigest().startswith(keys.digest_of(masks_key)):
         raise CorruptObject(
             f"{store.uri(key)} is damaged: its bytes do not match the SHA-256 in its key"
         )
-    place = store.uri(key)
-    return [_read_frame(frame, batch_id, place) for frame in _split(data, place)]
+    place, offset, frames = store.uri(key), 0, []
+    for piece in _split(data, place):
+        frames.append(Frame(_read_frame(piece, batch_id, place), offset, len(piece)))
+        offset += len(piece)
+    return frames
 
 
 def _job_json(name: str, result: JobResult) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from maskpool.errors import MaskpoolError, Permanent
-from producer.cli import control, look, services, shoot
+from producer.cli import control, look, services, shoot, upkeep
 from producer.cli.doctor import doctor
 
 #: Exit codes; documented in the README and in ``maskpool --help``.
@@ -19,8 +19,8 @@ OK, BUG, BAD_INPUT, SOME_FAILED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 app = typer.Typer(
     name="maskpool",
     help="Images and prompts in, instance masks out, on a pool that loses nothing.",
-    epilog="Exit codes: 0 ok · 1 bug · 2 bad input · 3 some jobs failed · "
-    "4 a service is unreachable · 130 Ctrl-C.",
+    epilog="Exit codes: 0 ok · 1 bug · 2 bad input · 3 some jobs failed, or doctor --deep found "
+    "something wrong · 4 a service is unreachable · 130 Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -49,6 +49,7 @@ app.command(rich_help_panel=_SERVE)(services.up)
 app.command(rich_help_panel=_SERVE)(services.worker)
 app.command(rich_help_panel=_SERVE)(services.dispatch)
 app.command(rich_help_panel=_SERVE)(services.migrate)
+app.command(rich_help_panel=_SERVE)(upkeep.gc)
 app.command(rich_help_panel=_SERVE)(doctor)
 
 

@@ -11,14 +11,20 @@ from maskpool.errors import NotFound
 from maskpool.settings import Settings, load_settings
 from maskpool.spec import read_prompts
 from producer.cli import options, render
+from producer.cli.upkeep import deep as check_deeply
 
 _NOT_WELL = 2
 _MARKS = {True: "[green]ok[/]", False: "[red]no[/]", None: "[dim]–[/]"}
 
 
 def doctor(
-    image: Annotated[
-        Path | None, typer.Argument(help="With --model: segment this image.", show_default=False)
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[IMAGE|BATCH]",
+            help="With --model: segment this image. With --deep: check only this batch.",
+            show_default=False,
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Load this model and try it.")
@@ -27,13 +33,25 @@ def doctor(
         list[str] | None, typer.Option("--prompt", "-p", help="What to look for in IMAGE.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The overlay.")] = Path("doctor.jpg"),
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Read every row and mask, and check them against each other."),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> int:
-    """Check Python, torch, Redis, database, store and models; or try one model on one image."""
+    """Check Python, torch, Redis, database, store and models; or one model; or all the results."""
+    if deep and model is not None:
+        raise typer.BadParameter("say either --deep or --model", param_hint="--deep")
+    if deep:
+        return check_deeply(what, as_json=as_json)
     if model is not None:
+        image = None if what is None else Path(what)
         return _try_model(model, image, prompt or [], out, as_json=as_json)
-    if image is not None:
-        raise NotFound("an image is looked at by a model: say --model NAME as well")
+    if what is not None:
+        raise NotFound(
+            "an image is looked at by a model, say --model NAME as well; "
+            "a batch is checked with --deep"
+        )
     from producer.checks import run_checks
 
     checks = list(run_checks(_settings()))

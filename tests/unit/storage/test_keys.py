@@ -47,3 +47,29 @@ def test_a_key_that_means_different_things_is_refused(key: str, reason: str) -> 
 @pytest.mark.parametrize("key", ["a", "a/b", "…/ü.jpg", "a b?c#d%20", "..a/b..", "é" * 512])
 def test_an_odd_key_that_is_clear_is_accepted(key: str) -> None:
     assert keys.checked(key) == key
+
+
+def test_a_listed_key_says_whose_it_is() -> None:
+    batch_id, chunk_id = BATCH, CHUNK
+    masks_key = keys.chunk_masks_key(chunk_id, "ab" * 32)
+    key = keys.mask_object(batch_id, masks_key)
+    assert keys.masks_key_of(key) == masks_key
+    assert keys.chunk_of(masks_key) == chunk_id
+    assert keys.batch_of(key) == batch_id
+    assert keys.batch_of(keys.source_object(batch_id, "a/b.png")) == batch_id
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "masks/v1/readme.txt",
+        f"masks/v1/{UUID(int=7)}/notes.jsonl.zst",
+        f"masks/v1/{UUID(int=7)}/deeper/{UUID(int=8)}-0123456789abcdef.jsonl.zst",
+        f"masks/v1/{UUID(int=7)}/{UUID(int=8)}-0123456789abcdef.json",
+        f"masks/v2/{UUID(int=7)}/{UUID(int=8)}-0123456789abcdef.jsonl.zst",
+        f"masks/v1/{UUID(int=7).hex}/{UUID(int=8)}-0123456789abcdef.jsonl.zst",
+        f"sources/{UUID(int=7)}/{UUID(int=8)}-0123456789abcdef.jsonl.zst",
+    ],
+)
+def test_a_foreign_key_is_no_mask_object(key: str) -> None:
+    assert keys.masks_key_of(key) is None

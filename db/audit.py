@@ -1,0 +1,243 @@
+"""Reading the rows against each other: what the checker and the collector ask. Nothing is written.
+
+Every question gives back only what is suspicious, a page at a time, so that a sound batch of a
+million jobs costs the database a few scans and this process next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from db.clock import now_ms
+from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
+from maskpool.domain import MAX_ATTEMPTS, MAX_LOSSES, BatchState, JobState
+
+_UNENDED = (JobState.WAITING, JobState.RETRY)
+_ENDED = (JobState.DONE, JobState.FAILED)
+
+#: States that a job may have while its batch is in a state.
+_ALLOWED = {
+    BatchState.LOADING: (JobState.WAITING,),
+    BatchState.ACTIVE: (*_UNENDED, *_ENDED),
+    BatchState.PAUSED: (*_UNENDED, *_ENDED),
+    BatchState.DONE: _ENDED,
+    BatchState.CANCELLED: (*_ENDED, JobState.CANCELLED),
+}
+
+_RESULT = (
+    JobRow.masks_key,
+    JobRow.masks_offset,
+    JobRow.masks_length,
+    JobRow.width,
+    JobRow.height,
+    JobRow.n_instances,
+)
+
+
+def now(session: Session) -> int:
+    """Milliseconds since 1970 by the database's clock."""
+    return session.scalar(select(now_ms())) or 0
+
+
+def batch_ids(session: Session, after: UUID | None, limit: int) -> list[UUID]:
+    """A page of all batches."""
+    query = select(BatchRow.id).order_by(BatchRow.id).limit(limit)
+    return list(session.scalars(query if after is None else query.where(BatchRow.id > after)))
+
+
+def batch(session: Session, batch_id: UUID) -> BatchRow | None:
+    """The row itself, or None where it is gone."""
+    return session.get(BatchRow, batch_id)
+
+
+def chunks(session: Session, batch_id: UUID) -> list[ChunkRow]:
+    """The chunks of a batch that are not folded yet; the window keeps them few."""
+    query = select(ChunkRow).where(ChunkRow.batch_id == batch_id).order_by(ChunkRow.id)
+    return list(session.scalars(query))
+
+
+def counts(session: Session, batch_id: UUID) -> dict[int, int]:
+    """A recount of a batch's jobs by state, states that there should not be included."""
+    rows = session.execute(
+        select(JobRow.state, func.count()).where(JobRow.batch_id == batch_id).group_by(JobRow.state)
+    )
+    return {state: count for state, count in rows}  # noqa: C416 - a Row is no pair to mypy
+
+
+def broken_sequence(
+    session: Session, batch_id: UUID, *, after: int, limit: int
+) -> list[tuple[int, int]]:
+    """Jobs whose ``seq`` is not one more than that of the job before, each with that one's.
+
+    The first job's predecessor counts as -1.
+    """
+    inner = (
+        select(JobRow.seq, func.lag(JobRow.seq, 1, -1).over(order_by=JobRow.seq).label("before"))
+        .where(JobRow.batch_id == batch_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(inner.c.seq, inner.c.before)
+        .where(inner.c.seq != inner.c.before + 1, inner.c.seq > after)
+        .order_by(inner.c.seq)
+        .limit(limit)
+    )
+    return [(row.seq, row.before) for row in rows]
+
+
+def last_seq(session: Session, batch_id: UUID) -> int:
+    """The highest ``seq``, or -1 where there is no job."""
+    last = session.scalar(select(func.max(JobRow.seq)).where(JobRow.batch_id == batch_id))
+    return -1 if last is None else last
+
+
+def job_rules(state: BatchState) -> dict[str, ColumnElement[bool]]:
+    """What must hold of no job of a batch in ``state``, by a word for it."""
+    empty = or_(JobRow.error.is_(None), JobRow.error == "")
+    return {
+        "state": JobRow.state.not_in(_ALLOWED[state]),
+        "attempts": or_(JobRow.attempts > MAX_ATTEMPTS, JobRow.attempts < 0),
+        "losses": or_(JobRow.losses > MAX_LOSSES, JobRow.losses < 0),
+        # In RETRY without a time it would never be claimed again.
+        "next-at": (JobRow.state == JobState.RETRY) != JobRow.next_at.is_not(None),
+        "error": or_(
+            and_(JobRow.state == JobState.FAILED, empty),
+            and_(JobRow.state == JobState.DONE, JobRow.error.is_not(None)),
+        ),
+        "result": or_(
+            and_(JobRow.state == JobState.DONE, or_(*(one.is_(None) for one in _RESULT))),
+            and_(JobRow.state != JobState.DONE, or_(*(one.is_not(None) for one in _RESULT))),
+        ),
+    }
+
+
+def broken_jobs(
+    session: Session, batch_id: UUID, state: BatchState, *, after: int, limit: int
+) -> list[tuple[JobRow, list[str]]]:
+    """Jobs that break a rule, each with the words for what it breaks."""
+    rules = job_rules(state)
+    rows: Sequence[Any] = session.execute(
+        select(JobRow, *(rule.label(name) for name, rule in rules.items()))
+        .where(JobRow.batch_id == batch_id, JobRow.seq > after, or_(*rules.values()))
+        .order_by(JobRow.seq)
+        .limit(limit)
+    ).all()
+    return [
+        (job, [name for name, breaks in zip(rules, flags, strict=True) if breaks])
+        for job, *flags in rows
+    ]
+
+
+def claimed_waiting(
+    session: Session, batch_id: UUID, below: int, *, after: int, limit: int
+) -> list[int]:
+    """WAITING jobs that were claimed once: a live chunk must hold each of them."""
+    return list(
+        session.scalars(
+            select(JobRow.seq)
+            .where(
+                JobRow.batch_id == batch_id,
+                JobRow.state == JobState.WAITING,
+                JobRow.seq < below,
+                JobRow.seq > after,
+            )
+            .order_by(JobRow.seq)
+            .limit(limit)
+        )
+    )
+
+
+def states_of(session: Session, batch_id: UUID, seqs: Collection[int]) -> dict[int, int]:
+    """The states of some jobs; those that are missing have none."""
+    rows = session.execute(
+        select(JobRow.seq, JobRow.state).where(JobRow.batch_id == batch_id, JobRow.seq.in_(seqs))
+    )
+    return {seq: state for seq, state in rows}  # noqa: C416 - a Row is no pair to mypy
+
+
+def stray_instances(
+    session: Session, batch_id: UUID, *, after: int, limit: int
+) -> list[tuple[int, int]]:
+    """Jobs that are not DONE, or not there, and have instances' rows all the same, and how many."""
+    rows = session.execute(
+        select(InstanceRow.seq, func.count().label("rows"))
+        .outerjoin(
+            JobRow, and_(JobRow.batch_id == InstanceRow.batch_id, JobRow.seq == InstanceRow.seq)
+        )
+        .where(
+            InstanceRow.batch_id == batch_id,
+            InstanceRow.seq > after,
+            or_(JobRow.state.is_(None), JobRow.state != JobState.DONE),
+        )
+        .group_by(InstanceRow.seq)
+        .order_by(InstanceRow.seq)
+        .limit(limit)
+    )
+    return [(row.seq, row.rows) for row in rows]
+
+
+def rows_of_no_batch(session: Session, *, limit: int) -> list[tuple[str, UUID]]:
+    """Tables with rows of batches that are gone, and which batches."""
+    found = []
+    for table in (JobRow, InstanceRow, ChunkRow):
+        gone = (
+            select(table.batch_id)
+            .where(~select(BatchRow.id).where(BatchRow.id == table.batch_id).exists())
+            .distinct()
+            .limit(limit)
+        )
+        found += [(table.__tablename__, batch_id) for batch_id in session.scalars(gone)]
+    return found
+
+
+def jobs_at(session: Session, batch_id: UUID, seqs: Collection[int]) -> dict[int, JobRow]:
+    """Some jobs by ``seq``."""
+    rows = session.scalars(
+        select(JobRow).where(JobRow.batch_id == batch_id, JobRow.seq.in_(seqs))
+    ).all()
+    session.expunge_all()
+    return {row.seq: row for row in rows}
+
+
+def instances_at(
+    session: Session, batch_id: UUID, seqs: Collection[int]
+) -> dict[int, list[InstanceRow]]:
+    """Every instance's row of some jobs, by ``seq`` and in order."""
+    rows = session.scalars(
+        select(InstanceRow)
+        .where(InstanceRow.batch_id == batch_id, InstanceRow.seq.in_(seqs))
+        .order_by(InstanceRow.seq, InstanceRow.ordinal)
+    ).all()
+    session.expunge_all()
+    found: dict[int, list[InstanceRow]] = {}
+    for row in rows:
+        found.setdefault(row.seq, []).append(row)
+    return found
+
+
+def chunks_there(session: Session, chunk_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the chunks that are not folded yet."""
+    return set(session.scalars(select(ChunkRow.id).where(ChunkRow.id.in_(chunk_ids))))
+
+
+def masks_named(
+    session: Session, batch_ids: Collection[UUID], masks_keys: Collection[str]
+) -> set[str]:
+    """Those of the masks' keys that a job's row names. Reads the batches' jobs once."""
+    return set(
+        session.scalars(
+            select(JobRow.masks_key)
+            .where(JobRow.batch_id.in_(batch_ids), JobRow.masks_key.in_(masks_keys))
+            .distinct()
+        )
+    )
+
+
+def batches_there(session: Session, batch_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the batches that are there, in whatever state."""
+    return set(session.scalars(select(BatchRow.id).where(BatchRow.id.in_(batch_ids))))

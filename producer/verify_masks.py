@@ -1,0 +1,231 @@
+"""The checker's look into mask objects: each is read once and compared with its jobs' rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+import numpy as np
+
+from db import audit, jobs
+from db.models import InstanceRow, JobRow
+from db.session import Database
+from maskpool import rle
+from maskpool.domain import Instance, JobState
+from maskpool.errors import CorruptObject, NotFound
+from maskpool.ports import ObjectStore
+from producer.findings import Finding, Kind, Tally
+from storage import keys, masks
+from storage.masks import Frame, MaskRecord
+
+#: DONE jobs read at once.
+_PAGE = 512
+
+#: Mask objects fetched side by side, and held at once.
+_FETCHES = 8
+
+
+def check_masks(
+    database: Database, store: ObjectStore, batch_id: UUID, tally: Tally
+) -> Iterator[Finding]:
+    """Every DONE job's key names one valid object, and each object holds just its rows' jobs."""
+    with ThreadPoolExecutor(_FETCHES, "verify") as pool:
+        checker = _Checker(database, store, batch_id, tally, pool)
+        after = -1
+        while True:
+            with database.read() as session:
+                page = jobs.page(
+                    session, batch_id, after=after, states=[JobState.DONE], limit=_PAGE
+                )
+            if not page:
+                return
+            yield from checker.check(page)
+            after = page[-1].seq
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One object, or why there is none, and the rows of the page that name it."""
+
+    masks_key: str
+    asking: tuple[JobRow, ...]
+    frames: tuple[Frame, ...] = ()
+    trouble: NotFound | CorruptObject | None = None
+
+    @property
+    def seqs(self) -> set[int]:
+        return {job.seq for job in self.asking} | {frame.record.seq for frame in self.frames}
+
+
+class _Checker:
+    """Walks the jobs of one batch in order; remembers only objects that reach into later pages."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        batch_id: UUID,
+        tally: Tally,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._batch_id = batch_id
+        self._tally = tally
+        self._pool = pool
+        #: Jobs of later pages whose object, and row, was compared already.
+        self._compared: dict[str, set[int]] = {}
+
+    def check(self, page: Sequence[JobRow]) -> Iterator[Finding]:
+        """Compare the objects of a page of DONE jobs."""
+        asking: dict[str, list[JobRow]] = {}
+        for job in page:
+            if job.masks_key is not None and not self._was_compared(job.masks_key, job.seq):
+                asking.setdefault(job.masks_key, []).append(job)
+        names = iter(asking)
+        while some := list(islice(names, _FETCHES)):
+            read = list(self._pool.map(lambda key: self._read(key, asking[key]), some))
+            yield from self._compare_all(read, page[-1].seq)
+
+    def _was_compared(self, masks_key: str, seq: int) -> bool:
+        left = self._compared.get(masks_key)
+        if left is None or seq not in left:
+            return False
+        left.remove(seq)
+        if not left:
+            del self._compared[masks_key]
+        return True
+
+    def _read(self, masks_key: str, asking: Sequence[JobRow]) -> _Read:
+        if keys.chunk_of(masks_key) is None:
+            error = CorruptObject(f"{masks_key[:100]!r} is no key of a mask object")
+            return _Read(masks_key, tuple(asking), trouble=error)
+        try:
+            frames = masks.read_frames(self._store, self._batch_id, masks_key)
+        except (NotFound, CorruptObject) as error:
+            return _Read(masks_key, tuple(asking), trouble=error)
+        return _Read(masks_key, tuple(asking), tuple(frames))
+
+    def _compare_all(self, objects: Sequence[_Read], page_end: int) -> Iterator[Finding]:
+        """The rows are read after the objects: a batch that was removed has none by then."""
+        seqs = sorted({seq for one in objects for seq in one.seqs})
+        with self._database.snapshot() as session:
+            rows = audit.jobs_at(session, self._batch_id, seqs)
+            instances = audit.instances_at(session, self._batch_id, seqs)
+        for one in objects:
+            if not any(job.seq in rows for job in one.asking):
+                continue
+            self._tally.objects += one.trouble is None
+            yield from self._compare(one, rows, instances)
+            later = {frame.record.seq for frame in one.frames if frame.record.seq > page_end}
+            if later:
+                self._compared[one.masks_key] = later
+
+    def _compare(
+        self, one: _Read, rows: dict[int, JobRow], instances: dict[int, list[InstanceRow]]
+    ) -> Iterator[Finding]:
+        subject = keys.mask_object(self._batch_id, one.masks_key)
+        if one.trouble is not None:
+            gone = isinstance(one.trouble, NotFound)
+            kind = Kind.MISSING_OBJECT if gone else Kind.DAMAGED_OBJECT
+            first, *others = one.asking
+            also = f" and {len(others)} more jobs" if others else ""
+            sentence = f"job {first.seq}{also} point to it, but {one.trouble}"
+            yield Finding(kind, self._batch_id, subject, sentence)
+            return
+        held = [frame.record.seq for frame in one.frames]
+        for seq in sorted({seq for seq in held if held.count(seq) > 1}):
+            yield Finding(Kind.FRAME, self._batch_id, subject, f"it holds job {seq} twice")
+        for job in one.asking:
+            if job.seq not in held:
+                sentence = f"job {job.seq} points to it, but it does not hold that job"
+                yield Finding(Kind.FRAME, self._batch_id, subject, sentence)
+        for frame in one.frames:
+            seq = frame.record.seq
+            row = rows.get(seq)
+            if row is None or row.masks_key != one.masks_key or row.state != JobState.DONE:
+                sentence = f"it holds job {seq}, whose row does not point to it"
+                yield Finding(Kind.FRAME, self._batch_id, subject, sentence)
+                continue
+            yield from self._compare_job(frame, row, instances.get(seq, []))
+
+    def _compare_job(
+        self, frame: Frame, job: JobRow, instances: Sequence[InstanceRow]
+    ) -> Iterator[Finding]:
+        self._tally.instances += len(frame.record.instances)
+        row = (job.masks_offset, job.masks_length, job.name, job.width, job.height)
+        record = frame.record
+        stored = (frame.offset, frame.length, record.name, record.width, record.height)
+        if row != stored:
+            sentence = (
+                "offset, length, name, width and height are "
+                f"{row} in its row, but {stored} in {job.masks_key}"
+            )
+            yield Finding(Kind.FRAME, self._batch_id, f"job {job.seq}", sentence)
+        difference = _difference(job, record, instances)
+        if difference:
+            yield Finding(Kind.INSTANCES, self._batch_id, f"job {job.seq}", difference)
+
+
+def _difference(job: JobRow, record: MaskRecord, rows: Sequence[InstanceRow]) -> str:
+    """The first thing in which a job's instances differ between rows and object; else empty."""
+    count = len(record.instances)
+    if job.n_instances != count or len(rows) != count:
+        return (
+            f"its object holds {count} instances, its row says {job.n_instances}, "
+            f"and there are {len(rows)} rows of them"
+        )
+    for ordinal, (instance, row) in enumerate(zip(record.instances, rows, strict=True)):
+        there, here = _of_object(ordinal, instance), _of_row(row)
+        if there != here:
+            names = [name for name in there if there[name] != here[name]]
+            parts = [f"{name} {here[name]} instead of {there[name]}" for name in names]
+            return f"instance {ordinal} has in its row {', '.join(parts)}"
+        fault = _fault(instance, len(record.prompts))
+        if fault:
+            return f"instance {ordinal} {fault}"
+    return ""
+
+
+def _of_object(ordinal: int, instance: Instance) -> dict[str, object]:
+    x0, y0, x1, y1 = instance.found.box_xyxy
+    return {
+        "ordinal": ordinal,
+        "prompt": instance.found.prompt_index,
+        "box": (int(x0), int(y0), int(x1 - x0), int(y1 - y0)),
+        "area": instance.area,
+        "score": _single(instance.found.score),
+        "overlap": _single(instance.overlap),
+        "clip_score": _single(instance.clip_score),
+    }
+
+
+def _of_row(row: InstanceRow) -> dict[str, object]:
+    return {
+        "ordinal": row.ordinal,
+        "prompt": row.prompt_index,
+        "box": (row.x, row.y, row.w, row.h),
+        "area": row.area,
+        "score": _single(row.score),
+        "overlap": _single(row.overlap),
+        "clip_score": _single(row.clip_score),
+    }
+
+
+def _single(value: float | None) -> float | None:
+    """Rows keep single precision (SQLite keeps what it is given), objects what JSON says."""
+    return None if value is None else float(np.float32(value))
+
+
+def _fault(instance: Instance, prompts: int) -> str:
+    """What is wrong with an instance by itself; empty where nothing is."""
+    if not 0 <= instance.found.prompt_index < prompts:
+        return f"is of prompt {instance.found.prompt_index}, and there are {prompts}"
+    try:
+        area = rle.area(instance.found.mask)
+    except ValueError as error:
+        return f"has a mask that cannot be read: {error}"
+    return "" if area == instance.area else f"has {area} pixels, not {instance.area}"

@@ -1,0 +1,138 @@
+"""A pool without processes: the test is dispatcher, worker and clock, one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+
+from db import batches, chunks, jobs, workers
+from db.batches import NewBatch
+from db.chunks import JobEnd, TakenChunk
+from db.session import Database
+from db.workers import WorkerInfo
+from maskpool import rle
+from maskpool.domain import (
+    ChunkMessage,
+    Found,
+    ImageRef,
+    Instance,
+    JobResult,
+    JobState,
+    new_id,
+)
+from maskpool.ports import ObjectStore
+from maskpool.spec import BatchSpec
+from producer.dispatch import tick
+from storage import keys, masks
+from storage.masks import ChunkObject
+
+SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}, {"text": "b", "not": ["c"]}]})
+SIZE = (6, 8)
+
+#: Four images a chunk, two chunks at once.
+RATE, THREADS = 2.0, 3
+
+
+@dataclass
+class PlainPool:
+    """Rows and objects of one stack."""
+
+    database: Database
+    store: ObjectStore
+    worker_id: UUID = field(default_factory=new_id)
+
+    def submit(self, count: int, *, activate: bool = True) -> UUID:
+        """A batch of ``count`` images that nobody ever opens."""
+        new = NewBatch("ann", str(new_id()), "plain", "demo", SPEC.dump(), "images")
+        images = [ImageRef(f"{n:03d}.png", f"file:///images/{n:03d}.png") for n in range(count)]
+        with self.database.write() as session:
+            batch_id = batches.create_or_find(session, new).batch_id
+        with self.database.write() as session:
+            assert jobs.load_block(session, batch_id, 0, images)
+            if activate:
+                batches.activate(session, batch_id)
+        return batch_id
+
+    def tick(self) -> list[ChunkMessage]:
+        """One round of the dispatcher, while a worker lives."""
+        info = WorkerInfo(self.worker_id, "plain", "cpu", "demo", THREADS, RATE)
+        with self.database.write() as session:
+            workers.announce(session, info)
+        messages: list[ChunkMessage] = []
+        tick(self.database, messages.append)
+        return messages
+
+    def take(self, message: ChunkMessage, *, lease_ms: int = 30_000) -> TakenChunk:
+        """QUEUED → RUNNING."""
+        with self.database.write() as session:
+            taken = chunks.take(
+                session, message.chunk_id, self.worker_id, solo=message.solo, lease_ms=lease_ms
+            )
+        assert taken is not None
+        return taken
+
+    def upload(
+        self, taken: TakenChunk, *, but: Collection[int] = ()
+    ) -> tuple[list[JobResult], ChunkObject]:
+        """The chunk's object, before any row knows of it; without the jobs in ``but``."""
+        named = [(job.name, _result(job.seq)) for job in taken.jobs if job.seq not in but]
+        results = [result for _, result in named]
+        content = masks.encode_chunk(taken.batch_id, taken.chunk_id, "demo", SPEC.prompts, named)
+        key = keys.mask_object(taken.batch_id, content.masks_key)
+        self.store.put(key, content.data, "application/zstd")
+        return results, content
+
+    def finish(self, taken: TakenChunk, results: list[JobResult], content: ChunkObject) -> None:
+        """The one transaction that makes them count; jobs without a result come back."""
+        seqs = {result.seq for result in results}
+        ends = [JobEnd(job.seq, JobState.RETRY) for job in taken.jobs if job.seq not in seqs]
+        for result in results:
+            offset, length = content.spans[result.seq]
+            ends.append(
+                JobEnd(
+                    result.seq,
+                    JobState.DONE,
+                    masks_key=content.masks_key,
+                    masks_offset=offset,
+                    masks_length=length,
+                    width=result.width,
+                    height=result.height,
+                    instances=result.instances,
+                )
+            )
+        with self.database.write() as session:
+            chunks.finish(session, self.worker_id, taken.chunk_id, ends, gpu_seconds=0.5)
+
+    def work(self, message: ChunkMessage) -> None:
+        """A whole chunk."""
+        taken = self.take(message)
+        self.finish(taken, *self.upload(taken))
+
+    def drain(self) -> None:
+        """Until nothing is left to do."""
+        for _ in range(100):
+            messages = self.tick()
+            if not messages:
+                return
+            for message in messages:
+                self.work(message)
+        raise AssertionError("it never ends")
+
+
+def _result(seq: int) -> JobResult:
+    mask = np.zeros(SIZE, np.bool_)
+    mask[1:4, 2 : 4 + seq % 4] = True
+    width = 2 + seq % 4
+    box = (2.0, 1.0, 2.0 + width, 4.0)
+    instances = tuple(
+        Instance(Found(prompt, score, box, rle.encode(mask)), 3 * width, overlap, clip)
+        for prompt, score, overlap, clip in (
+            (0, 0.9, 0.0, None),
+            (0, 0.3, 1.0, None),
+            (1, 0.7, 0.0, 0.6),
+        )
+    )
+    return JobResult(seq, SIZE[1], SIZE[0], instances, f"{seq:064x}")
