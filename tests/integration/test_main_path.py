@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,6 +229,7 @@ def test_a_lapsed_chunk_goes_to_another_and_the_zombie_writes_nothing(world: Wor
     with world.database.write() as session:
         taken = chunks.take(session, message.chunk_id, zombie, solo=False, lease_ms=1)
     assert taken is not None
+    time.sleep(0.01)  # the lease lapses
     worker = world.worker()
     world.messages.clear()
     world.drain(worker)
@@ -248,6 +250,7 @@ def test_a_job_that_kills_its_worker_alone_fails_at_the_cap(world: World) -> Non
             with world.database.write() as session:
                 chunks.take(session, message.chunk_id, new_id(), solo=message.solo, lease_ms=1)
         world.messages.clear()
+        time.sleep(0.01)  # the lease lapses
     world.tick()
     progress = progress_of(world, batch.batch_id)
     assert (progress.state, progress.failed) == (BatchState.DONE, 1)
