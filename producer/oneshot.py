@@ -22,6 +22,7 @@ from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
 from producer import results
 from producer.broker import Broker
+from producer.endpoints import is_held
 from producer.exports import write_coco
 from producer.manifest import open_source
 from producer.reading import Failure
@@ -129,7 +130,7 @@ def _prepare(out: Path, *, resume: bool) -> None:
     if out.exists() and not ours and any(out.iterdir()):
         raise Conflict(f"{out} holds other files; give a new or empty folder with -o")
     if ours and not resume:
-        if Stack.is_running(out / _HOME):
+        if is_held(out / _HOME):
             raise Conflict(f"another run works on {out}; wait for it, or give another folder")
         shutil.rmtree(out / _HOME)
     if ours:

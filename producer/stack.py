@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from pydantic import SecretStr
-
-from maskpool.errors import ConfigError, Conflict, NotFound, Unreachable
-from maskpool.settings import Settings, load_settings
-from producer import leash
+from maskpool.errors import ConfigError, Conflict, Unreachable
+from maskpool.settings import Settings
+from producer import endpoints as endpoints_file
 from producer.broker import Broker
+from producer.children import Child
+from producer.endpoints import Endpoints
 
 #: Seconds until a broker that was started must answer.
 _BROKER_SECONDS = 10.0
@@ -36,108 +32,8 @@ _MAX_DEATHS = 5
 #: A worker's or dispatcher's exit status for bad input: starting it again changes nothing.
 _BAD_INPUT = 2
 
-_FILE = "stack.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where a running stack's parts are; what ``stack.json`` holds, readable by its owner only."""
-
-    pid: int
-    database_url: str
-    redis_url: str
-    store_url: str
-    source_roots: tuple[str, ...]
-    model: str
-
-    def applied_to(self, settings: Settings) -> Settings:
-        """The settings, with the stack's parts where the environment names none."""
-        update: dict[str, object] = {}
-        if not settings.database_url.get_secret_value():
-            update["database_url"] = SecretStr(self.database_url)
-        if not settings.redis_url.get_secret_value():
-            update["redis_url"] = SecretStr(self.redis_url)
-        if not settings.store_url:
-            update["store_url"] = self.store_url
-        if not settings.source_roots:
-            update["source_roots"] = tuple(Path(root) for root in self.source_roots)
-        if "model" not in settings.model_fields_set:
-            update["model"] = self.model
-        return settings.model_copy(update=update)
-
-
-def running(home: Path) -> Endpoints | None:
-    """The stack that runs in a home, or None."""
-    try:
-        content = json.loads((home / _FILE).read_text())
-        endpoints = Endpoints(**{**content, "source_roots": tuple(content["source_roots"])})
-        os.kill(endpoints.pid, 0)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return endpoints
-
-
-def settings_here() -> Settings:
-    """The settings of a verb: the environment, then the stack that runs in the home.
-
-    Raises:
-        NotFound: Neither names a database, and no stack runs.
-    """
-    settings = load_settings()
-    endpoints = running(settings.home)
-    if endpoints is not None:
-        return endpoints.applied_to(settings)
-    if settings.database_url.get_secret_value():
-        return settings
-    raise NotFound(
-        f"no stack runs in {settings.home}; start one with maskpool up, or set "
-        "MASKPOOL_DATABASE_URL, MASKPOOL_REDIS_URL and MASKPOOL_STORE_URL to the team's"
-    )
-
-
-@dataclass(slots=True)
-class _Child:
-    name: str
-    command: Sequence[str]
-    environment: dict[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    deaths: list[float] = field(default_factory=list)
-
-    def start(self) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
-            # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", leash.__file__, *self.command],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env=self.environment,
-                start_new_session=True,
-            )
-
-    def ask_to_end(self) -> None:
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.close()  # the leash sees it and ends the command
-
-    def stop(self) -> None:
-        if self.process is None:
-            return
-        self.ask_to_end()
-        try:
-            self.process.wait(leash.GRACE_SECONDS + 5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
-
-    def last_words(self) -> str:
-        """The last line of the log, for people."""
-        lines = (
-            self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        )
-        return lines[-1] if lines else "it said nothing"
+#: Seconds in which somebody who only looks at the lock lets go of it.
+_GLANCE_SECONDS = 0.5
 
 
 class Stack:
@@ -163,7 +59,7 @@ class Stack:
         self._worker_count = workers
         self._lock: IO[str] | None = None
         self._sockets: Path | None = None
-        self._children: list[_Child] = []
+        self._children: list[Child] = []
         self._settings: Settings | None = None
 
     @property
@@ -172,18 +68,6 @@ class Stack:
         if self._settings is None:
             raise ConfigError("the stack is not started")
         return self._settings
-
-    @staticmethod
-    def is_running(home: Path) -> bool:
-        """Whether a stack holds this home."""
-        try:
-            with (home / "stack.lock").open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return False
 
     @property
     def logs(self) -> Path:
@@ -231,7 +115,6 @@ class Stack:
 
         redis_url = self._given.redis_url.get_secret_value() or self._start_redis()
         endpoints = Endpoints(
-            pid=os.getpid(),
             database_url=self._given.database_url.get_secret_value()
             or f"sqlite:///{self._home / 'maskpool.sqlite'}",
             redis_url=redis_url,
@@ -248,22 +131,20 @@ class Stack:
         self._spawn("dispatcher", [*maskpool, "dispatch"], environment)
         for number in range(1, self._worker_count + 1):
             self._spawn(f"worker-{number}", [*maskpool, "worker"], environment)
-        _write_private(self._home / _FILE, json.dumps(_as_json(endpoints), indent=1))
+        endpoints_file.write(self._home, endpoints)
 
     def _acquire(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = (self._home / "stack.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        self._lock = (self._home / endpoints_file.LOCK).open("w")
+        if not _locked(self._lock):
             self._lock.close()
             self._lock = None
             raise Conflict(
                 f"a stack runs in {self._home} already; use it, stop it, or set MASKPOOL_HOME"
-            ) from None
+            )
 
     def _spawn(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
-        child = _Child(name, command, environment, self.logs / f"{name}.log")
+        child = Child(name, command, environment, self.logs / f"{name}.log")
         self._children.append(child)
         child.start()
 
@@ -291,7 +172,7 @@ class Stack:
     def _stop(self) -> None:
         if self._lock is None:  # another stack's home: nothing here is ours
             return
-        (self._home / _FILE).unlink(missing_ok=True)
+        (self._home / endpoints_file.FILE).unlink(missing_ok=True)
         clients = [child for child in self._children if child.name != "redis"]
         for child in clients:
             child.ask_to_end()  # all at once; the broker goes last, while it is still needed
@@ -302,6 +183,19 @@ class Stack:
             shutil.rmtree(self._sockets, ignore_errors=True)
         self._lock.close()
         self._lock = None
+
+
+def _locked(lock: IO[str]) -> bool:
+    end = time.monotonic() + _GLANCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def find_redis() -> str:
@@ -350,15 +244,3 @@ def _environment(endpoints: Endpoints, home: Path) -> dict[str, str]:
         "MASKPOOL_MODEL": endpoints.model,
     }
     return {**os.environ, **ours}
-
-
-def _as_json(endpoints: Endpoints) -> dict[str, object]:
-    return {name: getattr(endpoints, name) for name in Endpoints.__slots__}
-
-
-def _write_private(path: Path, content: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content)
-    part.replace(path)

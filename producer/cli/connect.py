@@ -62,7 +62,7 @@ def pool() -> Iterator[Pool]:
         NotFound: Neither names one.
     """
     from db.session import Database
-    from producer.stack import settings_here
+    from producer.endpoints import settings_here
 
     settings = settings_here()
     database = Database(settings.database_url.get_secret_value())

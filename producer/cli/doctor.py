@@ -66,7 +66,7 @@ def doctor(
 
 
 def _settings() -> Settings:
-    from producer.stack import settings_here
+    from producer.endpoints import settings_here
 
     try:
         return settings_here()

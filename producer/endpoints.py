@@ -1,0 +1,93 @@
+"""Where a running local stack's parts are: ``stack.json``, and the settings of a verb."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from maskpool.errors import NotFound
+from maskpool.settings import Settings, load_settings
+
+#: In a home: where the parts are, and the lock that its stack holds.
+FILE, LOCK = "stack.json", "stack.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a running stack's parts are; what ``stack.json`` holds, readable by its owner only."""
+
+    database_url: str
+    redis_url: str
+    store_url: str
+    source_roots: tuple[str, ...]
+    model: str
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings, with the stack's parts where the environment names none."""
+        update: dict[str, object] = {}
+        if not settings.database_url.get_secret_value():
+            update["database_url"] = SecretStr(self.database_url)
+        if not settings.redis_url.get_secret_value():
+            update["redis_url"] = SecretStr(self.redis_url)
+        if not settings.store_url:
+            update["store_url"] = self.store_url
+        if not settings.source_roots:
+            update["source_roots"] = tuple(Path(root) for root in self.source_roots)
+        if "model" not in settings.model_fields_set:
+            update["model"] = self.model
+        return settings.model_copy(update=update)
+
+
+def running(home: Path) -> Endpoints | None:
+    """The stack that runs in a home, or None."""
+    if not is_held(home):
+        return None
+    try:
+        content = json.loads((home / FILE).read_text())
+        return Endpoints(**{**content, "source_roots": tuple(content["source_roots"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # just starting, or just stopping
+
+
+def is_held(home: Path) -> bool:
+    """Whether a stack holds this home; its lock ends with its process, whatever ends that."""
+    try:
+        with (home / LOCK).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def settings_here() -> Settings:
+    """The settings of a verb: the environment, then the stack that runs in the home.
+
+    Raises:
+        NotFound: Neither names a database, and no stack runs.
+    """
+    settings = load_settings()
+    endpoints = running(settings.home)
+    if endpoints is not None:
+        return endpoints.applied_to(settings)
+    if settings.database_url.get_secret_value():
+        return settings
+    raise NotFound(
+        f"no stack runs in {settings.home}; start one with maskpool up, or set "
+        "MASKPOOL_DATABASE_URL, MASKPOOL_REDIS_URL and MASKPOOL_STORE_URL to the team's"
+    )
+
+
+def write(home: Path, endpoints: Endpoints) -> None:
+    """Say where the parts are, to the owner alone, whole or not at all."""
+    part = home / f"{FILE}.{secrets.token_hex(4)}"
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(asdict(endpoints), file, indent=1)
+    part.replace(home / FILE)
