@@ -33,6 +33,7 @@ from producer.stack import Stack
 from producer.submit import Submission, Submitter
 from storage import open_store
 from storage.fetch import Fetcher
+from storage.uris import split_s3
 
 #: How often progress is looked at.
 _LOOK_SECONDS = 0.1
@@ -102,8 +103,7 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
     source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
     _prepare(asked.out, resume=asked.resume)
     roots = [source.root] if source.root else []
-    home = settings.model_copy(update={"home": asked.out / _HOME})
-    with Stack(home, source_roots=roots, workers=asked.workers) as stack:
+    with Stack(_private(asked, settings), source_roots=roots, workers=asked.workers) as stack:
         database = Database(stack.settings.database_url.get_secret_value())
         broker = Broker(stack.settings.redis_url.get_secret_value())
         try:
@@ -116,6 +116,13 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
         finally:
             broker.close()
             database.close()
+
+
+def _private(asked: Run, settings: Settings) -> Settings:
+    """The run's own home, and leave to read the one bucket that it names."""
+    place = split_s3(asked.source)
+    buckets = (*settings.source_buckets, *([place[0]] if place else []))
+    return settings.model_copy(update={"home": asked.out / _HOME, "source_buckets": buckets})
 
 
 def _key(source: str, spec: BatchSpec) -> str:

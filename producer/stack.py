@@ -125,7 +125,7 @@ class Stack:
         self._settings = endpoints.applied_to(self._given)
         upgrade(endpoints.database_url)
         _await_broker(redis_url)
-        environment = _environment(endpoints, self._home)
+        environment = _environment(endpoints, self._settings)
         # -P: a folder named db or storage where the user stands must not pass for ours.
         maskpool = [sys.executable, "-P", "-m", "producer.cli"]
         self._spawn("dispatcher", [*maskpool, "dispatch"], environment)
@@ -234,13 +234,14 @@ def _await_broker(redis_url: str) -> None:
         broker.close()
 
 
-def _environment(endpoints: Endpoints, home: Path) -> dict[str, str]:
+def _environment(endpoints: Endpoints, settings: Settings) -> dict[str, str]:
     ours = {
-        "MASKPOOL_HOME": str(home),
+        "MASKPOOL_HOME": str(settings.home.resolve()),
         "MASKPOOL_DATABASE_URL": endpoints.database_url,
         "MASKPOOL_REDIS_URL": endpoints.redis_url,
         "MASKPOOL_STORE_URL": endpoints.store_url,
         "MASKPOOL_SOURCE_ROOTS": os.pathsep.join(endpoints.source_roots),
+        "MASKPOOL_SOURCE_BUCKETS": ",".join(settings.source_buckets),
         "MASKPOOL_MODEL": endpoints.model,
     }
     return {**os.environ, **ours}

@@ -45,6 +45,7 @@ def submit(
         alias = here.settings.alias(alias_name)
         reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
         spec = BatchSpec.of(alias_name, prompts, reading)
+        _require_bucket(source, here.settings)
         opened = open_source(source, endpoint_url=here.settings.s3_endpoint_url)
         on_s3 = here.settings.store_url.startswith("s3://")
         upload = on_s3 and not no_upload and opened.kind != "s3"
@@ -89,6 +90,20 @@ def _require_root(root: object, settings: Settings) -> None:
             str(folder),
             f"the workers read images under {allowed} only; start the stack with "
             f"maskpool up --root {folder}, or add it to MASKPOOL_SOURCE_ROOTS",
+        )
+
+
+def _require_bucket(source: str, settings: Settings) -> None:
+    """As above, for a bucket that no worker may read."""
+    from storage.uris import split_s3
+
+    place = split_s3(source)
+    own = f"{source}/".startswith(f"{settings.store_url.rstrip('/')}/")
+    if place and place[0] not in settings.source_buckets and not own:
+        raise SourceError(
+            source,
+            f"workers read the store and MASKPOOL_SOURCE_BUCKETS only; add {place[0]!r} to it, "
+            "on the workers and here",
         )
 
 

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 from services.command_line import maskpool, processes_naming, until
 
+from storage import open_store
+
 SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
 
 
@@ -183,3 +185,18 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["jobs"], summary["done"]) == (24, 24)
+
+
+@pytest.mark.slow
+def test_a_bucket_is_read_where_it_lies(s3_bucket: tuple[str, str], tmp_path: Path) -> None:
+    endpoint, bucket = s3_bucket
+    store = open_store(f"s3://{bucket}/photos", endpoint_url=endpoint)
+    for name in ("scene_01.jpg", "scene_02.jpg"):
+        store.put_file(f"june/{name}", SCENES / name)
+    store.put("june/notes.txt", b"not an image")
+    source, out = f"s3://{bucket}/photos/june", tmp_path / "out"
+    done = maskpool("run", source, "-p", "green triangle", "-o", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    coco = json.loads((out / "coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["scene_01.jpg", "scene_02.jpg"]
+    assert len(list((out / "overlays").glob("*.jpg"))) == 2

@@ -100,6 +100,9 @@ def test_300_images_end_with_every_mask_in_its_place(
     words = ("-p", "red circle", "-p", "blue square", "-p", "circle, not blue circle")
     submitted = maskpool_json("submit", str(images), *words, env=environment)
     assert submitted["total"] == IMAGES
+    foreign = maskpool("submit", "s3://elsewhere/june", "-p", "circle", env=environment)
+    assert foreign.returncode == 2
+    assert "MASKPOOL_SOURCE_BUCKETS" in foreign.stderr
     watched = maskpool("status", "--watch", submitted["id"], env=environment)
     assert watched.returncode == 0, watched.stderr
 
