@@ -44,7 +44,9 @@ BUILT_IN_MODELS = {
 class Settings(BaseSettings):
     """The settings of one process. Each is read from ``MASKPOOL_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="MASKPOOL_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MASKPOOL_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(
         default=Path(".maskpool"),

@@ -79,7 +79,7 @@ def _torch() -> Check:
                 "torch",
                 None,
                 f"{package} is not installed",
-                "needed on workers only: pip install 'maskpool[worker]'",
+                "needed on workers only: pip install -e '.[worker]' in the checkout",
             )
     done = subprocess.run(
         [sys.executable, "-P", "-c", _PROBE],

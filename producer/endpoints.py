@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from maskpool.errors import NotFound
+from maskpool.errors import Unreachable
 from maskpool.settings import Settings, load_settings
 
 #: In a home: where the parts are, and the lock that its stack holds.
@@ -71,7 +71,7 @@ def settings_here() -> Settings:
     """The settings of a verb: the environment, then the stack that runs in the home.
 
     Raises:
-        NotFound: Neither names a database, and no stack runs.
+        Unreachable: Neither names a database, and no stack runs.
     """
     settings = load_settings()
     endpoints = running(settings.home)
@@ -79,9 +79,10 @@ def settings_here() -> Settings:
         return endpoints.applied_to(settings)
     if settings.database_url.get_secret_value():
         return settings
-    raise NotFound(
+    raise Unreachable(
+        "the pool",
         f"no stack runs in {settings.home}; start one with maskpool up, or set "
-        "MASKPOOL_DATABASE_URL, MASKPOOL_REDIS_URL and MASKPOOL_STORE_URL to the team's"
+        "MASKPOOL_DATABASE_URL, MASKPOOL_REDIS_URL and MASKPOOL_STORE_URL to the team's",
     )
 
 

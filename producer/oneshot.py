@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +13,13 @@ from pathlib import Path
 from uuid import UUID
 
 from PIL import Image
+from pydantic import SecretStr
 
 from db import batches, workers
 from db.session import Database
 from maskpool import __version__
 from maskpool.domain import Progress, new_id
-from maskpool.errors import Conflict
+from maskpool.errors import ConfigError, Conflict
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
 from producer import results
@@ -28,6 +30,7 @@ from producer.manifest import open_source
 from producer.reading import Failure
 from producer.report.overlays import Overlay, save_overlays
 from producer.report.page import write_index, write_summary
+from producer.scoring.coco_read import read_coco
 from producer.scoring.evaluate import Evaluation, evaluate
 from producer.stack import Stack
 from producer.submit import Submission, Submitter
@@ -38,8 +41,12 @@ from storage.uris import split_s3
 #: How often progress is looked at.
 _LOOK_SECONDS = 0.1
 
-#: The private stack's folder under OUT, and what tells an OUT of ours from any other folder.
-_HOME = ".maskpool"
+#: The private stack's folder under OUT, and what tells an OUT of ours from any other folder. Not
+#: the name of ``maskpool up``'s home: a pool must never be taken for the leavings of a run.
+_HOME = ".maskpool-run"
+
+#: Below this many free bytes under OUT nothing can be finished.
+_LEAST_FREE = 256 * 1024
 
 OnProgress = Callable[[Progress | None, float | None, float | None], None]
 
@@ -101,6 +108,8 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
     reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(settings.model, asked.prompts, reading)
     source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
+    if asked.truth:
+        read_coco(asked.truth)  # refused now, not after hours of work
     _prepare(asked.out, resume=asked.resume)
     roots = [source.root] if source.root else []
     with Stack(_private(asked, settings), source_roots=roots, workers=asked.workers) as stack:
@@ -122,7 +131,11 @@ def _private(asked: Run, settings: Settings) -> Settings:
     """The run's own home, and leave to read the one bucket that it names."""
     place = split_s3(asked.source)
     buckets = (*settings.source_buckets, *([place[0]] if place else []))
-    return settings.model_copy(update={"home": asked.out / _HOME, "source_buckets": buckets})
+    update: dict[str, object] = {"home": asked.out / _HOME, "source_buckets": buckets}
+    if settings.database_url.get_secret_value():
+        # The environment names a pool; what is one shot must not join it, nor read its messages.
+        update |= {"database_url": SecretStr(""), "redis_url": SecretStr("")}
+    return settings.model_copy(update=update | {"store_url": ""})
 
 
 def _key(source: str, spec: BatchSpec) -> str:
@@ -136,15 +149,22 @@ def _prepare(out: Path, *, resume: bool) -> None:
     ours = (out / _HOME).is_dir()
     if out.exists() and not ours and any(out.iterdir()):
         raise Conflict(f"{out} holds other files; give a new or empty folder with -o")
+    if is_held(out / _HOME):
+        raise Conflict(f"another run works on {out}; wait for it, or give another folder")
+    for path in _written(out) if ours else ():
+        path.unlink(missing_ok=True)
     if ours and not resume:
-        if is_held(out / _HOME):
-            raise Conflict(f"another run works on {out}; wait for it, or give another folder")
         shutil.rmtree(out / _HOME)
-    if ours:
-        shutil.rmtree(out / "overlays", ignore_errors=True)
-        for name in ("coco.json", "index.html", "summary.json"):
-            (out / name).unlink(missing_ok=True)
     (out / _HOME).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _written(out: Path) -> list[Path]:
+    """The files that the last run into ``out`` wrote, by its own list."""
+    try:
+        names = json.loads((out / _HOME / "written.json").read_text())
+        return [out / name for name in names]
+    except (OSError, ValueError):
+        return []  # it did not come that far
 
 
 def _await_end(
@@ -164,11 +184,21 @@ def _await_end(
         ended = progress.done + progress.failed
         if ready is None and alive:
             ready = (time.monotonic(), ended)
-        on_progress(progress if alive else None, *speed.see(progress))
+        on_progress(*((progress, *speed.see(progress)) if ready else (None, None, None)))
+        _require_room(stack.settings.home)
         if progress.ended:
             seconds = time.monotonic() - ready[0] if ready else 0.0
             return (ended - ready[1]) / seconds if ready and seconds else None
         time.sleep(_LOOK_SECONDS)
+
+
+def _require_room(folder: Path) -> None:
+    """A full disk fails every commit, again and again: better one sentence than silence."""
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE:
+        raise ConfigError(
+            f"no space is left under {folder} ({free:,} bytes); make room, then go on with --resume"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +256,11 @@ def _conclude(asked: Run, written: _Written, *, began: float, rate: float | None
         "seconds": round(time.monotonic() - began, 3),
         "failures": [{"image": one.name, "error": one.error} for one in written.failures],
     }
-    write_summary(asked.out, summary)
-    _write_page(asked, written.view, summary, written.overlays, written.failures)
+    page = _write_page(asked, written.view, summary, written.overlays, written.failures)
+    files = [coco, page, write_summary(asked.out, summary)]
+    files += [overlay.path for overlay in written.overlays]
+    names = [str(file.relative_to(asked.out)) for file in files]
+    (asked.out / _HOME / "written.json").write_text(json.dumps(names))
     return Outcome(asked.out, summary, scored)
 
 
@@ -237,8 +270,8 @@ def _write_page(
     summary: Mapping[str, object],
     overlays: Sequence[Overlay],
     failures: Sequence[Failure],
-) -> None:
-    write_index(
+) -> Path:
+    return write_index(
         asked.out,
         summary,
         overlays,

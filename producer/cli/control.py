@@ -72,9 +72,23 @@ def submit(
         if as_json:
             render.print_json({"id": str(done.batch_id), "total": done.total, "new": done.created})
             return
+        _warn_if_unserved(here, alias_name)
         word = "submitted" if done.created else "was submitted before"
         render.console.print(f"{done.batch_id}  {word}: {done.total:,} images")
-        render.errors.print(f"[dim]watch it: maskpool status --watch {done.batch_id}[/]")
+        render.errors.print(f"watch it: maskpool status --watch {done.batch_id}", style="dim")
+
+
+def _warn_if_unserved(here: Pool, model: str) -> None:
+    from db import workers
+
+    with here.database.read() as session:
+        served = workers.pools(session)
+    if model not in served:
+        others = f"; those alive serve {', '.join(sorted(served))}" if served else ""
+        render.errors.print(
+            f"no living worker serves {model}{others}: the batch waits until one does",
+            style="yellow",
+        )
 
 
 def _require_root(root: object, settings: Settings) -> None:

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from maskpool.errors import NotFound
+from maskpool.errors import NotFound, Unreachable
 from maskpool.settings import Settings, load_settings
 from maskpool.spec import read_prompts
 from producer.cli import options, render
 from producer.cli.upkeep import deep as check_deeply
 
 _NOT_WELL = 2
-_MARKS = {True: "[green]ok[/]", False: "[red]no[/]", None: "[dim]–[/]"}
+_MARKS = {True: Text("ok", "green"), False: Text("no", "red"), None: Text("–", "dim")}
+
+#: What is looked for where nothing is asked: a word that the models know.
+_WORDS = {"demo": "shape"}
 
 
 def doctor(
@@ -70,7 +74,7 @@ def _settings() -> Settings:
 
     try:
         return settings_here()
-    except NotFound:
+    except Unreachable:
         return load_settings()
 
 
@@ -80,7 +84,7 @@ def _try_model(
     from producer.checks import look_at
 
     load_settings().alias(model)
-    asked = read_prompts(prompts or (["object"] if image else []))
+    asked = read_prompts(prompts or ([_WORDS.get(model, "object")] if image else []))
     with render.errors.status(f"loading {model}"):
         report = look_at(model, image, [one.text for one in asked])
     if image is not None:

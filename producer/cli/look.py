@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from maskpool.domain import DEFAULT_THRESHOLD
-from maskpool.errors import Conflict, SpecError
+from maskpool.errors import Conflict, NotFound, SpecError
 from producer.cli import options, render
 from producer.cli.connect import Pool, pool
 
@@ -158,7 +158,7 @@ def _image_json(image, *, masks: bool) -> Mapping[str, object]:  # type: ignore[
 def _print_rows(rows: Iterator[Mapping[str, object]]) -> None:
     collected = list(rows)
     if not collected:
-        render.console.print("nothing yet")
+        render.console.print("nothing to show")
         return
     render.print_table("", list(collected[0]), [list(row.values()) for row in collected])
 
@@ -202,6 +202,8 @@ def export(
             views.append(
                 reading.view(here.database, batch_id, threshold=threshold, max_overlap=max_overlap)
             )
+        if not out.absolute().parent.is_dir():
+            raise NotFound(f"there is no folder {out.absolute().parent} to write {out.name} in")
         categories = reading.merged_categories(views)
         images = reading.read_images(here.database, here.store(), views)
         info = {"description": f"maskpool batches {', '.join(str(v.batch_id) for v in views)}"}
@@ -268,7 +270,7 @@ def evaluate(
     ):
         if names:
             render.console.print(
-                f"[yellow]left out, {words}: {', '.join(names[:5])} ({len(names)})[/]"
+                f"left out, {words}: {', '.join(names[:5])} ({len(names)})", style="yellow"
             )
 
 

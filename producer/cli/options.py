@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from maskpool.domain import SCORE_FLOOR
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -33,7 +35,8 @@ Model = Annotated[
     typer.Option("--model", "-m", help="Alias of the models; default MASKPOOL_MODEL, else demo."),
 ]
 Threshold = Annotated[
-    float, typer.Option(min=0.0, max=1.0, help="Least score that counts as found.")
+    float,
+    typer.Option(min=SCORE_FLOOR, max=1.0, help="Least score that counts as found."),
 ]
 OwnThreshold = Annotated[
     float | None,

@@ -11,11 +11,13 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from maskpool.domain import Progress as BatchProgress
 
-console = Console()
-errors = Console(stderr=True)
+# Names of batches and images may hold brackets: text is text, and styles are given apart.
+console = Console(markup=False, highlight=False)
+errors = Console(stderr=True, markup=False, highlight=False)
 
 
 def print_json(value: object) -> None:
@@ -32,14 +34,27 @@ def print_json_lines(values: Iterator[Mapping[str, object]]) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table; columns whose name starts with ``#`` are numbers, set right."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    """A table; columns whose name starts with ``#`` are numbers, set right, and ``id`` is whole."""
+    table = Table(
+        title=Text(title), title_justify="left", header_style="bold", box=None, pad_edge=False
+    )
     for column in columns:
         right = column.startswith("#")
-        table.add_column(column.lstrip("#"), justify="right" if right else "left", overflow="fold")
+        table.add_column(
+            column.lstrip("#"),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=column == "id",
+        )
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(_cell(cell) for cell in row))
     console.print(table)
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text("" if value is None else str(value))
 
 
 def batch_json(progress: BatchProgress) -> dict[str, object]:

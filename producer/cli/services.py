@@ -44,9 +44,10 @@ def up(
             soft_wrap=True,
         )
         render.console.print(
-            "[dim]in another terminal, in this folder: maskpool submit FOLDER -p 'red circle' · "
-            f"logs: {stack.logs} · Ctrl-C stops everything[/]",
+            "in another terminal, in this folder: maskpool submit FOLDER -p 'red circle' · "
+            f"logs: {stack.logs} · Ctrl-C stops everything",
             soft_wrap=True,
+            style="dim",
         )
         while True:
             stack.watch()

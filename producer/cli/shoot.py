@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import NotFound, SpecError
@@ -26,6 +27,9 @@ DEMO_PROMPTS = (
 
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
 _SOME_FAILED = 3
+
+#: Failures that are printed; summary.json has them all.
+_FAILURES = 5
 
 
 def run(
@@ -107,10 +111,11 @@ def _shoot(asked, model: str | None, *, as_json: bool) -> int:  # type: ignore[n
 def _tell(out: Path, summary: dict[str, object]) -> None:
     rate = summary["images_per_second"]
     render.console.print(
-        f"[bold]{summary['done']} of {summary['jobs']} images[/], "
+        f"{summary['done']} of {summary['jobs']} images, "
         f"{summary['instances']} instances"
         + (f", {rate:.1f} images/s" if isinstance(rate, float) else "")
-        + f", {summary['seconds']:.1f} s in all"
+        + f", {summary['seconds']:.1f} s in all, loading the models included",
+        style="bold",
     )
     if summary["f1"] is not None:
         render.console.print(
@@ -118,15 +123,19 @@ def _tell(out: Path, summary: dict[str, object]) -> None:
             f"mean IoU {summary['mean_iou']:.3f}"
         )
     failures = summary["failures"]
-    for failure in failures[:5] if isinstance(failures, list) else ():
-        render.console.print(f"[red]failed[/] {failure['image']}: {failure['error']}", markup=True)
+    if isinstance(failures, list):
+        for failure in failures[:_FAILURES]:
+            render.console.print(f"failed {failure['image']}: {failure['error']}", style="red")
+        if len(failures) > _FAILURES:
+            render.console.print(f"… and {len(failures) - _FAILURES:,} more in summary.json")
     for name, what in (
         ("index.html", "contact sheet, opens in a browser"),
         ("coco.json", "dataset, COCO instances"),
         ("overlays", "masks drawn on the images"),
         ("summary.json", "the figures above"),
     ):
-        render.console.print(f"  {_shown(out / name)}  [dim]{what}[/]", soft_wrap=True)
+        line = Text(f"  {_shown(out / name)}  ").append(what, "dim")
+        render.console.print(line, soft_wrap=True)
 
 
 def _shown(path: Path) -> Path:

@@ -75,7 +75,7 @@ def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) 
         render.print_table("", ("kind", "batch", "what", "found"), rows)
     if count > len(shown):
         render.console.print(f"… and {count - len(shown):,} more")
-    verdict = f"[red]{wrong:,} things are wrong[/]" if wrong else "[green]nothing is wrong[/]"
+    verdict = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
     notes = f", {count - wrong:,} worth knowing" if count > wrong else ""
     render.console.print(
         f"{verdict}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "

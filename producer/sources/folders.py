@@ -169,16 +169,17 @@ def _kind(text: str, root: Path, base: str, entry: os.DirEntry[str]) -> str:
         if entry.is_dir(follow_symlinks=False):
             return "folder"
         return "file" if image and entry.is_file(follow_symlinks=False) else ""
-    if not (image or entry.is_dir()):
-        return ""
-    if not Path(entry.path).resolve().is_relative_to(root):
+    if not image or entry.is_dir():
+        return ""  # linked folders are not entered: they may lead round in a circle
+    target = Path(entry.path).resolve()
+    if target.exists() and not target.is_relative_to(root):
         raise SourceError(
             text,
             f"the link {names.shown(base + entry.name)} leaves the folder; "
-            "submit the folder it points to, or copy its images here",
+            "submit the folder it points to, or copy the image here",
         )
     # A link to nothing is kept: its job fails with a sentence instead of being lost.
-    return "" if entry.is_dir() else "file"
+    return "file"
 
 
 def _ref(text: str, name: str, path: str) -> ImageRef:

@@ -76,7 +76,8 @@ def mixed(tmp_path: Path) -> Path:
         good.save(folder / "deep" / "turned.jpg", exif=exif)
     (folder / "empty.png").write_bytes(b"")
     (folder / "text.jpg").write_text("not an image")
-    (folder / "cut.jpg").write_bytes((SCENES / "scene_02.jpg").read_bytes()[:3000])
+    (folder / "[").mkdir()
+    (folder / "[" / "q]cut.jpg").write_bytes((SCENES / "scene_02.jpg").read_bytes()[:3000])
     return folder
 
 
@@ -87,16 +88,24 @@ def test_bad_images_cost_only_themselves(mixed: Path, tmp_path: Path) -> None:
         (tmp_path / ours / "__init__.py").write_text("raise RuntimeError('not yours')")
     out = tmp_path / "out"
     script = Path(sys.executable).with_name("maskpool")
-    words = ["run", str(mixed), "-p", "red circle", "-o", str(out), "--json"]
+    # A pool that the environment names is none of a one-shot's business.
+    environment = {**os.environ, "MASKPOOL_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     done = subprocess.run(
-        [script, *words], cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False
+        [script, "run", str(mixed), "-p", "red circle", "-o", str(out)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
     assert done.returncode == 3, done.stderr
-    summary = json.loads(done.stdout)
+    assert "failed [/q]cut.jpg: " in done.stdout
+    summary = json.loads((out / "summary.json").read_text())
     assert (summary["jobs"], summary["done"], summary["failed"]) == (5, 2, 3)
     assert summary["f1"] is None
     failures = {one["image"]: one["error"] for one in summary["failures"]}
-    assert set(failures) == {"empty.png", "text.jpg", "cut.jpg"}
+    assert set(failures) == {"empty.png", "text.jpg", "[/q]cut.jpg"}
     assert all(len(error) > 10 and "Traceback" not in error for error in failures.values())
     coco = json.loads((out / "coco.json").read_text())
     sizes = {image["file_name"]: (image["width"], image["height"]) for image in coco["images"]}
@@ -119,6 +128,7 @@ def test_bad_images_cost_only_themselves(mixed: Path, tmp_path: Path) -> None:
         (["twice.csv", "-p", "a"], "line 2, line 3"),
         (["samples"], "prompt"),
         (["samples", "-p", "a", "--overlays", "some"], "--overlays"),
+        (["samples", "-p", "a", "--truth", "bad.jsonl"], "bad.jsonl"),
     ],
 )
 def test_bad_input_is_refused_at_once(words: list[str], said: str, tmp_path: Path) -> None:
@@ -143,6 +153,23 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
 
 
+def test_a_pool_is_not_taken_for_the_leavings_of_a_run(tmp_path: Path) -> None:
+    home = tmp_path / "desk" / ".maskpool"
+    home.mkdir(parents=True)
+    (home / "maskpool.sqlite").write_bytes(b"precious")
+    done = maskpool("run", str(SCENES), "-p", "circle", "-o", str(home.parent))
+    assert done.returncode == 2
+    assert (home / "maskpool.sqlite").read_bytes() == b"precious"
+
+
+def test_a_file_is_no_folder_for_results(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = maskpool("run", str(SCENES), "-p", "circle", "-o", str(tmp_path / "file"))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "not a directory" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
@@ -158,9 +185,9 @@ def test_no_process_stays_behind(
     )
     try:
         if moment == "stack.json":  # the children have just been started
-            until((out / ".maskpool" / "stack.json").exists)
+            until((out / ".maskpool-run" / "stack.json").exists)
         else:  # the first masks are there
-            until(lambda: list((out / ".maskpool").glob("objects/masks/**/*.zst")))
+            until(lambda: list((out / ".maskpool-run").glob("objects/masks/**/*.zst")))
         process.send_signal(number)
         assert process.wait(60) == status
         until(lambda: not processes_naming(str(out)), seconds=40, what="the end of every child")
@@ -176,7 +203,7 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "producer.cli", *words], stderr=subprocess.DEVNULL
     )
-    masks = out / ".maskpool" / "objects" / "masks"
+    masks = out / ".maskpool-run" / "objects" / "masks"
     until(lambda: list(masks.rglob("*.zst")))
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -185,6 +212,11 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["jobs"], summary["done"]) == (24, 24)
+    (out / "overlays" / "mine.txt").write_text("not written by a run")
+    again = maskpool("run", str(SCENES / "scene_01.jpg"), "-p", "circle", "-o", str(out))
+    assert again.returncode == 0, again.stderr
+    kept = [path.name for path in (out / "overlays").rglob("*") if path.is_file()]
+    assert sorted(kept) == ["mine.txt", "scene_01.jpg"], "only what a run wrote is cleared away"
 
 
 @pytest.mark.slow

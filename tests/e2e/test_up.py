@@ -158,8 +158,9 @@ def test_images_outside_the_roots_are_refused_at_once(desk: Path, tmp_path: Path
 
 
 def test_the_same_key_is_the_same_batch(desk: Path) -> None:
-    first = submit(desk, "-p", "circle", "--key", "k")
-    again = ask("submit", "scenes", "-p", "circle", "--key", "k", cwd=desk)
+    first = submit(desk, "-p", "circle", "--key", "k", "--name", "[/x]")
+    assert "[/x]" in maskpool("ls", cwd=desk).stdout, "a name is text, whatever it looks like"
+    again = ask("submit", "scenes", "-p", "circle", "--key", "k", "--name", "[/x]", cwd=desk)
     assert (again["id"], again["new"]) == (first, False)
     assert maskpool("submit", "scenes", "-p", "other", "--key", "k", cwd=desk).returncode == 2
 

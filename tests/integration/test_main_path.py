@@ -368,6 +368,16 @@ def test_duplicate_names_are_refused_and_leave_nothing(world: World, tmp_path: P
         assert len(batches.recent(session, limit=10)) == 1
 
 
+def test_a_source_that_breaks_off_leaves_nothing(world: World, tmp_path: Path) -> None:
+    world.submit(2)
+    manifest = tmp_path / "list.jsonl"
+    manifest.write_text('{"uri": "images/image_000.png"}\n{"uri": \n')
+    with pytest.raises(SourceError, match="line 2"):
+        world.submit(0, source=open_source(str(manifest)), key="broken")
+    with world.database.read() as session:
+        assert len(batches.recent(session, limit=10)) == 1
+
+
 def test_an_empty_source_is_refused(world: World) -> None:
     with pytest.raises(SourceError, match="no image"):
         world.submit(0)
