@@ -10,7 +10,7 @@ REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format demo-models env
+.PHONY: help demo test faults check format demo-models env
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(VENV)/run.stamp ## Annotate the 24 sample scenes on this machine; look a
 
 test: $(VENV)/dev.stamp ## Run every test against real servers
 	$(BIN)/python -m pytest
+
+faults: $(VENV)/dev.stamp ## Hurt real processes in every way we know, at full size (25 minutes)
+	MASKPOOL_FAULTS=full $(BIN)/python -m pytest tests/faults
 
 check: $(VENV)/dev.stamp ## Lint, format check, types, who may import whom, unit tests
 	$(BIN)/ruff check .

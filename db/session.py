@@ -18,6 +18,10 @@ from sqlalchemy.orm import Session
 
 from maskpool.errors import ConfigError, Unreachable
 
+#: Our transactions take milliseconds. One that stands still so long belongs to a process that is
+#: frozen or a machine that is gone, and its row locks would keep its chunk from everybody else.
+_FROZEN_MS = 60_000
+
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -120,11 +124,18 @@ def _engine(url: str, pool_size: int) -> Engine:
             pool_size=pool_size,
             max_overflow=10,
             pool_pre_ping=True,
-            # The JIT starts on big batches and costs 13 ms where the statement takes one.
-            connect_args={"options": "-c jit=off", "connect_timeout": 5},
+            connect_args={"options": " ".join(_postgres_options()), "connect_timeout": 5},
         )
     except NoSuchModuleError as error:
         raise ConfigError(f"MASKPOOL_DATABASE_URL: {error}") from None
+
+
+def _postgres_options() -> tuple[str, ...]:
+    return (
+        # The JIT starts on big batches and costs 13 ms where the statement takes one.
+        "-c jit=off",
+        f"-c idle_in_transaction_session_timeout={_FROZEN_MS}",
+    )
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI connection

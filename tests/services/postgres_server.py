@@ -12,9 +12,9 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -131,10 +131,14 @@ def _other_user() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """A fresh cluster on a free port, without passwords, on loopback only."""
+def running_postgres(**options: str) -> Iterator[PostgresServer]:
+    """A fresh cluster on a free port, without passwords, on loopback only.
+
+    Args:
+        options: Of the server, in place of the forgetful ones.
+    """
     with server_folder("postgres") as folder:
-        server = _start(folder)
+        server = _start(folder, options)
         try:
             yield server
         finally:
@@ -142,7 +146,17 @@ def running_postgres() -> Iterator[PostgresServer]:
             stop(server.process, signal.SIGINT)
 
 
-def _start(folder: Path) -> PostgresServer:
+def start_again(server: PostgresServer) -> PostgresServer:
+    """Start a server that was stopped or killed: same data, same port. The caller stops it."""
+    log = server.folder / "log"
+    with log.open("ab") as out:
+        process = _popen(list(server.process.args), server.folder, _other_user(), out)
+    again = replace(server, process=process)
+    wait_ready(process, lambda: _answers(again), log)
+    return again
+
+
+def _start(folder: Path, changed: Mapping[str, str]) -> PostgresServer:
     user = _other_user()
     programs = _reachable(postgres_programs(), folder, user)
     if user is not None:
@@ -158,6 +172,7 @@ def _start(folder: Path) -> PostgresServer:
             "port": str(port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
+            **changed,
         }
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         process = _popen([programs / "postgres", "-D", folder / "data", *flags], folder, user, out)

@@ -1,0 +1,102 @@
+"""One pool a profile for all fault tests, and the table of what came of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faults.sizes import IS_FULL, SIZES, Sizes
+from faults.world import Load, Report, World
+from services.postgres_server import running_postgres
+from services.process import serve
+
+from db.schema import upgrade
+
+_reports: list[Report] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.faults)
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(1_200 if IS_FULL else 200))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    told = [one for one in _reports if one.injected]
+    if not told:
+        return
+    head = ("fault", "profile", "times", "jobs", "failed", "lost", "twice", "recovery s max/median")
+    rows = [
+        (
+            one.fault,
+            one.profile,
+            *map(str, (one.injected, one.jobs, one.failed, one.lost, one.twice)),
+            f"{one.recovered_in()}  {one.note}",
+        )
+        for one in told
+    ]
+    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
+    terminalreporter.section("faults")
+    for row in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        terminalreporter.write_line("  ".join(cells).rstrip())
+
+
+@pytest.fixture(scope="session")
+def sizes() -> Sizes:
+    return SIZES
+
+
+def _team(folder: Path) -> Iterator[World]:
+    # A crash may cost what was not flushed; here a commit must be one, as in production.
+    for server in serve(running_postgres(synchronous_commit="on")):
+        url = server.url(server.create())
+        upgrade(url)
+        yield World("team", folder, url, server)
+
+
+def _embedded(folder: Path) -> Iterator[World]:
+    url = f"sqlite:///{folder / 'maskpool.sqlite'}"
+    upgrade(url)
+    yield World("embedded", folder, url, None)
+
+
+@pytest.fixture(scope="session", params=["team", "embedded"])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp(f"faults-{request.param}")
+    make = {"team": _team, "embedded": _embedded}[request.param]
+    for one in make(folder):
+        try:
+            one.start()
+            yield one
+        finally:
+            one.close()
+    if IS_FULL:  # objects by the thousand
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def at_full_size_or_team(world: World) -> None:
+    """Two minutes are short: what works alike on both databases is done on one of them."""
+    if world.profile == "embedded" and not IS_FULL:
+        pytest.skip("on SQLite in `make faults` only")
+
+
+@pytest.fixture
+def load(world: World) -> Load:
+    return Load(world)
+
+
+@pytest.fixture
+def report(world: World, request: pytest.FixtureRequest) -> Report:
+    """The line of this test in the table."""
+    fault = request.node.function.__doc__.strip().partition("\n")[0].rstrip(".")
+    report = Report(fault, world.profile)
+    _reports.append(report)
+    return report
