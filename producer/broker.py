@@ -77,13 +77,22 @@ class Broker:
             self._redis.delete(wire.WAKE_KEY)
 
     def remembers(self) -> bool:
-        """Whether the broker kept what it was given; False once after it lost everything.
+        """Whether the broker kept what it was given since ``remember``.
 
         Raises:
             Unreachable: The broker does not answer.
         """
         with _translated():
-            return not self._redis.set(wire.SENTINEL_KEY, 1, nx=True)
+            return bool(self._redis.exists(wire.SENTINEL_KEY))
+
+    def remember(self) -> None:
+        """Note that everything queued was sent again.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        with _translated():
+            self._redis.set(wire.SENTINEL_KEY, 1)
 
     def waiting(self, queues: Sequence[str]) -> dict[str, int]:
         """Messages that wait in each list.

@@ -37,6 +37,8 @@ class Tick:
     folded: int = 0
     ended: int = 0
     published: int = 0
+    #: False where another dispatcher had the turn.
+    led: bool = True
 
 
 def tick(
@@ -56,7 +58,7 @@ def tick(
     reaped = _reap(database, lease_ms)
     with database.write() as session:
         if not claims.lead(session):
-            return Tick(reaped=reaped)
+            return Tick(reaped=reaped, led=False)
         folded = reap.fold(session)
         ended = reap.end_batches(session)
         pools = workers.pools(session)
@@ -138,6 +140,10 @@ class Dispatcher:
             lease_ms=self._lease_ms,
             broker_forgot=forgot,
         )
+        if (
+            forgot and done.led
+        ):  # only now: dying in between must leave the broker known as forgetful
+            self._broker.remember()
         if done != Tick():
             log.debug("tick: %s", done)
         self._sweep()

@@ -1,0 +1,46 @@
+"""A broker that lost its memory stays known as such until everything queued was sent again."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from db.session import Database
+from maskpool.domain import ChunkMessage
+from maskpool.errors import Unreachable
+from producer import dispatch
+from producer.broker import Broker
+from producer.dispatch import Dispatcher, Tick
+
+
+class DeafPublisher:
+    """Publishes nothing; no message is expected here."""
+
+    def publish(self, message: ChunkMessage) -> None:
+        raise AssertionError(message)
+
+
+def test_dying_before_everything_is_sent_again_forgets_nothing(
+    redis_url: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, database = Broker(redis_url), Database(sqlite_url)
+    dispatcher = Dispatcher(database, broker, DeafPublisher(), tick_seconds=0.05, lease_seconds=30)
+    asked: list[bool] = []
+    stop = threading.Event()
+
+    def tick(*_: object, broker_forgot: bool, **__: object) -> Tick:
+        asked.append(broker_forgot)
+        if len(asked) == 1:
+            raise Unreachable("the database", "gone in the middle")
+        if len(asked) == 2:
+            return Tick(led=False)
+        if len(asked) == 4:
+            stop.set()
+        return Tick()
+
+    monkeypatch.setattr(dispatch, "tick", tick)
+    dispatcher.run(stop)
+    assert asked == [True, True, True, False], "until a tick of ours went through"
+    broker.close()
+    database.close()
