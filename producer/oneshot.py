@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from db import batches, workers
 from db.session import Database
 from maskpool import __version__
-from maskpool.domain import Progress, new_id
+from maskpool.domain import Progress
 from maskpool.errors import ConfigError, Conflict
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
@@ -116,8 +116,7 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
         database = Database(stack.settings.database_url.get_secret_value())
         broker = Broker(stack.settings.redis_url.get_secret_value())
         try:
-            key = _key(asked.source, spec) if asked.resume else str(new_id())
-            submission = Submission(source, spec, settings.owner_name, key)
+            submission = Submission(source, spec, settings.owner_name, _key(asked.source, spec))
             batch_id = Submitter(database, broker.wake).submit(submission).batch_id
             rate = _await_end(database, stack, batch_id, on_progress)
             written = _write(asked, stack.settings, database, batch_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -13,6 +15,9 @@ from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, ReadingSettings, read_prompts
 from producer.cli import options, render
 from producer.cli.connect import Pool, pool
+
+if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
+    from sqlalchemy.orm import Session
 
 
 def submit(
@@ -91,11 +96,8 @@ def _warn_if_unserved(here: Pool, model: str) -> None:
         )
 
 
-def _require_root(root: object, settings: Settings) -> None:
+def _require_root(folder: Path, settings: Settings) -> None:
     """Refuse at once what every worker would refuse image by image."""
-    from pathlib import Path
-
-    folder = Path(str(root))
     if settings.source_roots and not any(
         folder.is_relative_to(allowed) for allowed in settings.source_roots
     ):
@@ -125,33 +127,21 @@ def pause(batch: options.Batch) -> None:
     """Dispatch nothing more of a batch; work in hand stops after the micro-batch."""
     from db import batches
 
-    with pool() as here:
-        batch_id = here.find(batch)
-        with here.database.write() as session:
-            batches.pause(session, batch_id)
-        _say(here, batch_id, "paused")
+    _move(batch, batches.pause, "paused")
 
 
 def resume(batch: options.Batch) -> None:
     """Go on with a paused batch."""
     from db import batches
 
-    with pool() as here:
-        batch_id = here.find(batch)
-        with here.database.write() as session:
-            batches.resume(session, batch_id)
-        _say(here, batch_id, "resumed")
+    _move(batch, batches.resume, "resumed")
 
 
 def cancel(batch: options.Batch) -> None:
     """End a batch now; nothing more of it is accepted, what is done stays readable."""
     from db import batches
 
-    with pool() as here:
-        batch_id = here.find(batch)
-        with here.database.write() as session:
-            batches.cancel(session, batch_id)
-        _say(here, batch_id, "cancelled")
+    _move(batch, batches.cancel, "cancelled")
 
 
 def retry(
@@ -193,6 +183,15 @@ def remove(
         prefixes = (keys.masks_prefix(batch_id), keys.sources_prefix(batch_id))
         count = sum(store.delete(found.key for found in store.list(prefix)) for prefix in prefixes)
         render.console.print(f"{batch_id}  removed, with {count} objects")
+
+
+def _move(batch: str, move: Callable[[Session, UUID], None], word: str) -> None:
+    """Move a batch to another state, tell the dispatcher and the user."""
+    with pool() as here:
+        batch_id = here.find(batch)
+        with here.database.write() as session:
+            move(session, batch_id)
+        _say(here, batch_id, word)
 
 
 def _say(here: Pool, batch_id: UUID, word: str) -> None:

@@ -207,11 +207,14 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     until(lambda: list(masks.rglob("*.zst")))
     process.send_signal(signal.SIGKILL)
     process.wait()
+    [interrupted] = (masks / "v1").iterdir()
     until(lambda: not processes_naming(str(out)), seconds=40)
     done = maskpool(*words, "--resume", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["jobs"], summary["done"]) == (24, 24)
+    assert summary["batch"] == interrupted.name, "it went on, and did not begin again"
+    assert [folder.name for folder in (masks / "v1").iterdir()] == [interrupted.name]
     (out / "overlays" / "mine.txt").write_text("not written by a run")
     again = maskpool("run", str(SCENES / "scene_01.jpg"), "-p", "circle", "-o", str(out))
     assert again.returncode == 0, again.stderr
