@@ -42,30 +42,38 @@ def scores_of(logits: torch.Tensor, presence: torch.Tensor) -> npt.NDArray[np.fl
     return scores
 
 
-def found_in_rows(
-    pairs: Sequence[Pair], scores: npt.NDArray[np.float32], mask_logits: torch.Tensor
-) -> list[list[Found]]:
-    """Read the instances out of the rows of one forward pass.
+def kept_queries(scores: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Row and query of what is worth a mask: most queries score nothing.
 
-    Only masks of queries that are kept are touched: most queries score nothing.
+    Args:
+        scores: float32 (rows, queries).
+
+    Returns:
+        By row, and there by falling score.
+    """
+    return [(row, query) for row in range(len(scores)) for query in _best(scores[row])]
+
+
+def found_in_rows(
+    pairs: Sequence[Pair],
+    scores: npt.NDArray[np.float32],
+    kept: Sequence[tuple[int, int]],
+    mask_logits: torch.Tensor,
+) -> list[list[Found]]:
+    """Read the instances out of the masks of one pass of the head.
 
     Args:
         pairs: What each row is about.
         scores: float32 (rows, queries).
-        mask_logits: (rows, queries, h, w), any float type.
+        kept: Row and query of each mask.
+        mask_logits: (kept, h, w), any float type.
 
     Returns:
-        One list a row, by falling score; empty masks are dropped.
+        One list a row, in the order of ``kept``; empty masks are dropped.
     """
-    kept = [(row, query) for row in range(len(pairs)) for query in _best(scores[row])]
     found: list[list[Found]] = [[] for _ in pairs]
-    if not kept:
-        return found
-    rows, queries = (
-        torch.tensor(axis, device=mask_logits.device) for axis in zip(*kept, strict=True)
-    )
     # (kept, w, h): column-major, as RLE walks a mask.
-    maps = mask_logits[rows, queries].float().sigmoid().transpose(1, 2).contiguous()
+    maps = mask_logits.float().sigmoid().transpose(1, 2).contiguous()
     for (row, query), probabilities, box in zip(kept, maps, _boxes(maps), strict=True):
         runs = mask_runs(probabilities, box, pairs[row].size)
         if runs.starts.size:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
 from transformers import Sam3Model
-from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
 from maskpool.domain import Found
 from maskpool.errors import SpecError
 from maskpool.ports import Image
 from workers.models.bucket import Bucket
-from workers.models.postprocess import Pair, found_in_rows, scores_of
+from workers.models.head import Head, Seen
+from workers.models.postprocess import Pair, found_in_rows, kept_queries, scores_of
 from workers.models.precision import precision
 from workers.models.preprocess import to_squares
 from workers.models.text import TextCache, Tokens
@@ -26,40 +24,6 @@ PAIRS = 32
 
 #: Texts in one pass of the text encoder.
 _TEXTS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class _Vision:
-    """What the head reads of a micro-batch's images.
-
-    Attributes:
-        levels: The FPN's maps but the coarsest, finest first, (images, channels, h, w) each.
-        position: Position encoding of the last of them, (1, channels, h, w).
-    """
-
-    levels: tuple[torch.Tensor, ...]
-    position: torch.Tensor
-
-    def of_rows(self, images: Sequence[int]) -> Sam3VisionEncoderOutput:
-        """Repeat the images' features, one row each, as ``Sam3Model.forward`` reads them.
-
-        Args:
-            images: Which image each row is about.
-        """
-        # forward drops the last level, and of the encodings reads only the one before it.
-        states = (*(_rows(level, images) for level in self.levels), None)
-        unread = (None,) * (len(self.levels) - 1)
-        encodings = (*unread, self.position.expand(len(images), -1, -1, -1), None)
-        return Sam3VisionEncoderOutput(
-            fpn_hidden_states=cast("Any", states), fpn_position_encoding=cast("Any", encodings)
-        )
-
-
-def _rows(level: torch.Tensor, images: Sequence[int]) -> torch.Tensor:
-    first = images[0]
-    if all(image == first for image in images):
-        return level[first : first + 1].expand(len(images), -1, -1, -1)
-    return level[list(images)]
 
 
 class Sam3Segmenter:
@@ -83,6 +47,7 @@ class Sam3Segmenter:
         self._model = cast("Any", model)
         self._device: torch.device = model.device
         self._side = int(model.config.image_size)
+        self._head = Head(model)
         self._tokens = Tokens(tokenizer, self._model.config.text_config.max_position_embeddings)
         self._texts = TextCache(self._encode_texts, cached_texts)
         self._text_bucket = Bucket(_TEXTS)
@@ -130,7 +95,7 @@ class Sam3Segmenter:
         output = self._model.get_text_features(input_ids=ids, attention_mask=attention)
         return list(zip(output.pooler_output, attention, strict=True))
 
-    def _see(self, pixels: torch.Tensor) -> _Vision:
+    def _see(self, pixels: torch.Tensor) -> Seen:
         """The vision encoder, without the level and the encodings that nobody reads.
 
         The neck's own forward would also keep position encodings of every batch size in a cache.
@@ -139,15 +104,15 @@ class Sam3Segmenter:
         states = encoder.backbone(pixels).last_hidden_state
         cells = self._side // encoder.config.backbone_config.patch_size
         grid = states.view(len(pixels), cells, cells, -1).permute(0, 3, 1, 2)
-        levels = tuple(layer(grid) for layer in encoder.neck.fpn_layers[:-1])
+        levels = [layer(grid) for layer in encoder.neck.fpn_layers[:-1]]
         coarsest = levels[-1][:1]
         position = encoder.neck.position_encoding(coarsest.shape, coarsest.device, coarsest.dtype)
-        return _Vision(levels, position)
+        return self._head.look(levels, position)
 
     def _read(
         self,
         images: Sequence[Image],
-        vision: _Vision,
+        seen: Seen,
         features: torch.Tensor,
         attention: torch.Tensor,
     ) -> list[list[Found]]:
@@ -155,14 +120,13 @@ class Sam3Segmenter:
 
         def run(portion: Sequence[Pair]) -> list[list[Found]]:
             prompts = [pair.prompt_index for pair in portion]
-            output = self._model(
-                vision_embeds=vision.of_rows([pair.image_index for pair in portion]),
-                # Not a tensor: forward reads .pooler_output of what get_text_features returned.
-                text_embeds=BaseModelOutputWithPooling(pooler_output=features[prompts]),
-                attention_mask=attention[prompts],
-            )
-            scores = scores_of(output.pred_logits, output.presence_logits)
-            return found_in_rows(portion, scores, output.pred_masks)
+            about = [pair.image_index for pair in portion]
+            answers = self._head.ask(seen, about, features[prompts], attention[prompts])
+            scores = scores_of(answers.logits, answers.presence)
+            kept = kept_queries(scores)
+            if not kept:
+                return [[] for _ in portion]
+            return found_in_rows(portion, scores, kept, self._head.draw(seen, answers, kept))
 
         pairs = [
             Pair(image_index, prompt_index, (image.shape[0], image.shape[1]))

@@ -144,12 +144,12 @@ def test_the_portion_halves_where_memory_is_short(model: Any) -> None:
     expected = segmenter.segment([scene(80, 100, 4)], PROMPTS)
     rows: list[int] = []
 
-    def short_of_memory(_: Any, __: Any, options: dict[str, Any]) -> None:
-        rows.append(len(options["attention_mask"]))
+    def short_of_memory(_: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        rows.append(inputs[0].shape[1])
         if rows[-1] > 1:
             raise torch.OutOfMemoryError("CUDA out of memory, for this test")
 
-    hook = model.register_forward_pre_hook(short_of_memory, with_kwargs=True)
+    hook = model.dot_product_scoring.register_forward_pre_hook(short_of_memory)
     try:
         found = segmenter.segment([scene(80, 100, 4)], PROMPTS)
     finally:
@@ -162,13 +162,31 @@ def test_the_portion_halves_where_memory_is_short(model: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(("best", "drawn"), [(2.0, []), (0.0, [3])])
+def test_only_prompts_that_found_something_draw_masks(
+    model: Any, monkeypatch: pytest.MonkeyPatch, best: float, drawn: list[int]
+) -> None:
+    monkeypatch.setattr("workers.models.postprocess.SCORE_FLOOR", best)
+    rows: list[int] = []
+    hook = model.mask_decoder.prompt_cross_attn_norm.register_forward_pre_hook(
+        lambda _, inputs: rows.append(len(inputs[0]))
+    )
+    try:
+        (found,) = Sam3Segmenter(model, word_tokenizer()).segment([scene(80, 100, 4)], PROMPTS)
+    finally:
+        hook.remove()
+
+    assert rows == drawn
+    assert bool(found) == bool(drawn)
+
+
 def test_memory_that_is_too_short_for_one_row_is_told(model: Any) -> None:
     segmenter = Sam3Segmenter(model, word_tokenizer(), pairs=8)
 
     def always(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory, for this test")
 
-    hook = model.register_forward_pre_hook(always)
+    hook = model.detr_decoder.layers[0].register_forward_pre_hook(always)
     try:
         with pytest.raises(torch.OutOfMemoryError):
             segmenter.segment([scene(80, 100, 4)], PROMPTS)
