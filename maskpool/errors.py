@@ -11,6 +11,7 @@
     │   └── ConfigError      a setting, a model or the machine is not as it must be
     └── Transient            try again, later and with jitter
         ├── Unreachable      a service does not answer; names the service
+        │   └── WrongClock   it refuses us because this machine's clock is not its own
         └── LeaseLost        the chunk in hand is no longer ours; drop the work
 
 Anything else that escapes is a bug: it is logged with its traceback and recorded on the job.
@@ -93,6 +94,10 @@ class Unreachable(Transient):
     def __init__(self, service: str, reason: str) -> None:
         super().__init__(f"{service} is unreachable: {reason}")
         self.service = service
+
+
+class WrongClock(Unreachable):
+    """A service refuses what we sign, because this machine's clock is wrong: no input's fault."""
 
 
 class LeaseLost(Transient):

@@ -11,6 +11,9 @@ from typing import Literal
 #: Attributes that code may pass with ``extra=`` and that JSON lines carry as fields.
 CONTEXT = ("batch", "chunk", "job", "worker")
 
+#: What every line of this process says of itself.
+_always: dict[str, str] = {}
+
 
 class JsonLines(logging.Formatter):
     """One JSON object a line: time (UTC), level, logger, message, and the context that is known."""
@@ -24,10 +27,16 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        entry |= _always
         entry |= {key: str(getattr(record, key)) for key in CONTEXT if hasattr(record, key)}
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)
+
+
+def always(**context: object) -> None:
+    """Have every JSON line carry these fields, of those in ``CONTEXT``, unless it has its own."""
+    _always.update({key: str(value) for key, value in context.items()})
 
 
 def configure(log_format: Literal["text", "json"], level: str) -> None:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from maskpool.errors import ConfigError, SpecError
 
 #: Where the demo checkpoints live, beside the code that trains them.
 DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
+
+#: ``*``, a name or an IPv4 address, or ``*.`` before a name.
+_HOST_PATTERN = re.compile(r"\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 class ModelAlias(BaseModel):
@@ -82,6 +96,17 @@ class Settings(BaseSettings):
         description="Buckets, beside the store's own, from which images may be read, "
         "separated by ','.",
     )
+    source_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts from which images may be read by http and https, separated by ',': a "
+        "name, *.name for every host below it, or * for every public host. "
+        "Empty: no web image is read.",
+    )
+    source_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that are not public and in which those hosts may lie all the same, "
+        "as 10.1.2.0/24, separated by ','.",
+    )
     owner: str = Field(
         default="", description="Who submits. Empty: the name of the operating system's user."
     )
@@ -126,6 +151,18 @@ class Settings(BaseSettings):
     max_aspect: float = Field(
         default=50.0, gt=1, description="Longest side over shortest of an image that is accepted."
     )
+    web_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        validate_default=True,
+        description="Longest transfer of one web image, redirects included; "
+        "less than MASKPOOL_STALL_SECONDS.",
+    )
+    health_file: Path | None = Field(
+        default=None,
+        description="File in which one dispatcher or worker says that it is alive, and what keeps "
+        "it from working; python -m maskpool.health FILE reads it. Empty: none.",
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="text or json.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level that is logged."
@@ -145,10 +182,41 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("source_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, Iterable):
+            return value  # refused as what it is
+        return tuple(_host_pattern(str(part)) for part in parts if str(part).strip())
+
+    @field_validator("source_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError as error:
+            raise ValueError(f"{error}; write a network as 10.1.2.0/24") from None
+
+    @field_validator("web_seconds")
+    @classmethod
+    def _ends_before_a_stall(cls, value: float, info: ValidationInfo) -> float:
+        stall = info.data.get("stall_seconds")
+        if stall is not None and value >= stall:
+            raise ValueError(f"must be less than MASKPOOL_STALL_SECONDS, which is {stall:g}")
+        return value
+
     @property
     def owner_name(self) -> str:
         """Who submits."""
         return self.owner or getpass.getuser()
+
+    @property
+    def patience_seconds(self) -> float:
+        """Longest wait of a service for the database: a second try must fit into the lease."""
+        return self.lease_seconds / 2
 
     def alias(self, name: str) -> ModelAlias:
         """The models behind an alias.
@@ -160,6 +228,15 @@ class Settings(BaseSettings):
         if name not in known:
             raise SpecError("model", f"{name!r} is not known; there are {', '.join(sorted(known))}")
         return known[name]
+
+
+def _host_pattern(text: str) -> str:
+    host = text.strip().lower()
+    if ":" in host:
+        return str(IPv6Address(host))
+    if not _HOST_PATTERN.fullmatch(host):
+        raise ValueError(f"{host!r} is no host; write images.org, *.images.org or *")
+    return host
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each field has its own type

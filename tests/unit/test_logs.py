@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from maskpool import logs
 from maskpool.domain import new_id
 from maskpool.logs import configure
 
@@ -69,6 +70,17 @@ def test_a_traceback_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
     [entry] = lines(capsys)
     assert entry["traceback"].startswith("Traceback")
     assert entry["traceback"].endswith("'broken'")
+
+
+def test_what_a_process_always_says_is_in_every_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_always", {})
+    configure("json", "INFO")
+    logs.always(worker=7)
+    logging.getLogger("x").info("mine")
+    logging.getLogger("x").info("another's", extra={"worker": 8})
+    assert [entry["worker"] for entry in lines(capsys)] == ["7", "8"]
 
 
 def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from maskpool.errors import ConfigError, SpecError
 from maskpool.settings import BUILT_IN_MODELS, Settings, load_settings
+
+NETWORKS = (ip_network("10.1.2.0/24"), ip_network("fd12::/64"))
 
 
 def test_without_an_environment_there_are_defaults() -> None:
@@ -33,6 +36,12 @@ def test_every_setting_is_documented() -> None:
         ("SOURCE_BUCKETS", " a, b ,,", "source_buckets", ("a", "b")),
         ("SOURCE_BUCKETS", "", "source_buckets", ()),
         ("SOURCE_ROOTS", "", "source_roots", ()),
+        ("SOURCE_HOSTS", " X.org, *.y.org ,*,", "source_hosts", ("x.org", "*.y.org", "*")),
+        ("SOURCE_HOSTS", "10.0.0.1,2606:4700:0::1", "source_hosts", ("10.0.0.1", "2606:4700::1")),
+        ("SOURCE_HOSTS", "", "source_hosts", ()),
+        ("SOURCE_NETWORKS", "10.1.2.0/24, fd12::/64", "source_networks", NETWORKS),
+        ("SOURCE_NETWORKS", "", "source_networks", ()),
+        ("WEB_SECONDS", "5", "web_seconds", 5.0),
         ("OWNER", "ann", "owner_name", "ann"),
     ],
 )
@@ -67,6 +76,14 @@ def test_who_submits_is_the_user_where_nobody_is_named(monkeypatch: pytest.Monke
         ("WORKER_THREADS", "1"),
         ("MICRO_BATCH", "-1"),
         ("MAX_ASPECT", "1"),
+        ("SOURCE_HOSTS", "https://x.org"),
+        ("SOURCE_HOSTS", "x.org, *org"),
+        ("SOURCE_HOSTS", "x.org:8080"),
+        ("SOURCE_HOSTS", "a.*.org"),
+        ("SOURCE_NETWORKS", "10.1.2.3/24"),
+        ("SOURCE_NETWORKS", "inner"),
+        ("WEB_SECONDS", "0"),
+        ("WEB_SECONDS", "120"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("MODELS", "{not json"),
@@ -80,6 +97,12 @@ def test_a_bad_value_names_its_variable(
     monkeypatch.setenv(f"MASKPOOL_{variable}", value)
     with pytest.raises(ConfigError, match=rf"^MASKPOOL_{variable}\b(?!_)"):
         load_settings()
+
+
+def test_a_transfer_ends_before_it_counts_as_a_stall() -> None:
+    assert load_settings(stall_seconds=31).web_seconds == 30
+    with pytest.raises(ConfigError, match="less than MASKPOOL_STALL_SECONDS, which is 20"):
+        load_settings(stall_seconds=20)
 
 
 def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,77 @@
+"""Named places at which the tests of our promises may hurt a process; nowhere else is this of use.
+
+``MASKPOOL_FAILPOINTS=dispatch.claimed=kill@3`` kills the process, as the kernel would, when it
+comes to that place for the third time. Several are separated by ``,``; without ``@`` the first time
+counts. ``stop`` in place of ``kill`` freezes it until SIGCONT. Unset, as everywhere but in tests, a
+place costs one look into an empty dict.
+
+The environment is read here and not by the settings: no user is to set this.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+
+from maskpool.errors import ConfigError
+
+#: Every place there is, in the order in which a batch comes by.
+PLACES = (
+    "submit.created",  # the batch row is committed; no job is
+    "submit.block_written",  # a block's jobs are written, but not committed
+    "submit.block_committed",
+    "submit.loaded",  # every job is there, and no name twice
+    "submit.activated",  # ACTIVE is written, but not committed
+    "submit.committed",  # ACTIVE is committed, but nobody was told
+    "dispatch.reaped",  # lapsed chunks are given back; each in its own transaction
+    "dispatch.folded",  # counters are written, but not committed
+    "dispatch.claimed",  # chunks are written, but not committed
+    "dispatch.committed",  # chunks are committed; no message is sent
+    "dispatch.sent",  # one message is sent, but not marked as sent
+    "dispatch.marked",
+    "worker.taken",  # a chunk is RUNNING
+    "worker.stored",  # its masks are in the store; no row names them
+    "worker.finishing",  # its end is written, but not committed
+    "worker.finished",  # committed; message not acknowledged, dispatcher not woken
+)
+
+_ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+_ARMED = re.compile(r"([a-z._]+)=(kill|stop)(?:@([1-9]\d*))?")
+
+
+class _Trap:
+    """What happens at one place, and at which coming."""
+
+    def __init__(self, action: signal.Signals, time: int) -> None:
+        self._action = action
+        self._time = time
+        self._comings = itertools.count(1)  # next() is atomic, so threads may come together
+
+    def spring(self) -> None:
+        if next(self._comings) == self._time:
+            os.kill(os.getpid(), self._action)
+
+
+def _armed(text: str) -> dict[str, _Trap]:
+    traps = {}
+    for part in filter(None, text.split(",")):
+        found = _ARMED.fullmatch(part)
+        if found is None or found[1] not in PLACES:
+            raise ConfigError(
+                f"MASKPOOL_FAILPOINTS: {part!r} is not PLACE=kill or PLACE=stop, with @N at most; "
+                f"places are {', '.join(PLACES)}"
+            )
+        traps[found[1]] = _Trap(_ACTIONS[found[2]], int(found[3] or 1))
+    return traps
+
+
+_traps = _armed(os.environ.get("MASKPOOL_FAILPOINTS", ""))
+
+
+def reach(place: str) -> None:
+    """The process came to a place."""
+    trap = _traps.get(place)
+    if trap is not None:
+        trap.spring()

@@ -1,0 +1,193 @@
+"""Is a process alive, and can it work? A small file that it writes, and the check that reads it.
+
+Two questions, because they have two answers. A process is *live* while its loops go round: one
+that is not must be started again. It is *ready* while it can work as well: a dispatcher whose
+database is away is live, not ready, and starting it again would help nobody.
+
+``python -m maskpool.health FILE`` is the check of a container. It imports nothing but the standard
+library: it runs every few seconds, and costs 30 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+#: A process that was not heard of for this long is taken to hang. Each of them is heard once a
+#: second, and no wait for a service that is away takes longer than a few.
+MAX_AGE_SECONDS = 60.0
+
+#: The file is not written more often than this, unless it says something else.
+_WRITE_SECONDS = 1.0
+
+
+class Pulse:
+    """A process's own file: each call of ``beat`` says that its loop went round.
+
+    Args:
+        file: Where; None to write nothing.
+        service: ``dispatcher`` or ``worker``.
+        name: ``host:pid``, for people.
+    """
+
+    def __init__(self, file: Path | None, service: str, name: str) -> None:
+        self._file = file
+        self._service = service
+        self._name = name
+        self._worked_at: str | None = None
+        self._said: tuple[bool, str] | None = None
+        self._written = float("-inf")
+        self._failing = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a file to write."""
+        return self._file is not None
+
+    def beat(self, trouble: str = "", *, live: bool = True) -> None:
+        """Say that the loop went round.
+
+        Args:
+            trouble: What keeps the process from working; empty: nothing does.
+            live: False where it will not recover by itself.
+        """
+        if self._file is None:
+            return
+        if live and not trouble:
+            self._worked_at = _utc()
+        now = time.monotonic()
+        if (live, trouble) == self._said and now - self._written < _WRITE_SECONDS:
+            return
+        self._said, self._written = (live, trouble), now
+        self._write(
+            self._file,
+            {
+                "service": self._service,
+                "name": self._name,
+                "pid": os.getpid(),
+                "at": _utc(),
+                # What the check goes by: a wall clock that is set, or a laptop that slept, would
+                # make the living look dead.
+                "monotonic": now,
+                "worked_at": self._worked_at,
+                "live": live,
+                "trouble": trouble,
+            },
+        )
+
+    def close(self) -> None:
+        """A process that ends as it should leaves no file."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+    def _write(self, file: Path, content: dict[str, object]) -> None:
+        line = json.dumps(content, ensure_ascii=False) + "\n"
+        try:
+            _replace(file, line)
+        except OSError as error:
+            if not self._failing:
+                log.warning("the health file cannot be written: %s", error)
+            self._failing = True
+        else:
+            self._failing = False
+
+
+def _replace(file: Path, text: str) -> None:
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        # A full disk is no death: the old file's own block takes the new line.
+        with file.open("r+", encoding="utf-8") as old:
+            old.write(text)
+            old.truncate()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a health file says.
+
+    Attributes:
+        live: Its process goes round.
+        ready: It can work, too.
+        sentence: Either, for people.
+        heard: When it was written, on the machine's monotonic clock; None where it was not.
+    """
+
+    live: bool
+    ready: bool
+    sentence: str
+    heard: float | None = None
+
+
+def look(file: Path, *, max_age: float = MAX_AGE_SECONDS) -> State:
+    """Read a health file of this machine.
+
+    Args:
+        file: Any; one that is not there, or is no health file, is a state like any other.
+        max_age: Seconds after which a process that was not heard of is taken to hang.
+    """
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return _judge(said, float(said["monotonic"]), max_age)
+    except FileNotFoundError:
+        return State(False, False, f"{file} is not there: nothing was started yet, or it ended")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        return State(False, False, f"{file} is no health file: {error!r}")
+
+
+def _judge(said: dict[str, Any], heard: float, max_age: float) -> State:
+    who, trouble = f"{said['service']} {said['name']}", said["trouble"]
+    age = time.monotonic() - heard
+    if age < 0:
+        return State(False, False, f"{who} was last heard of before this machine started", heard)
+    if not said["live"]:
+        return State(False, False, f"{who} is not live: {trouble}", heard)
+    if age > max_age:
+        sentence = f"{who} hangs or is gone: last heard of {age:.0f} s ago, at {said['at']}"
+        return State(False, False, sentence, heard)
+    if trouble:
+        return State(True, False, f"{who} is live, but not ready: {trouble}", heard)
+    return State(True, True, f"{who} is live and ready", heard)
+
+
+def _utc() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what a health file says; 0 where the process is live, 1 where it is not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m maskpool.health",
+        description="Exit 0 if the process that writes this health file is live, else 1.",
+    )
+    parser.add_argument("file", type=Path, help="MASKPOOL_HEALTH_FILE of the process")
+    parser.add_argument(
+        "--max-age",
+        type=float,
+        default=MAX_AGE_SECONDS,
+        metavar="SECONDS",
+        help="a process not heard of for so long hangs; default %(default)g",
+    )
+    parser.add_argument("--ready", action="store_true", help="ask whether it can work, too")
+    asked = parser.parse_args(arguments)
+    state = look(asked.file, max_age=asked.max_age)
+    sys.stdout.write(f"{state.sentence}\n")
+    return 0 if (state.ready if asked.ready else state.live) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Failpoints: off by default, refused when misspelt, sprung at the right time, and all in use."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maskpool import failpoints
+from maskpool.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def _come_by(times: int, armed: str) -> subprocess.CompletedProcess[str]:
+    code = (
+        "from maskpool import failpoints\n"
+        f"for time in range({times}):\n"
+        "    failpoints.reach('worker.taken'); print(time, flush=True)"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={"MASKPOOL_FAILPOINTS": armed},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_unset_nothing_happens() -> None:
+    assert _come_by(2, "").stdout == "0\n1\n"
+
+
+def test_it_kills_when_it_is_reached_for_the_nth_time() -> None:
+    ended = _come_by(9, "worker.stored=kill,worker.taken=kill@3")
+    assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, "0\n1\n")
+
+
+@pytest.mark.parametrize("armed", ["worker.taken", "worker.tken=kill", "worker.taken=kill@0", "x"])
+def test_a_misspelt_one_is_refused(armed: str) -> None:
+    with pytest.raises(ConfigError, match=r"MASKPOOL_FAILPOINTS: .* places are submit\.created"):
+        failpoints._armed(armed)
+
+
+def test_every_place_is_in_the_code_once_and_no_other() -> None:
+    reached = [
+        place
+        for room in ("producer", "workers")
+        for path in (ROOT / room).rglob("*.py")
+        for place in re.findall(r'failpoints\.reach\("([^"]+)"\)', path.read_text())
+    ]
+    assert sorted(reached) == sorted(failpoints.PLACES)
