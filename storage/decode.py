@@ -14,6 +14,7 @@ Decided here, so that a mask lies where people see the thing:
 from __future__ import annotations
 
 import io
+import re
 import struct
 import threading
 import warnings
@@ -26,6 +27,8 @@ from PIL import ImageCms, UnidentifiedImageError
 from maskpool.errors import ImageError
 from maskpool.ports import Image
 from maskpool.settings import Settings
+from storage.costly import refuse_costly
+from storage.watched import Watched
 
 #: Decoders that outside bytes may reach; Pillow knows many more, some of them rarely looked after.
 _WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
@@ -69,6 +72,12 @@ _WHITE = (255, 255, 255, 255)
 #: The modules whose warnings are of no use to anyone: what is wrong becomes an ImageError.
 _PILLOW = r"PIL\."
 
+#: Objects as Python shows them, such as ``<_io.BytesIO object at 0x7f…>``.
+_INSIDES = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+>")
+
+#: Characters of a parser's words that a sentence keeps.
+_MOST_SAID = 200
+
 _quiet_lock = threading.Lock()
 
 
@@ -88,13 +97,26 @@ def decode(data: bytes, settings: Settings) -> Image:
     if not data:
         raise ImageError("the file is empty (0 bytes)")
     _keep_quiet()
-    with _open(data) as image:
+    try:
+        return _decode(data, settings)
+    except MemoryError:
+        raise ImageError(
+            "the worker has too little memory to decode it; lower MASKPOOL_MAX_IMAGE_PIXELS or "
+            "give the worker more"
+        ) from None
+
+
+def _decode(data: bytes, settings: Settings) -> Image:
+    file = Watched(data)
+    with _open(file, data) as image:
         _check_size(image, settings)
+        refuse_costly(image, data, settings.max_image_pixels)
+        file.allow(image.width * image.height)
         _load(image)
         try:
             pixels = np.asarray(_to_rgb(image), dtype=np.uint8)
         except _BROKEN as error:
-            raise ImageError(f"the image is damaged: {error}") from None
+            raise ImageError(f"the image is damaged: {_said(error)}") from None
         return _upright(pixels, _orientation(image))
 
 
@@ -107,13 +129,21 @@ def _keep_quiet() -> None:
             warnings.filterwarnings("ignore", module=_PILLOW)
 
 
-def _open(data: bytes) -> Pillow.Image:
+def _open(file: Watched, data: bytes) -> Pillow.Image:
     try:
-        return Pillow.open(io.BytesIO(data), formats=_FORMATS)
+        return Pillow.open(file, formats=_FORMATS)
     except UnidentifiedImageError:
         raise ImageError(_not_an_image(data)) from None
     except _BROKEN as error:
-        raise ImageError(f"the image's header is damaged: {error}") from None
+        raise ImageError(f"the image's header is damaged: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    """What a parser says, for people: one line, not at any length, without a program's insides."""
+    said = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
+    text = " ".join(_INSIDES.sub("", said.decode(errors="backslashreplace")).split())
+    text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return f"{text[:_MOST_SAID]}…" if len(text) > _MOST_SAID else text or type(error).__name__
 
 
 def _not_an_image(data: bytes) -> str:
@@ -148,7 +178,7 @@ def _load(image: Pillow.Image) -> None:
     except _BROKEN as error:
         if "truncated" in str(error) or isinstance(error, EOFError):
             raise ImageError("the file is cut off: its end is missing; copy it again") from None
-        raise ImageError(f"the image is damaged: {error}") from None
+        raise ImageError(f"the image is damaged: {_said(error)}") from None
 
 
 def _to_rgb(image: Pillow.Image) -> Pillow.Image:

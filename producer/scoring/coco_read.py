@@ -50,8 +50,8 @@ def read_coco(path: Path) -> CocoFile:
         SourceError: The file cannot be read or is no COCO instances file; names the annotation.
     """
     data = _loaded(path)
-    images = {_field(path, row, "id", "images"): row for row in _rows(path, data, "images")}
-    labels = {_field(path, row, "id", "categories"): row for row in _rows(path, data, "categories")}
+    images = {_id(path, row, "images"): row for row in _rows(path, data, "images")}
+    labels = {_id(path, row, "categories"): row for row in _rows(path, data, "categories")}
     names = {key: str(_field(path, row, "file_name", "images")) for key, row in images.items()}
     categories = {key: str(_field(path, row, "name", "categories")) for key, row in labels.items()}
     _refuse_repeated(path, "image file_name", list(names.values()))
@@ -96,6 +96,13 @@ def _field(path: Path, row: dict[str, Any], key: str, table: str) -> Any:  # noq
     return row[key]
 
 
+def _id(path: Path, row: dict[str, Any], table: str) -> int | float | str | None:
+    value: int | float | str | list[Any] | dict[str, Any] | None = _field(path, row, "id", table)
+    if isinstance(value, (list, dict)):
+        raise SourceError(str(path), f"an 'id' of {table!r} is no number or text: {_short(row)}")
+    return value
+
+
 def _image_size(path: Path, row: dict[str, Any]) -> tuple[int, int]:
     size = (_field(path, row, "height", "images"), _field(path, row, "width", "images"))
     if not all(isinstance(value, int) and value > 0 for value in size):
@@ -110,9 +117,10 @@ def _short(row: dict[str, Any]) -> str:
 
 
 def _known(path: Path, where: str, key: str, row: dict[str, Any], names: dict[Any, str]) -> str:
-    name = names.get(row.get(key))
+    value = row.get(key)
+    name = None if isinstance(value, (list, dict)) else names.get(value)
     if name is None:
-        raise SourceError(str(path), f"{where}: {key} {row.get(key)!r} is not in the file")
+        raise SourceError(str(path), f"{where}: {key} {value!r:.80} is not in the file")
     return name
 
 
@@ -129,7 +137,7 @@ def _mask(path: Path, where: str, row: dict[str, Any], size: tuple[int, int]) ->
     try:
         runs = _runs(row.get("segmentation"), size)
         score = 1.0 if score is None else float(score)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise SourceError(str(path), f"{where}: {error}") from None
     if runs.size != size:
         reason = f"{where}: mask of {_size(runs.size)} in an image of {_size(size)}"

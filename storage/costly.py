@@ -1,0 +1,147 @@
+"""Images whose size is modest and whose decoding is not: told from their headers, and refused.
+
+A tile, or what a decoder keeps for each part of an image, is memory that no limit on pixels sees.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+from PIL import Image as Pillow
+
+from maskpool.errors import ImageError
+
+_TILE_WIDTH_TAG, _TILE_HEIGHT_TAG = 322, 323
+
+#: OpenJPEG keeps about 11 KB a tile, so as many bytes a pixel at the least size.
+_LEAST_TILE_PIXELS = 1024
+_FEW_TILES = 64
+
+#: OpenJPEG keeps about 800 bytes a precinct and component. Usual ones have sides of 256 pixels, or
+#: of half as many with each resolution.
+_MOST_PRECINCTS_A_PIXEL = 2 / 1024
+
+#: More markers than any writer sets, and few enough to walk over.
+_MOST_MARKERS = 200_000
+
+_SOC, _SIZ, _COD, _COC, _SOT, _SOD, _EOC = 0x4F, 0x51, 0x52, 0x53, 0x90, 0x93, 0xD9
+
+#: Markers with a length behind them. What is in none of the lists no writer writes, and where we
+#: and OpenJPEG might go on at different places.
+_SEGMENTS = frozenset(
+    {
+        *(0x50, _SIZ, _COD, _COC, 0x55, 0x57, 0x58, 0x5C, 0x5D, 0x5E, 0x5F),
+        *(0x60, 0x61, 0x63, 0x64, 0x74, 0x75, 0x76, 0x77, 0x78),
+    }
+)
+
+
+def refuse_costly(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
+    """Look at what the format lets a small file ask for.
+
+    Args:
+        image: Opened, not loaded.
+        data: The file's bytes.
+        max_pixels: Allowed in an image, and so in a tile of one.
+
+    Raises:
+        ImageError: Decoding it would need more memory than its pixels do.
+    """
+    if image.format == "TIFF":
+        _check_tiff(image, max_pixels)
+    elif image.format == "JPEG2000":
+        _check_jpeg2000(data, max_pixels)
+
+
+def _check_tiff(image: Pillow.Image, max_pixels: int) -> None:
+    tags = getattr(image, "tag_v2", {})
+    width, height = tags.get(_TILE_WIDTH_TAG), tags.get(_TILE_HEIGHT_TAG)
+    if not isinstance(width, int) or not isinstance(height, int):
+        return  # in strips, of which none is larger than the image
+    if width * height > max_pixels:
+        raise ImageError(
+            f"its tiles have {width:,}×{height:,} pixels, more than the {max_pixels:,} "
+            "allowed (MASKPOOL_MAX_IMAGE_PIXELS)"
+        )
+
+
+def _check_jpeg2000(data: bytes, max_pixels: int) -> None:
+    try:
+        for marker, start, length in _markers(data, _codestream(data)):
+            if marker == _SIZ:
+                _check_tiles(struct.unpack_from(">8I", data, start + 4), max_pixels)
+            elif marker == _COD:
+                _check_precincts(data[start + 2], data[start + 12 : start + length])
+            elif marker == _COC:
+                # The component's number has two bytes only where there are more than 256.
+                _check_precincts(data[start + 3], data[start + 9 : start + length])
+    except (struct.error, IndexError):
+        raise ImageError("the file is cut off: its end is missing; copy it again") from None
+
+
+def _codestream(data: bytes) -> int:
+    """Where the code stream starts: at once, or in the box that holds it."""
+    place = 0
+    while data[place + 4 : place + 8] != b"jp2c":
+        if data[place : place + 2] == bytes([0xFF, _SOC]):
+            return place
+        (length,) = struct.unpack_from(">I", data, place)
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", data, place + 8)
+        if length < 8:
+            raise ImageError("the image's header is damaged: a box of JPEG 2000 has no length")
+        place += length
+    return place + (16 if data[place : place + 4] == b"\0\0\0\1" else 8)
+
+
+def _markers(data: bytes, place: int) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and length of each segment, in the main header and in those of all tiles."""
+    tile_end = 0
+    place += 2
+    for _ in range(_MOST_MARKERS):
+        if place >= len(data):
+            return
+        marker = data[place + 1] if data[place] == 0xFF else 0
+        if marker == _EOC:
+            return
+        if marker == _SOD:
+            place = tile_end
+            continue
+        if marker != _SOT and marker not in _SEGMENTS:
+            raise ImageError("the image is damaged: JPEG 2000 markers are not where they must be")
+        (length,) = struct.unpack_from(">H", data, place + 2)
+        if marker == _SOT:
+            (size,) = struct.unpack_from(">I", data, place + 6)
+            tile_end = place + size if size >= 12 else len(data)
+        yield marker, place + 2, length
+        place += 2 + length
+    raise ImageError("the file is in more pieces than an image has; save it again")
+
+
+def _check_tiles(places: Sequence[int], max_pixels: int) -> None:
+    """What the SIZ marker says: Pillow has read the size from a box, which may say another one."""
+    right, bottom, left, top, width, height, x, y = places
+    if not width or not height:
+        raise ImageError("the image's header is damaged: its tiles have no size")
+    pixels = (right - left) * (bottom - top)
+    if pixels > max_pixels:
+        raise ImageError("the image's header is damaged: its parts contradict each other")
+    tiles = -(-(right - x) // width) * -(-(bottom - y) // height)
+    if tiles > max(_FEW_TILES, pixels // _LEAST_TILE_PIXELS):
+        raise ImageError(
+            f"the image is cut into {tiles:,} tiles of {width}×{height} pixels; save it with "
+            "larger ones"
+        )
+
+
+def _check_precincts(style: int, sizes: bytes) -> None:
+    """Exponents of width and height, a byte for each resolution, each twice as wide as the last."""
+    if not style & 1:
+        return  # one for each resolution
+    precincts = sum(
+        4.0 ** (place - len(sizes) + 1) / (1 << (size & 15) + (size >> 4))
+        for place, size in enumerate(sizes)
+    )
+    if precincts > _MOST_PRECINCTS_A_PIXEL:
+        raise ImageError("the image is cut into very many precincts; save it with larger ones")

@@ -1,0 +1,1 @@
+"""Input that is broken on purpose, and a worker to send it to."""

@@ -1,0 +1,58 @@
+"""A worker process like any other, but for its model: that finds the upper left pixel, at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+# Run as a script: `faults` lies beside `services`, in the tests' folder.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from faults.leash import end_with_parent
+
+from maskpool import rle
+from maskpool.domain import Found
+from maskpool.ports import Image
+from maskpool.settings import Settings
+from workers import process
+from workers.__main__ import main
+from workers.engine import Engine
+from workers.process import Models
+
+#: The engine's; how many images are in work at once follows from it.
+MICRO_BATCH = 1
+
+
+class CornerSegmenter:
+    """Keeps no memory of its own, so that a process's peak is that of fetching and decoding."""
+
+    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
+        return [_look(image, len(prompts)) for image in images]
+
+
+class IndifferentScorer:
+    """Never asked: the batches of these tests have no negative texts."""
+
+    def similarities(self, crops: Sequence[Image], texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.zeros((len(crops), len(texts)), np.float32)
+
+
+def _look(image: Image, prompts: int) -> list[Found]:
+    height, width = image.shape[:2]
+    corner = rle.encode_crop(np.ones((1, 1), np.bool_), (0, 0), (height, width))
+    return [Found(prompt, 0.875, (0.0, 0.0, 1.0, 1.0), corner) for prompt in range(prompts)]
+
+
+def _load(_: Settings) -> Models:
+    engine = Engine(CornerSegmenter(), IndifferentScorer(), micro_batch=MICRO_BATCH).start()
+    return Models(engine, "corner", "it finds the upper left pixel")
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    process.load = _load
+    main()
