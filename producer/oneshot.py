@@ -26,17 +26,19 @@ from producer import results
 from producer.broker import Broker
 from producer.endpoints import is_held
 from producer.exports import write_coco
-from producer.manifest import open_source
+from producer.manifest import Source, open_source
 from producer.reading import Failure
 from producer.report.overlays import Overlay, save_overlays
 from producer.report.page import write_index, write_summary
 from producer.scoring.coco_read import read_coco
 from producer.scoring.evaluate import Evaluation, evaluate
+from producer.sources.web import MAY_NAME_HOSTS, hosts_in
 from producer.stack import Stack
 from producer.submit import Submission, Submitter
 from storage import open_store
 from storage.fetch import Fetcher
 from storage.uris import split_s3
+from storage.urls import without_query
 
 #: How often progress is looked at.
 _LOOK_SECONDS = 0.1
@@ -44,6 +46,9 @@ _LOOK_SECONDS = 0.1
 #: The private stack's folder under OUT, and what tells an OUT of ours from any other folder. Not
 #: the name of ``maskpool up``'s home: a pool must never be taken for the leavings of a run.
 _HOME = ".maskpool-run"
+
+#: Hosts of a list that a run's workers are told by name.
+_MAX_HOSTS = 1_000
 
 #: Below this many free bytes under OUT nothing can be finished.
 _LEAST_FREE = 256 * 1024
@@ -56,7 +61,7 @@ class Run:
     """What is asked for.
 
     Attributes:
-        source: Folder, image, glob, bucket prefix or manifest.
+        source: Folder, image, glob, bucket prefix, URL of an image, or manifest.
         prompts: What to look for.
         out: Folder of the results.
         threshold: Least score that counts.
@@ -112,7 +117,9 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
         read_coco(asked.truth)  # refused now, not after hours of work
     _prepare(asked.out, resume=asked.resume)
     roots = [source.root] if source.root else []
-    with Stack(_private(asked, settings), source_roots=roots, workers=asked.workers) as stack:
+    with Stack(
+        _private(asked, source, settings), source_roots=roots, workers=asked.workers
+    ) as stack:
         database = Database(stack.settings.database_url.get_secret_value())
         broker = Broker(stack.settings.redis_url.get_secret_value())
         try:
@@ -126,15 +133,29 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
             database.close()
 
 
-def _private(asked: Run, settings: Settings) -> Settings:
-    """The run's own home, and leave to read the one bucket that it names."""
+def _private(asked: Run, source: Source, settings: Settings) -> Settings:
+    """The run's own home, and leave to read the one bucket, or the hosts, that its source names."""
     place = split_s3(asked.source)
     buckets = (*settings.source_buckets, *([place[0]] if place else []))
-    update: dict[str, object] = {"home": asked.out / _HOME, "source_buckets": buckets}
+    update: dict[str, object] = {
+        "home": asked.out / _HOME,
+        "source_buckets": buckets,
+        "source_hosts": (*settings.source_hosts, *_hosts(source)),
+    }
     if settings.database_url.get_secret_value():
         # The environment names a pool; what is one shot must not join it, nor read its messages.
         update |= {"database_url": SecretStr(""), "redis_url": SecretStr("")}
     return settings.model_copy(update=update | {"store_url": ""})
+
+
+def _hosts(source: Source) -> list[str]:
+    """Hosts of the web images that a source names; reads a list once more."""
+    if source.kind not in MAY_NAME_HOSTS:
+        return []
+    hosts = hosts_in(source.refs())
+    # The names go to the workers in their environment, which has room for some thousands. Whoever
+    # lists more hosts than anybody looks through means the web; private addresses stay closed.
+    return sorted(hosts) if len(hosts) <= _MAX_HOSTS else ["*"]
 
 
 def _key(source: str, spec: BatchSpec) -> str:
@@ -217,7 +238,7 @@ def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -
     with database.read() as session:
         progress = batches.progress(session, batch_id)
     info = {
-        "description": f"instance masks of {asked.source}",
+        "description": f"instance masks of {without_query(asked.source)}",
         "contributor": f"maskpool {__version__}, model {progress.model}",
         "date_created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -276,7 +297,7 @@ def _write_page(
         overlays,
         failures,
         categories=view.categories,
-        title=f"maskpool: {Path(asked.source).name}",
+        title=f"maskpool: {Path(without_query(asked.source)).name}",
         lead=f"{', '.join(view.categories)} · model {view.spec.model} · "
         f"score ≥ {asked.threshold:g}",
     )

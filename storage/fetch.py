@@ -15,6 +15,8 @@ from maskpool.ports import Image, ObjectStore
 from maskpool.settings import Settings
 from storage.decode import decode
 from storage.uris import path_of, split_s3
+from storage.urls import is_web
+from storage.web import WebReader, open_web
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class FetchedImage:
 class Fetcher:
     """Reads images from the places that the settings allow; threads may share one.
 
-    Allowed are the store itself, folders of ``source_roots`` and buckets of ``source_buckets``.
+    Allowed are the store itself, folders of ``source_roots``, buckets of ``source_buckets`` and web
+    servers of ``source_hosts``.
     """
 
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
@@ -44,6 +47,7 @@ class Fetcher:
         if store_folder is not None:
             self._roots += (Path(store_folder).resolve(),)
         self._client: Any = None
+        self._web: WebReader | None = None
         self._client_lock = threading.Lock()
 
     def fetch(self, uri: str) -> FetchedImage:
@@ -68,7 +72,11 @@ class Fetcher:
             return self._read_file(uri)
         if scheme == "s3":
             return self._read_object(uri)
-        raise ImageError(f"images are read from file:// and s3:// only, not from {uri[:60]!r}")
+        if is_web(uri):
+            return self._web_reader().read(uri)
+        raise ImageError(
+            f"images are read from file://, s3://, http:// and https:// only, not from {uri[:60]!r}"
+        )
 
     def _read_file(self, uri: str) -> bytes:
         path = path_of(uri)
@@ -141,3 +149,9 @@ class Fetcher:
 
                 self._client = make_client(self._settings.s3_endpoint_url)
             return self._client
+
+    def _web_reader(self) -> WebReader:
+        with self._client_lock:
+            if self._web is None:
+                self._web = open_web(self._settings)
+            return self._web

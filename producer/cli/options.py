@@ -12,7 +12,8 @@ from maskpool.domain import SCORE_FLOOR
 Source = Annotated[
     str,
     typer.Argument(
-        help="A folder, an image, a quoted glob, s3://bucket/prefix, or a manifest (.csv, .jsonl).",
+        help="A folder, an image, a quoted glob, s3://bucket/prefix, https://host/image, or a "
+        "manifest (.csv, .jsonl, .txt).",
         show_default=False,
     ),
 ]

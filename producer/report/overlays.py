@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from maskpool import rle
-from maskpool.errors import Permanent
+from maskpool.errors import MaskpoolError
 from producer.reading import ImageResult, LabelledInstance
 from producer.report.colours import Rgb, palette, variant
 from producer.report.safe_names import SafeNames
@@ -131,7 +131,7 @@ def _sampled(index: int, total: int, limit: int | None) -> bool:
 def _opened(result: ImageResult, open_image: Callable[[str], Image.Image]) -> Image.Image | None:
     try:
         image = _rgb(open_image(result.uri))
-    except (Permanent, OSError) as error:
+    except (MaskpoolError, OSError) as error:
         log.warning("no overlay of %s: %s", result.name, error)
         return None
     if image.size != (result.width, result.height):

@@ -26,7 +26,7 @@ def open_bucket(text: str, endpoint_url: str = "") -> BucketSource:
         raise SourceError(text, "what follows s3:// must be a bucket's name")
     bucket, prefix = place
     prefix = prefix.strip("/")
-    if prefix.lower().endswith((".csv", ".tsv", ".jsonl", ".ndjson", ".manifest")):
+    if prefix.lower().endswith((".csv", ".tsv", ".jsonl", ".ndjson", ".manifest", ".txt")):
         raise SourceError(text, "a manifest must be a local file; its lines may name s3:// objects")
     store = open_store(f"s3://{bucket}", endpoint_url=endpoint_url)
     source = BucketSource(text, store, f"{prefix}/" if prefix else "")

@@ -1,7 +1,8 @@
-"""Manifests: files that list images, one a line (JSONL) or one a row (CSV).
+"""Manifests: files that list images, one a line (JSONL, plain text) or one a row (CSV).
 
-A path is relative to the manifest's folder, or absolute, or ``file://`` or ``s3://``. A name that
-is not given is the path below the manifest's folder, or the key below the bucket.
+A path is relative to the manifest's folder, or absolute, or ``file://``, ``s3://``, ``http://`` or
+``https://``. A name that is not given is the path below the manifest's folder, the key below the
+bucket, or host and path of a URL.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import orjson
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from producer.sources import names
+from producer.sources import names, web
 from storage.uris import file_uri, path_of, split_s3
+from storage.urls import is_web, split_web
 
 #: Where a line says which image it means; the first that is there counts.
-_URI_FIELDS = ("uri", "image", "path", "file", "source-ref")
+_URI_FIELDS = ("uri", "image", "path", "file", "url", "source-ref")
 
 #: A longer line is no line of a manifest, and would have to be held in memory.
 _MAX_LINE_BYTES = 1024 * 1024
@@ -48,10 +50,15 @@ class _Base:
 
 @dataclass(frozen=True, slots=True)
 class _ListSource:
-    """What both kinds of manifest share."""
+    """What all kinds of manifest share.
+
+    Attributes:
+        hosts: From which workers read web images; None where any will do.
+    """
 
     text: str
     path: Path
+    hosts: tuple[str, ...] | None = None
     kind: str = ""
 
     @property
@@ -89,6 +96,13 @@ class _ListSource:
         except OSError as error:
             raise SourceError(self.text, f"cannot be read: {error.strerror}") from None
 
+    def _texts(self) -> Iterator[tuple[int, str]]:
+        for number, line in self._lines():
+            try:
+                yield number, line.decode()
+            except UnicodeDecodeError:
+                raise self._error(number, "is not UTF-8; save the manifest as UTF-8") from None
+
     def _ref(self, base: _Base, line: int, uri: object, name: object) -> ImageRef:
         """One line's reference."""
         if (
@@ -123,9 +137,20 @@ class _ListSource:
             if path is None:
                 raise self._error(line, f"{names.shown(uri)} must be file:///absolute/path")
             return self._at_path(base, line, path)
-        if scheme in ("http", "https"):
-            raise self._error(line, "web addresses are not read yet; download the images first")
-        raise self._error(line, f"{names.shown(uri)}: write a path, file:///… or s3://bucket/key")
+        if is_web(uri):
+            return self._on_the_web(line, uri)
+        raise self._error(
+            line, f"{names.shown(uri)}: write a path, file:///…, s3://bucket/key or https://host/…"
+        )
+
+    def _on_the_web(self, line: int, uri: str) -> tuple[str, str]:
+        try:
+            url = split_web(uri)
+        except ValueError as error:
+            raise self._error(line, f"this URL {error}") from None
+        if reason := web.refusal(url, self.hosts):
+            raise self._error(line, reason)
+        return str(url), web.name_of(url)
 
     def _at_path(self, base: _Base, line: int, path: str) -> tuple[str, str]:
         if "\0" in path or path.endswith("/"):
@@ -182,7 +207,7 @@ class CsvSource(_ListSource):
 
     def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
         base = _Base.of(self.root)
-        texts = self._texts()
+        texts = (text for _, text in self._texts())
         header = next(texts, None)
         if header is None:
             return
@@ -199,15 +224,17 @@ class CsvSource(_ListSource):
 
     def _columns(self, header: str) -> tuple[str, list[str]]:
         for delimiter in ",;\t":
-            columns = [
-                column.strip().lower() for column in next(csv.reader([header], delimiter=delimiter))
-            ]
+            try:
+                names_row = next(csv.reader([header], delimiter=delimiter))
+            except csv.Error as error:
+                raise self._error(1, f"is no CSV ({error})") from None
+            columns = [column.strip().lower() for column in names_row]
             if any(field in columns for field in _URI_FIELDS):
                 return delimiter, columns
         raise self._error(
             1,
             "the first row must name the columns, one of them "
-            f"{', '.join(_URI_FIELDS[:4])}; it is {header.strip()!r:.80}",
+            f"{', '.join(_URI_FIELDS[:5])}; it is {header.strip()!r:.80}",
         )
 
     def _rows(self, texts: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -221,9 +248,16 @@ class CsvSource(_ListSource):
         except csv.Error as error:
             raise self._error(start, f"is no CSV ({error})") from None
 
-    def _texts(self) -> Iterator[str]:
-        for number, line in self._lines():
-            try:
-                yield line.decode()
-            except UnicodeDecodeError:
-                raise self._error(number, "is not UTF-8; save the manifest as UTF-8") from None
+
+@dataclass(frozen=True, slots=True)
+class TextSource(_ListSource):
+    """A path or a URL on each line; blank lines and those that begin with ``#`` are passed over."""
+
+    kind: str = "txt"
+
+    def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
+        base = _Base.of(self.root)
+        for number, text in self._texts():
+            uri = text.strip()
+            if uri and not uri.startswith("#"):
+                yield number, self._ref(base, number, uri, None)

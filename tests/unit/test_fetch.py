@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image as Pillow
+from services.web_server import web_server
 
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
@@ -99,9 +100,12 @@ def test_a_link_that_stays_inside_is_followed(fetcher: Fetcher, folder: Path) ->
 @pytest.mark.parametrize(
     ("uri", "sentence"),
     [
-        ("http://x.org/a.png", "file:// and s3:// only"),
-        ("photos/a.png", "file:// and s3:// only"),
-        ("", "file:// and s3:// only"),
+        ("ftp://x.org/a.png", "http:// and https:// only"),
+        ("photos/a.png", "http:// and https:// only"),
+        ("", "http:// and https:// only"),
+        ("http://x.org/a.png", "MASKPOOL_SOURCE_HOSTS"),
+        ("HTTPS://x.org/a.png", "MASKPOOL_SOURCE_HOSTS"),
+        ("https://ann:pw@x.org/a.png", "user name or password"),
         ("file://host/a.png", "must be file:///absolute/path"),
         ("file://photos/a.png", "must be file:///absolute/path"),
         ("file:///a%00b.png", "must be file:///absolute/path"),
@@ -112,6 +116,32 @@ def test_a_link_that_stays_inside_is_followed(fetcher: Fetcher, folder: Path) ->
 def test_an_address_that_is_not_read_is_refused(fetcher: Fetcher, uri: str, sentence: str) -> None:
     with pytest.raises(ImageError, match=sentence):
         fetcher.fetch(uri)
+
+
+def test_an_image_comes_from_the_web_where_host_and_network_are_allowed(folder: Path) -> None:
+    with web_server() as site:
+        site.page("/a.png", photo("lime"))
+        url = site.url("/a.png", host="127.0.0.1")
+        fetched = make(folder, source_hosts="127.0.0.1", source_networks="127.0.0.0/8").fetch(url)
+        assert (fetched.image == [0, 255, 0]).all()
+        assert fetched.sha256 == hashlib.sha256(photo("lime")).hexdigest()
+        asked = len(site.seen)
+        with pytest.raises(ImageError, match=r"loopback address.*MASKPOOL_SOURCE_NETWORKS"):
+            make(folder, source_hosts="*").fetch(url)
+        with pytest.raises(ImageError, match="MASKPOOL_SOURCE_HOSTS"):
+            make(folder, source_hosts="x.org", source_networks="127.0.0.0/8").fetch(url)
+        assert len(site.seen) == asked
+
+
+def test_the_limits_of_the_settings_hold_on_the_web(folder: Path) -> None:
+    allowed = {"source_hosts": "*", "source_networks": "127.0.0.0/8"}
+    with web_server() as site:
+        site.page("/a.png", photo())
+        site.pages["/slow"] = lambda handler: handler.drip(b"HTTP/1.1 200 OK")
+        with pytest.raises(ImageError, match="MASKPOOL_MAX_IMAGE_BYTES"):
+            make(folder, **allowed, max_image_bytes=10).read(site.url("/a.png", "127.0.0.1"))
+        with pytest.raises(Unreachable, match="MASKPOOL_WEB_SECONDS"):
+            make(folder, **allowed, web_seconds=0.3).read(site.url("/slow", "127.0.0.1"))
 
 
 def test_what_is_no_file_is_said_to_be_none(fetcher: Fetcher, folder: Path) -> None:

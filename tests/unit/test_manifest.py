@@ -16,6 +16,7 @@ from maskpool.errors import SourceError
 from producer.manifest import Source, open_source
 from producer.sources import names
 from producer.sources.folders import glob_regex
+from producer.sources.web import hosts_in
 from storage.uris import path_of
 
 
@@ -186,9 +187,12 @@ def test_brackets_in_a_name_that_exists_are_no_glob(tmp_path: Path) -> None:
         ("", "write a folder"),
         ("nowhere", "nowhere: there is no such file or folder; write a folder"),
         ("nowhere/*.jpg", "there is no folder 'nowhere'"),
-        ("notes.txt", "neither an image"),
+        ("notes.pdf", "neither an image"),
         ("Makefile", "without an ending"),
-        ("https://x.org/a.jpg", "download the images first"),
+        ("https://x.org/list.csv", "a list must be a local file"),
+        ("https://x.org/LIST.txt?page=2", "a list must be a local file"),
+        ("https://ann:hunter2@x.org/a.jpg", "the source: this URL has a user name"),
+        ("https:///a.jpg", "no proper host"),
         ("gs://bucket/a", "gs:// is not read"),
         ("a\0b", "is no path"),
         ("pipe", "neither a file nor a folder"),
@@ -198,7 +202,7 @@ def test_what_is_no_source_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    touch(tmp_path, "notes.txt", "Makefile")
+    touch(tmp_path, "notes.pdf", "Makefile")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match=sentence):
         open_source(text)
@@ -236,6 +240,14 @@ def manifest(folder: Path, kind: str, rows: list[dict[str, str]]) -> str:
         ({"source-ref": "s3://bucket/k/1.jpg"}, ("k/1.jpg", "s3://bucket/k/1.jpg")),
         ({"uri": "s3://bucket/1 2?.jpg", "name": "n"}, ("n", "s3://bucket/1 2?.jpg")),
         ({"uri": "a b.jpg", "other": '1,2"3'}, ("a b.jpg", "file://{root}/a%20b.jpg")),
+        ({"url": "https://x.org/k/1.jpg"}, ("x.org/k/1.jpg", "https://x.org/k/1.jpg")),
+        ({"uri": "HTTP://X.org:8080/1.jpg"}, ("x.org/1.jpg", "http://x.org:8080/1.jpg")),
+        (
+            {"uri": "https://x.org/a%20b//../ü\\.jpg?s=1&t=2#f"},
+            ("x.org/a b/ü_.jpg", "https://x.org/a%20b//../%C3%BC%5C.jpg?s=1&t=2"),
+        ),
+        ({"uri": "https://x.org/?id=7", "name": "n"}, ("n", "https://x.org/?id=7")),
+        ({"uri": "https://x.org/?id=7"}, ("x.org", "https://x.org/?id=7")),
     ],
 )
 def test_a_manifests_line_means(
@@ -253,8 +265,9 @@ def test_a_manifests_line_means(
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ({"uri": "http://x.org/1.jpg"}, "web addresses are not read yet"),
-        ({"uri": "https://x.org/1.jpg"}, "web addresses are not read yet"),
+        ({"uri": "http://x.org:25/1.jpg"}, "this URL names port 25"),
+        ({"uri": "https://ann:hunter2@x.org/1.jpg"}, "this URL has a user name or password"),
+        ({"uri": "https://x.org/" + "n" * 1024}, "1030 bytes, 1024 are allowed"),
         ({"uri": "ftp://x.org/1.jpg"}, "write a path"),
         ({"uri": "file://host/1.jpg"}, "file:///absolute/path"),
         ({"uri": "s3://bucket"}, "is no object"),
@@ -293,7 +306,7 @@ def test_a_line_that_is_refused_is_named(
     ("text", "line", "sentence"),
     [
         (b'{"uri": "a.jpg"}\n{"uri": "b.jpg"\n', 2, "is no JSON"),
-        (b'\n\n{"url": "a.jpg"}\n', 3, "none of the fields uri, image"),
+        (b'\n\n{"link": "a.jpg"}\n', 3, "none of the fields uri, image"),
         (b'{"uri": 7}', 1, "must be a path or a URI, not 7"),
         (b'{"uri": "a.jpg", "name": 7}', 1, "the name must be a text"),
         (b"[1]", 1, "an object or a text"),
@@ -352,7 +365,69 @@ def test_a_table_may_be_parted_by_semicolons_or_tabs(tmp_path: Path, delimiter: 
     assert ref == ImageRef("x", f"file://{tmp_path}/a.jpg")
 
 
-@pytest.mark.parametrize("name", ["m.jsonl", "m.csv"])
+def test_a_plain_list_has_a_path_or_url_on_each_line(tmp_path: Path) -> None:
+    text = "\ufeff# june\r\n\r\na b.jpg\n  /data/1.jpg \n#off.jpg\ns3://bk/k.jpg\n./#2.jpg\n"
+    source = open_source(write(tmp_path / "list.TXT", text + "https://x.org/3.jpg?a=#1"))
+
+    assert (source.kind, source.root) == ("txt", tmp_path)
+    assert list(source.refs()) == [
+        ImageRef("a b.jpg", f"file://{tmp_path}/a%20b.jpg"),
+        ImageRef("data/1.jpg", "file:///data/1.jpg"),
+        ImageRef("k.jpg", "s3://bk/k.jpg"),
+        ImageRef("#2.jpg", f"file://{tmp_path}/%232.jpg"),
+        ImageRef("x.org/3.jpg", "https://x.org/3.jpg?a="),
+    ]
+    assert source.places("k.jpg") == ["line 6"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "sentence"),
+    [
+        (b"a.jpg\n\xff.jpg\n", 2, "save the manifest as UTF-8"),
+        ("a.jpg\n".encode("utf-16"), 1, "save the manifest as UTF-8"),
+        (b"# a\n\nphotos/\n", 3, "no path of a file"),
+        (b"a.jpg\nhttps://u:hunter2@x.org/a.jpg\n", 2, "this URL has a user name"),
+    ],
+)
+def test_an_unreadable_plain_list_names_its_line(
+    tmp_path: Path, text: bytes, line: int, sentence: str
+) -> None:
+    with pytest.raises(SourceError, match=sentence) as caught:
+        found(open_source(write(tmp_path / "m.txt", text)))
+    assert caught.value.line == line
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_url_by_itself_is_one_image() -> None:
+    source = open_source("https://x.org/a/1.jpg?sig=hunter2", hosts=["*.org"])
+
+    assert (source.kind, source.root) == ("web", None)
+    assert list(source.refs()) == [ImageRef("x.org/a/1.jpg", "https://x.org/a/1.jpg?sig=hunter2")]
+    assert "hunter2" not in source.text
+    assert source.places("x.org/a/1.jpg") == ["https://x.org/a/1.jpg…"]
+    assert source.places("x.org/a/2.jpg") == []
+
+
+@pytest.mark.parametrize("hosts", [[], ["y.org"], ["*.x.org"]])
+def test_a_host_that_no_worker_reads_is_refused_at_its_line(
+    tmp_path: Path, hosts: list[str]
+) -> None:
+    listed = write(tmp_path / "m.txt", "a.jpg\nhttps://x.org/a.jpg\n")
+    with pytest.raises(SourceError, match=r"line 2: .*MASKPOOL_SOURCE_HOSTS.*'x\.org'"):
+        found(open_source(listed, hosts=hosts))
+    with pytest.raises(SourceError, match=r"x\.org/a\.jpg: .*MASKPOOL_SOURCE_HOSTS.*'x\.org'"):
+        open_source("https://x.org/a.jpg", hosts=hosts)
+    assert found(open_source(listed, hosts=[*hosts, "x.org"])) == ["a.jpg", "x.org/a.jpg"]
+    assert found(open_source(listed)) == ["a.jpg", "x.org/a.jpg"]
+
+
+def test_the_hosts_of_a_list_are_known(tmp_path: Path) -> None:
+    lines = ["a.jpg", "https://x.org/a.jpg", "http://y.org:8080/", "s3://bk/k", "https://X.org/b"]
+    listed = open_source(write(tmp_path / "m.txt", "\n".join(lines)))
+    assert hosts_in(listed.refs()) == {"x.org", "y.org"}
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m.csv", "m.txt"])
 def test_an_empty_manifest_is_a_source_without_images(tmp_path: Path, name: str) -> None:
     assert found(open_source(write(tmp_path / name, ""))) == []
     assert found(open_source(write(tmp_path / name, "\ufeff"))) == []
@@ -374,7 +449,7 @@ def test_any_text_gives_references_or_a_refusal(tmp_path_factory: object, texts:
     try:
         for ref in open_source(write(folder / "any.jsonl", lines)).refs():
             assert names.refusal(ref.name) == ""
-            assert ref.uri.startswith(("file:///", "s3://"))
+            assert ref.uri.startswith(("file:///", "s3://", "http://", "https://"))
     except SourceError as error:
         assert error.line is not None  # noqa: PT017 - only where one is raised
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from maskpool import rle
 from maskpool.domain import Found, Instance
-from maskpool.errors import ImageError
+from maskpool.errors import ImageError, Unreachable
 from producer.reading import ImageResult, LabelledInstance
 from producer.report.colours import palette, variant
 from producer.report.overlays import LONGEST_SIDE, draw, save_overlays
@@ -174,19 +174,22 @@ def test_what_cannot_be_opened_any_more_is_logged_and_left_out(
             raise ImageError("no such file")
         if uri == "torn":
             raise OSError("image file is truncated")
+        if uri == "away":
+            raise Unreachable("https://x.org/away", "it answers 503")
         return grey(80, 60) if uri == "good" else grey(60, 80)
 
     with caplog.at_level(logging.WARNING):
         drawn = save_overlays(
-            results(["gone", "torn", "turned", "good"]),
+            results(["gone", "torn", "away", "turned", "good"]),
             open_image,
             tmp_path,
-            total=4,
+            total=5,
             categories=CATEGORIES,
         )
     assert [overlay.name for overlay in drawn] == ["good"]
     assert "no overlay of gone: no such file" in caplog.text
     assert "no overlay of torn" in caplog.text
+    assert "no overlay of away: https://x.org/away is unreachable" in caplog.text
     assert "no overlay of turned: it was 80×60 when annotated and is 60×80" in caplog.text
 
 

@@ -1,0 +1,97 @@
+"""Web images as sources: one URL by itself, and what a URL in a list is called.
+
+Here nothing is looked up or asked: whether a host may be read is known from its name, whether its
+addresses may is for the worker to see, at the moment it connects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from maskpool.domain import ImageRef
+from maskpool.errors import SourceError
+from producer.sources import names
+from storage.urls import WebUrl, host_allowed, is_web, split_web
+
+#: Kinds of sources whose references may lie on the web.
+MAY_NAME_HOSTS = frozenset({"web", "csv", "jsonl", "txt"})
+
+#: What no file in an export should have in its name.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def refusal(url: WebUrl, hosts: Collection[str] | None) -> str:
+    """Why a pool whose workers read from ``hosts`` reads no such URL, or an empty string.
+
+    Args:
+        url: Of an image.
+        hosts: Patterns of names; None where any will do.
+    """
+    if hosts is None or host_allowed(url.host, hosts):
+        return ""
+    return (
+        f"workers read from the hosts in MASKPOOL_SOURCE_HOSTS only; add {url.host!r} to it, "
+        "on the workers and here"
+    )
+
+
+def name_of(url: WebUrl) -> str:
+    """Host and path, without the query: ``images.org/a/1.jpg``."""
+    path = _UNFIT.sub("_", url.path)
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+    return "/".join([url.host.replace(":", "_"), *parts])
+
+
+def open_web(text: str, list_suffixes: Collection[str], hosts: Collection[str] | None) -> WebSource:
+    """The one image behind a URL.
+
+    Args:
+        text: The URL.
+        list_suffixes: Endings of lists, which must be local files.
+        hosts: As above.
+
+    Raises:
+        SourceError: It is no URL of an image, or no worker reads it.
+    """
+    try:
+        url = split_web(text)
+    except ValueError as error:
+        # The text may hold a password: it is not repeated.
+        raise SourceError("the source", f"this URL {error}") from None
+    if url.path.lower().endswith(tuple(list_suffixes)):
+        raise SourceError(
+            url.shown,
+            "a list must be a local file, so that it is the same when it is read again; download "
+            "it, its lines may name http:// and https:// images",
+        )
+    name = name_of(url)
+    if reason := refusal(url, hosts):
+        raise SourceError(url.shown, reason)
+    if reason := names.refusal(name):
+        raise SourceError(url.shown, f"the name {names.shown(name)} {reason}")
+    return WebSource(url.shown, ImageRef(name, str(url)))
+
+
+@dataclass(frozen=True, slots=True)
+class WebSource:
+    """A single image on the web; its text is shown without the query, which may hold a key."""
+
+    text: str
+    ref: ImageRef
+    kind: str = "web"
+    root: None = None
+
+    def refs(self) -> Iterator[ImageRef]:
+        """The one image."""
+        yield self.ref
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.manifest.Source``."""
+        return [self.text] if name == self.ref.name else []
+
+
+def hosts_in(refs: Iterator[ImageRef]) -> set[str]:
+    """Hosts of the web images among references."""
+    return {split_web(ref.uri).host for ref in refs if is_web(ref.uri)}

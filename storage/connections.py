@@ -1,0 +1,292 @@
+"""Connections to hosts outside: to the very address that was judged, and never without an end.
+
+A host is looked up once for each connection. Every address it has is judged, and the connection
+goes to one of those: nobody looks the name up a second time, so a name that answers differently
+later leads nowhere else.
+"""
+
+from __future__ import annotations
+
+import io
+import queue
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from ipaddress import ip_address
+from typing import Any
+
+from maskpool.errors import ImageError, Unreachable
+from storage.addresses import Address, Network, refusal
+from storage.urls import WebUrl
+
+#: From a host's name and port to its addresses; raises ``socket.gaierror``.
+Resolver = Callable[[str, int], Sequence[str]]
+
+#: One address of several must not use up the time of all.
+_CONNECT_SECONDS = 5.0
+
+#: Connections kept open between two images, over all hosts.
+_IDLE = 32
+
+#: What a name server answers about a name that does not exist.
+_NO_SUCH_HOST = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a transfer must be over, whatever it is doing.
+
+    Attributes:
+        seconds: From its start.
+        end: On the monotonic clock.
+    """
+
+    seconds: float
+    end: float
+
+    @classmethod
+    def in_seconds(cls, seconds: float) -> Deadline:
+        """It runs from now."""
+        return cls(seconds, time.monotonic() + seconds)
+
+    def left(self) -> float:
+        """Seconds that are left.
+
+        Raises:
+            TimeoutError: None.
+        """
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+def system_resolver(host: str, port: int) -> Sequence[str]:
+    """What the machine's own resolver says, in its order of preference."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class TimedSocket:
+    """A connected socket, each of whose calls must be over at the deadline of the transfer.
+
+    A timeout of the socket itself begins anew with each byte; one byte a second would never end.
+    """
+
+    def __init__(self, raw: socket.socket, deadline: Deadline) -> None:
+        self._raw = raw
+        self.deadline = deadline
+        self.ended = False
+
+    def sendall(self, data: Any) -> None:  # noqa: ANN401 - as a socket takes it
+        """Send everything."""
+        self._raw.settimeout(self.deadline.left())
+        self._raw.sendall(data)
+
+    def receive_into(self, buffer: Any) -> int:  # noqa: ANN401 - as a socket takes it
+        """Read what is there, at least a byte; 0 at the end, which ``ended`` remembers."""
+        self._raw.settimeout(self.deadline.left())
+        size = self._raw.recv_into(buffer)
+        self.ended = size == 0
+        return size
+
+    def makefile(self, *_: object, **__: object) -> io.BufferedReader:
+        """What ``http.client`` reads a response from."""
+        return io.BufferedReader(_Incoming(self))
+
+    def spoke(self) -> bool:
+        """Whether something arrived unasked: its end, or what belongs to no answer."""
+        if isinstance(self._raw, ssl.SSLSocket) and self._raw.pending():
+            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._raw, selectors.EVENT_READ)
+            return bool(selector.select(0))
+
+    def close(self) -> None:
+        """Nothing: ``http.client`` closes its socket before the answer's body is read."""
+
+    def shut(self) -> None:
+        """Close it."""
+        self._raw.close()
+
+
+class _Incoming(io.RawIOBase):
+    """The reading side of a socket; closing it leaves the socket open for the next request."""
+
+    def __init__(self, source: TimedSocket) -> None:
+        super().__init__()
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - as above
+        return self._source.receive_into(buffer)
+
+
+@dataclass(slots=True)
+class Connection:
+    """An open connection, and the one request at a time that is made over it."""
+
+    key: tuple[str, str, int]
+    http: HTTPConnection
+    timed: TimedSocket
+
+    def close(self) -> None:
+        """Close it."""
+        self.http.close()
+        self.timed.shut()
+
+
+class Connector:
+    """Opens connections; threads may share one.
+
+    Args:
+        networks: That are not public and may be asked all the same.
+        resolve: From a name to addresses.
+        tls: Of ``https``; None for the machine's own authorities (``SSL_CERT_FILE`` names others).
+    """
+
+    def __init__(
+        self,
+        networks: Collection[Network] = (),
+        resolve: Resolver = system_resolver,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._networks = tuple(networks)
+        self._resolve = resolve
+        self._tls = tls or ssl.create_default_context()
+
+    def open(self, url: WebUrl, deadline: Deadline) -> Connection:
+        """Connect to a URL's host, if each of its addresses may be asked.
+
+        Raises:
+            ImageError: There is no such host, an address is refused, or its certificate is wrong.
+            Unreachable: The name server or the host does not answer.
+            OSError, TimeoutError: The connection breaks, or the time is over.
+        """
+        addresses = self._judged(url, deadline)
+        raw = _connected(url, addresses, deadline)
+        try:
+            if url.scheme == "https":
+                raw.settimeout(deadline.left())
+                raw = self._tls.wrap_socket(raw, server_hostname=url.host)
+        except ssl.SSLCertVerificationError as error:
+            raw.close()
+            raise ImageError(
+                f"the certificate of {url.host} is not to be trusted ({error.verify_message}); "
+                "a team's own authority goes into SSL_CERT_FILE of the workers"
+            ) from None
+        except BaseException:
+            raw.close()
+            raise
+        timed = TimedSocket(raw, deadline)
+        http = HTTPConnection(url.host, url.port)
+        http.auto_open = 0  # it must never connect, and look the name up, by itself
+        http.sock = timed
+        return Connection((url.scheme, url.host, url.port), http, timed)
+
+    def _judged(self, url: WebUrl, deadline: Deadline) -> list[Address]:
+        try:
+            texts = _within(deadline, lambda: self._resolve(url.host, url.port))
+        except socket.gaierror as error:
+            if error.errno in _NO_SUCH_HOST:
+                raise ImageError(f"there is no host {url.host}") from None
+            raise Unreachable(f"the name server for {url.host}", error.strerror or "") from None
+        addresses = [ip_address(text) for text in texts]
+        for address in addresses:
+            if reason := refusal(address, self._networks):
+                raise ImageError(
+                    f"workers may not read from {url.host}: {address} {reason}; if images lie "
+                    "there, add its network to MASKPOOL_SOURCE_NETWORKS of the workers"
+                )
+        return addresses
+
+
+def _within(deadline: Deadline, look_up: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """A lookup's answer, or TimeoutError; the system's resolver itself knows no deadline."""
+    answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(look_up())
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            answers.put(error)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        answer = answers.get(timeout=deadline.left())
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _connected(url: WebUrl, addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
+    """A socket to the first of the addresses that answers."""
+    last = "it has no address"
+    for address in addresses:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        raw = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            raw.settimeout(min(_CONNECT_SECONDS, deadline.left()))
+            raw.connect((str(address), url.port))
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            raw.close()
+            last = f"{address}: {error.strerror or error or type(error).__name__}"
+        except BaseException:
+            raw.close()
+            raise
+        else:
+            return raw
+    raise Unreachable(f"the host {url.authority}", last)
+
+
+@dataclass(slots=True)
+class IdleConnections:
+    """Connections between two requests; threads share them."""
+
+    _waiting: list[Connection] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _closed: bool = False
+
+    def take(self, url: WebUrl, deadline: Deadline) -> Connection | None:
+        """One to the URL's host that is still silent, the last used first."""
+        key = (url.scheme, url.host, url.port)
+        while (found := self._pop(key)) is not None:
+            if not found.timed.spoke():
+                found.timed.deadline = deadline
+                return found
+            found.close()
+        return None
+
+    def _pop(self, key: tuple[str, str, int]) -> Connection | None:
+        with self._lock:
+            for place in reversed(range(len(self._waiting))):
+                if self._waiting[place].key == key:
+                    return self._waiting.pop(place)
+        return None
+
+    def put(self, connection: Connection) -> None:
+        """Keep one for later; the one that waits longest goes where there are too many."""
+        with self._lock:
+            self._waiting.append(connection)
+            full = self._closed or len(self._waiting) > _IDLE
+            surplus = self._waiting.pop(0) if full else None
+        if surplus is not None:
+            surplus.close()
+
+    def close(self) -> None:
+        """Close all that wait, and all that come back later."""
+        with self._lock:
+            self._closed = True
+            waiting, self._waiting = self._waiting, []
+        for connection in waiting:
+            connection.close()
