@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from db.copying import copy_in
 from db.models import BatchRow, JobRow
 from maskpool.domain import BatchState, ImageRef, JobState
 
@@ -66,16 +66,8 @@ def _copy(session: Session, batch_id: UUID, first: int, images: Sequence[ImageRe
         f"\t{image.uri.translate(_COPY_ESCAPES)}\n"
         for seq, image in enumerate(images, first)
     )
-    with (
-        raw_connection(session).cursor() as cursor,
-        cursor.copy("COPY jobs (batch_id, seq, name, image_uri) FROM STDIN") as copy,
-    ):
+    with copy_in(session, "COPY jobs (batch_id, seq, name, image_uri) FROM STDIN") as copy:
         copy.write(lines.encode())
-
-
-def raw_connection(session: Session) -> Any:  # noqa: ANN401 - the driver's own connection
-    """The psycopg connection of this transaction, for what only the driver can do."""
-    return session.connection().connection.driver_connection
 
 
 def _is_postgres(session: Session) -> bool:

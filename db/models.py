@@ -221,3 +221,17 @@ class WorkerRow(Base):
     threads: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     #: NULL until it has measured itself.
     images_per_s: Mapped[float | None]
+
+
+class ServiceRow(Base):
+    """One dispatcher since its start. Workers have a table of their own."""
+
+    __tablename__ = "services"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    #: ``dispatcher``; room for services to come.
+    kind: Mapped[str]
+    #: ``host:pid``, for people.
+    name: Mapped[str] = mapped_column(server_default="")
+    started_at: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[int] = mapped_column(BigInteger)

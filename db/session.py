@@ -22,6 +22,9 @@ from maskpool.errors import ConfigError, Unreachable
 #: frozen or a machine that is gone, and its row locks would keep its chunk from everybody else.
 _FROZEN_MS = 60_000
 
+#: How SQLite and Postgres say it.
+_DISK_FULL = ("database or disk is full", "No space left on device")
+
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -36,13 +39,17 @@ class Database:
     Args:
         url: ``postgresql://user:password@host/name`` or ``sqlite:////path``.
         pool_size: Connections kept open.
+        patience_seconds: Postgres: longest wait for the answer to one statement, and longest
+            stand-still inside a transaction. None for those whose statements may take long.
 
     Raises:
         ConfigError: The URL names no database we know.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
-        self._engine = _engine(url, pool_size)
+    def __init__(
+        self, url: str, *, pool_size: int = 5, patience_seconds: float | None = None
+    ) -> None:
+        self._engine = _engine(url, pool_size, patience_seconds)
         self._reading = self._engine.execution_options(maskpool_immediate=False)
 
     @property
@@ -111,30 +118,52 @@ def normalised(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
-def _engine(url: str, pool_size: int) -> Engine:
+def _engine(url: str, pool_size: int, patience_seconds: float | None) -> Engine:
     target = normalised(url)
     if target.startswith("sqlite"):
         engine = create_engine(target, pool_size=pool_size, max_overflow=10)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    return _postgres_engine(target, pool_size, patience_seconds)
+
+
+def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None) -> Engine:
+    from db.patience import CLIENT_OPTIONS, PatientConnection  # noqa: PLC0415 - not for SQLite
+
     try:
-        return create_engine(
+        engine = create_engine(
             target,
             pool_size=pool_size,
             max_overflow=10,
             pool_pre_ping=True,
-            connect_args={"options": " ".join(_postgres_options()), "connect_timeout": 5},
+            connect_args={
+                "options": " ".join(_postgres_options(patience_seconds)),
+                "connect_timeout": 5,
+                **CLIENT_OPTIONS,
+            },
         )
     except NoSuchModuleError as error:
         raise ConfigError(f"MASKPOOL_DATABASE_URL: {error}") from None
 
+    def connect(_: object, __: object, words: Any, options: Any) -> PatientConnection:  # noqa: ANN401
+        connection = PatientConnection.connect(*words, **options)
+        connection.patience = patience_seconds
+        return connection
 
-def _postgres_options() -> tuple[str, ...]:
+    event.listen(engine, "do_connect", connect)
+    return engine
+
+
+def _postgres_options(patience_seconds: float | None) -> tuple[str, ...]:
+    from db.patience import SERVER_OPTIONS  # noqa: PLC0415 - as above
+
+    frozen_ms = _FROZEN_MS if patience_seconds is None else round(patience_seconds * 1000)
     return (
         # The JIT starts on big batches and costs 13 ms where the statement takes one.
         "-c jit=off",
-        f"-c idle_in_transaction_session_timeout={_FROZEN_MS}",
+        f"-c idle_in_transaction_session_timeout={frozen_ms}",
+        *SERVER_OPTIONS,
     )
 
 
@@ -166,9 +195,16 @@ def translated() -> Iterator[None]:
                 f"the database has no such table ({reason}); run maskpool migrate"
             ) from error
         if isinstance(error, OperationalError):
-            raise Unreachable("the database", reason) from error
+            raise Unreachable("the database", _advised(reason)) from error
         raise
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unreachable("the database", "the connection was lost") from error
         raise
+
+
+def _advised(reason: str) -> str:
+    """What the driver says, with what to do where only a person can do it."""
+    if any(words in reason for words in _DISK_FULL):
+        return f"its disk is full ({reason}); make room, and everything goes on by itself"
+    return reason

@@ -83,14 +83,14 @@ def test_an_upgrade_keeps_what_is_there(database_url: str) -> None:
     database.close()
 
 
-def test_several_upgrades_at_once_are_harmless(empty_postgres_url: str) -> None:
+def test_several_upgrades_at_once_are_harmless(empty_url: str) -> None:
     # Processes, as Alembic keeps its context in a module.
     program = "import sys; from db.schema import upgrade; upgrade(sys.argv[1])"
-    command_line = [sys.executable, "-c", program, empty_postgres_url]
+    command_line = [sys.executable, "-c", program, empty_url]
     running = [subprocess.Popen(command_line, stderr=subprocess.PIPE) for _ in range(3)]
     errors = [process.communicate(timeout=60)[1].decode() for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], errors
-    assert revision(empty_postgres_url) == head_revision()
+    assert revision(empty_url) == head_revision()
 
 
 def test_downgrading_leaves_nothing(database_url: str) -> None:

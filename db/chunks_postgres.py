@@ -1,0 +1,125 @@
+"""Taking and finishing a chunk on Postgres: one statement each.
+
+Arrays go as text literals, which costs the least on both sides. Taking joins a generated series and
+not a range of ``seq``: for a range the planner assumes a ninth of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db.copying import copy_in
+from db.work import INSTANCE_COLUMNS, JobEnd, TakenChunk, counts, instance_values, storable
+from maskpool.domain import ChunkState, Job, JobState
+
+_NOW_MS = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+# What is put into these two texts are numbers of states and the clock.
+_TAKE = f"""
+WITH mine AS (
+  UPDATE chunks SET state = {ChunkState.RUNNING:d}, worker = %(worker)s,
+         lease_until = {_NOW_MS} + %(lease_ms)s
+   WHERE id = %(id)s AND solo = %(solo)s
+     AND (state = {ChunkState.QUEUED:d}
+          OR (state = {ChunkState.RUNNING:d} AND worker = %(worker)s))
+  RETURNING batch_id, lo, hi, seqs)
+SELECT mine.batch_id, batches.spec, waiting.seqs, waiting.names, waiting.uris, waiting.attempts
+  FROM mine JOIN batches ON batches.id = mine.batch_id
+ CROSS JOIN LATERAL (
+  SELECT array_agg(one.seq) AS seqs, array_agg(one.name) AS names,
+         array_agg(one.image_uri) AS uris, array_agg(one.attempts) AS attempts
+    FROM (SELECT jobs.seq, jobs.name, jobs.image_uri, jobs.attempts
+            FROM unnest(coalesce(mine.seqs, ARRAY(SELECT generate_series(mine.lo, mine.hi - 1))))
+                 AS asked(seq)
+            JOIN jobs ON jobs.batch_id = mine.batch_id AND jobs.seq = asked.seq
+           WHERE jobs.state = {JobState.WAITING:d}
+           ORDER BY jobs.seq) AS one) AS waiting
+"""  # noqa: S608
+
+_FINISH = f"""
+WITH mine AS (
+  UPDATE chunks SET state = {ChunkState.DONE:d}, done = %(done)s, failed = %(failed)s,
+         gpu_seconds = %(gpu_seconds)s, lease_until = NULL
+   WHERE id = %(id)s AND state = {ChunkState.RUNNING:d} AND worker = %(worker)s
+  RETURNING batch_id),
+ended AS (
+  UPDATE jobs
+     SET state = new.state, attempts = new.attempts,
+         next_at = CASE WHEN new.state = {JobState.RETRY:d} THEN {_NOW_MS} + new.delay END,
+         masks_key = CASE WHEN new.state = {JobState.DONE:d} THEN %(masks_key)s END,
+         masks_offset = new.masks_offset, masks_length = new.masks_length,
+         width = new.width, height = new.height, n_instances = new.n_instances, error = new.error
+    FROM mine, unnest(%(seq)s::int[], %(state)s::smallint[], %(attempts)s::smallint[],
+                      %(delay)s::bigint[], %(masks_offset)s::int[], %(masks_length)s::int[],
+                      %(width)s::int[], %(height)s::int[], %(n_instances)s::int[],
+                      %(error)s::text[])
+               AS new(seq, state, attempts, delay, masks_offset, masks_length, width, height,
+                      n_instances, error)
+   WHERE jobs.batch_id = mine.batch_id AND jobs.seq = new.seq)
+SELECT batch_id FROM mine
+"""  # noqa: S608
+
+_COPY = f"COPY instances ({', '.join(INSTANCE_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY_TYPES = ("uuid", "int4", "int2", "int2", *("int4",) * 5, *("float4",) * 3)
+
+
+def take(
+    session: Session, chunk_id: UUID, worker: UUID, *, solo: bool, lease_ms: int
+) -> TakenChunk | None:
+    """``db.chunks.take``."""
+    asked = {"id": chunk_id, "worker": worker, "solo": solo, "lease_ms": lease_ms}
+    row = session.connection().exec_driver_sql(_TAKE, asked).one_or_none()
+    if row is None:
+        return None
+    batch_id, spec, *columns = row
+    # Without a job, an aggregate is NULL and not empty.
+    jobs = tuple(map(Job, *(column or () for column in columns)))
+    return TakenChunk(batch_id, chunk_id, spec, jobs)
+
+
+def finish(
+    session: Session, worker: UUID, chunk_id: UUID, ends: Sequence[JobEnd], gpu_seconds: float
+) -> bool:
+    """``db.chunks.finish``; False where the chunk is not ours any more."""
+    done, failed = counts(ends)
+    asked = {"id": chunk_id, "worker": worker, "gpu_seconds": gpu_seconds}
+    asked |= {"done": done, "failed": failed, **_columns(ends)}
+    row = session.connection().exec_driver_sql(_FINISH, asked).one_or_none()
+    if row is not None and any(end.instances for end in ends):
+        _copy_instances(session, row.batch_id, ends)
+    return row is not None
+
+
+def _columns(ends: Sequence[JobEnd]) -> dict[str, Any]:
+    errors = [storable(end.error) for end in ends]
+    return {
+        "seq": _literal(end.seq for end in ends),
+        "state": _literal(int(end.state) for end in ends),
+        "attempts": _literal(end.attempts for end in ends),
+        "delay": _literal(end.delay_ms for end in ends),
+        # A chunk's jobs share its one object.
+        "masks_key": next((end.masks_key for end in ends if end.masks_key), None),
+        "masks_offset": _literal(end.masks_offset for end in ends),
+        "masks_length": _literal(end.masks_length for end in ends),
+        "width": _literal(end.width for end in ends),
+        "height": _literal(end.height for end in ends),
+        "n_instances": _literal(
+            len(end.instances) if end.state == JobState.DONE else None for end in ends
+        ),
+        "error": errors if any(errors) else None,
+    }
+
+
+def _literal(numbers: Iterable[int | None]) -> str:
+    return "{" + ",".join(["NULL" if one is None else str(one) for one in numbers]) + "}"
+
+
+def _copy_instances(session: Session, batch_id: UUID, ends: Sequence[JobEnd]) -> None:
+    with copy_in(session, _COPY) as copy:
+        copy.set_types(_COPY_TYPES)
+        for values in instance_values(batch_id, ends):
+            copy.write_row(values)

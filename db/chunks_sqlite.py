@@ -1,0 +1,122 @@
+"""Taking and finishing a chunk in plain SQL, as SQLite understands it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from db.clock import now_ms
+from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
+from db.work import INSTANCE_COLUMNS, JobEnd, TakenChunk, counts, instance_values, storable
+from maskpool.domain import ChunkState, Job, JobState
+
+_END_COLUMNS = (
+    *("state", "next_at", "attempts", "masks_key", "masks_offset", "masks_length"),
+    *("width", "height", "n_instances", "error"),
+)
+
+
+def take(
+    session: Session, chunk_id: UUID, worker: UUID, *, solo: bool, lease_ms: int
+) -> TakenChunk | None:
+    """``db.chunks.take``."""
+    chunk = session.execute(
+        update(ChunkRow)
+        .where(
+            ChunkRow.id == chunk_id,
+            ChunkRow.solo == solo,
+            or_(
+                ChunkRow.state == ChunkState.QUEUED,
+                and_(ChunkRow.state == ChunkState.RUNNING, ChunkRow.worker == worker),
+            ),
+        )
+        .values(state=ChunkState.RUNNING, worker=worker, lease_until=now_ms() + lease_ms)
+        .returning(ChunkRow.batch_id, ChunkRow.lo, ChunkRow.hi, ChunkRow.seqs)
+    ).one_or_none()
+    if chunk is None:
+        return None
+    which = (
+        and_(JobRow.seq >= chunk.lo, JobRow.seq < chunk.hi)
+        if chunk.seqs is None
+        else JobRow.seq.in_(chunk.seqs)
+    )
+    jobs = session.execute(
+        select(JobRow.seq, JobRow.name, JobRow.image_uri, JobRow.attempts)
+        .where(JobRow.batch_id == chunk.batch_id, which, JobRow.state == JobState.WAITING)
+        .order_by(JobRow.seq)
+    )
+    spec = session.scalars(select(BatchRow.spec).where(BatchRow.id == chunk.batch_id)).one()
+    return TakenChunk(chunk.batch_id, chunk_id, spec, tuple(Job(*job) for job in jobs))
+
+
+def finish(
+    session: Session, worker: UUID, chunk_id: UUID, ends: Sequence[JobEnd], gpu_seconds: float
+) -> bool:
+    """``db.chunks.finish``; False where the chunk is not ours any more."""
+    done, failed = counts(ends)
+    batch_id = session.execute(
+        update(ChunkRow)
+        .where(
+            ChunkRow.id == chunk_id,
+            ChunkRow.state == ChunkState.RUNNING,
+            ChunkRow.worker == worker,
+        )
+        .values(
+            state=ChunkState.DONE,
+            done=done,
+            failed=failed,
+            gpu_seconds=gpu_seconds,
+            lease_until=None,
+        )
+        .returning(ChunkRow.batch_id)
+    ).scalar_one_or_none()
+    if batch_id is None:
+        return False
+    if ends:
+        end_jobs(session, batch_id, ends)
+        _insert_instances(session, batch_id, ends)
+    return True
+
+
+def end_jobs(session: Session, batch_id: UUID, ends: Sequence[JobEnd]) -> None:
+    """Write how jobs end; asks nobody whose they are."""
+    now = session.scalar(select(now_ms())) or 0
+    statement = (
+        update(JobRow.__table__)  # type: ignore[arg-type]
+        .where(JobRow.batch_id == bindparam("of_batch"), JobRow.seq == bindparam("of_seq"))
+        .values({name: bindparam(f"new_{name}") for name in _END_COLUMNS})
+    )
+    rows = []
+    for end in ends:
+        new = zip(_END_COLUMNS, _values(end, now), strict=True)
+        row = {f"new_{name}": value for name, value in new}
+        rows.append({"of_batch": batch_id, "of_seq": end.seq, **row})
+    session.connection().execute(statement, rows)
+
+
+def _values(end: JobEnd, now: int) -> tuple[Any, ...]:
+    return (
+        int(end.state),
+        now + end.delay_ms if end.state == JobState.RETRY else None,
+        end.attempts,
+        end.masks_key,
+        end.masks_offset,
+        end.masks_length,
+        end.width,
+        end.height,
+        len(end.instances) if end.state == JobState.DONE else None,
+        storable(end.error),
+    )
+
+
+def _insert_instances(session: Session, batch_id: UUID, ends: Sequence[JobEnd]) -> None:
+    rows = [
+        dict(zip(INSTANCE_COLUMNS, values, strict=True))
+        for values in instance_values(batch_id, ends)
+    ]
+    if rows:
+        session.execute(insert(InstanceRow), rows)
