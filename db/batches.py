@@ -114,35 +114,39 @@ def activate(session: Session, batch_id: UUID) -> bool:
 
 
 def _catch_up(session: Session, batch_id: UUID) -> None:
-    """Who was away saved up no turn: start at the least virtual time of those who are active."""
+    """Who comes back saved up no turn, and owes none but to those who were there meanwhile."""
     mine = session.execute(
-        select(BatchRow.owner_id, BatchRow.klass).where(BatchRow.id == batch_id)
+        select(BatchRow.owner_id, BatchRow.model).where(BatchRow.id == batch_id)
     ).one()
-    others = select(BatchRow.owner_id).where(
-        BatchRow.state == BatchState.ACTIVE, BatchRow.id != batch_id
+    # Those whose clocks go on: not who waits for a worker of their model, or for a retry.
+    served = (
+        BatchRow.state == BatchState.ACTIVE,
+        BatchRow.next_seq < BatchRow.total,
+        BatchRow.model == mine.model,
+        BatchRow.id != batch_id,
     )
+    others = select(BatchRow.owner_id).where(*served)
     if not session.scalar(select(others.where(BatchRow.owner_id == mine.owner_id).exists())):
-        least = session.scalar(select(func.min(UserRow.virtual_time)).where(UserRow.id.in_(others)))
-        _raise_to(session, UserRow, mine.owner_id, least)
+        _raise_owner(session, mine.owner_id, others)
     least = session.scalar(
-        select(func.min(BatchRow.virtual_time)).where(
-            BatchRow.state == BatchState.ACTIVE,
-            BatchRow.id != batch_id,
-            BatchRow.owner_id == mine.owner_id,
-        )
+        select(func.min(BatchRow.virtual_time)).where(*served, BatchRow.owner_id == mine.owner_id)
     )
-    _raise_to(session, BatchRow, batch_id, least)
+    if least is not None:  # also back: what it was given before costs no other owner anything
+        session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(virtual_time=least))
 
 
-def _raise_to(
-    session: Session, table: type[UserRow | BatchRow], key: int | UUID, least: float | None
-) -> None:
-    if least is not None:
-        session.execute(
-            update(table)
-            .where(table.id == key, table.virtual_time < least)
-            .values(virtual_time=least)
-        )
+def _raise_owner(session: Session, owner_id: int, others: Select[Any]) -> None:
+    """Start at the least clock of those who are active; never back, or idling would pay debts."""
+    least = session.scalar(select(func.min(UserRow.virtual_time)).where(UserRow.id.in_(others)))
+    if least is None:
+        # An empty pool goes on where it stopped: else who had it to themselves would wait, when
+        # they come back, until the newcomer has had as much.
+        least = session.scalar(select(func.max(UserRow.virtual_time)))
+    session.execute(
+        update(UserRow)
+        .where(UserRow.id == owner_id, UserRow.virtual_time < least)
+        .values(virtual_time=least)
+    )
 
 
 def pause(session: Session, batch_id: UUID) -> None:

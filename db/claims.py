@@ -234,16 +234,25 @@ def _insert_chunks(
     ]
 
 
-def unheard(
-    session: Session, *, everything: bool = False, limit: int = 1_000
-) -> list[ChunkMessage]:
-    """Queued chunks whose message must be sent again.
+def doubt(session: Session, *, older_than_ms: int = 0) -> None:
+    """Have messages of queued chunks sent again, as if for the first time.
 
     Args:
-        session: Read from.
-        everything: The broker lost its memory: every queued chunk.
-        limit: At most so many at once.
+        session: Written to.
+        older_than_ms: Only messages sent at least so long ago.
     """
+    session.execute(
+        update(ChunkRow)
+        .where(
+            ChunkRow.state == ChunkState.QUEUED,
+            ChunkRow.published_at <= now_ms() - older_than_ms,
+        )
+        .values(published_at=0, publishes=0)
+    )
+
+
+def unheard(session: Session, *, limit: int = 1_000) -> list[ChunkMessage]:
+    """Queued chunks whose message must be sent again, at most ``limit`` at once."""
     waited = now_ms() - ChunkRow.published_at
     # Each step by name: SQLite may lack an exponential function.
     patience = case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
@@ -254,12 +263,10 @@ def unheard(
     query = (
         select(ChunkRow, BatchRow.model, BatchRow.klass)
         .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
-        .where(ChunkRow.state == ChunkState.QUEUED)
+        .where(ChunkRow.state == ChunkState.QUEUED, overdue)
         .order_by(ChunkRow.id)
         .limit(limit)
     )
-    if not everything:
-        query = query.where(overdue)
     return [
         ChunkMessage(chunk.batch_id, chunk.id, model, Klass(klass), chunk.size, chunk.solo)
         for chunk, model, klass in session.execute(query)

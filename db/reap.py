@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -10,19 +11,25 @@ from sqlalchemy.orm import Session
 
 from db.batches import chunk_seqs, return_jobs
 from db.clock import now_ms
+from db.costs import cost
 from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
 from maskpool.domain import MAX_LOSSES, BatchState, ChunkState, JobState, Priority
 
 _CLOSED = (ChunkState.DONE, ChunkState.EXPIRED, ChunkState.CANCELLED)
 
 
-def reap_one(session: Session, lease_ms: int) -> bool:
+def reap_one(session: Session, lease_ms: int, *, charge: bool = True) -> bool:
     """Expire one chunk whose lease lapsed; its unfinished jobs go back.
 
     One a transaction: whoever waits for the chunk's row waits for as little as possible.
 
     A lost chunk charges nobody and marks its jobs solo. Only the loss of a solo job counts against
     it, and only if its worker is gone too: a worker that still beats lost its lease, not its life.
+
+    Args:
+        session: Its transaction holds the chunk's row.
+        lease_ms: What workers lease for.
+        charge: False where workers are silent because the database was away.
 
     Returns:
         Whether there was one.
@@ -39,7 +46,7 @@ def reap_one(session: Session, lease_ms: int) -> bool:
     seqs = chunk_seqs(chunk.lo, chunk.hi, chunk.seqs)
     failed = 0
     if chunk.solo:
-        failed = _lose_solo(session, chunk, lease_ms)
+        failed = _lose_solo(session, chunk, lease_ms, charge=charge)
     else:
         return_jobs(session, chunk.batch_id, seqs)
         session.execute(
@@ -55,7 +62,7 @@ def reap_one(session: Session, lease_ms: int) -> bool:
     return True
 
 
-def _lose_solo(session: Session, chunk: ChunkRow, lease_ms: int) -> int:
+def _lose_solo(session: Session, chunk: ChunkRow, lease_ms: int, *, charge: bool) -> int:
     """Count the loss of a job that ran alone; returns how many jobs failed by it, 0 or 1."""
     alive = session.scalar(
         select(WorkerRow.id).where(
@@ -64,7 +71,7 @@ def _lose_solo(session: Session, chunk: ChunkRow, lease_ms: int) -> int:
     )
     seqs = chunk_seqs(chunk.lo, chunk.hi, chunk.seqs)
     mine = (JobRow.batch_id == chunk.batch_id, JobRow.seq.in_(seqs))
-    if alive is None:
+    if charge and alive is None:
         session.execute(
             update(JobRow)
             .where(*mine, JobRow.state == JobState.WAITING)
@@ -99,15 +106,19 @@ def fold(session: Session) -> int:
         .where(ChunkRow.state.in_(_CLOSED), ChunkRow.batch_id.in_(locked))
         .returning(
             ChunkRow.batch_id,
+            ChunkRow.state,
+            ChunkRow.size,
             ChunkRow.done,
             ChunkRow.failed,
             ChunkRow.gpu_seconds,
             ChunkRow.charged,
+            (now_ms() - ChunkRow.created_at).label("held_ms"),
         )
     ).all()
     sums: dict[UUID, list[float]] = {}
-    for batch_id, *values in closed:
-        entry = sums.setdefault(batch_id, [0, 0, 0.0, 0.0])
+    for chunk in closed:
+        entry = sums.setdefault(chunk.batch_id, [0, 0, 0.0, 0.0])
+        values = (chunk.done, chunk.failed, chunk.gpu_seconds, _owed(chunk) - chunk.charged)
         for place, value in enumerate(values):
             entry[place] += value
     for batch_id in sorted(sums):
@@ -115,9 +126,21 @@ def fold(session: Session) -> int:
     return len(closed)
 
 
+def _owed(chunk: Any) -> float:  # noqa: ANN401 - a Row of the statement above
+    """GPU-seconds for the clocks; a chunk that was lost or taken back costs nothing."""
+    if chunk.state != ChunkState.DONE:
+        return 0.0
+    return cost(
+        size=chunk.size,
+        done=chunk.done,
+        spent=chunk.gpu_seconds,
+        charged=chunk.charged,
+        held=chunk.held_ms / 1000,
+    )
+
+
 def _add(session: Session, batch_id: UUID, sums: Sequence[float]) -> None:
-    done, failed, spent, charged = sums
-    correction = spent - charged
+    done, failed, spent, correction = sums
     batch = session.execute(
         update(BatchRow)
         .where(BatchRow.id == batch_id)

@@ -39,11 +39,13 @@ class Pool:
         workers: How many.
         bulk_window: Bulk chunks that may be open at once: every thread but one of each worker.
         images_per_s: Of the slowest; None until one has measured itself.
+        mean_images_per_s: Of those that have measured themselves; None before the first.
     """
 
     workers: int
     bulk_window: int
     images_per_s: float | None
+    mean_images_per_s: float | None
 
 
 def announce(session: Session, info: WorkerInfo) -> None:
@@ -77,11 +79,12 @@ def pools(session: Session) -> dict[str, Pool]:
             func.count(),
             func.sum(WorkerRow.threads - 1),
             func.min(WorkerRow.images_per_s),
+            func.avg(WorkerRow.images_per_s),
         )
         .where(WorkerRow.seen_at > now_ms() - ALIVE_MS)
         .group_by(WorkerRow.model)
     )
-    return {model: Pool(count, window, rate) for model, count, window, rate in rows}
+    return {model: Pool(*values) for model, *values in rows}
 
 
 def alive(session: Session) -> list[WorkerInfo]:

@@ -12,6 +12,9 @@ from maskpool import wire
 from maskpool.domain import ChunkMessage
 from maskpool.errors import ConfigError, Unreachable
 
+#: A wait ends well before the socket would be taken for dead.
+_LONGEST_WAIT_SECONDS = 5.0
+
 
 class Broker:
     """One process's way to Redis.
@@ -27,7 +30,9 @@ class Broker:
         self._url = redis_url
         try:
             self._redis = redis.Redis.from_url(
-                wire.redis_py_url(redis_url), socket_connect_timeout=5, socket_timeout=10
+                wire.redis_py_url(redis_url),
+                socket_connect_timeout=5,
+                socket_timeout=_LONGEST_WAIT_SECONDS + 5,
             )
         except ValueError:
             # The URL may hold a password, so it is not repeated.
@@ -59,13 +64,14 @@ class Broker:
             self._redis.lpush(wire.WAKE_KEY, 1)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until woken, at most so long.
+        """Wait until woken, at most so long, and never longer than five seconds.
 
         Raises:
             Unreachable: The broker does not answer.
         """
         with _translated():
-            return self._redis.blpop([wire.WAKE_KEY], timeout=seconds) is not None
+            wait = min(seconds, _LONGEST_WAIT_SECONDS)
+            return self._redis.blpop([wire.WAKE_KEY], timeout=wait) is not None
 
     def forget_wakes(self) -> None:
         """Empty the list of wakes: one tick serves them all.

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from threading import Event
 
 from db import claims, reap, workers
+from db.schema import require_fit
 from db.session import Database
+from maskpool import failpoints
 from maskpool.domain import ChunkMessage
 from maskpool.errors import Transient
 from producer.broker import Broker, Publisher
 from producer.fairness import plan
+from producer.presence import Presence
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +45,24 @@ class Tick:
 
 
 def tick(
-    database: Database, publish: Publish, *, lease_ms: int = 30_000, broker_forgot: bool = False
+    database: Database,
+    publish: Publish,
+    *,
+    lease_ms: int = 30_000,
+    broker_forgot: bool = False,
+    charge_losses: bool = True,
 ) -> Tick:
     """One round. Any number of dispatchers may call it; each round has one leader.
 
     Rows are committed before a message is sent, and marked as published behind it: a crash in
     between costs a second copy of a message, which is harmless, and never a lost one.
+
+    Args:
+        database: The truth.
+        publish: Sends one message.
+        lease_ms: What workers lease for.
+        broker_forgot: Every message may be lost.
+        charge_losses: False where a worker may be silent through no fault of its image.
 
     Raises:
         Unreachable: Database or broker is away; what was committed is picked up by a later tick.
@@ -55,18 +70,18 @@ def tick(
     with database.read() as session:
         if not broker_forgot and not reap.anything_to_do(session):
             return Tick()
-    reaped = _reap(database, lease_ms)
+    reaped = _reap(database, lease_ms, charge=charge_losses)
+    failpoints.reach("dispatch.reaped")
     with database.write() as session:
         if not claims.lead(session):
             return Tick(reaped=reaped, led=False)
         folded = reap.fold(session)
         ended = reap.end_batches(session)
+        failpoints.reach("dispatch.folded")
         pools = workers.pools(session)
-        messages = [
-            message
-            for message in claims.unheard(session, everything=broker_forgot)
-            if message.model in pools
-        ]
+        if broker_forgot:
+            claims.doubt(session)
+        messages = [one for one in claims.unheard(session) if one.model in pools]
         chosen = plan(claims.candidates(session), pools, claims.open_chunks(session))
         for claim in chosen:
             messages += claims.claim(
@@ -76,17 +91,23 @@ def tick(
                 size=claim.size,
                 image_seconds=claim.image_seconds,
             )
+        failpoints.reach("dispatch.claimed")
+    failpoints.reach("dispatch.committed")
     _publish(database, publish, messages)
     return Tick(reaped=reaped, folded=folded, ended=len(ended), published=len(messages))
 
 
-def _reap(database: Database, lease_ms: int) -> int:
+def _reap(database: Database, lease_ms: int, *, charge: bool) -> int:
     reaped = 0
     while True:
         with database.write() as session:
-            if not reap.reap_one(session, lease_ms):
-                return reaped
+            if not reap.reap_one(session, lease_ms, charge=charge):
+                break
         reaped += 1
+    if reaped:  # who died may have had messages that it did not come to
+        with database.write() as session:
+            claims.doubt(session, older_than_ms=lease_ms // 2)
+    return reaped
 
 
 def _publish(database: Database, publish: Publish, messages: Sequence[ChunkMessage]) -> None:
@@ -94,11 +115,13 @@ def _publish(database: Database, publish: Publish, messages: Sequence[ChunkMessa
     try:
         for message in messages:
             publish(message)
+            failpoints.reach("dispatch.sent")
             sent.append(message.chunk_id)
     finally:
         if sent:
             with database.write() as session:
                 claims.mark_published(session, sent)
+            failpoints.reach("dispatch.marked")
 
 
 class Dispatcher:
@@ -112,34 +135,49 @@ class Dispatcher:
         *,
         tick_seconds: float,
         lease_seconds: float,
+        presence: Presence | None = None,
     ) -> None:
         self._database = database
+        self._presence = presence or Presence(database)
+        self._fits = False
         self._broker = broker
         self._publisher = publisher
         self._tick_seconds = tick_seconds
-        self._lease_ms = round(lease_seconds * 1000)
+        self._lease_seconds = lease_seconds
+        self._outage_ended = float("-inf")
         self._swept = float("-inf")
 
     def run(self, stop: Event) -> None:
-        """Dispatch until told to stop."""
+        """Dispatch until told to stop.
+
+        Raises:
+            ConfigError: The database lacks a table or column that this code knows.
+        """
+        try:
+            self._run(stop)
+        finally:
+            self._presence.leave()
+
+    def _run(self, stop: Event) -> None:
         pause = 0.0
         while not stop.wait(pause):
             try:
                 self._round()
+                self._presence.worked()
             except Transient as error:
+                self._presence.failed(error)
                 pause = min(_MAX_PAUSE_SECONDS, max(self._tick_seconds, 2 * pause))
                 log.warning("%s; trying again in %.1f s", error, pause)
             else:
                 pause = 0.0
 
     def _round(self) -> None:
+        if not self._fits:
+            with self._database.read() as session:
+                require_fit(session)
+            self._fits = True
         forgot = not self._broker.remembers()
-        done = tick(
-            self._database,
-            self._publisher.publish,
-            lease_ms=self._lease_ms,
-            broker_forgot=forgot,
-        )
+        done = self._tick(forgot)
         if (
             forgot and done.led
         ):  # only now: dying in between must leave the broker known as forgetful
@@ -150,6 +188,21 @@ class Dispatcher:
         if self._broker.wait(self._tick_seconds):
             time.sleep(_GATHER_SECONDS)
             self._broker.forget_wakes()
+
+    def _tick(self, forgot: bool) -> Tick:
+        # While the database was away nobody could beat; workers get a lease to come back.
+        silent = time.monotonic() - self._outage_ended < self._lease_seconds
+        try:
+            return tick(
+                self._database,
+                self._publisher.publish,
+                lease_ms=round(self._lease_seconds * 1000),
+                broker_forgot=forgot,
+                charge_losses=not silent,
+            )
+        except Transient:
+            self._outage_ended = time.monotonic()
+            raise
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > _SWEEP_SECONDS:

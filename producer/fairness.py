@@ -73,7 +73,8 @@ def _share(candidates: Sequence[Candidate], pool: Pool, room: int) -> list[Claim
             break
         turn = min(
             waiting,
-            key=lambda turn: (owner_times[turn.candidate.owner_id], turn.time),
+            # The smaller first where clocks are equal, as they are when one has just come.
+            key=lambda turn: (owner_times[turn.candidate.owner_id], turn.time, turn.left),
         )
         seconds = turn.give_chunk()
         owner_times[turn.candidate.owner_id] += seconds / turn.candidate.owner_weight
@@ -89,8 +90,10 @@ class _Turn:
         self.left = candidate.fresh + candidate.due
         self.chunks = 0
         self.size = chunk_size(pool, self.left)
+        # By the mean, not the slowest: who comes meanwhile starts at the clocks as they are, and
+        # would stand behind whoever was charged too much, once that is corrected.
         self.image_seconds = candidate.seconds_per_image or (
-            1 / pool.images_per_s if pool.images_per_s else _IMAGE_SECONDS
+            1 / pool.mean_images_per_s if pool.mean_images_per_s else _IMAGE_SECONDS
         )
 
     def give_chunk(self) -> float:

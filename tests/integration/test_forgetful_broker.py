@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -44,3 +45,11 @@ def test_dying_before_everything_is_sent_again_forgets_nothing(
     assert asked == [True, True, True, False], "until a tick of ours went through"
     broker.close()
     database.close()
+
+
+def test_a_long_tick_does_not_outlast_the_patience_with_the_socket(redis_url: str) -> None:
+    broker = Broker(redis_url)
+    began = time.monotonic()
+    assert not broker.wait(60.0)
+    assert time.monotonic() - began < 30.0
+    broker.close()

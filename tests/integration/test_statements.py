@@ -14,6 +14,7 @@ from sqlalchemy import select, text, update
 from db import batches, chunks, claims, instances, jobs, reap, workers
 from db.batches import NewBatch
 from db.chunks import JobEnd
+from db.copying import copy_in
 from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
 from db.session import Database
 from db.workers import Pool, WorkerInfo
@@ -502,8 +503,8 @@ def test_pools_count_the_living_by_model(database: Database) -> None:
         )
     with database.read() as session:
         assert workers.pools(session) == {
-            "demo": Pool(workers=3, bulk_window=8, images_per_s=2.0),
-            "sam3": Pool(workers=1, bulk_window=1, images_per_s=None),
+            "demo": Pool(workers=3, bulk_window=8, images_per_s=2.0, mean_images_per_s=5.0),
+            "sam3": Pool(workers=1, bulk_window=1, images_per_s=None, mean_images_per_s=None),
         }
         assert {info.id for info in workers.alive(session)} == {info.id for info in infos}
 
@@ -642,11 +643,12 @@ def test_a_connection_lost_in_the_middle_is_a_service_that_does_not_answer(
         session.execute(text("SELECT 1"))
         disconnect_others(other)
         chunks.finish(session, WORKER.id, message.chunk_id, ends, gpu_seconds=1.0)
-    with pytest.raises(Unreachable), postgres.write() as session:  # noqa: PT012
-        raw = jobs.raw_connection(session)  # COPY and the ends of jobs go past SQLAlchemy
+    with (
+        pytest.raises(Unreachable),
+        postgres.write() as session,
+        copy_in(session, "COPY jobs (batch_id, seq, name, image_uri) FROM STDIN"),
+    ):
         disconnect_others(other)
-        with raw.cursor() as cursor:
-            cursor.execute("SELECT 1")
     other.close()
     with postgres.write() as session:
         chunks.finish(session, WORKER.id, message.chunk_id, ends, gpu_seconds=1.0)

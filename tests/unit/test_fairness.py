@@ -88,7 +88,7 @@ class Simulation:
 
 rates = st.none() | st.floats(0.01, 500)
 pools = st.builds(
-    lambda workers, threads, rate: Pool(workers, workers * (threads - 1), rate),
+    lambda workers, threads, rate: Pool(workers, workers * (threads - 1), rate, rate),
     st.integers(1, 8),
     st.integers(2, 4),
     rates,
@@ -139,20 +139,20 @@ def test_the_window_is_never_exceeded_and_never_left_open(
 
 def test_a_model_without_workers_gets_nothing() -> None:
     batches = [a_batch(model="sam3"), a_batch(model="sam3", klass=Klass.NOW)]
-    assert plan(batches, {"demo": Pool(1, 2, 4.0)}, {}) == []
+    assert plan(batches, {"demo": Pool(1, 2, 4.0, 4.0)}, {}) == []
     assert plan(batches, {}, {}) == []
 
 
 def test_each_model_has_a_window_of_its_own() -> None:
     batches = [a_batch(model="demo"), a_batch(model="sam3", owner_time=1e9)]
-    pools = {"demo": Pool(1, 2, 4.0), "sam3": Pool(3, 6, 4.0)}
+    pools = {"demo": Pool(1, 2, 4.0, 4.0), "sam3": Pool(3, 6, 4.0, 4.0)}
     claims = plan(batches, pools, {("demo", Klass.BULK): 1})
     assert {c.candidate.model: c.chunks for c in claims} == {"demo": 1, "sam3": 6}
 
 
 def test_interactive_batches_come_first_and_need_no_window() -> None:
     bulk, now = a_batch(), a_batch(klass=Klass.NOW, owner_time=1e9, fresh=1)
-    pools = {"demo": Pool(1, 2, 4.0)}
+    pools = {"demo": Pool(1, 2, 4.0, 4.0)}
     claims = plan([bulk, now], pools, {})
     assert [claim.candidate for claim in claims] == [now, bulk]
     assert plan([bulk, now], pools, {("demo", Klass.BULK): 2})[0].candidate == now
@@ -160,7 +160,7 @@ def test_interactive_batches_come_first_and_need_no_window() -> None:
 
 def test_a_huge_interactive_batch_does_not_flood_the_broker() -> None:
     huge = a_batch(klass=Klass.NOW, fresh=1_000_000)
-    [claim] = plan([huge], {"demo": Pool(2, 4, 4.0)}, {("demo", Klass.NOW): 5})
+    [claim] = plan([huge], {"demo": Pool(2, 4, 4.0, 4.0)}, {("demo", Klass.NOW): 5})
     assert claim.chunks == 2 * 16 - 5
 
 
@@ -168,7 +168,7 @@ def shares(weights: list[float], *, ticks: int = 300, workers: int = 4) -> list[
     batches = [
         a_batch(owner_id=n, owner_weight=weight, fresh=10**7) for n, weight in enumerate(weights)
     ]
-    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0))
+    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0, 4.0))
     for _ in range(ticks):
         simulation.tick()
         simulation.work(workers)
@@ -182,10 +182,34 @@ def test_owners_get_their_share(weights: list[float]) -> None:
         assert share == pytest.approx(weight / sum(weights), rel=0.1)
 
 
+@given(
+    st.lists(st.floats(0.05, 20), min_size=2, max_size=6),
+    st.integers(1, 8),
+    st.lists(st.floats(0.05, 0.5), min_size=6, max_size=6),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_clock_runs_away_whatever_the_weights_and_costs(
+    weights: list[float], workers: int, costs: list[float]
+) -> None:
+    """The lag of one owner behind another is at most what a chunk costs each of them."""
+    batches = [
+        a_batch(owner_id=n, owner_weight=weight, fresh=10**7, seconds_per_image=cost)
+        for n, (weight, cost) in enumerate(zip(weights, costs, strict=False))
+    ]
+    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0, 4.0))
+    size = chunk_size(simulation.pool, 10**7)
+    steps = [size * (one.seconds_per_image or 0) / one.owner_weight for one in batches]
+    for _ in range(100):
+        simulation.tick()
+        simulation.work(1)
+        times = [simulation.owner_times.get(one.owner_id, 0.0) for one in batches]
+        assert max(times) - min(times) <= max(steps) * (1 + 1e-9)
+
+
 def test_many_batches_buy_no_greater_share() -> None:
     greedy = [a_batch(owner_id=1, fresh=10**6) for _ in range(20)]
     modest = a_batch(owner_id=2, fresh=10**6)
-    simulation = Simulation([*greedy, modest], Pool(2, 4, 4.0))
+    simulation = Simulation([*greedy, modest], Pool(2, 4, 4.0, 4.0))
     for _ in range(200):
         simulation.tick()
         simulation.work(2)
@@ -195,7 +219,7 @@ def test_many_batches_buy_no_greater_share() -> None:
 
 def test_priorities_share_as_a_quarter_one_and_four() -> None:
     batches = [a_batch(priority=priority, fresh=10**6) for priority in Priority]
-    simulation = Simulation(batches, Pool(4, 8, 4.0))
+    simulation = Simulation(batches, Pool(4, 8, 4.0, 4.0))
     for _ in range(300):
         simulation.tick()
         simulation.work(4)
@@ -208,7 +232,7 @@ def test_priorities_share_as_a_quarter_one_and_four() -> None:
 def test_priority_is_an_owners_own_affair() -> None:
     high = a_batch(owner_id=1, priority=Priority.HIGH, fresh=10**6)
     low = a_batch(owner_id=2, priority=Priority.LOW, fresh=10**6)
-    simulation = Simulation([high, low], Pool(2, 4, 4.0))
+    simulation = Simulation([high, low], Pool(2, 4, 4.0, 4.0))
     for _ in range(200):
         simulation.tick()
         simulation.work(2)
@@ -218,7 +242,7 @@ def test_priority_is_an_owners_own_affair() -> None:
 @pytest.mark.parametrize("same_owner", [True, False])
 def test_a_small_batch_behind_a_large_one_starts_within_two_chunks(*, same_owner: bool) -> None:
     large = a_batch(fresh=10**6)
-    simulation = Simulation([large], Pool(1, 2, 4.0))
+    simulation = Simulation([large], Pool(1, 2, 4.0, 4.0))
     for _ in range(50):
         simulation.tick()
         simulation.work(1)
@@ -260,7 +284,7 @@ def test_nobody_starves(data: st.DataObject, workers: int) -> None:
         )
     )
     total = sum(batch.fresh for batch in batches)
-    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0))
+    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0, 4.0))
     for _ in range(total):
         simulation.tick()
         simulation.work(1)
@@ -288,20 +312,26 @@ def test_chunks_have_at_least_one_job_and_at_most_the_largest(pool: Pool, left: 
     ],
 )
 def test_chunk_sizes(rate: float | None, left: int, size: int) -> None:
-    assert chunk_size(Pool(1, 2, rate), left) == size
+    assert chunk_size(Pool(1, 2, rate, rate), left) == size
 
 
 def test_an_image_is_estimated_by_its_batch_then_by_its_pool() -> None:
-    pool = {"demo": Pool(1, 2, 4.0)}
+    pool = {"demo": Pool(2, 4, 0.1, 4.0)}  # the mean: one slow worker makes no image dear
     [measured] = plan([a_batch(seconds_per_image=3.0)], pool, {})
     [unmeasured] = plan([a_batch(seconds_per_image=None)], pool, {})
-    [unknown] = plan([a_batch(seconds_per_image=None)], {"demo": Pool(1, 2, None)}, {})
+    [unknown] = plan([a_batch(seconds_per_image=None)], {"demo": Pool(1, 2, None, None)}, {})
     seconds = [claim.image_seconds for claim in (measured, unmeasured, unknown)]
     assert seconds == [3.0, 0.25, 0.1]
 
 
+def test_the_smaller_is_first_where_clocks_are_equal() -> None:
+    large, small = a_batch(fresh=10**6), a_batch(fresh=3)
+    [claim] = plan([large, small], {"demo": Pool(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 1})
+    assert claim.candidate == small
+
+
 def test_planning_changes_nothing() -> None:
     batches = [a_batch(), a_batch(owner_id=2)]
-    pools, open_chunks = {"demo": Pool(1, 2, 4.0)}, {("demo", Klass.BULK): 0}
+    pools, open_chunks = {"demo": Pool(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 0}
     assert plan(batches, pools, open_chunks) == plan(batches, pools, open_chunks)
     assert open_chunks == {("demo", Klass.BULK): 0}

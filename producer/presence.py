@@ -1,0 +1,59 @@
+"""How others know that a dispatcher lives: its health file, and a row written now and then."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from pathlib import Path
+
+from db import services
+from db.session import Database
+from maskpool.domain import new_id
+from maskpool.errors import MaskpoolError
+from maskpool.health import Pulse
+
+log = logging.getLogger(__name__)
+
+
+class Presence:
+    """One dispatcher's.
+
+    Args:
+        database: Where ``maskpool doctor`` and ``submit`` look for a dispatcher.
+        health_file: What the container's check reads; None for none.
+    """
+
+    def __init__(self, database: Database, health_file: Path | None = None) -> None:
+        self._database = database
+        self._id = new_id()
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._pulse = Pulse(health_file, services.DISPATCHER, self._name)
+        self._announced = float("-inf")
+
+    def worked(self) -> None:
+        """A round went well.
+
+        Raises:
+            Unreachable: The database is away.
+        """
+        if time.monotonic() - self._announced > services.BEAT_SECONDS:
+            with self._database.write() as session:
+                services.announce(session, self._id, services.DISPATCHER, self._name)
+                services.forget_old(session)
+            self._announced = time.monotonic()
+        self._pulse.beat()
+
+    def failed(self, error: MaskpoolError) -> None:
+        """A round ended early, but the loop goes on."""
+        self._pulse.beat(str(error))
+
+    def leave(self) -> None:
+        """The dispatcher stops, and says so where it can."""
+        try:
+            with self._database.write() as session:
+                services.retire(session, self._id)
+        except MaskpoolError as error:
+            log.warning("could not sign off: %s", error)
+        self._pulse.close()

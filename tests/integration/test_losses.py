@@ -1,0 +1,140 @@
+"""What a worker's death sets going: lost messages are sent again, and only a true loss counts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from services.plain_pool import PlainPool
+from sqlalchemy import select, update
+
+from db import reap
+from db.models import ChunkRow, JobRow, WorkerRow
+from db.session import Database
+from maskpool.domain import MAX_LOSSES, ChunkMessage, JobState
+from maskpool.errors import Unreachable
+from producer import dispatch
+from producer.broker import Broker, Publisher
+from producer.dispatch import Dispatcher, Tick, tick
+from storage import open_store
+
+LEASE_MS = 30_000
+
+
+@pytest.fixture
+def pool(database_url: str, folder_store_url: str) -> Iterator[PlainPool]:
+    database = Database(database_url)
+    yield PlainPool(database, open_store(folder_store_url))
+    database.close()
+
+
+def age_messages(pool: PlainPool, ms: int) -> None:
+    with pool.database.write() as session:
+        session.execute(update(ChunkRow).values(published_at=ChunkRow.published_at - ms))
+
+
+def lapse(pool: PlainPool) -> None:
+    """All leases are over, and nobody was seen for a minute."""
+    with pool.database.write() as session:
+        session.execute(update(ChunkRow).values(lease_until=1))
+        session.execute(update(WorkerRow).values(seen_at=WorkerRow.seen_at - 60_000))
+
+
+def jobs(pool: PlainPool, batch_id: UUID) -> list[tuple[JobState, int]]:
+    with pool.database.read() as session:
+        rows = session.execute(
+            select(JobRow.state, JobRow.losses)
+            .where(JobRow.batch_id == batch_id)
+            .order_by(JobRow.seq)
+        )
+        return [(JobState(state), losses) for state, losses in rows]
+
+
+def test_messages_that_a_dead_worker_may_have_held_are_sent_again(pool: PlainPool) -> None:
+    pool.submit(8)
+    taken, waiting = pool.tick()
+    pool.take(taken, lease_ms=-1)
+    age_messages(pool, LEASE_MS // 2 + 1_000)
+    again = [message.chunk_id for message in pool.tick()]
+    assert waiting.chunk_id in again
+    assert pool.tick() == [], "once"
+
+
+def test_messages_sent_since_then_are_not(pool: PlainPool) -> None:
+    pool.submit(8)
+    taken, waiting = pool.tick()
+    pool.take(taken, lease_ms=-1)
+    age_messages(pool, LEASE_MS // 2 - 5_000)
+    assert waiting.chunk_id not in [message.chunk_id for message in pool.tick()]
+
+
+def test_while_nobody_dies_a_message_has_its_time(pool: PlainPool) -> None:
+    pool.submit(8)
+    first, _ = pool.tick()
+    pool.take(first)
+    age_messages(pool, LEASE_MS - 5_000)
+    assert pool.tick() == []
+
+
+def test_doubt_starts_the_patience_anew(pool: PlainPool) -> None:
+    pool.submit(4)
+    [message] = pool.tick()
+    with pool.database.write() as session:
+        session.execute(update(ChunkRow).values(publishes=6))
+    sent: list[ChunkMessage] = []
+    tick(pool.database, sent.append, broker_forgot=True)
+    assert sent == [message]
+    with pool.database.read() as session:
+        assert session.scalars(select(ChunkRow.publishes)).all() == [1]
+
+
+def lose_alone(pool: PlainPool, *, charge: bool) -> None:
+    """The only job's worker dies while it runs alone."""
+    pool.take(pool.tick()[0])
+    lapse(pool)
+    with pool.database.write() as session:
+        assert reap.reap_one(session, LEASE_MS, charge=charge)
+
+
+def test_a_loss_while_the_database_was_away_is_nobodys_fault(pool: PlainPool) -> None:
+    batch = pool.submit(1)
+    lose_alone(pool, charge=True)  # with others, as far as anybody knows: from now on it is solo
+    for _ in range(MAX_LOSSES + 1):
+        lose_alone(pool, charge=False)
+    assert jobs(pool, batch) == [(JobState.RETRY, 0)]
+    for _ in range(MAX_LOSSES):
+        lose_alone(pool, charge=True)
+    assert jobs(pool, batch) == [(JobState.FAILED, MAX_LOSSES)]
+
+
+def test_the_dispatcher_charges_nobody_for_a_lease_after_an_outage(
+    redis_url: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, database = Broker(redis_url), Database(sqlite_url)
+    lease_seconds = 0.5
+    publisher = Publisher(redis_url)
+    dispatcher = Dispatcher(
+        database, broker, publisher, tick_seconds=0.05, lease_seconds=lease_seconds
+    )
+    stop = threading.Event()
+    told: list[tuple[float, bool]] = []
+
+    def tick(*_: object, charge_losses: bool, **__: object) -> Tick:
+        told.append((time.monotonic(), charge_losses))
+        if len(told) == 3:
+            raise Unreachable("the database", "gone for a moment")
+        if len(told) > 4 and charge_losses:
+            stop.set()
+        return Tick()
+
+    monkeypatch.setattr(dispatch, "tick", tick)
+    dispatcher.run(stop)
+    assert [charge for _, charge in told[:4]] == [True, True, True, False]
+    assert told[-1][0] - told[2][0] >= lease_seconds
+    assert not any(charge for _, charge in told[3:-1])
+    publisher.close()
+    broker.close()
+    database.close()
