@@ -39,9 +39,11 @@ CELERY = {
         "priority_steps": [0],
         # Redelivery is no recovery of ours; far beyond any lease, it only clears what is dead.
         "visibility_timeout": 3600,
+        # A network that breaks says nothing: without these, whoever waits for it waits for hours.
         "socket_connect_timeout": 5,
+        "socket_timeout": 5,
         "socket_keepalive": True,
-        "health_check_interval": 25,
+        "health_check_interval": 5,
     },
     "task_default_queue": "annotate.unused",
     "task_create_missing_queues": True,

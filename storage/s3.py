@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
+import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -13,20 +15,40 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as boto
 from botocore.config import Config
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from maskpool.domain import ObjectInfo
 from maskpool.errors import ConfigError, NotFound, Permanent, SourceError, Unreachable
 from storage.keys import MAX_KEY_BYTES, checked
+from storage.skew import wrong_clock
 
 _PART_BYTES = 16 * 1024 * 1024
 _DELETE_AT_ONCE = 1000
 
+_DAMAGED = "what was sent did not arrive whole"
+
 _DEFAULT_REGION = "us-east-1"
+
+#: One call ends within ``_TRIES`` × ``_READ_SECONDS`` and a little, however silent the server is:
+#: well before a worker that waits for it is taken for stalled (``stall_seconds``).
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 20.0
+_TRIES = 3
+
+#: A body that breaks off is asked for again this long.
+_BODY_SECONDS = 30.0
 
 _ANOTHER_DAY = frozenset(
     {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "InternalError"}
 )
+#: What was sent did not arrive as it was.
+_DAMAGED_ON_ITS_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
 _NO_KEY = frozenset({"NoSuchKey", "404"})
 _BROKEN_BODY = (
     boto.ReadTimeoutError,
@@ -34,6 +56,10 @@ _BROKEN_BODY = (
     boto.IncompleteReadError,
     boto.ConnectionClosedError,
 )
+
+
+class _BrokenOff(Exception):
+    """A body ended early; its cause is what boto3 raised."""
 
 
 def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
@@ -44,9 +70,9 @@ def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes it
     """
     config = Config(
         signature_version="s3v4",
-        retries={"mode": "standard", "total_max_attempts": 4},
-        connect_timeout=5,
-        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": _TRIES},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
         max_pool_connections=32,
         tcp_keepalive=True,
         # A server behind its own host name seldom has a name for each bucket.
@@ -94,7 +120,12 @@ class S3Store:
         full = self._full(key)
         with translated(self._bucket, full):
             self._client.put_object(
-                Bucket=self._bucket, Key=full, Body=data, ContentType=content_type
+                Bucket=self._bucket,
+                Key=full,
+                Body=data,
+                ContentType=content_type,
+                # Without it a server takes what a broken proxy left of the body for the whole.
+                ContentMD5=_md5(data),
             )
 
     def put_file(self, key: str, path: Path) -> None:
@@ -107,11 +138,15 @@ class S3Store:
         transfer = TransferConfig(
             multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, max_concurrency=4
         )
-        with file, translated(self._bucket, full):
-            if path.stat().st_size < _PART_BYTES:
-                self._client.put_object(Bucket=self._bucket, Key=full, Body=file)
-            else:
+        with file:
+            size = path.stat().st_size
+            if size < _PART_BYTES:
+                self.put(key, file.read())
+                return
+            with translated(self._bucket, full):
                 self._client.upload_fileobj(file, self._bucket, full, Config=transfer)
+        if self.size(key) != size:  # parts carry no hash
+            raise Unreachable(f"the object store s3://{self._bucket}", _DAMAGED)
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """See ``ObjectStore.get``."""
@@ -211,8 +246,9 @@ def read_object(
         last = "" if length is None else str(offset + max(length, 1) - 1)
         wanted["Range"] = f"bytes={offset}-{last}"
     again = Retrying(
-        retry=retry_if_exception_type(_BROKEN_BODY),
-        stop=stop_after_attempt(3),
+        # Only the body: before it, the client has tried often enough by itself.
+        retry=retry_if_exception_type(_BrokenOff),
+        stop=stop_after_attempt(3) | stop_after_delay(_BODY_SECONDS),
         wait=wait_random_exponential(multiplier=0.1, max=2),
         reraise=True,
     )
@@ -223,6 +259,8 @@ def read_object(
             if _code(error) in ("InvalidRange", "416"):  # the object ends before the offset
                 return b""
             raise
+        except _BrokenOff as error:
+            raise error.__cause__ or error from None
     return data[:length] if length is not None else data
 
 
@@ -233,7 +271,10 @@ def _read_once(client: Any, wanted: dict[str, str], max_bytes: int | None) -> by
         if max_bytes is not None and (size is None or size > max_bytes):
             told = "an unknown number of" if size is None else f"{size:,}"
             raise Permanent(f"it has {told} bytes, more than the {max_bytes:,} allowed")
-        return bytes(body.read())
+        try:
+            return bytes(body.read())
+        except _BROKEN_BODY as error:
+            raise _BrokenOff from error
 
 
 @contextmanager
@@ -242,8 +283,10 @@ def translated(bucket: str, key: str) -> Iterator[None]:
     try:
         yield
     except boto.ClientError as error:
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        raise _refused(bucket, key, _code(error), status) from None
+        answer = error.response.get("ResponseMetadata", {})
+        status = int(answer.get("HTTPStatusCode", 0))
+        wrong = wrong_clock(bucket, _code(error), status, answer.get("HTTPHeaders", {}))
+        raise wrong or _refused(bucket, key, _code(error), status) from None
     except (boto.HTTPClientError, boto.ConnectionError, *_BROKEN_BODY) as error:
         raise Unreachable(f"the object store s3://{bucket}", type(error).__name__) from None
     except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError):
@@ -260,19 +303,23 @@ def translated(bucket: str, key: str) -> Iterator[None]:
         ) from None
 
 
+def _md5(data: bytes) -> str:
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+
+
 def _code(error: Any) -> str:  # noqa: ANN401 - a ClientError, which mypy does not know
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _refused(bucket: str, key: str, code: str, status: int) -> NotFound | ConfigError | Unreachable:
-    if code in _ANOTHER_DAY or status >= 500 or status == 429:
-        return Unreachable(f"the object store s3://{bucket}", f"it answers {code or status}")
+    damaged = code in _DAMAGED_ON_ITS_WAY
+    if damaged or code in _ANOTHER_DAY or status >= 500 or status == 429:
+        reason = f"{_DAMAGED} ({code})" if damaged else f"it answers {code or status}"
+        return Unreachable(f"the object store s3://{bucket}", reason)
     if code == "NoSuchBucket":
         return ConfigError(_no_bucket(bucket))
     if code in _NO_KEY or status == 404:
         return NotFound(f"there is no object s3://{bucket}/{key}")
-    if code == "RequestTimeTooSkewed":
-        return ConfigError(f"s3://{bucket}: the clock of this machine is wrong ({code})")
     if status in (401, 403) or code == "AccessDenied":
         return ConfigError(
             f"s3://{bucket}/{key}: access denied ({code}); look at the credentials in AWS_* and "

@@ -9,7 +9,10 @@ from celery import Celery
 
 from maskpool import wire
 from maskpool.settings import load_settings
+from workers import broker, inbox
 
+broker.mend()
+inbox.be_strict()
 _settings = load_settings()
 
 app = Celery(

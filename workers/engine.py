@@ -147,7 +147,7 @@ class Engine:
 
     @property
     def healthy(self) -> bool:
-        """False once the device is lost: the process must be started again."""
+        """False once the device is lost, or the engine: the process must be started again."""
         return self._lost is None
 
     @property
@@ -233,7 +233,7 @@ class Engine:
                 self._ended = self._clock()
                 batch.clear()  # its images must not outlive it while nothing comes
         except BaseException as error:
-            reason = f"the engine failed: {error}"
+            reason = self._lost = f"the engine failed, and its worker must restart: {error!r}"
             raise
         finally:
             # Whatever happened, nobody may wait for ever.

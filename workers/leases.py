@@ -8,7 +8,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any, TypeVar
 from uuid import UUID
 
 from db import chunks, workers
@@ -16,6 +18,8 @@ from db.session import Database
 from db.workers import WorkerInfo
 from maskpool.domain import BatchState
 from maskpool.errors import LeaseLost, MaskpoolError
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ class Holding:
         self._deadline = deadline
         self._lost = False
         self._stopping = False
+        self._awaited: set[Future[Any]] = set()
+        self._lock = threading.Lock()
         self._progress = time.monotonic()
 
     @property
@@ -70,13 +76,30 @@ class Holding:
         if not self.mine:
             raise LeaseLost(f"the lease of chunk {self.chunk_id} is over")
 
+    def wait_for(self, future: Future[Result]) -> Result:
+        """The engine's answer, unless the chunk is to stop before it began to work on it.
+
+        Raises:
+            CancelledError: It is to stop; the engine was not asked.
+        """
+        with self._lock:
+            self._awaited.add(future)
+            if self._lost or self._stopping:
+                future.cancel()
+        try:
+            return future.result()
+        finally:
+            with self._lock:
+                self._awaited.discard(future)
+
     def made_progress(self) -> None:
         """An image ended, or an upload."""
         self._progress = time.monotonic()
 
     def stop_soon(self) -> None:
-        """Finish the images in work, start no other: the batch was paused, or we shut down."""
+        """Finish the micro-batch in work, start no other: the batch was paused, or we shut down."""
         self._stopping = True
+        self._forgo()
 
     def extended(self, deadline: float) -> None:
         """The database extended the lease."""
@@ -85,6 +108,13 @@ class Holding:
     def lose(self) -> None:
         """The chunk was given to another, or cancelled."""
         self._lost = True
+        self._forgo()
+
+    def _forgo(self) -> None:
+        """Take back what the engine has not begun."""
+        with self._lock:
+            for future in self._awaited:
+                future.cancel()
 
 
 class LeaseKeeper:
@@ -124,6 +154,8 @@ class LeaseKeeper:
         self._holdings: dict[UUID, Holding] = {}
         self._lock = threading.Lock()
         self._draining = False
+        self._trouble = ""
+        self._beaten = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -136,6 +168,16 @@ class LeaseKeeper:
     def draining(self) -> bool:
         """Whether the process is about to end: take nothing more."""
         return self._draining
+
+    @property
+    def trouble(self) -> str:
+        """Why the last heartbeat failed; empty where it did not."""
+        return self._trouble
+
+    @property
+    def late_seconds(self) -> float:
+        """Seconds by which a heartbeat is late."""
+        return max(0.0, time.monotonic() - self._beaten - self._heartbeat_seconds)
 
     def start(self) -> None:
         """Announce the worker, then beat. Raises what the database raises if it is away."""
@@ -184,15 +226,31 @@ class LeaseKeeper:
             for holding in self._holdings.values():
                 holding.stop_soon()
 
+    def stalled(self) -> Holding | None:
+        """A chunk that made no progress for so long that it never will, or None."""
+        with self._lock:
+            held = list(self._holdings.values())
+        idlest = max(held, key=lambda one: one.idle_seconds, default=None)
+        # While the engine works, or a slow server still answers for the images of another chunk,
+        # a chunk may just be waiting for its turn – but not for ever.
+        quiet = min([self._quiet_seconds(), *(one.idle_seconds for one in held)])
+        working = quiet < self._stall_seconds
+        limit = self._stall_seconds * (_LONGEST_TURN if working else 1)
+        return idlest if idlest is not None and idlest.idle_seconds > limit else None
+
     def _run(self) -> None:
         while not self._stop.wait(self._heartbeat_seconds):
             try:
                 self._beat()
+                self._trouble = ""
             except MaskpoolError as error:
+                self._trouble = str(error)
                 log.warning("heartbeat failed: %s", error)
-            except Exception:
+            except Exception as error:
                 # A bug, but without this thread every lease of the worker would lapse for good.
+                self._trouble = repr(error)
                 log.exception("heartbeat failed")
+            self._beaten = time.monotonic()
             self._watch()
 
     def _beat(self) -> None:
@@ -212,7 +270,7 @@ class LeaseKeeper:
                 holding.stop_soon()
 
     def _watch(self) -> None:
-        stalled = self._stalled()
+        stalled = self.stalled()
         if not self._healthy():
             log.critical("the device is lost; the process ends, to be started again")
             self._on_stall()
@@ -223,11 +281,3 @@ class LeaseKeeper:
                 stalled.idle_seconds,
             )
             self._on_stall()
-
-    def _stalled(self) -> Holding | None:
-        with self._lock:
-            idlest = max(self._holdings.values(), key=lambda one: one.idle_seconds, default=None)
-        # While the engine works, a chunk may just be waiting for its turn – but not for ever.
-        working = self._quiet_seconds() < self._stall_seconds
-        limit = self._stall_seconds * (_LONGEST_TURN if working else 1)
-        return idlest if idlest is not None and idlest.idle_seconds > limit else None

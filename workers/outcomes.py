@@ -22,9 +22,13 @@ from maskpool.domain import (
 from maskpool.errors import MaskpoolError
 from storage import masks
 
-#: Rest before a job's second attempt; doubled for each further one.
+#: Rest before a job's second attempt, and how much longer each further one is. A blip costs little,
+#: and whatever holds the images may be away for minutes (2 + 10 + 50 + 250 s) before one is FAILED.
 _RETRY_SECONDS = 2.0
-_MAX_RETRY_SECONDS = 120.0
+_RETRY_GROWTH = 5.0
+
+#: Rest of a job that the store's outage kept from its end.
+_OUTAGE_SECONDS = 30.0
 
 #: Characters of an error that a job's row keeps.
 _ERROR = 4_000
@@ -38,8 +42,15 @@ class Annotated:
     gpu_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A job that came to nothing because the store is away: no image's fault, so uncharged."""
+
+    error: str
+
+
 #: None: not begun, because the chunk should stop.
-Outcome = Annotated | JobFailure | None
+Outcome = Annotated | Outage | JobFailure | None
 
 
 def relate(found: Sequence[Found], clip_scores: dict[int, float]) -> list[Instance]:
@@ -75,6 +86,8 @@ def end_of(job: Job, outcome: Outcome, content: masks.ChunkObject | None = None)
     match outcome:
         case None:
             return JobEnd(job.seq, JobState.RETRY, attempts=job.attempts)
+        case Outage(error=error):
+            return _come_back(job, job.attempts, _OUTAGE_SECONDS, error)
         case JobFailure(transient=True):
             return _try_again(job, outcome.error)
         case JobFailure():
@@ -100,12 +113,19 @@ def end_of(job: Job, outcome: Outcome, content: masks.ChunkObject | None = None)
 
 
 def _try_again(job: Job, error: str) -> JobEnd:
-    attempts, error = job.attempts + 1, error[:_ERROR]
+    attempts = job.attempts + 1
     if attempts >= MAX_ATTEMPTS:
-        sentence = f"gave up after {attempts} attempts; the last one: {error}"
+        sentence = f"gave up after {attempts} attempts; the last one: {error[:_ERROR]}"
         return JobEnd(job.seq, JobState.FAILED, attempts=attempts, error=sentence)
-    rest = min(_MAX_RETRY_SECONDS, _RETRY_SECONDS * 2.0 ** (attempts - 1))
+    return _come_back(job, attempts, _RETRY_SECONDS * _RETRY_GROWTH ** (attempts - 1), error)
+
+
+def _come_back(job: Job, attempts: int, rest: float, error: str) -> JobEnd:
     delay = rest * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
     return JobEnd(
-        job.seq, JobState.RETRY, attempts=attempts, delay_ms=round(delay * 1000), error=error
+        job.seq,
+        JobState.RETRY,
+        attempts=attempts,
+        delay_ms=round(delay * 1000),
+        error=error[:_ERROR],
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
+
+log = logging.getLogger(__name__)
 
 #: Busy seconds over which ``images_per_second`` forgets.
 _MEMORY_SECONDS = 30.0
@@ -23,6 +26,7 @@ class Limit:
         """Memory was too short for ``size`` images."""
         self.size = max(1, min(self.size, size // 2))
         self._calm = 0
+        log.warning("out of memory with %d images at once; at most %d from now on", size, self.size)
 
     def succeeded(self) -> None:
         """A micro-batch went through."""
@@ -30,6 +34,7 @@ class Limit:
         if self._calm >= _CALM and self.size < self._most:
             # One image of unusual demands must not slow the process down for good.
             self.size, self._calm = min(2 * self.size, self._most), 0
+            log.info("memory sufficed for a while; up to %d images at once again", self.size)
 
 
 class Rate:

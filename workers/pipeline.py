@@ -6,18 +6,26 @@ import logging
 import random
 import time
 import traceback
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from uuid import UUID
 
 import numpy as np
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from db import chunks
 from db.chunks import JobEnd, TakenChunk
 from db.session import Database
+from maskpool import failpoints
 from maskpool.domain import ChunkMessage, Found, Job, JobFailure, JobResult, JobState, Klass
-from maskpool.errors import LeaseLost, Permanent, Transient
+from maskpool.errors import LeaseLost, Permanent, Transient, Unreachable, WrongClock
 from maskpool.ports import Image, ObjectStore
 from maskpool.spec import BatchSpec, Prompt
 from storage import keys, masks
@@ -26,12 +34,19 @@ from workers.engine import Engine
 from workers.gate import Gate
 from workers.leases import Holding, LeaseKeeper
 from workers.models.crop import crop_for_clip
-from workers.outcomes import Annotated, Outcome, end_of, relate, single
+from workers.outcomes import Annotated, Outage, Outcome, end_of, relate, single
 
 log = logging.getLogger(__name__)
 
-#: Tries of one upload before its jobs are charged an attempt.
-_UPLOAD_TRIES = 5
+#: Tries to take a chunk; what cannot be taken comes again.
+_TAKE_TRIES = 6
+
+#: How long masks are held on to, which cost GPU time, while the store does not take them. A call
+#: that hangs comes on top.
+_UPLOAD_SECONDS = 60.0
+
+#: A key that no object has: what a store says of it shows whether it is there.
+_NOWHERE = f"{keys.MASKS}nowhere"
 
 #: Characters of a traceback that a job's row keeps.
 _TRACEBACK = 2_000
@@ -94,6 +109,7 @@ class Pipeline:
             taken = self._take(message)
             if taken is None:
                 return "dropped: not to be had"
+            failpoints.reach("worker.taken")
             holding = self._leases.hold(taken.chunk_id, asked_at)
             try:
                 return self._process(taken, holding, message.klass)
@@ -109,15 +125,24 @@ class Pipeline:
     def _take(self, message: ChunkMessage) -> TakenChunk | None:
         if self._leases.holds(message.chunk_id):
             return None
-        for attempt in _patiently(tries=6):
+        for attempt in _patiently(stop_after_attempt(_TAKE_TRIES)):
             with attempt, self._database.write() as session:
-                return chunks.take(
+                taken = chunks.take(
                     session,
                     message.chunk_id,
                     self._worker_id,
                     solo=message.solo,
                     lease_ms=self._leases.lease_ms,
                 )
+                if taken and (taken.batch_id, taken.spec["model"]) != (
+                    message.batch_id,
+                    self._model,
+                ):
+                    # Rolled back with the session: its own worker may have it still.
+                    raise Permanent(
+                        "the message names another batch or model than the chunk's rows"
+                    )
+                return taken
         return None
 
     def _process(self, taken: TakenChunk, holding: Holding, klass: Klass) -> str:
@@ -149,11 +174,11 @@ class Pipeline:
             return None
         try:
             fetched = self._fetcher.fetch(job.uri)
-            return self._look(job, fetched, spec.prompts, klass)
+            return self._look(job, fetched, spec.prompts, holding, klass)
         except Permanent as error:
             return JobFailure(job.seq, str(error))
         except Transient as error:
-            return JobFailure(job.seq, str(error), transient=True)
+            return self._put_off(job, error, holding)
         except Exception as error:
             log.exception("bug while annotating %s", job.name, extra={"job": job.seq})
             trace = "".join(traceback.format_exception(error))[-_TRACEBACK:]
@@ -161,19 +186,55 @@ class Pipeline:
         finally:
             holding.made_progress()
 
+    def _put_off(self, job: Job, error: Transient, holding: Holding) -> Outcome:
+        """The job is charged, unless its image lies in our store and the whole store is away."""
+        holding.made_progress()  # asking may take as long again
+        if isinstance(error, WrongClock):  # ours, wherever the image lies
+            return Outage(str(error))
+        of_store = isinstance(error, Unreachable) and job.uri.startswith(f"{self._store.url}/")
+        if of_store and self._store_is_away():
+            return Outage(str(error))
+        return JobFailure(job.seq, str(error), transient=True)
+
+    def _store_is_away(self) -> bool:
+        """Whether the store answers nothing at all, which is no single image's fault."""
+        try:
+            self._store.size(_NOWHERE)
+        except Unreachable:
+            return True
+        except Permanent:
+            return False
+        return False
+
     def _look(
-        self, job: Job, fetched: FetchedImage, prompts: Sequence[Prompt], klass: Klass
-    ) -> Annotated:
+        self,
+        job: Job,
+        fetched: FetchedImage,
+        prompts: Sequence[Prompt],
+        holding: Holding,
+        klass: Klass,
+    ) -> Annotated | None:
+        """The models' verdict; None where their turn came after the chunk was to stop."""
         texts = tuple(prompt.text for prompt in prompts)
-        segmented = self._engine.submit(fetched.image, texts, klass).result()
-        clip_scores, seconds = self._weigh(fetched.image, segmented.found, prompts, klass)
+        try:
+            segmented = holding.wait_for(self._engine.submit(fetched.image, texts, klass))
+            clip_scores, seconds = self._weigh(
+                fetched.image, segmented.found, prompts, holding, klass
+            )
+        except CancelledError:
+            return None
         height, width = fetched.image.shape[:2]
         instances = tuple(relate(segmented.found, clip_scores))
         result = JobResult(job.seq, width, height, instances, fetched.sha256)
         return Annotated(result, segmented.seconds + seconds)
 
     def _weigh(
-        self, image: Image, found: Sequence[Found], prompts: Sequence[Prompt], klass: Klass
+        self,
+        image: Image,
+        found: Sequence[Found],
+        prompts: Sequence[Prompt],
+        holding: Holding,
+        klass: Klass,
     ) -> tuple[dict[int, float], float]:
         """CLIP's verdict on the instances of prompts that have negative texts, by their place."""
         scores: dict[int, float] = {}
@@ -183,7 +244,9 @@ class Pipeline:
             if not prompt.negatives or not places:
                 continue
             crops = [crop_for_clip(image, found[i].box_xyxy) for i in places]
-            scored = self._engine.score(crops, (prompt.text, *prompt.negatives), klass).result()
+            scored = holding.wait_for(
+                self._engine.score(crops, (prompt.text, *prompt.negatives), klass)
+            )
             margin = scored.similarities[:, 0] - scored.similarities[:, 1:].max(axis=1)
             wins = 1 / (1 + np.exp(-margin.astype(np.float64)))
             scores |= {i: single(win) for i, win in zip(places, wins, strict=True)}
@@ -206,22 +269,24 @@ class Pipeline:
         )
         try:
             self._upload(keys.mask_object(taken.batch_id, content.masks_key), content.data, holding)
+        except LeaseLost:
+            raise
         except (Transient, Permanent) as error:
-            if isinstance(error, LeaseLost):
-                raise
-            reason = f"its masks could not be stored: {error}"
-            outcomes = [
-                JobFailure(o.result.seq, reason, transient=True) if isinstance(o, Annotated) else o
-                for o in outcomes
-            ]
+            outcomes = [_without_masks(outcome, error) for outcome in outcomes]
         return [end_of(job, o, content) for job, o in zip(taken.jobs, outcomes, strict=True)]
 
     def _upload(self, key: str, data: bytes, holding: Holding) -> None:
-        for attempt in _patiently(tries=_UPLOAD_TRIES):
+        def asked_to_stop(_: RetryCallState) -> bool:
+            return not holding.go_on
+
+        for attempt in _patiently(asked_to_stop, stop_after_delay(_UPLOAD_SECONDS)):
+            # A store that is away is no stall: a new process would find it no sooner.
+            holding.made_progress()
             with attempt:
                 holding.require()
                 self._store.put(key, data, "application/zstd")
-                holding.made_progress()
+        holding.made_progress()
+        failpoints.reach("worker.stored")
 
     def _finish(
         self, taken: TakenChunk, holding: Holding, ends: Sequence[JobEnd], seconds: float
@@ -234,12 +299,14 @@ class Pipeline:
                     chunks.finish(
                         session, self._worker_id, taken.chunk_id, ends, gpu_seconds=seconds
                     )
+                    failpoints.reach("worker.finishing")
             except LeaseLost:
                 raise
             except Transient as error:
                 log.warning("cannot finish yet: %s", error, extra={"chunk": taken.chunk_id})
                 time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - jitter
             else:
+                failpoints.reach("worker.finished")
                 return
 
 
@@ -252,11 +319,22 @@ def _collect(futures: Sequence[Future[Outcome]], holding: Holding) -> list[Outco
         holding.made_progress()
 
 
-def _patiently(*, tries: int) -> Retrying:
+def _without_masks(outcome: Outcome, error: Transient | Permanent) -> Outcome:
+    """What becomes of a result that could not be stored; everything else stays as it is."""
+    if not isinstance(outcome, Annotated):
+        return outcome
+    reason = f"its masks could not be stored: {error}"
+    if isinstance(error, Transient):
+        return Outage(reason)
+    return JobFailure(outcome.result.seq, reason, transient=True)
+
+
+def _patiently(*stops: Callable[[RetryCallState], bool]) -> Retrying:
+    """Try again what may pass, at moments that no two workers share."""
     return Retrying(
         retry=retry_if_exception(_may_pass),
-        wait=wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.5),
-        stop=stop_after_attempt(tries),
+        wait=wait_random_exponential(multiplier=0.4, max=5.0, min=0.1),
+        stop=lambda state: any(stop(state) for stop in stops),
         reraise=True,
     )
 

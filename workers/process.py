@@ -8,22 +8,26 @@ import socket
 import sys
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import redis
 from celery import signals
 from redis.exceptions import RedisError
 
+from db.schema import require_fit
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool import logs, wire
 from maskpool.domain import new_id
 from maskpool.errors import ConfigError, MaskpoolError, Unreachable
+from maskpool.health import Pulse
 from maskpool.settings import Settings, load_settings
 from storage import open_store
 from storage.fetch import Fetcher
 from workers.engine import Engine
-from workers.leases import LeaseKeeper
+from workers.leases import STALLED, LeaseKeeper
 from workers.pipeline import Pipeline
+from workers.pulse import Consumer, WorkerPulse
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +39,15 @@ _AHEAD = 2
 class WorkerProcess:
     """What a process holds for its whole life."""
 
+    id: UUID
     model: str
     pipeline: Pipeline
     leases: LeaseKeeper
     engine: Engine
     database: Database
     broker: redis.Redis
+    consumer: Consumer
+    pulse: WorkerPulse
 
     def wake(self) -> None:
         """Tell the dispatcher that rows changed; it looks by itself if this fails."""
@@ -55,6 +62,7 @@ class WorkerProcess:
         self.pipeline.close()
         self.engine.close()
         self.leases.close()
+        self.pulse.close()
         self.database.close()
         self.broker.close()
 
@@ -94,10 +102,18 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
         Unreachable: Database or broker does not answer.
     """
     global _current  # noqa: PLW0603 - Celery's task has no other way to its process
-    database = Database(_required(settings, "database_url"), pool_size=settings.worker_threads + 2)
+    database = Database(
+        _required(settings, "database_url"),
+        pool_size=settings.worker_threads + 2,
+        patience_seconds=settings.patience_seconds,
+    )
+    with database.read() as session:
+        require_fit(session)
     store = open_store(_required(settings, "store_url"), endpoint_url=settings.s3_endpoint_url)
     broker = redis.Redis.from_url(
-        wire.redis_py_url(_required(settings, "redis_url")), socket_connect_timeout=5
+        wire.redis_py_url(_required(settings, "redis_url")),
+        socket_connect_timeout=5,
+        socket_timeout=5,  # a thread that waits for ever is a chunk less at once
     )
     models = models or load(settings)
     log.info("models ready: %s", models.description)
@@ -118,6 +134,16 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
         rate=lambda: models.engine.images_per_second,
         healthy=lambda: models.engine.healthy,
         quiet_seconds=lambda: models.engine.quiet_seconds,
+        on_stall=lambda: _end(pulse),
+    )
+    consumer = Consumer()
+    pulse = WorkerPulse(
+        Pulse(settings.health_file, "worker", info.name),
+        leases,
+        consumer,
+        healthy=lambda: models.engine.healthy,
+        ping=lambda: _ping(broker),
+        stall_seconds=settings.stall_seconds,
     )
     pipeline = Pipeline(
         database=database,
@@ -130,8 +156,33 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
         images_in_work=_AHEAD * models.engine.micro_batch + 1,
     )
     leases.start()
-    _current = WorkerProcess(settings.model, pipeline, leases, models.engine, database, broker)
+    pulse.start()
+    _current = WorkerProcess(
+        worker_id,
+        settings.model,
+        pipeline,
+        leases,
+        models.engine,
+        database,
+        broker,
+        consumer,
+        pulse,
+    )
     return _current
+
+
+def _end(pulse: WorkerPulse) -> None:
+    """The process cannot go on; its health file says why until it was started again."""
+    pulse.write()
+    os._exit(STALLED)
+
+
+def _ping(broker: redis.Redis) -> str:
+    try:
+        broker.ping()
+    except RedisError as error:
+        return f"Redis is unreachable: {error}"
+    return ""
 
 
 def load(settings: Settings) -> Models:
@@ -162,10 +213,20 @@ def _on_init(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     try:
-        start(settings)
+        logs.always(worker=start(settings).id)
     except MaskpoolError as error:
         sys.stderr.write(f"maskpool worker: {error}\n")
         sys.exit(4 if isinstance(error, Unreachable) else 2)
+    except Exception:
+        # Celery would log it and go on, with a worker that takes every message and does nothing.
+        log.exception("the worker could not be put together; please report it")
+        sys.exit(1)
+
+
+@signals.heartbeat_sent.connect
+def _on_round(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
+    if _current is not None:
+        _current.consumer.heard()
 
 
 @signals.worker_shutting_down.connect

@@ -307,7 +307,7 @@ def refusing(status: int, code: str) -> Any:
         (403, "AccessDenied", ConfigError, "access denied"),
         (403, "InvalidAccessKeyId", ConfigError, "access denied"),
         (403, "SignatureDoesNotMatch", ConfigError, "credentials"),
-        (403, "RequestTimeTooSkewed", ConfigError, "clock"),
+        (403, "RequestTimeTooSkewed", Unreachable, "clock of this machine"),
         (400, "InvalidArgument", ConfigError, "refuses this"),
         (503, "SlowDown", Unreachable, "SlowDown"),
         (500, "InternalError", Unreachable, "InternalError"),

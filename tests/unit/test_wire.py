@@ -79,6 +79,23 @@ junk = st.recursive(
 )
 
 
+@given(junk, st.sampled_from(sorted(GOOD)))
+def test_a_field_of_junk_is_refused_or_what_it_must_be(value: object, field: str) -> None:
+    try:
+        read = wire.from_kwargs({**GOOD, field: value}, model="demo", klass=Klass.BULK)
+    except Permanent as error:
+        assert len(str(error)) < 500  # noqa: PT017 - only where one is raised
+    else:
+        assert wire.to_kwargs(read)[field] == value or field in {"batch", "chunk"}
+
+
+@given(junk, st.text(min_size=1))
+def test_a_field_more_is_refused(value: object, field: str) -> None:
+    if field not in GOOD:
+        with pytest.raises(Permanent, match="has the fields"):
+            wire.from_kwargs({**GOOD, field: value}, model="demo", klass=Klass.BULK)
+
+
 @given(st.dictionaries(st.sampled_from([*GOOD, "other"]), junk))
 def test_junk_is_refused_with_our_own_error(kwargs: dict[str, object]) -> None:
     with pytest.raises(Permanent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ import torch
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel, Sam3Model
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_file
 
 from maskpool.errors import ConfigError
 from maskpool.settings import ModelAlias, Settings
@@ -34,6 +37,9 @@ _CPU_PAIRS = 8
 
 #: A hub name: one or two parts of letters, digits, ``-``, ``_`` and ``.``.
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+#: A part of a checkpoint that comes in several.
+_SHARD = re.compile(r"[\w.-]+\.safetensors")
 
 #: Old checkpoints carry the numbers 0, 1, 2 … under this name; models build them themselves.
 _HARMLESS = re.compile(r"(^|\.)position_ids$")
@@ -237,6 +243,7 @@ def _whole(source: _Source, model_class: Any) -> Any:  # noqa: ANN401 - transfor
             f"{source.name} holds {f'a model of type {kind!r}' if kind else 'no config.json'}; "
             f"wanted is the checkpoint of a {model_class.__name__}"
         )
+    _refuse_pickled_shards(source)
     model, info = source.load(
         model_class.from_pretrained,
         dtype=torch.float32,
@@ -255,6 +262,28 @@ def _whole(source: _Source, model_class: Any) -> Any:  # noqa: ANN401 - transfor
             "fetch it again, or give the folder of another checkpoint"
         )
     return model.eval()
+
+
+def _refuse_pickled_shards(source: _Source) -> None:
+    """Whatever else an index of safetensors names, transformers would read, pickles included."""
+    found = source.load(_index_of, _raise_exceptions_for_missing_entries=False)
+    if found is None:
+        return
+    try:
+        shards = set(json.loads(Path(found).read_text())["weight_map"].values())
+    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{source.name}: {SAFE_WEIGHTS_INDEX_NAME} cannot be read") from error
+    odd = sorted(str(one) for one in shards if not _SHARD.fullmatch(str(one)))
+    if odd:
+        raise ConfigError(
+            f"{source.name}: {SAFE_WEIGHTS_INDEX_NAME} names {odd[0][:80]!r}; only safetensors "
+            "beside it are read"
+        )
+
+
+def _index_of(name: str, **options: Any) -> str | None:  # noqa: ANN401 - transformers' own
+    options.pop("trust_remote_code")
+    return cached_file(name, SAFE_WEIGHTS_INDEX_NAME, **options)
 
 
 def _faults(info: Mapping[str, Any]) -> dict[str, list[str]]:

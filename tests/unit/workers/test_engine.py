@@ -355,6 +355,23 @@ def test_a_lost_device_ends_the_engine_without_blaming_the_images(
         engine.submit(image(9), ("a",))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_engine_that_dies_of_a_bug_says_that_its_worker_must_restart(
+    make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make(micro_batch=2)
+    monkeypatch.setattr(engine, "_work_on", lambda _: 1 / 0)
+    future = engine.submit(image(1), ("a",))
+
+    engine.start()
+
+    with pytest.raises(Transient, match=r"engine failed.*must restart.*ZeroDivisionError"):
+        future.result(SECONDS)
+    assert not engine.healthy
+    with pytest.raises(Transient, match="must restart"):
+        engine.submit(image(2), ("a",))
+
+
 @pytest.mark.parametrize(
     ("error", "raised", "says"),
     [

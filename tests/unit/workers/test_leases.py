@@ -215,6 +215,16 @@ def test_a_stalled_chunk_ends_the_process(world: World, caplog: pytest.LogCaptur
     assert str(holding.chunk_id) in caplog.text
 
 
+def test_a_chunk_may_wait_behind_another_that_makes_progress(world: World) -> None:
+    keeper = world.keeper(stall_seconds=0.3)
+    working, waiting = world.take(keeper), keeper.hold(new_id(), time.monotonic())
+    while waiting.idle_seconds < 0.9:
+        working.made_progress()
+        time.sleep(0.01)
+    assert not world.stalls.is_set(), "images of a slow server may keep the readers busy"
+    assert world.stalls.wait(5), "but nobody waits when nothing moves at all"
+
+
 def test_a_lost_chunk_that_hangs_is_a_stall_as_well(world: World) -> None:
     holding = world.take(world.keeper(stall_seconds=0.3))
     holding.lose()

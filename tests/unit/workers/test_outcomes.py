@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maskpool.domain import MAX_ATTEMPTS, Job, JobFailure, JobState
-from workers.outcomes import end_of
+from workers.outcomes import Outage, end_of
 
 JOB = Job(seq=3, name="a.jpg", uri="file:///a.jpg", attempts=1)
 
@@ -26,7 +26,19 @@ def test_trouble_that_may_pass_rests_longer_each_time() -> None:
         assert (end.state, end.attempts) == (JobState.RETRY, attempts + 1)
         rests.append(end.delay_ms)
     for number, rest in enumerate(rests):
-        assert 1000 * 2**number <= rest <= 3000 * 2**number, "2 s × 2^n, give or take a half"
+        assert 1000 * 5**number <= rest <= 3000 * 5**number, "2 s × 5^n, give or take a half"
+
+
+def test_whatever_holds_the_images_may_be_away_for_two_minutes() -> None:
+    shortest = sum(1000 * 5**number for number in range(MAX_ATTEMPTS - 1))
+    assert shortest > 120_000
+
+
+def test_an_outage_of_the_store_is_nobodys_fault() -> None:
+    for attempts in (0, MAX_ATTEMPTS - 1):
+        end = end_of(Job(3, "a.jpg", "file:///a.jpg", attempts), Outage("S3 is away"))
+        assert (end.state, end.attempts, end.error) == (JobState.RETRY, attempts, "S3 is away")
+        assert 15_000 <= end.delay_ms <= 45_000
 
 
 def test_the_last_attempt_fails_with_what_went_wrong() -> None:

@@ -1,0 +1,120 @@
+"""What a worker lets in from its lists in Redis: chunk messages as our dispatcher writes them.
+
+Celery and kombu read far more than that – callbacks, chains, other tasks, times to wait – and an
+entry that they cannot read at all ends the process, after it was put back for the next one to die
+of. Here an entry is looked at before they see it, and dropped with a line in the log.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+from maskpool import wire
+
+log = logging.getLogger(__name__)
+
+#: A message names two rows; ours has some three hundred bytes.
+_MOST_BYTES = 4096
+
+#: Where our lists start; what lies elsewhere is Celery's own: remote control, which Flower uses.
+_OWN_LISTS = "annotate."
+
+#: Headers that change when or how a task runs, and their values in our messages.
+_PLAIN_HEADERS: Mapping[str, tuple[object, ...]] = {
+    "task": (wire.TASK,),
+    "eta": (None,),
+    "expires": (None,),
+    "retries": (0, None),
+    "timelimit": ([None, None], None),
+    "group": (None,),
+}
+
+
+def refusal(envelope: object, queue: str) -> str:
+    """Why an entry of a list is not let in; empty if it is.
+
+    Args:
+        envelope: The entry, read as JSON.
+        queue: The list it lay in.
+    """
+    if not isinstance(envelope, dict) or not _is_envelope(envelope):
+        return "is no message of Celery's"
+    if not queue.startswith(_OWN_LISTS):
+        return ""
+    headers = envelope["headers"]
+    odd = [name for name, usual in _PLAIN_HEADERS.items() if headers.get(name) not in usual]
+    if odd:
+        return f"has a {odd[0]!r} that the dispatcher never writes"
+    if envelope.get("content-type") != "application/json":
+        return "is no JSON"
+    if len(envelope["body"]) > _MOST_BYTES:
+        return "is too long to be the name of a chunk"
+    return "" if _is_plain_call(envelope["body"]) else "holds more than the name of a chunk"
+
+
+def _is_envelope(envelope: Mapping[str, Any]) -> bool:
+    properties, headers = envelope.get("properties"), envelope.get("headers")
+    return (
+        isinstance(envelope.get("body"), str)
+        and isinstance(headers, dict)
+        and isinstance(properties, dict)
+        and isinstance(properties.get("delivery_tag"), str)
+        and isinstance(properties.get("delivery_info"), dict)
+        and properties.get("body_encoding") == "base64"
+        and envelope.get("content-encoding") == "utf-8"
+    )
+
+
+def _is_plain_call(body: str) -> bool:
+    """Whether a body is ``[[], {…}, {…}]``: named arguments, and nothing to do afterwards."""
+    try:
+        call = json.loads(base64.b64decode(body, validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return False
+    if not isinstance(call, list) or len(call) != 3:
+        return False
+    args, kwargs, then = call
+    return (
+        args == []
+        and isinstance(kwargs, dict)
+        and isinstance(then, dict)
+        and not any(then.values())
+    )
+
+
+class StrictChannel(redis.Channel):
+    """Redis as kombu reads it, but for entries that are no JSON: they end no process."""
+
+    def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - kombu's
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        except (ValueError, RecursionError):
+            # It is off the list already, and Celery never saw it.
+            log.error("an entry of the broker's lists is no JSON; dropped")  # noqa: TRY400
+            return True
+
+
+class StrictTransport(redis.Transport):
+    """Lets in what ``refusal`` has nothing to say about."""
+
+    Channel = StrictChannel
+
+    def _deliver(self, message: object, queue: str) -> None:
+        if reason := refusal(message, queue):
+            log.error("a message in %s %s; dropped", queue, reason)
+        else:
+            super()._deliver(message, queue)  # type: ignore[no-untyped-call]
+
+
+def be_strict() -> None:
+    """From now on, whoever in this process reads from Redis through kombu reads strictly."""
+    # By its name, as kombu looks it up: a transport in the settings gives way to one in the URL.
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{StrictTransport.__qualname__}"

@@ -1,0 +1,113 @@
+"""What a worker's health file says: of its heartbeats, its engine, its chunks and its consumer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from maskpool.health import Pulse
+from workers.leases import LeaseKeeper
+
+#: How often the parts are looked at.
+_LOOK_SECONDS = 1.0
+
+#: Celery's consumer is heard every two seconds, and a heartbeat is written every second.
+_QUIET_SECONDS = 20.0
+
+
+class Consumer:
+    """Celery's own loop, which takes the messages: ``heard`` is called each time it goes round."""
+
+    def __init__(self) -> None:
+        self._heard = time.monotonic()
+
+    def heard(self) -> None:
+        """It went round."""
+        self._heard = time.monotonic()
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Since it last went round."""
+        return time.monotonic() - self._heard
+
+
+class WorkerPulse:
+    """Looks at a worker's parts once a second and writes what it finds.
+
+    Args:
+        pulse: The file.
+        leases: Its heartbeats and chunks.
+        consumer: The loop that takes messages.
+        healthy: False once the device is lost.
+        ping: Asks the broker for a sign; returns what is wrong, or an empty string.
+        stall_seconds: A part that stands still for so long will not move again.
+    """
+
+    def __init__(
+        self,
+        pulse: Pulse,
+        leases: LeaseKeeper,
+        consumer: Consumer,
+        *,
+        healthy: Callable[[], bool],
+        ping: Callable[[], str],
+        stall_seconds: float,
+    ) -> None:
+        self._pulse = pulse
+        self._leases = leases
+        self._consumer = consumer
+        self._healthy = healthy
+        self._ping = ping
+        self._stall_seconds = stall_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+
+    def start(self) -> None:
+        """Begin, where anybody wants to know."""
+        if self._pulse.wanted:
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and take the file away."""
+        self._stop.set()
+        if self._thread.ident is not None:  # else it never started
+            self._thread.join()
+        self._pulse.close()
+
+    def write(self) -> None:
+        """Look at the parts and say it; also the last words before the process ends itself."""
+        dead = self._dead()
+        self._pulse.beat(dead or self._trouble(), live=not dead)
+
+    def _run(self) -> None:
+        self.write()
+        while not self._stop.wait(_LOOK_SECONDS):
+            self.write()
+
+    def _dead(self) -> str:
+        """What will not recover by itself; empty: nothing."""
+        stalled = self._leases.stalled()
+        late_seconds, quiet = self._leases.late_seconds, self._consumer.quiet_seconds
+        if not self._healthy():
+            return "the device is lost"
+        if stalled is not None:
+            return f"chunk {stalled.chunk_id} made no progress for {stalled.idle_seconds:.0f} s"
+        if late_seconds > self._stall_seconds:
+            return f"no heartbeat went round for {late_seconds:.0f} s"
+        if quiet > self._stall_seconds and not self._leases.draining and not self._ping():
+            return f"Celery stands still for {quiet:.0f} s although Redis answers"
+        return ""
+
+    def _trouble(self) -> str:
+        """What keeps the worker from working for now; empty: nothing."""
+        if self._leases.draining:
+            return "it is draining, and ends with the work in hand"
+        if self._leases.trouble:
+            return self._leases.trouble
+        if self._leases.late_seconds > _QUIET_SECONDS:
+            return f"the database has not answered for {self._leases.late_seconds:.0f} s"
+        quiet = self._consumer.quiet_seconds
+        if quiet > _QUIET_SECONDS:
+            return self._ping() or f"Celery stands still for {quiet:.0f} s"
+        return ""
