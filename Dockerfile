@@ -3,6 +3,7 @@
 #   worker  core plus torch and transformers; the wheel on PyPI brings CUDA
 FROM python:3.12.13-slim-bookworm AS base
 ENV PATH=/opt/venv/bin:$PATH \
+    MASKPOOL_HEALTH_FILE=/tmp/maskpool.health \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 # Folders that volumes are mounted on belong to the user before the volume exists.
@@ -27,7 +28,6 @@ RUN pip install --no-cache-dir -c constraints.txt \
         ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -e '.[worker]'
 
 FROM base AS code
-COPY docker/healthy.py docker/
 COPY pyproject.toml README.md LICENSE ./
 COPY maskpool maskpool
 COPY db db
@@ -42,7 +42,7 @@ USER 10001:10001
 WORKDIR /var/lib/maskpool
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s \
-    CMD ["python", "/app/docker/healthy.py"]
+    CMD ["python", "-P", "-m", "maskpool.health", "/tmp/maskpool.health"]
 CMD ["maskpool", "dispatch"]
 
 FROM base AS worker
@@ -53,5 +53,5 @@ WORKDIR /var/lib/maskpool
 STOPSIGNAL SIGTERM
 # A first start may download the weights.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=300s \
-    CMD ["python", "/app/docker/healthy.py"]
+    CMD ["python", "-P", "-m", "maskpool.health", "/tmp/maskpool.health"]
 CMD ["maskpool", "worker"]

@@ -8,11 +8,17 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskpool.errors import ConfigError, MaskpoolError, NotFound
+from maskpool.health import look
 from maskpool.settings import Settings
+
+if TYPE_CHECKING:  # SQLAlchemy is imported only when rows are looked at
+    from sqlalchemy.orm import Session
 
 #: Importing torch on a cold disk takes a while; a model is read from disk on top.
 _PROBE_SECONDS = 120
@@ -51,6 +57,9 @@ def run_checks(settings: Settings) -> Iterator[Check]:
     yield _guarded(
         "database", "start it, or correct MASKPOOL_DATABASE_URL", lambda: _database(settings)
     )
+    yield _guarded("dispatcher", "see the database", lambda: _dispatcher(settings))
+    yield _guarded("workers", "see the database", lambda: _workers(settings))
+    yield from _processes(settings)
     yield _guarded(
         "store", "correct MASKPOOL_STORE_URL or its credentials", lambda: _store(settings)
     )
@@ -111,7 +120,7 @@ def _redis(settings: Settings) -> Check:
 
 
 def _database(settings: Settings) -> Check:
-    from db.schema import head_revision, revision  # noqa: PLC0415 - only when it is looked at
+    from db.schema import head_revision, is_newer, revision  # noqa: PLC0415 - only when it is looked at
     from db.session import Database  # noqa: PLC0415
 
     url = settings.database_url.get_secret_value()
@@ -126,11 +135,75 @@ def _database(settings: Settings) -> Check:
     finally:
         database.close()
     have, want = revision(url), head_revision()
+    if is_newer(have):
+        newer = f"answers, at revision {have}, which is newer than this code's {want}"
+        return Check("database", True, newer, "upgrade maskpool here when it suits you")
     if have != want:
         return Check(
             "database", False, f"it is at revision {have}, not {want}", "run maskpool migrate"
         )
     return Check("database", True, f"answers, at revision {have}")
+
+
+def _dispatcher(settings: Settings) -> Check:
+    from db import services  # noqa: PLC0415 - only when it is looked at
+
+    with _rows(settings) as session:
+        if session is None:
+            return Check("dispatcher", None, "no database to look for it in")
+        seen = services.seen(session, services.DISPATCHER)
+    alive = [one for one in seen if one.alive]
+    if alive:
+        names = ", ".join(f"{one.name} ({one.seconds_ago:.0f} s ago)" for one in alive)
+        return Check("dispatcher", True, f"seen lately: {names}")
+    found = f"last seen {seen[0].seconds_ago:.0f} s ago: {seen[0].name}" if seen else "never seen"
+    return Check("dispatcher", False, found, "start one with maskpool dispatch, or maskpool up")
+
+
+def _workers(settings: Settings) -> Check:
+    from db import workers  # noqa: PLC0415 - only when it is looked at
+
+    with _rows(settings) as session:
+        if session is None:
+            return Check("workers", None, "no database to look for them in")
+        pools = workers.pools(session)
+    if not pools:
+        advice = "start one with maskpool worker, or maskpool up"
+        return Check("workers", False, "none lives", advice)
+    served = ", ".join(f"{pools[model].workers} serve {model}" for model in sorted(pools))
+    return Check("workers", True, served)
+
+
+@contextmanager
+def _rows(settings: Settings) -> Iterator[Session | None]:
+    from db.schema import require_fit  # noqa: PLC0415 - only when it is looked at
+    from db.session import Database  # noqa: PLC0415
+
+    url = settings.database_url.get_secret_value()
+    if not url:
+        yield None
+        return
+    database = Database(url)
+    try:
+        with database.read() as session:
+            require_fit(session)
+            yield session
+    finally:
+        database.close()
+
+
+def _processes(settings: Settings) -> Iterator[Check]:
+    """What the health files of this machine say: the local stack's, and the one that is set."""
+    from producer.endpoints import health_folder, is_held  # noqa: PLC0415 - likewise
+
+    here = is_held(settings.home)
+    files = sorted(health_folder(settings.home).glob("*.json")) if here else []
+    if settings.health_file is not None and settings.health_file.exists():
+        files.append(settings.health_file)
+    for file in files:
+        state = look(file)
+        advice = "" if state.ready else "see its log"
+        yield Check(f"health of {file.stem}", state.ready, state.sentence, advice)
 
 
 def _store(settings: Settings) -> Check:

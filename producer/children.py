@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskpool.health import look
 from producer import leash
+
+#: A child that is found silent is given so long to be heard again.
+_SECOND_LOOK_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -17,6 +24,7 @@ class Child:
 
     Attributes:
         name: For people and for the log's file name.
+        health: Its health file, where it writes one.
         deaths: When it ended by itself lately, on the monotonic clock.
     """
 
@@ -24,12 +32,17 @@ class Child:
     command: Sequence[str]
     environment: dict[str, str]
     log: Path
+    health: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     deaths: list[float] = field(default_factory=list)
+    _started: float = 0.0
+    _silent_since: float | None = None
 
     def start(self) -> None:
         """Start it, or start it again."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.ask_to_end()  # the one that died leaves its end of the pipe to us
+        self._started, self._silent_since = time.monotonic(), None
         with self.log.open("ab") as output:
             # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.
             self.process = subprocess.Popen(
@@ -40,6 +53,30 @@ class Child:
                 env=self.environment,
                 start_new_session=True,
             )
+
+    def hangs(self) -> bool:
+        """Whether it was heard of since it was started, and is not live any more; ask repeatedly.
+
+        One look is not enough: where all of us were asleep, it is heard again in a moment.
+        """
+        if self._is_heard():
+            self._silent_since = None
+            return False
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        return now - self._silent_since > _SECOND_LOOK_SECONDS
+
+    def _is_heard(self) -> bool:
+        if self.health is None:
+            return True
+        state = look(self.health)
+        return state.live or state.heard is None or state.heard < self._started
+
+    def kill(self) -> None:
+        """End it by force, with the process it leads: one that hangs does not listen."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def ask_to_end(self) -> None:
         """Tell it to end, without waiting."""

@@ -44,6 +44,11 @@ class Endpoints:
         return settings.model_copy(update=update)
 
 
+def health_folder(home: Path) -> Path:
+    """Where a stack's processes write their health files."""
+    return home / "health"
+
+
 def running(home: Path) -> Endpoints | None:
     """The stack that runs in a home, or None."""
     if not is_held(home):

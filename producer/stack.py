@@ -18,7 +18,7 @@ from maskpool.settings import Settings
 from producer import endpoints as endpoints_file
 from producer.broker import Broker
 from producer.children import Child
-from producer.endpoints import Endpoints
+from producer.endpoints import Endpoints, health_folder
 
 #: Seconds until a broker that was started must answer.
 _BROKER_SECONDS = 10.0
@@ -28,6 +28,9 @@ _SOCKET_PATH = 107
 
 #: A child that dies this often within a minute is not started again.
 _MAX_DEATHS = 5
+
+#: The one child that is not ours, writes no health file, and goes last.
+_BROKER = "redis"
 
 #: A worker's or dispatcher's exit status for bad input: starting it again changes nothing.
 _BAD_INPUT = 2
@@ -91,14 +94,18 @@ class Stack:
         self._stop()
 
     def watch(self) -> None:
-        """Start dead children again; call it now and then.
+        """Start children again that died, or that hang; call it now and then.
 
         Raises:
             ConfigError: One of them will not live; says its last words.
         """
         for child in self._children:
-            if child.process is None or child.process.poll() is None:
+            if child.process is None:
                 continue
+            if child.process.poll() is None:
+                if not child.hangs():
+                    continue
+                child.kill()
             status = child.process.returncode
             now = time.monotonic()
             child.deaths = [death for death in child.deaths if now - death < 60] + [now]
@@ -144,7 +151,10 @@ class Stack:
             )
 
     def _spawn(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
-        child = Child(name, command, environment, self.logs / f"{name}.log")
+        health = None if name == _BROKER else health_folder(self._home) / f"{name}.json"
+        if health is not None:
+            environment = {**environment, "MASKPOOL_HEALTH_FILE": str(health)}
+        child = Child(name, command, environment, self.logs / f"{name}.log", health)
         self._children.append(child)
         child.start()
 
@@ -166,14 +176,14 @@ class Stack:
             "--daemonize": "no",
         }
         flat = [word for pair in options.items() for word in pair]
-        self._spawn("redis", [binary, *flat], dict(os.environ))
+        self._spawn(_BROKER, [binary, *flat], dict(os.environ))
         return f"redis+socket://{socket}"
 
     def _stop(self) -> None:
         if self._lock is None:  # another stack's home: nothing here is ours
             return
         (self._home / endpoints_file.FILE).unlink(missing_ok=True)
-        clients = [child for child in self._children if child.name != "redis"]
+        clients = [child for child in self._children if child.name != _BROKER]
         for child in clients:
             child.ask_to_end()  # all at once; the broker goes last, while it is still needed
         for child in (*clients, *self._children):
@@ -242,6 +252,7 @@ def _environment(endpoints: Endpoints, settings: Settings) -> dict[str, str]:
         "MASKPOOL_STORE_URL": endpoints.store_url,
         "MASKPOOL_SOURCE_ROOTS": os.pathsep.join(endpoints.source_roots),
         "MASKPOOL_SOURCE_BUCKETS": ",".join(settings.source_buckets),
+        "MASKPOOL_SOURCE_HOSTS": ",".join(settings.source_hosts),
         "MASKPOOL_MODEL": endpoints.model,
     }
     return {**os.environ, **ours}

@@ -10,11 +10,14 @@ from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
 from db import batches, jobs
 from db.batches import Loading, NewBatch
 from db.session import Database
+from maskpool import failpoints
 from maskpool.domain import BatchState, ImageRef, Klass, Priority
-from maskpool.errors import Conflict, SourceError
+from maskpool.errors import Conflict, SourceError, Unreachable
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
 from producer.manifest import Source
@@ -28,6 +31,13 @@ _UPLOADS = 8
 
 #: Images in one block while uploading: what an interruption can cost.
 _UPLOAD_BLOCK = 500
+
+#: A store that fails now and then must not end a submit of many images; one that is away may.
+_UPLOAD_SECONDS = 15.0
+
+#: What to do about names that appear twice, by the kind of source.
+_NAME_EACH = "give each row a name of its own"
+_OWN_NAMES = {"txt": "a .csv or .jsonl can give each line a name of its own"}
 
 #: Called with the number of images loaded so far.
 OnLoaded = Callable[[int], None]
@@ -99,6 +109,7 @@ class Submitter:
         refs = _not_empty(submission.source)
         with self._database.write() as session:
             at = batches.create_or_find(session, _new_batch(submission))
+        failpoints.reach("submit.created")
         if at.state != BatchState.LOADING:
             return self._already(at)
         self._check_same_source(submission, at)
@@ -108,9 +119,12 @@ class Submitter:
             self._forget(at)
             raise
         self._refuse_duplicates(submission.source, at.batch_id)
+        failpoints.reach("submit.loaded")
         with self._database.write() as session:
             created = batches.activate(session, at.batch_id)
             total = batches.progress(session, at.batch_id).total
+            failpoints.reach("submit.activated")
+        failpoints.reach("submit.committed")
         self._wake()
         return Submitted(at.batch_id, total, created)
 
@@ -162,6 +176,8 @@ class Submitter:
             images = self._uploaded(batch_id, rest)
             with self._database.write() as session:
                 jobs.load_block(session, batch_id, at.loaded, images)
+                failpoints.reach("submit.block_written")
+            failpoints.reach("submit.block_committed")
 
     def _uploaded(self, batch_id: UUID, block: list[ImageRef]) -> list[ImageRef]:
         if self._upload_to is None:
@@ -182,7 +198,7 @@ class Submitter:
         raise SourceError(
             source.text,
             f"{names[0]!r} appears more than once: {places}{others}; names must be unique, "
-            "as they become file_name in exports; give each row a name of its own",
+            f"as they become file_name in exports; {_OWN_NAMES.get(source.kind, _NAME_EACH)}",
         )
 
 
@@ -218,9 +234,19 @@ def _upload(store: ObjectStore, batch_id: UUID, image: ImageRef) -> ImageRef:
         return image
     path = Path(local)
     key = keys.source_object(batch_id, image.name)
+    again = Retrying(
+        retry=retry_if_exception_type(Unreachable),
+        wait=wait_random_exponential(multiplier=0.4, max=5.0),
+        stop=stop_after_delay(_UPLOAD_SECONDS),
+        reraise=True,
+    )
     try:
-        if store.size(key) != path.stat().st_size:
-            store.put_file(key, path)
-    except OSError as error:
-        log.warning("%s cannot be uploaded (%s); its job will fail", image.name, error.strerror)
+        again(_copy, store, key, path)
+    except (OSError, SourceError) as error:
+        log.warning("%s cannot be uploaded (%s); its job will fail", image.name, error)
     return replace(image, uri=store.uri(key))
+
+
+def _copy(store: ObjectStore, key: str, path: Path) -> None:
+    if store.size(key) != path.stat().st_size:
+        store.put_file(key, path)

@@ -10,14 +10,20 @@ from uuid import UUID
 import typer
 
 from maskpool.domain import DEFAULT_THRESHOLD, Klass, Priority, new_id
-from maskpool.errors import SourceError
+from maskpool.errors import SourceError, Transient
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, ReadingSettings, read_prompts
 from producer.cli import options, render
 from producer.cli.connect import Pool, pool
+from producer.cli.idle import warn_if_idle
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from sqlalchemy.orm import Session
+
+    from producer.manifest import Source
+
+#: Images of a source that are looked at before it is submitted.
+_LOOKED_AT = 1_000
 
 
 def submit(
@@ -51,10 +57,14 @@ def submit(
         reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
         spec = BatchSpec.of(alias_name, prompts, reading)
         _require_bucket(source, here.settings)
-        opened = open_source(source, endpoint_url=here.settings.s3_endpoint_url)
+        opened = open_source(
+            source,
+            endpoint_url=here.settings.s3_endpoint_url,
+            hosts=here.settings.source_hosts,
+        )
         on_s3 = here.settings.store_url.startswith("s3://")
         upload = on_s3 and not no_upload and opened.kind != "s3"
-        if not upload and opened.root is not None:
+        if not upload and opened.root is not None and _names_files(opened):
             _require_root(opened.root, here.settings)
         asked = Submission(
             source=opened,
@@ -65,11 +75,13 @@ def submit(
             klass=Klass.NOW if now else Klass.BULK,
             priority=priority,
         )
+        warn_if_idle(here, alias_name)
         submitter = Submitter(here.database, here.wake, here.store() if upload else None)
         with render.errors.status("loading") as line:
             try:
                 done = submitter.submit(asked, lambda n: line.update(f"{n:,} images loaded"))
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, Transient):
+                # What was loaded stays, and whether the last COMMIT went through nobody can say.
                 render.errors.print(
                     f"interrupted; go on with the same command and --key {asked.key}"
                 )
@@ -77,23 +89,9 @@ def submit(
         if as_json:
             render.print_json({"id": str(done.batch_id), "total": done.total, "new": done.created})
             return
-        _warn_if_unserved(here, alias_name)
         word = "submitted" if done.created else "was submitted before"
         render.console.print(f"{done.batch_id}  {word}: {done.total:,} images")
         render.errors.print(f"watch it: maskpool status --watch {done.batch_id}", style="dim")
-
-
-def _warn_if_unserved(here: Pool, model: str) -> None:
-    from db import workers
-
-    with here.database.read() as session:
-        served = workers.pools(session)
-    if model not in served:
-        others = f"; those alive serve {', '.join(sorted(served))}" if served else ""
-        render.errors.print(
-            f"no living worker serves {model}{others}: the batch waits until one does",
-            style="yellow",
-        )
 
 
 def _require_root(folder: Path, settings: Settings) -> None:
@@ -107,6 +105,15 @@ def _require_root(folder: Path, settings: Settings) -> None:
             f"the workers read images under {allowed} only; start the stack with "
             f"maskpool up --root {folder}, or add it to MASKPOOL_SOURCE_ROOTS",
         )
+
+
+def _names_files(source: Source) -> bool:
+    """Whether a source's first images are files here; a list of URLs may lie anywhere."""
+    from itertools import islice
+
+    from storage.uris import path_of
+
+    return any(path_of(ref.uri) for ref in islice(source.refs(), _LOOKED_AT))
 
 
 def _require_bucket(source: str, settings: Settings) -> None:

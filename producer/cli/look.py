@@ -11,10 +11,11 @@ from typing import Annotated
 
 import typer
 
-from maskpool.domain import DEFAULT_THRESHOLD
+from maskpool.domain import DEFAULT_THRESHOLD, BatchState
 from maskpool.errors import Conflict, NotFound, SpecError
 from producer.cli import options, render
 from producer.cli.connect import Pool, pool
+from producer.cli.idle import warn_if_idle
 
 _SOME_FAILED = 3
 _POLL_SECONDS = 0.5
@@ -58,6 +59,10 @@ def _show_batch(here: Pool, batch: str, *, watch: bool, as_json: bool) -> int:
     from producer.results import Speed, count_instances, view
 
     batch_id = here.find(batch)
+    with here.database.read() as session:
+        progress = batches.progress(session, batch_id)
+    if progress.state == BatchState.ACTIVE:
+        warn_if_idle(here, progress.model)
     if watch:
         speed = Speed()
         with render.bar() as bar:
@@ -85,6 +90,7 @@ def _show_pool(here: Pool, *, as_json: bool) -> None:
 
     with here.database.read() as session:
         alive = workers.alive(session)
+    warn_if_idle(here)
     if as_json:
         render.print_json([{**asdict(one), "id": str(one.id)} for one in alive])
         return

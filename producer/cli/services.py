@@ -77,12 +77,15 @@ def dispatch() -> None:
     from db.session import Database
     from producer.broker import Broker, Publisher
     from producer.dispatch import Dispatcher
+    from producer.presence import Presence
 
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     _require(settings, "redis_url", "database_url")
     redis_url = settings.redis_url.get_secret_value()
-    database = Database(settings.database_url.get_secret_value())
+    database = Database(
+        settings.database_url.get_secret_value(), patience_seconds=settings.patience_seconds
+    )
     broker, publisher = Broker(redis_url), Publisher(redis_url)
     try:
         Dispatcher(
@@ -91,6 +94,7 @@ def dispatch() -> None:
             publisher,
             tick_seconds=settings.tick_seconds,
             lease_seconds=settings.lease_seconds,
+            presence=Presence(database, settings.health_file),
         ).run(Event())
     finally:
         publisher.close()
@@ -99,13 +103,13 @@ def dispatch() -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the present schema."""
-    from db.schema import head_revision, upgrade
+    """Bring the database to the present schema, beside a pool at work."""
+    from db.schema import upgrade
 
     settings = load_settings()
     _require(settings, "database_url")
-    upgrade(settings.database_url.get_secret_value())
-    render.console.print(f"the database is at revision {head_revision()}")
+    revision = upgrade(settings.database_url.get_secret_value())
+    render.console.print(f"the database is at revision {revision}")
 
 
 def _require(settings: Settings, *names: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -17,13 +18,12 @@ from urllib.request import Request, urlopen
 import boto3
 import flower.options  # noqa: F401 - defines Flower's options
 import pytest
-import redis
 import yaml
-from services.process import free_port, serve, stop, wait_ready
-from services.redis_server import running_redis
+from services.process import free_port, stop, wait_ready
 from tornado.options import options as tornado_options
 
 import maskpool
+from maskpool.health import Pulse
 from maskpool.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -217,33 +217,45 @@ def test_the_bucket_is_made_once_and_found_again(s3_bucket: tuple[str, str]) -> 
     client.close()
 
 
-def _health(redis_url: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "docker" / "healthy.py"]
-    environment = os.environ | {"MASKPOOL_REDIS_URL": redis_url}
-    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+def _checks() -> dict[str, list[str]]:
+    """The command of each health check of ours: the images' own, and the services'."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    found = {f"image {n}": json.loads(words) for n, words in enumerate(_IMAGE_CHECK(dockerfile))}
+    for name in ("dispatcher", "worker", "worker-cpu"):
+        kind, *words = SERVICES[name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        found[name] = words
+    return found
 
 
-@pytest.fixture
-def lonely_redis_url() -> Iterator[str]:
-    for server in serve(running_redis()):
-        yield server.url
+_IMAGE_CHECK = re.compile(r"^HEALTHCHECK [^\n]*\\\n\s+CMD (\[.*\])$", re.MULTILINE).findall
 
 
-def test_a_container_is_healthy_while_its_process_talks_to_redis(lonely_redis_url: str) -> None:
-    assert _health(lonely_redis_url).returncode == 1
-    process = redis.Redis.from_url(lonely_redis_url)
-    process.ping()
-    assert _health(lonely_redis_url).returncode == 0
-    process.close()
-    gone = _health(lonely_redis_url)
-    assert gone.returncode == 1
-    assert "nobody" in gone.stderr
+def test_health_checks_read_the_file_that_the_processes_write() -> None:
+    written = re.search(r"MASKPOOL_HEALTH_FILE=(\S+)", (ROOT / "Dockerfile").read_text())
+    assert written is not None
+    assert len(_checks()) == 5
+    for name, words in _checks().items():
+        assert words == ["python", "-P", "-m", "maskpool.health", written[1]], name
+    assert "MASKPOOL_HEALTH_FILE" not in {name for _, name, _ in _environment()}
 
 
-def test_a_container_without_redis_is_unhealthy() -> None:
-    result = _health("redis://127.0.0.1:1/0")
-    assert result.returncode == 1
-    assert "does not answer" in result.stderr
+@pytest.mark.parametrize("name", _checks())
+def test_a_container_is_healthy_while_its_process_is_heard(name: str, tmp_path: Path) -> None:
+    program, *words, _ = _checks()[name]
+    assert program == "python"
+    file = tmp_path / "health"
+
+    def healthy() -> bool:
+        done = subprocess.run([sys.executable, *words, file], check=False, capture_output=True)
+        return done.returncode == 0
+
+    assert not healthy()
+    pulse = Pulse(file, "worker", "host:1")
+    pulse.beat("the database is away")
+    assert healthy(), "another start would not help"
+    pulse.beat("the device is lost", live=False)
+    assert not healthy()
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""Images that a submit copies into the store: one that cannot be read keeps its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from db import jobs
+from db.session import Database
+from maskpool.errors import ImageError
+from maskpool.settings import Settings
+from maskpool.spec import BatchSpec
+from producer.manifest import open_source
+from producer.submit import Submission, Submitter
+from storage import open_store
+from storage.fetch import Fetcher
+
+SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]})
+
+
+def test_an_unreadable_file_fails_alone(sqlite_url: str, s3_store_url: str, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("RGB", (8, 8)).save(images / "good.png")
+    (images / "folder.png").mkdir()  # there, and yet not to be read
+    manifest = images / "list.jsonl"
+    names = ("folder.png", "good.png", "missing.png")
+    manifest.write_text("".join(json.dumps({"uri": name}) + "\n" for name in names))
+    settings = Settings()
+    store = open_store(s3_store_url, endpoint_url=settings.s3_endpoint_url)
+    database = Database(sqlite_url)
+
+    submission = Submission(open_source(str(manifest)), SPEC, "ann", "key")
+    done = Submitter(database, lambda: None, upload_to=store).submit(submission)
+
+    with database.read() as session:
+        uris = {job.name: job.image_uri for job in jobs.page(session, done.batch_id)}
+    database.close()
+    fetcher = Fetcher(store, settings)
+    assert fetcher.fetch(uris["good.png"]).image.shape == (8, 8, 3)
+    for name in ("folder.png", "missing.png"):
+        with pytest.raises(ImageError, match="there is no object"):
+            fetcher.fetch(uris[name])
