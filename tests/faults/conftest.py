@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults.sizes import IS_FULL, SIZES, Sizes
@@ -51,34 +53,39 @@ def sizes() -> Sizes:
     return SIZES
 
 
-def _team(folder: Path) -> Iterator[World]:
-    # A crash may cost what was not flushed; here a commit must be one, as in production.
-    for server in serve(running_postgres(synchronous_commit="on")):
-        url = server.url(server.create())
+@contextmanager
+def built_world(profile: str, folder: Path, **options: Any) -> Iterator[World]:
+    """A world of its own, not started yet; closed and, when large, deleted behind the test.
+
+    Args:
+        profile: ``team`` or ``embedded``.
+        folder: Empty; its own.
+        **options: Further fields of ``World``.
+    """
+    with ExitStack() as stack:
+        server = None
+        if profile == "team":
+            # A crash may cost what was not flushed; here a commit must be one, as in production.
+            served = contextmanager(serve)
+            server = stack.enter_context(served(running_postgres(synchronous_commit="on")))
+        url = server.url(server.create()) if server else f"sqlite:///{folder}/maskpool.sqlite"
         upgrade(url)
-        yield World("team", folder, url, server)
-
-
-def _embedded(folder: Path) -> Iterator[World]:
-    url = f"sqlite:///{folder / 'maskpool.sqlite'}"
-    upgrade(url)
-    yield World("embedded", folder, url, None)
+        world = World(profile, folder, url, server, **options)
+        stack.callback(world.close)
+        yield world
+    if IS_FULL:  # objects by the thousand
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", params=["team", "embedded"])
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
+    """The world that most faults share."""
     folder = tmp_path_factory.mktemp(f"faults-{request.param}")
-    make = {"team": _team, "embedded": _embedded}[request.param]
-    for one in make(folder):
-        try:
-            one.start()
-            yield one
-        finally:
-            one.close()
-    if IS_FULL:  # objects by the thousand
-        shutil.rmtree(folder, ignore_errors=True)
+    with built_world(request.param, folder) as one:
+        one.start()
+        yield one
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ KINDS = 32
 
 WIDTH, HEIGHT = 48, 8
 
+#: An image that asks for more memory than there is, and its number.
+GLUTTON, GLUTTON_NAME = 200, "glutton.png"
+
 
 def draw(folder: Path) -> None:
     """Write the images, and one that is poison."""
@@ -22,6 +25,11 @@ def draw(folder: Path) -> None:
     for number in range(KINDS):
         Pillow.new("RGB", (WIDTH, HEIGHT), (number, 0, 0)).save(folder / f"scene_{number:02d}.png")
     Pillow.new("RGB", (WIDTH, HEIGHT), (0, 0, 0)).save(folder / "poison.png")
+
+
+def draw_glutton(folder: Path) -> None:
+    """Write the image that asks for too much."""
+    Pillow.new("RGB", (WIDTH, HEIGHT), (GLUTTON, 0, 0)).save(folder / GLUTTON_NAME)
 
 
 def number_in(image: Image) -> int:

@@ -20,7 +20,11 @@ SLACK_SECONDS = 3.0
 def test_workers_are_killed(world: World, load: Load, sizes: Sizes, report: Report) -> None:
     """kill -9 a worker."""
     began, killed = now_ms(), []
-    while report.injected < sizes.kills or load.jobs < sizes.jobs:
+    # Twenty-five minutes are short: half as many on SQLite, where one code does the same.
+    kills, jobs = sizes.kills, sizes.jobs
+    if world.profile == "embedded":
+        kills, jobs = kills // 2, jobs // 2
+    while report.injected < kills or load.jobs < jobs:
         load.keep_up()
         time.sleep(world.rng.uniform(0.0, 1.4))
         worker = world.rng.choice(world.workers)
@@ -30,11 +34,11 @@ def test_workers_are_killed(world: World, load: Load, sizes: Sizes, report: Repo
         if worker_id is not None:
             killed.append((worker_id, at))
     load.await_end()
-    jobs = world.check(report, load.batch_ids)
+    ended = world.check(report, load.batch_ids)
     told = history.steps(world.database, began)
     report.recovery = history.until_expired(told, killed)
     report.note = (
-        f"{len(report.recovery)} chunks lost, at most {max(job.losses for job in jobs)} losses "
+        f"{len(report.recovery)} chunks lost, at most {max(job.losses for job in ended)} losses "
         f"of a job, waited {history.longest_wait(told):.1f} s for a worker"
     )
     assert report.failed == 0, "an innocent was failed"

@@ -71,7 +71,12 @@ def _timed(_: Settings) -> Models:
     return Models(engine, "timed", f"{IMAGE_SECONDS} s an image")
 
 
-if __name__ == "__main__":
+def serve() -> None:
+    """Be a worker, until told to stop."""
     end_with_parent()
     process.load, process.Fetcher = _timed, PoisonableFetcher
     main()
+
+
+if __name__ == "__main__":
+    serve()

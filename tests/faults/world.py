@@ -78,6 +78,11 @@ class Member:
                 start_new_session=True,
             )
 
+    def restart(self) -> None:
+        """Politely, and with the environment as it is now."""
+        self.end()
+        self.start()
+
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
@@ -146,6 +151,12 @@ class World:
     folder: Path
     database_url: str
     postgres: PostgresServer | None
+    #: Empty: a folder of this world.
+    store_url: str = ""
+    #: What its processes are told beside the usual.
+    told: dict[str, str] = field(default_factory=dict)
+    worker_count: int = WORKERS
+    worker_script: str = "timed_worker.py"
     rng: random.Random = field(default_factory=lambda: random.Random(SEED))
 
     def __post_init__(self) -> None:
@@ -154,7 +165,10 @@ class World:
         self.stack = ExitStack()
         self.redis: RedisServer = self.stack.enter_context(running_redis())
         self.database = Database(self.database_url)
-        self.store: ObjectStore = open_store((self.folder / "objects").as_uri())
+        self.store: ObjectStore = open_store(
+            self.store_url or (self.folder / "objects").as_uri(),
+            endpoint_url=self.told.get("MASKPOOL_S3_ENDPOINT_URL", ""),
+        )
         history.keep(self.database)
         environment = {
             "MASKPOOL_HOME": str(self.folder / "home"),
@@ -164,12 +178,14 @@ class World:
             "MASKPOOL_SOURCE_ROOTS": str(self.images),
             "MASKPOOL_LEASE_SECONDS": str(LEASE_SECONDS),
             "MASKPOOL_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+            **self.told,
         }
         logs = self.folder
-        self.dispatcher = Member("quick_dispatcher.py", environment, logs / "dispatcher.log")
+        # A test may tell one of them something else before it is started.
+        self.dispatcher = Member("quick_dispatcher.py", {**environment}, logs / "dispatcher.log")
         self.workers = [
-            Member("timed_worker.py", environment, logs / f"worker-{number}.log")
-            for number in range(1, WORKERS + 1)
+            Member(self.worker_script, {**environment}, logs / f"worker-{number}.log")
+            for number in range(1, self.worker_count + 1)
         ]
         self.batch_ids: list[UUID] = []
 
@@ -180,7 +196,9 @@ class World:
     def start(self) -> None:
         for member in self.members:
             member.start()
-        self.until(lambda: len(self._worker_ids()) >= WORKERS, seconds=60, what="the workers")
+        self.until(
+            lambda: len(self._worker_ids()) >= self.worker_count, seconds=60, what="the workers"
+        )
 
     def close(self) -> None:
         for member in self.members:
@@ -213,8 +231,8 @@ class World:
             for member in self.members
         )
 
-    def submit(self, count: int, poison: Iterable[int] = (), klass: Klass = Klass.BULK) -> UUID:
-        """A batch of its own, through a manifest; the jobs in ``poison`` are just that."""
+    def manifest(self, count: int, poison: Iterable[int] = ()) -> Path:
+        """A list of ``count`` images; the jobs in ``poison`` are just that."""
         poisonous = set(poison)
         lines = []
         for seq in range(count):
@@ -223,6 +241,11 @@ class World:
             lines.append(json.dumps({"uri": image, "name": name}))
         manifest = self.images / f"{new_id()}.jsonl"
         manifest.write_text("\n".join(lines) + "\n")
+        return manifest
+
+    def submit(self, count: int, poison: Iterable[int] = (), klass: Klass = Klass.BULK) -> UUID:
+        """A batch of its own, through a manifest; the jobs in ``poison`` are just that."""
+        manifest = self.manifest(count, poison)
         source, key = open_source(str(manifest)), str(new_id())
         submission = Submission(source, SPEC, "ann", key, klass=klass)
         broker = Broker(self.redis.url)
@@ -296,8 +319,6 @@ class World:
         mine = set(batch_ids)
         tally = Tally()
         findings = [one for one in verify(self.database, self.store, tally=tally) if one.wrong]
-        assert findings == [], _sentences(findings)
-        assert tally.batches == len(self.batch_ids)
         with self.database.read() as session:
             jobs = list(session.scalars(select(JobRow).where(JobRow.batch_id.in_(mine))))
             areas = {
@@ -316,8 +337,10 @@ class World:
         report.twice = sum(times > 1 for times in ended.values())
         report.failed = sum(job.state == JobState.FAILED for job in final)
         done = {(job.batch_id, job.seq) for job in jobs if job.state == JobState.DONE}
-        assert areas == {(batch, seq): scenes.expected_area(seq) for batch, seq in done}
         assert (report.lost, report.twice) == (0, 0), report
+        assert findings == [], _sentences(findings)
+        assert tally.batches == len(self.batch_ids)
+        assert areas == {(batch, seq): scenes.expected_area(seq) for batch, seq in done}
         assert set(ended) == {(job.batch_id, job.seq) for job in jobs}
         assert sum(self.progress(one).done for one in mine) == len(done)
         return jobs

@@ -1,0 +1,37 @@
+"""The timed worker, ten times as impatient with a store that is away or full."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# Run as a script: `faults` lies beside `services`, in the tests' folder.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from faults import timed_worker
+from faults.leash import end_with_parent
+
+from storage import s3
+from workers import outcomes, pipeline, process
+from workers.__main__ import main
+
+#: What times are divided by: as the leases of these tests, unless a test is in more of a hurry.
+HURRY = float(os.environ.get("HURRY", "10"))
+
+
+def hurry() -> None:
+    """Divide every time of the store's and of the retries' that is no setting."""
+    s3._CONNECT_SECONDS /= HURRY
+    s3._READ_SECONDS /= HURRY
+    s3._BODY_SECONDS /= HURRY
+    outcomes._RETRY_SECONDS /= HURRY
+    outcomes._OUTAGE_SECONDS /= HURRY
+    pipeline._UPLOAD_SECONDS /= HURRY
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    hurry()
+    process.load, process.Fetcher = timed_worker._timed, timed_worker.PoisonableFetcher
+    main()

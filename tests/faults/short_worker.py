@@ -1,0 +1,80 @@
+"""The timed worker on a device that is short of memory, as far as ``SHORT_OF`` says.
+
+``images``: half of the micro-batches of more than ``FITTING`` images do not fit. ``crops``: a tenth
+of the scorings does not. An image that is ``glutton.png`` never fits.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Run as a script: `faults` lies beside `services`, in the tests' folder.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import numpy.typing as npt
+from faults import timed_worker
+from faults.hurried_worker import hurry
+from faults.leash import end_with_parent
+from faults.scenes import GLUTTON, number_in
+
+from maskpool.domain import Found
+from maskpool.ports import Image
+from maskpool.settings import Settings
+from workers import process
+from workers.__main__ import main
+from workers.engine import Engine
+from workers.process import Models
+
+FITTING = 2
+
+_SHORT_OF = os.environ["SHORT_OF"].split(",")
+_chance = random.Random(os.getpid())
+
+
+class OutOfMemory(RuntimeError):
+    """As torch has one: no ``MemoryError``, which is Python's own."""
+
+
+class ShortSegmenter(timed_worker.TimedSegmenter):
+    """Finds what its parent does, where it has the memory."""
+
+    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
+        numbers = {number_in(image) for image in images}
+        too_many = "images" in _SHORT_OF and len(images) > FITTING and _chance.random() < 0.5
+        if too_many or GLUTTON in numbers:
+            raise OutOfMemory(f"tried to allocate room for {len(images)} images")
+        return super().segment(images, prompts)
+
+
+class ShortScorer:
+    """Finds every crop to be what was looked for, where it has the memory."""
+
+    def similarities(self, crops: Sequence[Image], texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        if "crops" in _SHORT_OF and _chance.random() < 0.1:
+            raise OutOfMemory(f"tried to allocate room for {len(crops)} crops")
+        scores = np.zeros((len(crops), len(texts)), np.float32)
+        scores[:, 0] = 5.0
+        return scores
+
+
+def _short(_: Settings) -> Models:
+    engine = Engine(
+        ShortSegmenter(),
+        ShortScorer(),
+        micro_batch=timed_worker.MICRO_BATCH,
+        out_of_memory=(OutOfMemory,),
+    )
+    return Models(engine.start(), "timed", "short of memory")
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    hurry()
+    timed_worker.IMAGE_SECONDS = 0.005  # it is about how many, not how long
+    process.load = _short
+    main()

@@ -1,0 +1,57 @@
+"""The counters of these tests count: a bug that is put in on purpose does not get past them."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faults import history
+from faults.conftest import built_world
+from faults.world import LEASE_SECONDS, Report, World
+from sqlalchemy import delete
+
+from db.models import InstanceRow, JobRow
+
+
+@pytest.fixture
+def unfenced(tmp_path: Path) -> Iterator[World]:
+    """A stack whose workers write also what is not theirs any more."""
+    with built_world(
+        "embedded", tmp_path, worker_script="unfenced_worker.py", worker_count=2
+    ) as world:
+        world.start()
+        yield world
+
+
+def test_a_result_accepted_twice_and_a_lost_job_are_counted(unfenced: World) -> None:
+    sound = unfenced.submit(40)
+    unfenced.await_end([sound], 60)
+    unfenced.check(Report("none", "embedded"), [sound])
+
+    batch = unfenced.submit(60)
+    sleeper = unfenced.workers[0]
+    unfenced.until(lambda: unfenced.is_at_work(sleeper), seconds=30, what="a chunk in work")
+    sleeper.send(signal.SIGSTOP)
+    time.sleep(LEASE_SECONDS + 1.0)
+    unfenced.await_end([batch], 60)
+    sleeper.send(signal.SIGCONT)
+    unfenced.until(
+        lambda: max(history.times_ended(unfenced.database, [batch]).values()) > 1,
+        seconds=30,
+        what="a second end of a job",
+    )
+    report = Report("a zombie writes", "embedded")
+    with pytest.raises(AssertionError):
+        unfenced.check(report, [batch])
+    assert report.twice > 0
+
+    with unfenced.database.write() as session:
+        for table in (InstanceRow, JobRow):
+            session.execute(delete(table).where(table.batch_id == sound, table.seq == 7))
+    report = Report("a row is deleted", "embedded")
+    with pytest.raises(AssertionError):
+        unfenced.check(report, [sound])
+    assert (report.lost, report.twice) == (1, 0)

@@ -1,0 +1,45 @@
+"""A worker with a bug: it writes although its lease is over. The tests must see that."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+# Run as a script: `faults` lies beside `services`, in the tests' folder.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from faults.timed_worker import serve
+
+from db import chunks, chunks_sqlite
+from db.chunks import JobEnd, TakenChunk
+from maskpool.errors import LeaseLost
+from workers.leases import Holding
+
+_take, _finish = chunks.take, chunks.finish
+_batches: dict[UUID, UUID] = {}
+
+
+def _take_and_remember(session: Session, chunk_id: UUID, *args: object, **how: object) -> object:
+    taken: TakenChunk | None = _take(session, chunk_id, *args, **how)
+    if taken is not None:
+        _batches[chunk_id] = taken.batch_id
+    return taken
+
+
+def _finish_whosesoever(
+    session: Session, worker: UUID, chunk_id: UUID, ends: Sequence[JobEnd], *, gpu_seconds: float
+) -> None:
+    try:
+        _finish(session, worker, chunk_id, ends, gpu_seconds=gpu_seconds)
+    except LeaseLost:
+        chunks_sqlite.end_jobs(session, _batches[chunk_id], ends)
+
+
+if __name__ == "__main__":
+    chunks.take, chunks.finish = _take_and_remember, _finish_whosesoever
+    Holding.mine = property(lambda _: True)
+    serve()
