@@ -12,11 +12,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from db.clock import POSTGRES_NOW_MS as _NOW_MS
 from db.copying import copy_in
 from db.work import INSTANCE_COLUMNS, JobEnd, TakenChunk, counts, instance_values, storable
 from maskpool.domain import ChunkState, Job, JobState
-
-_NOW_MS = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 
 # What is put into these two texts are numbers of states and the clock.
 _TAKE = f"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -65,8 +65,8 @@ def lead(session: Session) -> bool:
     )
 
 
-def candidates(session: Session) -> list[Candidate]:
-    """Every ACTIVE batch with something to claim."""
+def candidates(session: Session, held: Sequence[UUID]) -> list[Candidate]:
+    """The ACTIVE batches with something to claim, of those whose rows are held."""
     due = (
         select(func.count())
         .select_from(JobRow)
@@ -81,7 +81,7 @@ def candidates(session: Session) -> list[Candidate]:
     rows = session.execute(
         select(BatchRow, UserRow.virtual_time, UserRow.weight, due.label("due"))
         .join(UserRow, UserRow.id == BatchRow.owner_id)
-        .where(BatchRow.state == BatchState.ACTIVE)
+        .where(BatchRow.state == BatchState.ACTIVE, BatchRow.id.in_(held))
         .order_by(BatchRow.created_at, BatchRow.id)
     ).all()
     found = [_candidate(*row) for row in rows]
@@ -130,13 +130,16 @@ def claim(
         image_seconds: Estimated GPU-seconds an image, charged now and corrected when folded.
     """
     batch = session.execute(
-        select(BatchRow.next_seq, BatchRow.total)
+        select(BatchRow.next_seq, BatchRow.total, now_ms().label("now"))
         .where(BatchRow.id == candidate.batch_id, BatchRow.state == BatchState.ACTIVE)
         .with_for_update()
     ).one_or_none()
     if batch is None:
         return []
-    parts = _due_parts(session, candidate.batch_id, chunks=chunks, size=size)
+    # What came due since the candidates were read is for the next tick.
+    parts = (
+        _due_parts(session, candidate.batch_id, chunks=chunks, size=size) if candidate.due else []
+    )
     fresh_end = min(batch.total, batch.next_seq + (chunks - len(parts)) * size)
     for lo in range(batch.next_seq, fresh_end, size):
         parts.append(_Part(lo=lo, hi=min(lo + size, fresh_end)))
@@ -144,7 +147,7 @@ def claim(
         return []
     images = sum(part.size for part in parts)
     _charge(session, candidate, images * image_seconds, fresh_end)
-    return _insert_chunks(session, candidate, parts, image_seconds)
+    return _insert_chunks(session, candidate, parts, image_seconds, now=batch.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +206,13 @@ def _charge(session: Session, candidate: Candidate, seconds: float, next_seq: in
 
 
 def _insert_chunks(
-    session: Session, candidate: Candidate, parts: Sequence[_Part], image_seconds: float
+    session: Session,
+    candidate: Candidate,
+    parts: Sequence[_Part],
+    image_seconds: float,
+    *,
+    now: int,
 ) -> list[ChunkMessage]:
-    now = session.scalar(select(now_ms()))
     rows: list[dict[str, Any]] = [
         {
             "id": new_id(),
@@ -220,7 +227,7 @@ def _insert_chunks(
         }
         for part in parts
     ]
-    session.execute(insert(ChunkRow), rows)
+    session.connection().execute(insert(ChunkRow.__table__), rows)  # type: ignore[arg-type]
     return [
         ChunkMessage(
             batch_id=candidate.batch_id,
@@ -251,8 +258,14 @@ def doubt(session: Session, *, older_than_ms: int = 0) -> None:
     )
 
 
-def unheard(session: Session, *, limit: int = 1_000) -> list[ChunkMessage]:
-    """Queued chunks whose message must be sent again, at most ``limit`` at once."""
+def unheard(session: Session, models: Collection[str], *, limit: int = 1_000) -> list[ChunkMessage]:
+    """Queued chunks whose message must be sent again.
+
+    Args:
+        session: Read from.
+        models: Those that somebody serves; nobody would hear of the others.
+        limit: At most so many at once.
+    """
     waited = now_ms() - ChunkRow.published_at
     # Each step by name: SQLite may lack an exponential function.
     patience = case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
@@ -263,7 +276,7 @@ def unheard(session: Session, *, limit: int = 1_000) -> list[ChunkMessage]:
     query = (
         select(ChunkRow, BatchRow.model, BatchRow.klass)
         .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
-        .where(ChunkRow.state == ChunkState.QUEUED, overdue)
+        .where(ChunkRow.state == ChunkState.QUEUED, overdue, BatchRow.model.in_(models))
         .order_by(ChunkRow.id)
         .limit(limit)
     )

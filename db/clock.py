@@ -8,6 +8,9 @@ from sqlalchemy import BigInteger
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+#: clock_timestamp, not now(): a transaction may wait for a lock for a while.
+POSTGRES_NOW_MS = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
 
 class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
     """Milliseconds since 1970 at the moment the statement runs."""
@@ -18,8 +21,7 @@ class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it
 
 @compiles(now_ms, "postgresql")
 def _postgresql(*_: Any, **__: Any) -> str:  # noqa: ANN401
-    # clock_timestamp, not now(): a transaction may wait for a lock for a while.
-    return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    return POSTGRES_NOW_MS
 
 
 @compiles(now_ms, "sqlite")

@@ -26,5 +26,8 @@ def copy_in(session: Session, statement: str) -> Iterator[Copy]:
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             yield copy
-    except psycopg.OperationalError as error:
-        raise OperationalError(statement, None, error) from error
+    except psycopg.Error as error:
+        # A connection that the server ended may say so by any kind of error.
+        if driver.closed or isinstance(error, psycopg.OperationalError):
+            raise OperationalError(statement, None, error) from error
+        raise

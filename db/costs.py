@@ -5,6 +5,9 @@ from __future__ import annotations
 #: Bulk chunks that a worker has in hand side by side, as it comes.
 _SIDE_BY_SIDE = 2
 
+#: What a place was kept for longer was kept by an outage of ours, and is not the owner's to pay.
+_LONGEST_SECONDS = 120.0
+
 
 def cost(*, size: int, done: int, spent: float, charged: float, held: float) -> float:
     """GPU-seconds that the owner's and the batch's clocks go on by for a chunk that was finished.
@@ -22,6 +25,6 @@ def cost(*, size: int, done: int, spent: float, charged: float, held: float) -> 
         charged: GPU-seconds as estimated at the claim.
         held: Seconds from the claim until now.
     """
-    place = max(charged, held / _SIDE_BY_SIDE)
+    place = max(charged, min(held, _LONGEST_SECONDS) / _SIDE_BY_SIDE)
     unserved = (size - done) / size
     return max(spent, min(place, spent + unserved * place))

@@ -13,7 +13,7 @@ from db.models import BatchRow, JobRow
 from maskpool.domain import BatchState, ImageRef, JobState
 
 #: Jobs in one transaction of a submit: large enough for COPY, small enough to resume soon.
-BLOCK_POSTGRES = 50_000
+BLOCK_POSTGRES = 10_000
 BLOCK_SQLITE = 2_000
 
 #: COPY's text format gives these a meaning of its own.

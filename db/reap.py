@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Exists, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.batches import chunk_seqs, return_jobs
@@ -15,7 +15,24 @@ from db.costs import cost
 from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
 from maskpool.domain import MAX_LOSSES, BatchState, ChunkState, JobState, Priority
 
+#: Of a batch among its owner's.
+_WEIGHT = case({str(one): one.weight for one in Priority}, value=BatchRow.priority)
+
+_LIVE = (BatchState.ACTIVE, BatchState.PAUSED)
 _CLOSED = (ChunkState.DONE, ChunkState.EXPIRED, ChunkState.CANCELLED)
+
+
+def any_lapsed(session: Session) -> bool:
+    """Whether some chunk's lease is over."""
+    return bool(session.scalar(select(_lapsed())))
+
+
+def _lapsed() -> Exists:
+    return (
+        select(ChunkRow.id)
+        .where(ChunkRow.state == ChunkState.RUNNING, ChunkRow.lease_until < now_ms())
+        .exists()
+    )
 
 
 def reap_one(session: Session, lease_ms: int, *, charge: bool = True) -> bool:
@@ -91,19 +108,32 @@ def _lose_solo(session: Session, chunk: ChunkRow, lease_ms: int, *, charge: bool
     return len(failed)
 
 
-def fold(session: Session) -> int:
-    """Add closed chunks to their batches and owners and delete them; returns how many."""
-    # Batches before chunks, as cancel and pause lock them: the other way round is a deadlock.
+def hold_batches(session: Session) -> Sequence[UUID]:
+    """Lock the batches that a tick may write to, all at once and before anything else.
+
+    Whoever cancels, pauses or resumes locks a batch first, too, and then what belongs to it: the
+    other way round is a deadlock. A batch that somebody holds just now – cancelling a million jobs
+    takes a while – is left to the next tick, so that it stops no other.
+    """
     with_closed = select(ChunkRow.batch_id).where(ChunkRow.state.in_(_CLOSED))
-    locked = session.scalars(
+    return session.scalars(
         select(BatchRow.id)
-        .where(BatchRow.id.in_(with_closed))
+        .where(or_(BatchRow.state.in_(_LIVE), BatchRow.id.in_(with_closed)))
         .order_by(BatchRow.id)
-        .with_for_update()
+        .with_for_update(skip_locked=True)
     ).all()
+
+
+def fold(session: Session, held: Sequence[UUID]) -> int:
+    """Add closed chunks to their batches and owners and delete them; returns how many.
+
+    Args:
+        session: Holds the rows of the batches ``held``.
+        held: Of these alone.
+    """
     closed = session.execute(
         delete(ChunkRow)
-        .where(ChunkRow.state.in_(_CLOSED), ChunkRow.batch_id.in_(locked))
+        .where(ChunkRow.state.in_(_CLOSED), ChunkRow.batch_id.in_(held))
         .returning(
             ChunkRow.batch_id,
             ChunkRow.state,
@@ -141,37 +171,32 @@ def _owed(chunk: Any) -> float:  # noqa: ANN401 - a Row of the statement above
 
 def _add(session: Session, batch_id: UUID, sums: Sequence[float]) -> None:
     done, failed, spent, correction = sums
-    batch = session.execute(
+    owner_id = session.scalar(
         update(BatchRow)
         .where(BatchRow.id == batch_id)
         .values(
             done=BatchRow.done + int(done),
             failed=BatchRow.failed + int(failed),
             gpu_seconds=BatchRow.gpu_seconds + spent,
+            virtual_time=BatchRow.virtual_time + correction / _WEIGHT,
         )
-        .returning(BatchRow.owner_id, BatchRow.priority)
-    ).one_or_none()
-    if batch is None:  # removed meanwhile
-        return
-    session.execute(
-        update(BatchRow)
-        .where(BatchRow.id == batch_id)
-        .values(virtual_time=BatchRow.virtual_time + correction / Priority(batch.priority).weight)
+        .returning(BatchRow.owner_id)
     )
     session.execute(
         update(UserRow)
-        .where(UserRow.id == batch.owner_id)
+        .where(UserRow.id == owner_id)  # nobody, where the batch was removed meanwhile
         .values(virtual_time=UserRow.virtual_time + correction / UserRow.weight)
     )
 
 
-def end_batches(session: Session) -> list[UUID]:
-    """DONE is when every job has ended; a batch may end while it is paused."""
+def end_batches(session: Session, held: Sequence[UUID]) -> list[UUID]:
+    """DONE is when every job has ended; a batch may end while it is paused. Of those held alone."""
     return list(
         session.scalars(
             update(BatchRow)
             .where(
-                BatchRow.state.in_((BatchState.ACTIVE, BatchState.PAUSED)),
+                BatchRow.id.in_(held),
+                BatchRow.state.in_(_LIVE),
                 BatchRow.done + BatchRow.failed == BatchRow.total,
             )
             .values(state=BatchState.DONE, finished_at=now_ms())
@@ -183,11 +208,6 @@ def end_batches(session: Session) -> list[UUID]:
 def anything_to_do(session: Session) -> bool:
     """Whether a tick would write: lets an idle SQLite stack only read."""
     closed = select(ChunkRow.id).where(ChunkRow.state.in_(_CLOSED)).exists()
-    lapsed = (
-        select(ChunkRow.id)
-        .where(ChunkRow.state == ChunkState.RUNNING, ChunkRow.lease_until < now_ms())
-        .exists()
-    )
     queued = select(ChunkRow.id).where(ChunkRow.state == ChunkState.QUEUED).exists()
     fresh = (
         select(BatchRow.id)
@@ -197,7 +217,7 @@ def anything_to_do(session: Session) -> bool:
     ended = (
         select(BatchRow.id)
         .where(
-            BatchRow.state.in_((BatchState.ACTIVE, BatchState.PAUSED)),
+            BatchRow.state.in_(_LIVE),
             BatchRow.done + BatchRow.failed == BatchRow.total,
         )
         .exists()
@@ -212,7 +232,7 @@ def anything_to_do(session: Session) -> bool:
         )
         .exists()
     )
-    return bool(session.scalar(select(closed | lapsed | queued | fresh | ended | due)))
+    return bool(session.scalar(select(closed | _lapsed() | queued | fresh | ended | due)))
 
 
 def live_chunks(session: Session) -> int:

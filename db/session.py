@@ -136,7 +136,6 @@ def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None
             target,
             pool_size=pool_size,
             max_overflow=10,
-            pool_pre_ping=True,
             connect_args={
                 "options": " ".join(_postgres_options(patience_seconds)),
                 "connect_timeout": 5,
@@ -187,7 +186,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, ProgrammingError) as error:
-        reason = str(error.orig).strip().splitlines()[0] if str(error.orig) else "no reason given"
+        reason = (str(error.orig).strip() or "no reason given").splitlines()[0]
         # A whole database that does not exist is an OperationalError, and no migration helps.
         missing = isinstance(error, ProgrammingError) and "does not exist" in reason
         if missing or "no such table" in reason:

@@ -9,9 +9,11 @@
     │   ├── Conflict         the thing is in a state that does not allow this
     │   ├── CorruptObject    stored bytes do not match what was written
     │   └── ConfigError      a setting, a model or the machine is not as it must be
+    │       └── CredentialsError  this machine's credentials are missing, expired or wrong
     └── Transient            try again, later and with jitter
         ├── Unreachable      a service does not answer; names the service
-        │   └── WrongClock   it refuses us because this machine's clock is not its own
+        │   ├── WrongClock   it refuses us because this machine's clock is not its own
+        │   └── NoAccess     a worker cannot use it until its settings are mended
         └── LeaseLost        the chunk in hand is no longer ours; drop the work
 
 Anything else that escapes is a bug: it is logged with its traceback and recorded on the job.
@@ -79,6 +81,10 @@ class ConfigError(Permanent):
     """A setting, a model or the machine is not as it must be."""
 
 
+class CredentialsError(ConfigError):
+    """This machine's credentials are missing, expired or wrong, whatever is asked with them."""
+
+
 class Transient(MaskpoolError):
     """Try again, later and with jitter."""
 
@@ -98,6 +104,10 @@ class Unreachable(Transient):
 
 class WrongClock(Unreachable):
     """A service refuses what we sign, because this machine's clock is wrong: no input's fault."""
+
+
+class NoAccess(Unreachable):
+    """A worker's own settings keep it from a service until they are mended: no input's fault."""
 
 
 class LeaseLost(Transient):

@@ -23,8 +23,9 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-#: A process that was not heard of for this long is taken to hang. Each of them is heard once a
-#: second, and no wait for a service that is away takes longer than a few.
+#: A process that was not heard of for this long is taken to hang. A worker is heard once a second,
+#: a dispatcher after each step of its rounds. No single wait takes longer than a quarter of this:
+#: 10 s for Redis, ``Settings.patience_seconds`` for one answer of the database.
 MAX_AGE_SECONDS = 60.0
 
 #: The file is not written more often than this, unless it says something else.
@@ -124,7 +125,8 @@ class State:
         live: Its process goes round.
         ready: It can work, too.
         sentence: Either, for people.
-        heard: When it was written, on the machine's monotonic clock; None where it was not.
+        heard: When it was written, on the machine's monotonic clock; None where it was not, or
+            before the machine started.
     """
 
     live: bool
@@ -153,7 +155,8 @@ def _judge(said: dict[str, Any], heard: float, max_age: float) -> State:
     who, trouble = f"{said['service']} {said['name']}", said["trouble"]
     age = time.monotonic() - heard
     if age < 0:
-        return State(False, False, f"{who} was last heard of before this machine started", heard)
+        # Another boot's clock: it says nothing of now, so nobody was heard yet.
+        return State(False, False, f"{who} was last heard of before this machine started")
     if not said["live"]:
         return State(False, False, f"{who} is not live: {trouble}", heard)
     if age > max_age:

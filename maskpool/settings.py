@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from maskpool.errors import ConfigError, SpecError
+from maskpool.health import MAX_AGE_SECONDS
 
 #: Where the demo checkpoints live, beside the code that trains them.
 DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
@@ -129,7 +130,10 @@ class Settings(BaseSettings):
         default=3, ge=2, le=64, description="Chunks a worker holds at once; one stays free for now."
     )
     lease_seconds: float = Field(
-        default=30.0, gt=0, description="A chunk unheard of for this long is given to another."
+        default=30.0,
+        gt=0,
+        description="A chunk unheard of for this long is given to another; the same for workers "
+        "and dispatchers. Half of it, at most 15 s, is their patience with the database.",
     )
     heartbeat_seconds: float = Field(
         default=1.0, gt=0, description="How often a worker extends its leases."
@@ -137,7 +141,8 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         default=120.0,
         gt=0,
-        description="A worker whose chunk makes no progress for this long exits, to be restarted.",
+        description="A worker whose chunk makes no progress for this long exits, to be restarted; "
+        "up to ten times as long while its engine works on other chunks.",
     )
     tick_seconds: float = Field(
         default=0.2, gt=0, description="How often the dispatcher looks when nothing wakes it."
@@ -215,8 +220,11 @@ class Settings(BaseSettings):
 
     @property
     def patience_seconds(self) -> float:
-        """Longest wait of a service for the database: a second try must fit into the lease."""
-        return self.lease_seconds / 2
+        """Longest wait of a service for one answer of the database.
+
+        A second try must fit into the lease, and a process that waits must not look as if it hung.
+        """
+        return min(self.lease_seconds / 2, MAX_AGE_SECONDS / 4)
 
     def alias(self, name: str) -> ModelAlias:
         """The models behind an alias.

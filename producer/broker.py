@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from maskpool import wire
 from maskpool.domain import ChunkMessage
 from maskpool.errors import ConfigError, Unreachable
+from producer.envelope import envelope
 
 #: A wait ends well before the socket would be taken for dead.
 _LONGEST_WAIT_SECONDS = 5.0
@@ -100,6 +101,15 @@ class Broker:
         with _translated():
             self._redis.set(wire.SENTINEL_KEY, 1)
 
+    def publish(self, message: ChunkMessage) -> None:
+        """Send one message to the workers.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        with _translated():
+            self._redis.lpush(wire.queue_name(message.model, message.klass), envelope(message))
+
     def waiting(self, queues: Sequence[str]) -> dict[str, int]:
         """Messages that wait in each list.
 
@@ -108,42 +118,6 @@ class Broker:
         """
         with _translated():
             return {queue: int(self._redis.llen(queue)) for queue in queues}
-
-
-class Publisher:
-    """Sends chunk messages through Celery, over one connection that is kept."""
-
-    def __init__(self, redis_url: str) -> None:
-        from celery import Celery  # noqa: PLC0415 - half a second that only the dispatcher spends
-
-        self._app = Celery("maskpool", broker=wire.celery_url(redis_url), set_as_current=False)
-        self._app.conf.update(wire.CELERY)
-        # Fail at once: an unpublished chunk is published by a later tick.
-        self._app.conf.task_publish_retry = False
-
-    def publish(self, message: ChunkMessage) -> None:
-        """Send one message.
-
-        Raises:
-            Unreachable: The broker does not answer.
-        """
-        from kombu.exceptions import OperationalError  # noqa: PLC0415 - as above
-
-        try:
-            self._app.send_task(
-                wire.TASK,
-                kwargs=wire.to_kwargs(message),
-                kwargsrepr=wire.describe(message),
-                argsrepr="",
-                queue=wire.queue_name(message.model, message.klass),
-                task_id=str(message.chunk_id),
-            )
-        except (OperationalError, RedisError, OSError) as error:
-            raise Unreachable("Redis", _reason(error)) from error
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._app.close()
 
 
 @contextmanager
@@ -155,5 +129,5 @@ def _translated() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of an error; redis-py and kombu name host and port, never the password."""
+    """The first line of an error; redis-py names host and port, never the password."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -42,6 +42,8 @@ class Child:
         """Start it, or start it again."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.ask_to_end()  # the one that died leaves its end of the pipe to us
+        if self.health is not None:  # what the one before left says nothing of this one
+            self.health.unlink(missing_ok=True)
         self._started, self._silent_since = time.monotonic(), None
         with self.log.open("ab") as output:
             # A session of its own: Ctrl-C reaches us alone, and we stop the children in order.

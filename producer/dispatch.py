@@ -14,7 +14,7 @@ from db.session import Database
 from maskpool import failpoints
 from maskpool.domain import ChunkMessage
 from maskpool.errors import Transient
-from producer.broker import Broker, Publisher
+from producer.broker import Broker
 from producer.fairness import plan
 from producer.presence import Presence
 
@@ -51,6 +51,8 @@ def tick(
     lease_ms: int = 30_000,
     broker_forgot: bool = False,
     charge_losses: bool = True,
+    woken: bool = False,
+    goes_on: Callable[[], None] = lambda: None,
 ) -> Tick:
     """One round. Any number of dispatchers may call it; each round has one leader.
 
@@ -63,26 +65,35 @@ def tick(
         lease_ms: What workers lease for.
         broker_forgot: Every message may be lost.
         charge_losses: False where a worker may be silent through no fault of its image.
+        woken: Somebody said that there is work, and leases were looked at a moment ago: do not ask
+            first.
+        goes_on: Called after each step; a round that reaps thousands of chunks takes minutes.
 
     Raises:
         Unreachable: Database or broker is away; what was committed is picked up by a later tick.
     """
-    with database.read() as session:
-        if not broker_forgot and not reap.anything_to_do(session):
-            return Tick()
-    reaped = _reap(database, lease_ms, charge=charge_losses)
-    failpoints.reach("dispatch.reaped")
+    reaped = 0
+    if not woken:
+        with database.read() as session:
+            if not broker_forgot and not reap.anything_to_do(session):
+                return Tick()
+        reaped = _reap(database, lease_ms, goes_on, charge=charge_losses)
+        failpoints.reach("dispatch.reaped")
     with database.write() as session:
         if not claims.lead(session):
             return Tick(reaped=reaped, led=False)
-        folded = reap.fold(session)
-        ended = reap.end_batches(session)
+        held = reap.hold_batches(session)
+        folded = reap.fold(session, held)
+        ended = reap.end_batches(session, held)
         failpoints.reach("dispatch.folded")
+        goes_on()
         pools = workers.pools(session)
         if broker_forgot:
             claims.doubt(session)
-        messages = [one for one in claims.unheard(session) if one.model in pools]
-        chosen = plan(claims.candidates(session), pools, claims.open_chunks(session))
+        messages = claims.unheard(session, pools)
+        goes_on()
+        chosen = plan(claims.candidates(session, held), pools, claims.open_chunks(session))
+        goes_on()
         for claim in chosen:
             messages += claims.claim(
                 session,
@@ -91,32 +102,44 @@ def tick(
                 size=claim.size,
                 image_seconds=claim.image_seconds,
             )
+            goes_on()
         failpoints.reach("dispatch.claimed")
     failpoints.reach("dispatch.committed")
-    _publish(database, publish, messages)
+    goes_on()
+    _publish(database, publish, messages, goes_on)
     return Tick(reaped=reaped, folded=folded, ended=len(ended), published=len(messages))
 
 
-def _reap(database: Database, lease_ms: int, *, charge: bool) -> int:
+def _reap(database: Database, lease_ms: int, goes_on: Callable[[], None], *, charge: bool) -> int:
+    with database.read() as session:
+        if not reap.any_lapsed(session):
+            return 0
+    # Who died may have had messages that it did not come to. First: dying here must forget none.
+    with database.write() as session:
+        claims.doubt(session, older_than_ms=lease_ms // 2)
+    goes_on()
     reaped = 0
     while True:
         with database.write() as session:
             if not reap.reap_one(session, lease_ms, charge=charge):
-                break
+                return reaped
         reaped += 1
-    if reaped:  # who died may have had messages that it did not come to
-        with database.write() as session:
-            claims.doubt(session, older_than_ms=lease_ms // 2)
-    return reaped
+        goes_on()
 
 
-def _publish(database: Database, publish: Publish, messages: Sequence[ChunkMessage]) -> None:
+def _publish(
+    database: Database,
+    publish: Publish,
+    messages: Sequence[ChunkMessage],
+    goes_on: Callable[[], None],
+) -> None:
     sent = []
     try:
         for message in messages:
             publish(message)
             failpoints.reach("dispatch.sent")
             sent.append(message.chunk_id)
+            goes_on()
     finally:
         if sent:
             with database.write() as session:
@@ -131,7 +154,6 @@ class Dispatcher:
         self,
         database: Database,
         broker: Broker,
-        publisher: Publisher,
         *,
         tick_seconds: float,
         lease_seconds: float,
@@ -141,10 +163,10 @@ class Dispatcher:
         self._presence = presence or Presence(database)
         self._fits = False
         self._broker = broker
-        self._publisher = publisher
         self._tick_seconds = tick_seconds
         self._lease_seconds = lease_seconds
         self._outage_ended = float("-inf")
+        self._looked = float("-inf")
         self._swept = float("-inf")
 
     def run(self, stop: Event) -> None:
@@ -190,15 +212,21 @@ class Dispatcher:
             self._broker.forget_wakes()
 
     def _tick(self, forgot: bool) -> Tick:
+        now = time.monotonic()
         # While the database was away nobody could beat; workers get a lease to come back.
-        silent = time.monotonic() - self._outage_ended < self._lease_seconds
+        silent = now - self._outage_ended < self._lease_seconds
+        # However often it is woken, it looks at everything as often as without.
+        woken = now - self._looked < self._tick_seconds
+        self._looked = self._looked if woken else now
         try:
             return tick(
                 self._database,
-                self._publisher.publish,
+                self._broker.publish,
                 lease_ms=round(self._lease_seconds * 1000),
                 broker_forgot=forgot,
                 charge_losses=not silent,
+                woken=woken,
+                goes_on=self._presence.goes_on,
             )
         except Transient:
             self._outage_ended = time.monotonic()

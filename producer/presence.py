@@ -31,6 +31,7 @@ class Presence:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._pulse = Pulse(health_file, services.DISPATCHER, self._name)
         self._announced = float("-inf")
+        self._trouble = ""
 
     def worked(self) -> None:
         """A round went well.
@@ -43,11 +44,17 @@ class Presence:
                 services.announce(session, self._id, services.DISPATCHER, self._name)
                 services.forget_old(session)
             self._announced = time.monotonic()
+        self._trouble = ""
         self._pulse.beat()
+
+    def goes_on(self) -> None:
+        """A step of a round went well: it is no hang, however many are to come."""
+        self._pulse.beat(self._trouble)
 
     def failed(self, error: MaskpoolError) -> None:
         """A round ended early, but the loop goes on."""
-        self._pulse.beat(str(error))
+        self._trouble = str(error)
+        self._pulse.beat(self._trouble)
 
     def leave(self) -> None:
         """The dispatcher stops, and says so where it can."""

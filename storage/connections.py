@@ -72,16 +72,26 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+class TooMuch(Exception):
+    """More bytes arrived than the transfer may bring; asking again would bring them again."""
+
+
 class TimedSocket:
     """A connected socket, each of whose calls must be over at the deadline of the transfer.
 
     A timeout of the socket itself begins anew with each byte; one byte a second would never end.
+    What arrives is counted here too, where no length that the other side states is believed yet.
     """
 
     def __init__(self, raw: socket.socket, deadline: Deadline) -> None:
         self._raw = raw
+        self._bytes_left = 0
         self.deadline = deadline
         self.ended = False
+
+    def allow(self, size: int) -> None:
+        """From now on, so many bytes may arrive; before the first word, none."""
+        self._bytes_left = size
 
     def sendall(self, data: Any) -> None:  # noqa: ANN401 - as a socket takes it
         """Send everything."""
@@ -89,9 +99,17 @@ class TimedSocket:
         self._raw.sendall(data)
 
     def receive_into(self, buffer: Any) -> int:  # noqa: ANN401 - as a socket takes it
-        """Read what is there, at least a byte; 0 at the end, which ``ended`` remembers."""
+        """Read what is there, at least a byte; 0 at the end, which ``ended`` remembers.
+
+        Raises:
+            TooMuch: More has arrived than ``allow`` allowed.
+            TimeoutError: The deadline is over.
+        """
         self._raw.settimeout(self.deadline.left())
         size = self._raw.recv_into(buffer)
+        self._bytes_left -= size
+        if self._bytes_left < 0:
+            raise TooMuch
         self.ended = size == 0
         return size
 

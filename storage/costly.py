@@ -14,6 +14,11 @@ from maskpool.errors import ImageError
 
 _TILE_WIDTH_TAG, _TILE_HEIGHT_TAG = 322, 323
 
+#: TIFF tags that make up how much memory libtiff takes: sides of image, strips and tiles, samples.
+_SIZE_TAGS = frozenset({256, 257, 258, 277, 278, 284, _TILE_WIDTH_TAG, _TILE_HEIGHT_TAG})
+
+_BIG_TIFF = 43
+
 #: OpenJPEG keeps about 11 KB a tile, so as many bytes a pixel at the least size.
 _LEAST_TILE_PIXELS = 1024
 _FEW_TILES = 64
@@ -49,21 +54,52 @@ def refuse_costly(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
         ImageError: Decoding it would need more memory than its pixels do.
     """
     if image.format == "TIFF":
-        _check_tiff(image, max_pixels)
+        _check_tiff(image, data, max_pixels)
     elif image.format == "JPEG2000":
         _check_jpeg2000(data, max_pixels)
 
 
-def _check_tiff(image: Pillow.Image, max_pixels: int) -> None:
-    tags = getattr(image, "tag_v2", {})
-    width, height = tags.get(_TILE_WIDTH_TAG), tags.get(_TILE_HEIGHT_TAG)
-    if not isinstance(width, int) or not isinstance(height, int):
+def _check_tiff(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
+    """Pillow reads the directory for us, and libtiff once more for itself: both must see one thing.
+
+    Which of two entries for a tag counts is each one's own affair, and Pillow passes over values of
+    kinds that libtiff takes.
+    """
+    read = getattr(image, "tag_v2", {})
+    tags = _tiff_tags(data)
+    named = set(tags)
+    if len(named) < len(tags):
+        raise ImageError("the image's header names a TIFF tag twice; save it again")
+    if not_read := (named & _SIZE_TAGS).difference(read):
+        raise ImageError(
+            f"the image's header is damaged: TIFF tag {min(not_read)} is no size; save it again"
+        )
+    if named.isdisjoint({_TILE_WIDTH_TAG, _TILE_HEIGHT_TAG}):
         return  # in strips, of which none is larger than the image
+    width, height = read.get(_TILE_WIDTH_TAG), read.get(_TILE_HEIGHT_TAG)
+    if not isinstance(width, int) or not isinstance(height, int):
+        raise ImageError("the image's header is damaged: its tiles have no size; save it again")
     if width * height > max_pixels:
         raise ImageError(
             f"its tiles have {width:,}×{height:,} pixels, more than the {max_pixels:,} "
             "allowed (MASKPOOL_MAX_IMAGE_PIXELS)"
         )
+
+
+def _tiff_tags(data: bytes) -> list[int]:
+    """The numbers in the directory of the first image, as they stand there."""
+    order = "<" if data.startswith(b"II") else ">"
+    (kind,) = struct.unpack_from(f"{order}H", data, 2)
+    if kind == _BIG_TIFF and order == ">":  # Pillow looks for its directory in another place
+        raise ImageError("large TIFF files with the highest byte first are not read; save it again")
+    header, counted, entry = (8, "Q", "HHQ8x") if kind == _BIG_TIFF else (4, "H", "HHL4x")
+    (start,) = struct.unpack_from(f"{order}{'Q' if kind == _BIG_TIFF else 'L'}", data, header)
+    (count,) = struct.unpack_from(f"{order}{counted}", data, start)
+    start += struct.calcsize(f"={counted}")
+    size = struct.calcsize(f"={entry}")
+    whole = min(count, (len(data) - start) // size)
+    entries = struct.iter_unpack(f"{order}{entry}", memoryview(data)[start : start + whole * size])
+    return [number for number, *_ in entries]
 
 
 def _check_jpeg2000(data: bytes, max_pixels: int) -> None:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskpool.errors import ConfigError, ImageError, NotFound, Permanent, Unreachable
+from maskpool.errors import (
+    ConfigError,
+    CredentialsError,
+    ImageError,
+    NoAccess,
+    NotFound,
+    Permanent,
+    Unreachable,
+)
 from maskpool.ports import Image, ObjectStore
 from maskpool.settings import Settings
 from storage.decode import decode
@@ -65,7 +73,8 @@ class Fetcher:
 
         Raises:
             ImageError: They may not or cannot be read.
-            Unreachable: The place does not answer just now.
+            Unreachable: The place does not answer just now; ``NoAccess`` where the worker's own
+                settings or credentials are to be mended first.
         """
         scheme = uri.partition("://")[0]
         if scheme == "file":
@@ -84,13 +93,18 @@ class Fetcher:
             raise ImageError(f"{uri[:200]!r} must be file:///absolute/path")
         try:
             real = Path(path).resolve()
-            if not any(real.is_relative_to(root) for root in self._roots):
+            roots = [root for root in self._roots if real.is_relative_to(root)]
+            if not roots:
                 raise ImageError(
                     f"workers may not read {path}: add its folder to MASKPOOL_SOURCE_ROOTS of the "
                     "workers, or upload the images"
                 )
             return self._read_regular(real)
         except FileNotFoundError:
+            if not any(root.exists() for root in roots):
+                raise Unreachable(
+                    f"the folder {roots[0]}", "it is not there where the worker runs; mount it"
+                ) from None
             raise ImageError(f"there is no file {path} where the worker runs") from None
         except PermissionError:
             raise ImageError(f"access denied: the worker may not open {path}") from None
@@ -138,9 +152,15 @@ class Fetcher:
         except NotFound:
             raise ImageError(f"there is no object {uri}") from None
         except ConfigError as error:
-            raise ImageError(str(error)) from None
+            raise self._refused(uri, bucket, error) from None
         except Permanent as error:
             raise ImageError(f"{uri}: {error} (MASKPOOL_MAX_IMAGE_BYTES)") from None
+
+    def _refused(self, uri: str, bucket: str, error: ConfigError) -> NoAccess | ImageError:
+        """The pool's own store and credentials are no image's fault; a stranger's bucket is."""
+        if isinstance(error, CredentialsError) or uri.startswith(self._store_prefix):
+            return NoAccess(f"the object store s3://{bucket}", str(error))
+        return ImageError(str(error))
 
     def _s3(self) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
         with self._client_lock:

@@ -24,7 +24,14 @@ from tenacity import (
 )
 
 from maskpool.domain import ObjectInfo
-from maskpool.errors import ConfigError, NotFound, Permanent, SourceError, Unreachable
+from maskpool.errors import (
+    ConfigError,
+    CredentialsError,
+    NotFound,
+    Permanent,
+    SourceError,
+    Unreachable,
+)
 from storage.keys import MAX_KEY_BYTES, checked
 from storage.skew import wrong_clock
 
@@ -49,6 +56,16 @@ _ANOTHER_DAY = frozenset(
 )
 #: What was sent did not arrive as it was.
 _DAMAGED_ON_ITS_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
+#: Refusals of whoever asks, whatever is asked for.
+_BAD_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
 _NO_KEY = frozenset({"NoSuchKey", "404"})
 _BROKEN_BODY = (
     boto.ReadTimeoutError,
@@ -234,7 +251,7 @@ def read_object(
     Raises:
         NotFound: There is no such object.
         Permanent: The answer is larger than ``max_bytes``.
-        ConfigError: The bucket is missing or refuses us.
+        ConfigError: The bucket is missing or refuses us; ``CredentialsError`` where all would.
         Unreachable: The server does not answer, or breaks off again and again.
     """
     if offset < 0 or (length is not None and length < 0):
@@ -290,15 +307,15 @@ def translated(bucket: str, key: str) -> Iterator[None]:
     except (boto.HTTPClientError, boto.ConnectionError, *_BROKEN_BODY) as error:
         raise Unreachable(f"the object store s3://{bucket}", type(error).__name__) from None
     except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError):
-        raise ConfigError(
+        raise CredentialsError(
             f"s3://{bucket}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
     except boto.ParamValidationError:
         raise ConfigError(
             f"s3://{bucket}/{key}: S3 allows no such bucket name or object key"
         ) from None
-    except boto.BotoCoreError as error:
-        raise ConfigError(
+    except boto.BotoCoreError as error:  # such as a login that ended
+        raise CredentialsError(
             f"s3://{bucket}: the AWS configuration cannot be used ({type(error).__name__})"
         ) from None
 
@@ -320,8 +337,10 @@ def _refused(bucket: str, key: str, code: str, status: int) -> NotFound | Config
         return ConfigError(_no_bucket(bucket))
     if code in _NO_KEY or status == 404:
         return NotFound(f"there is no object s3://{bucket}/{key}")
-    if status in (401, 403) or code == "AccessDenied":
-        return ConfigError(
+    bad_credentials = code in _BAD_CREDENTIALS
+    if bad_credentials or status in (401, 403) or code == "AccessDenied":
+        kind = CredentialsError if bad_credentials else ConfigError
+        return kind(
             f"s3://{bucket}/{key}: access denied ({code}); look at the credentials in AWS_* and "
             "what they may do in this bucket"
         )

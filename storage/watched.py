@@ -1,7 +1,12 @@
 """A file's bytes as a parser may read them: for so long, and so often, and no longer.
 
 Parsers can be kept busy: a progressive JPEG may repeat empty scans, a PNG hold millions of empty
-chunks. Threads cannot be interrupted, but whoever parses comes back here for more bytes.
+chunks. Threads cannot be interrupted, but parsers of JPEG, PNG, GIF, BMP, PPM, JPEG 2000 and raw
+TIFF come back here for more bytes.
+
+Those of WebP, AVIF and packed TIFF take the whole file at once and cannot be stopped; they are
+bounded by their size alone: the file's (``MASKPOOL_MAX_IMAGE_BYTES``), the image's
+(``MASKPOOL_MAX_IMAGE_PIXELS``), and what ``storage.costly`` says of a TIFF's tiles.
 """
 
 from __future__ import annotations

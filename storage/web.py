@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 from maskpool import __version__
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
-from storage.connections import Connection, Connector, Deadline, IdleConnections
+from storage.connections import Connection, Connector, Deadline, IdleConnections, TooMuch
 from storage.urls import WebUrl, host_allowed, split_web
 
 log = logging.getLogger(__name__)
@@ -31,12 +31,20 @@ _ANOTHER_DAY = frozenset({408, 425, 429})
 #: Read at once; an answer that lies about its length costs no more memory than what it sends.
 _PIECE = 1024 * 1024
 
+#: What HTTP adds to an image: heads, trailers, and the sizes of chunks, an eighth if they are tiny.
+_MOST_HEAD_BYTES = 1024 * 1024
+_FRAMED = 8
+
 _HEADERS = {
     "User-Agent": f"maskpool/{__version__}",
     "Accept": "image/*, */*;q=0.1",
     # What is not packed cannot swell.
     "Accept-Encoding": "identity",
 }
+
+
+class BadChunk(HTTPException):
+    """The size of a chunk is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,11 @@ class WebReader:
             self._require_allowed(url, first)
             try:
                 answer = self._ask(url, deadline)
+            except TooMuch:
+                raise ImageError(
+                    f"{url.shown} answers with more than the {self._limits.max_bytes:,} bytes "
+                    "allowed (MASKPOOL_MAX_IMAGE_BYTES) and all that HTTP adds to them"
+                ) from None
             except (OSError, HTTPException) as error:
                 raise Unreachable(url.shown, _reason(error, deadline)) from None
             if isinstance(answer, bytes):
@@ -119,20 +132,31 @@ class WebReader:
         kept = self._idle.take(url, deadline)
         if kept is not None:
             try:
-                return kept, _requested(kept, url)
+                return kept, self._requested(kept, url)
             except (OSError, HTTPException) as error:
                 # The other side closed it just now; that says nothing about the image.
                 log.debug("a kept connection to %s was over: %r", url.authority, error)
                 deadline.left()
         fresh = self._connector.open(url, deadline)
-        return fresh, _requested(fresh, url)
+        return fresh, self._requested(fresh, url)
+
+    def _requested(self, connection: Connection, url: WebUrl) -> HTTPResponse:
+        """Ask for a URL over a connection; returns when the head of the answer is there."""
+        limit = self._limits.max_bytes
+        connection.timed.allow(_MOST_HEAD_BYTES + limit + limit // _FRAMED)
+        try:
+            _send_request(connection, url)
+            return _head(connection)
+        except BaseException:
+            connection.close()
+            raise
 
     def _body(self, url: WebUrl, response: HTTPResponse) -> bytes:
         limit = self._limits.max_bytes
         if (response.length or 0) > limit:
             raise _too_large(url, f"{response.length:,}", limit)
         pieces, size = [], 0
-        while piece := response.read(min(_PIECE, limit + 1 - size)):
+        while piece := _piece(response, min(_PIECE, limit + 1 - size)):
             pieces.append(piece)
             size += len(piece)
             if size > limit:
@@ -155,19 +179,13 @@ def _split(text: str) -> WebUrl:
         raise ImageError(f"the image's URL {error}") from None
 
 
-def _requested(connection: Connection, url: WebUrl) -> HTTPResponse:
-    """Ask for a URL over a connection; returns when the head of the answer is there."""
+def _send_request(connection: Connection, url: WebUrl) -> None:
     http = connection.http
-    try:
-        http.putrequest("GET", url.target, skip_host=True, skip_accept_encoding=True)
-        http.putheader("Host", url.authority)
-        for name, value in _HEADERS.items():
-            http.putheader(name, value)
-        http.endheaders()
-        return _head(connection)
-    except BaseException:
-        connection.close()
-        raise
+    http.putrequest("GET", url.target, skip_host=True, skip_accept_encoding=True)
+    http.putheader("Host", url.authority)
+    for name, value in _HEADERS.items():
+        http.putheader(name, value)
+    http.endheaders()
 
 
 def _head(connection: Connection) -> HTTPResponse:
@@ -176,6 +194,14 @@ def _head(connection: Connection) -> HTTPResponse:
         response.close()
         raise IncompleteRead(b"")
     return response
+
+
+def _piece(response: HTTPResponse, size: int) -> bytes:
+    """At most so many bytes of the body; none at its end."""
+    try:
+        return response.read(size)
+    except ValueError:  # http.client reads chunks of less than no bytes as they are written
+        raise BadChunk from None
 
 
 def _require_image(url: WebUrl, response: HTTPResponse) -> None:

@@ -9,10 +9,9 @@ from celery import Celery
 
 from maskpool import wire
 from maskpool.settings import load_settings
-from workers import broker, inbox
+from workers import transport
 
-broker.mend()
-inbox.be_strict()
+transport.install()
 _settings = load_settings()
 
 app = Celery(

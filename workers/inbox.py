@@ -2,7 +2,7 @@
 
 Celery and kombu read far more than that – callbacks, chains, other tasks, times to wait – and an
 entry that they cannot read at all ends the process, after it was put back for the next one to die
-of. Here an entry is looked at before they see it, and dropped with a line in the log.
+of. Here is said what is let in; ``workers.transport`` asks before they see it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
-
 from maskpool import wire
-
-log = logging.getLogger(__name__)
 
 #: A message names two rows; ours has some three hundred bytes.
 _MOST_BYTES = 4096
@@ -87,34 +82,3 @@ def _is_plain_call(body: str) -> bool:
         and isinstance(then, dict)
         and not any(then.values())
     )
-
-
-class StrictChannel(redis.Channel):
-    """Redis as kombu reads it, but for entries that are no JSON: they end no process."""
-
-    def _brpop_read(self, **options: Any) -> Any:  # noqa: ANN401 - kombu's
-        try:
-            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
-        except (ValueError, RecursionError):
-            # It is off the list already, and Celery never saw it.
-            log.error("an entry of the broker's lists is no JSON; dropped")  # noqa: TRY400
-            return True
-
-
-class StrictTransport(redis.Transport):
-    """Lets in what ``refusal`` has nothing to say about."""
-
-    Channel = StrictChannel
-
-    def _deliver(self, message: object, queue: str) -> None:
-        if reason := refusal(message, queue):
-            log.error("a message in %s %s; dropped", queue, reason)
-        else:
-            super()._deliver(message, queue)  # type: ignore[no-untyped-call]
-
-
-def be_strict() -> None:
-    """From now on, whoever in this process reads from Redis through kombu reads strictly."""
-    # By its name, as kombu looks it up: a transport in the settings gives way to one in the URL.
-    for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = f"{__name__}:{StrictTransport.__qualname__}"

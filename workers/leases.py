@@ -152,6 +152,7 @@ class LeaseKeeper:
         self._quiet_seconds = quiet_seconds
         self._on_stall = on_stall
         self._holdings: dict[UUID, Holding] = {}
+        self._reserved: set[UUID] = set()
         self._lock = threading.Lock()
         self._draining = False
         self._trouble = ""
@@ -195,6 +196,22 @@ class LeaseKeeper:
         except MaskpoolError as error:
             log.warning("could not sign off: %s", error)
 
+    def reserve(self, chunk_id: UUID) -> bool:
+        """Before a chunk is taken: False where another thread is at it, as its message came twice.
+
+        The database gives a chunk to the same worker as often as it asks.
+        """
+        with self._lock:
+            if chunk_id in self._reserved:
+                return False
+            self._reserved.add(chunk_id)
+            return True
+
+    def unreserve(self, chunk_id: UUID) -> None:
+        """The chunk is done with, or was not to be had."""
+        with self._lock:
+            self._reserved.discard(chunk_id)
+
     def hold(self, chunk_id: UUID, asked_at: float) -> Holding:
         """Keep a chunk that was just taken.
 
@@ -208,11 +225,6 @@ class LeaseKeeper:
             if self._draining:
                 holding.stop_soon()
         return holding
-
-    def holds(self, chunk_id: UUID) -> bool:
-        """Whether the chunk is in hand already: its message came twice."""
-        with self._lock:
-            return chunk_id in self._holdings
 
     def release(self, holding: Holding) -> None:
         """The chunk is finished, or lost."""
@@ -272,7 +284,7 @@ class LeaseKeeper:
     def _watch(self) -> None:
         stalled = self.stalled()
         if not self._healthy():
-            log.critical("the device is lost; the process ends, to be started again")
+            log.critical("the device or the engine is lost; the process ends, to be started again")
             self._on_stall()
         elif stalled is not None:
             log.critical(

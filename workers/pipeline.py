@@ -25,7 +25,15 @@ from db.chunks import JobEnd, TakenChunk
 from db.session import Database
 from maskpool import failpoints
 from maskpool.domain import ChunkMessage, Found, Job, JobFailure, JobResult, JobState, Klass
-from maskpool.errors import LeaseLost, Permanent, Transient, Unreachable, WrongClock
+from maskpool.errors import (
+    ConfigError,
+    LeaseLost,
+    NoAccess,
+    Permanent,
+    Transient,
+    Unreachable,
+    WrongClock,
+)
 from maskpool.ports import Image, ObjectStore
 from maskpool.spec import BatchSpec, Prompt
 from storage import keys, masks
@@ -105,26 +113,34 @@ class Pipeline:
         if self._leases.draining:
             return "left: shutting down"
         with self._gate.enter(solo=message.solo):
-            asked_at = time.monotonic()
-            taken = self._take(message)
-            if taken is None:
-                return "dropped: not to be had"
-            failpoints.reach("worker.taken")
-            holding = self._leases.hold(taken.chunk_id, asked_at)
+            if not self._engine.healthy:  # after the wait: it may have been lost meanwhile
+                return "left: the engine is lost"
+            if not self._leases.reserve(message.chunk_id):
+                return "dropped: in hand already"
             try:
-                return self._process(taken, holding, message.klass)
-            except LeaseLost as error:
-                return f"dropped: {error}"
-            except Exception as error:
-                # Left to its lease, a chunk that trips a bug would come back for ever, uncharged.
-                log.exception("bug in chunk %s", taken.chunk_id)
-                return self._give_up(taken, holding, error)
+                return self._run(message)
             finally:
-                self._leases.release(holding)
+                self._leases.unreserve(message.chunk_id)
+
+    def _run(self, message: ChunkMessage) -> str:
+        asked_at = time.monotonic()
+        taken = self._take(message)
+        if taken is None:
+            return "dropped: not to be had"
+        failpoints.reach("worker.taken")
+        holding = self._leases.hold(taken.chunk_id, asked_at)
+        try:
+            return self._process(taken, holding, message.klass)
+        except LeaseLost as error:
+            return f"dropped: {error}"
+        except Exception as error:
+            # Left to its lease, a chunk that trips a bug would come back for ever, uncharged.
+            log.exception("bug in chunk %s", taken.chunk_id)
+            return self._give_up(taken, holding, error)
+        finally:
+            self._leases.release(holding)
 
     def _take(self, message: ChunkMessage) -> TakenChunk | None:
-        if self._leases.holds(message.chunk_id):
-            return None
         for attempt in _patiently(stop_after_attempt(_TAKE_TRIES)):
             with attempt, self._database.write() as session:
                 taken = chunks.take(
@@ -187,20 +203,20 @@ class Pipeline:
             holding.made_progress()
 
     def _put_off(self, job: Job, error: Transient, holding: Holding) -> Outcome:
-        """The job is charged, unless its image lies in our store and the whole store is away."""
+        """The job is charged, unless what keeps us from its image is our own, or the store's."""
         holding.made_progress()  # asking may take as long again
-        if isinstance(error, WrongClock):  # ours, wherever the image lies
-            return Outage(str(error))
-        of_store = isinstance(error, Unreachable) and job.uri.startswith(f"{self._store.url}/")
-        if of_store and self._store_is_away():
+        in_store = isinstance(error, Unreachable) and job.uri.startswith(f"{self._store.url}/")
+        ours = in_store or isinstance(error, NoAccess)  # which is ours wherever the image lies
+        if isinstance(error, WrongClock) or (ours and self._store_is_away()):
+            log.warning("image %s is put off: %s", job.name, error, extra={"job": job.seq})
             return Outage(str(error))
         return JobFailure(job.seq, str(error), transient=True)
 
     def _store_is_away(self) -> bool:
-        """Whether the store answers nothing at all, which is no single image's fault."""
+        """Whether the store gives us nothing at all, which is no single image's fault."""
         try:
             self._store.size(_NOWHERE)
-        except Unreachable:
+        except (Unreachable, ConfigError):
             return True
         except Permanent:
             return False
@@ -214,7 +230,11 @@ class Pipeline:
         holding: Holding,
         klass: Klass,
     ) -> Annotated | None:
-        """The models' verdict; None where their turn came after the chunk was to stop."""
+        """The models' verdict; None where their turn came after the chunk was to stop.
+
+        A lost engine is a lost worker: the chunk is left to its lease. So nobody is charged, and
+        yet an image that loses every device is found out: those that come back run alone.
+        """
         texts = tuple(prompt.text for prompt in prompts)
         try:
             segmented = holding.wait_for(self._engine.submit(fetched.image, texts, klass))
@@ -222,6 +242,11 @@ class Pipeline:
                 fetched.image, segmented.found, prompts, holding, klass
             )
         except CancelledError:
+            return None
+        except Transient:
+            if self._engine.healthy:
+                raise
+            holding.lose()
             return None
         height, width = fetched.image.shape[:2]
         instances = tuple(relate(segmented.found, clip_scores))
@@ -272,6 +297,7 @@ class Pipeline:
         except LeaseLost:
             raise
         except (Transient, Permanent) as error:
+            log.warning("cannot store the masks: %s", error, extra={"chunk": taken.chunk_id})
             outcomes = [_without_masks(outcome, error) for outcome in outcomes]
         return [end_of(job, o, content) for job, o in zip(taken.jobs, outcomes, strict=True)]
 
@@ -284,9 +310,15 @@ class Pipeline:
             holding.made_progress()
             with attempt:
                 holding.require()
-                self._store.put(key, data, "application/zstd")
+                self._put(key, data)
         holding.made_progress()
         failpoints.reach("worker.stored")
+
+    def _put(self, key: str, data: bytes) -> None:
+        try:
+            self._store.put(key, data, "application/zstd")
+        except ConfigError as error:  # credentials may be back in a moment; no image is at fault
+            raise NoAccess(f"the object store {self._store.url}", str(error)) from None
 
     def _finish(
         self, taken: TakenChunk, holding: Holding, ends: Sequence[JobEnd], seconds: float

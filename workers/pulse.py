@@ -15,6 +15,10 @@ _LOOK_SECONDS = 1.0
 #: Celery's consumer is heard every two seconds, and a heartbeat is written every second.
 _QUIET_SECONDS = 20.0
 
+#: Looks in a row at which Redis must answer before Celery is blamed: a minute and more. While Redis
+#: is away Celery sleeps for up to half a minute between two tries to connect, and says nothing.
+_ANSWERS = 60
+
 
 class Consumer:
     """Celery's own loop, which takes the messages: ``heard`` is called each time it goes round."""
@@ -39,9 +43,10 @@ class WorkerPulse:
         pulse: The file.
         leases: Its heartbeats and chunks.
         consumer: The loop that takes messages.
-        healthy: False once the device is lost.
+        healthy: False once the device is lost, or the engine.
         ping: Asks the broker for a sign; returns what is wrong, or an empty string.
-        stall_seconds: A part that stands still for so long will not move again.
+        stall_seconds: A part that stands still for so long will not move again; of Celery that is
+            said only where Redis has answered for a minute.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class WorkerPulse:
         self._healthy = healthy
         self._ping = ping
         self._stall_seconds = stall_seconds
+        self._redis_trouble = ""
+        self._answers = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
@@ -88,14 +95,24 @@ class WorkerPulse:
     def _dead(self) -> str:
         """What will not recover by itself; empty: nothing."""
         stalled = self._leases.stalled()
-        late_seconds, quiet = self._leases.late_seconds, self._consumer.quiet_seconds
+        late_seconds = self._leases.late_seconds
         if not self._healthy():
-            return "the device is lost"
+            return "the device or the engine is lost"
         if stalled is not None:
             return f"chunk {stalled.chunk_id} made no progress for {stalled.idle_seconds:.0f} s"
         if late_seconds > self._stall_seconds:
             return f"no heartbeat went round for {late_seconds:.0f} s"
-        if quiet > self._stall_seconds and not self._leases.draining and not self._ping():
+        return self._dead_celery()
+
+    def _dead_celery(self) -> str:
+        """That Celery takes no message and has had the time to connect; empty: not so."""
+        quiet = self._consumer.quiet_seconds
+        if quiet <= _QUIET_SECONDS or self._leases.draining:
+            self._redis_trouble, self._answers = "", 0
+            return ""
+        self._redis_trouble = self._ping()
+        self._answers = 0 if self._redis_trouble else self._answers + 1
+        if quiet > self._stall_seconds and self._answers > _ANSWERS:
             return f"Celery stands still for {quiet:.0f} s although Redis answers"
         return ""
 
@@ -109,5 +126,5 @@ class WorkerPulse:
             return f"the database has not answered for {self._leases.late_seconds:.0f} s"
         quiet = self._consumer.quiet_seconds
         if quiet > _QUIET_SECONDS:
-            return self._ping() or f"Celery stands still for {quiet:.0f} s"
+            return self._redis_trouble or f"Celery stands still for {quiet:.0f} s"
         return ""

@@ -75,29 +75,26 @@ def worker(
 def dispatch() -> None:
     """Dispatch until SIGTERM; any number of dispatchers may run, one leads at a time."""
     from db.session import Database
-    from producer.broker import Broker, Publisher
+    from producer.broker import Broker
     from producer.dispatch import Dispatcher
     from producer.presence import Presence
 
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     _require(settings, "redis_url", "database_url")
-    redis_url = settings.redis_url.get_secret_value()
     database = Database(
         settings.database_url.get_secret_value(), patience_seconds=settings.patience_seconds
     )
-    broker, publisher = Broker(redis_url), Publisher(redis_url)
+    broker = Broker(settings.redis_url.get_secret_value())
     try:
         Dispatcher(
             database,
             broker,
-            publisher,
             tick_seconds=settings.tick_seconds,
             lease_seconds=settings.lease_seconds,
             presence=Presence(database, settings.health_file),
         ).run(Event())
     finally:
-        publisher.close()
         broker.close()
         database.close()
 

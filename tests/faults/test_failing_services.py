@@ -10,7 +10,7 @@ from faults.sizes import Sizes
 from faults.world import Load, Report, World, now_ms
 
 from maskpool.domain import ChunkMessage, ChunkState, Klass
-from producer.broker import Publisher
+from producer.broker import Broker
 
 
 def test_redis_forgets_everything(world: World, load: Load, sizes: Sizes, report: Report) -> None:
@@ -42,7 +42,7 @@ def test_every_message_comes_three_times(
 ) -> None:
     """Each message delivered three times."""
     began = now_ms()
-    publisher = Publisher(world.redis.url)
+    publisher = Broker(world.redis.url)
     copied: dict[ChunkMessage, int] = {}
     try:
         while load.jobs < sizes.other_jobs or any(

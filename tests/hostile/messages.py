@@ -167,6 +167,9 @@ def broken_envelopes() -> Iterator[tuple[str, bytes]]:
     yield "a list", b"[]"
     yield "an empty object", b"{}"
     yield "null", b"null"
+    for kind, value in (("uuid", 5), ("bytes", None), ([], 0), ("own", 1)):
+        odd = json.dumps({"__type__": kind, "__value__": value}).encode()
+        yield f"a typed value of {kind!r} that kombu cannot make", odd
     envelope = json.loads(message({}))
     for part in ("body", "properties", "headers", "content-type"):
         left = {key: value for key, value in envelope.items() if key != part}

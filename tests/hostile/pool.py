@@ -24,7 +24,7 @@ from maskpool import wire
 from maskpool.domain import BatchState, ChunkMessage, Klass, Progress, new_id
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.broker import Publisher
+from producer.broker import Broker
 from producer.dispatch import tick
 from producer.findings import Finding
 from producer.manifest import open_source
@@ -46,7 +46,7 @@ class HostilePool:
     database: Database
     store: ObjectStore
     redis: redis.Redis
-    publisher: Publisher
+    publisher: Broker
     worker: subprocess.Popen[bytes]
     log: Path
     #: Where chunk messages go; a test may put its own in between.
@@ -145,7 +145,7 @@ def hostile_pool(
             env={**os.environ, **environment},
             start_new_session=True,
         )
-    database, publisher = Database(database_url), Publisher(redis_url)
+    database, publisher = Database(database_url), Broker(redis_url)
     client = redis.Redis.from_url(redis_url)
     pool = HostilePool(database, open_store(store_url), client, publisher, worker, log)
     try:

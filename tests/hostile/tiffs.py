@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from hostile.jpegs import ifd
 from hostile.pngs import zeros
-from hostile.whole import HEIGHT, WIDTH, Bomb, tiff
+from hostile.whole import HEIGHT, WIDTH, Bomb, picture, saved, tiff
 
 
 def tiff_lies() -> Iterator[Bomb]:
@@ -20,6 +20,7 @@ def tiff_lies() -> Iterator[Bomb]:
     ):
         tags = {322: (4, [16_000]), 323: (4, [16_000]), 324: (4, [8]), 325: (4, [len(body)])}
         yield f"tiff-{name}-tile-of-16000", "tif", tiff(body, {**tags, 259: (3, [code])}), False
+    yield from _two_readers()
     rows = zlib.compress(bytes(HEIGHT * WIDTH * 3 + 1)) + zeros(1 << 26)
     for high in (41, 1_000_000, 2**32 - 1):
         tags = {259: (3, [8]), 278: (4, [high]), 279: (4, [len(rows)])}
@@ -57,6 +58,43 @@ def tiff_lies() -> Iterator[Bomb]:
     for predictor in (2, 3, 65_535):
         tags = {259: (3, [8]), 317: (3, [predictor]), 279: (4, [1 << 20])}
         yield f"tiff-predictor-{predictor}", "tif", tiff(zeros(1 << 24), tags), None
+
+
+def _two_readers() -> Iterator[Bomb]:
+    """A modest tile for whoever looks, and one of 16,000 × 16,000 for whoever decodes."""
+    body = zeros(1 << 28)
+    modest = {322: (3, [48]), 323: (3, [48]), 324: (4, [8]), 325: (4, [len(body)]), 259: (3, [8])}
+    large = [struct.pack("<HHII", tag, 4, 1, 16_000) for tag in (322, 323)]
+    whole = tiff(body, modest)
+    yield "tiff-tile-twice-large-first", "tif", doubled(whole, large, first=True), False
+    yield "tiff-tile-twice-large-last", "tif", doubled(whole, large, first=False), False
+    yield "tiff-width-twice", "tif", doubled(tiff(), [_entry(256, 3, WIDTH)], first=True), False
+    yield "tiff-tile-signed-64", "tif", signed_tile(16_000), False
+    lone = [_entry(1_000, 3, 1)]
+    yield "tiff-own-tag-once", "tif", doubled(tiff(), lone, first=False), True
+    yield "tiff-own-tag-twice", "tif", doubled(tiff(), lone * 2, first=False), False
+    big = saved(picture(), "tif", big_tiff=True)
+    yield "tiff-big-highest-first", "tif", b"MM\0\x2b\0\x08\0\0" + big[8:], False
+
+
+def _entry(tag: int, kind: int, value: int) -> bytes:
+    return struct.pack("<HHII", tag, kind, 1, value)
+
+
+def doubled(whole: bytes, more: list[bytes], *, first: bool) -> bytes:
+    """A TIFF with entries beside those that its directory has; they lie where they are told to."""
+    (start,) = struct.unpack_from("<I", whole, 4)
+    (count,) = struct.unpack_from("<H", whole, start)
+    own = [whole[start + 2 + 12 * n : start + 14 + 12 * n] for n in range(count)]
+    place = struct.pack("<I", len(whole))
+    return whole[:4] + place + whole[8:] + ifd([*more, *own] if first else [*own, *more])
+
+
+def signed_tile(side: int) -> bytes:
+    """Sides in signed numbers of 64 bits, a kind that libtiff knows, and Pillow passes over."""
+    body = struct.pack("<q", side) + zeros(1 << 28)
+    whole = tiff(body, {324: (4, [16]), 325: (4, [len(body) - 8]), 259: (3, [8])})
+    return doubled(whole, [struct.pack("<HHII", tag, 17, 1, 8) for tag in (322, 323)], first=False)
 
 
 def _chained(count: int) -> bytes:

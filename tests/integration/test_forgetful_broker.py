@@ -8,25 +8,17 @@ import time
 import pytest
 
 from db.session import Database
-from maskpool.domain import ChunkMessage
 from maskpool.errors import Unreachable
 from producer import dispatch
 from producer.broker import Broker
 from producer.dispatch import Dispatcher, Tick
 
 
-class DeafPublisher:
-    """Publishes nothing; no message is expected here."""
-
-    def publish(self, message: ChunkMessage) -> None:
-        raise AssertionError(message)
-
-
 def test_dying_before_everything_is_sent_again_forgets_nothing(
     redis_url: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, database = Broker(redis_url), Database(sqlite_url)
-    dispatcher = Dispatcher(database, broker, DeafPublisher(), tick_seconds=0.05, lease_seconds=30)
+    dispatcher = Dispatcher(database, broker, tick_seconds=0.05, lease_seconds=30)
     asked: list[bool] = []
     stop = threading.Event()
 

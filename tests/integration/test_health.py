@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,18 +17,23 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from services.command_line import maskpool, maskpool_json, serving, until
+from services.plain_pool import PlainPool
 from services.postgres_server import PostgresServer, running_postgres, start_again
 from services.process import serve, stop
 from services.redis_server import running_redis
 from sqlalchemy import update
 
-from db import services
+from db import reap, services
 from db.models import ServiceRow
 from db.schema import upgrade
 from db.session import Database
-from maskpool.health import State, look
+from maskpool.errors import Unreachable
+from maskpool.health import Pulse, State, look
+from producer.broker import Broker
 from producer.children import Child
+from producer.dispatch import Dispatcher, tick
 from producer.presence import Presence
+from storage import open_store
 from workers.leases import STALLED
 
 WORKER = (str(Path(__file__).resolve().parents[1] / "services" / "stuck_worker.py"),)
@@ -294,3 +300,92 @@ def test_a_child_of_a_stack_that_hangs_is_noticed_and_ended_with_all_it_leads(
             assert not child.hangs()
     finally:
         child.stop()
+
+
+def test_a_child_that_starts_after_a_hard_reboot_is_not_taken_to_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody took the file away, and the clock of its boot was further than this one's."""
+    monkeypatch.setattr("producer.children._SECOND_LOOK_SECONDS", -1.0)
+    file = tmp_path / "health.json"
+    program = [sys.executable, "-P", "-c", "import time; time.sleep(600)"]
+    child = Child("worker-1", program, dict(os.environ), tmp_path / "log", file)
+    leave_file(file, time.monotonic() + 500_000)
+    child.start()
+    try:
+        assert not file.exists(), "a file of its name is its own from now on"
+        assert not child.hangs()
+        leave_file(file, time.monotonic() + 500_000)
+        assert not child.hangs(), "an earlier boot's, however it came back"
+        leave_file(file, child._started - 100)
+        assert not child.hangs(), "a predecessor's, written late"
+        leave_file(file, child._started, live=False)
+        assert child.hangs()
+    finally:
+        child.stop()
+
+
+def leave_file(file: Path, monotonic: float, *, live: bool = True) -> None:
+    """As a process leaves it that had no time to take it away."""
+    Pulse(file, "worker", "host:2").beat("" if live else "lost", live=live)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "monotonic": monotonic}))
+
+
+def test_a_dispatcher_is_heard_while_a_round_takes_long(
+    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of lapsed chunks are reaped, one transaction each, before a round is whole."""
+    database, broker, file = Database(database_url), Broker(redis_url), tmp_path / "health.json"
+    presence, stop = Presence(database, file), threading.Event()
+    lapsed = iter(range(3))
+    heard: list[State] = []
+
+    def reap_one(*_: object, **__: object) -> bool:
+        heard.append(look(file))
+        file.unlink(missing_ok=True)
+        presence._pulse._written = float("-inf")  # as if a second had passed
+        if next(lapsed, None) is None:
+            stop.set()
+        return not stop.is_set()
+
+    monkeypatch.setattr(reap, "reap_one", reap_one)
+    monkeypatch.setattr(reap, "any_lapsed", lambda _: True)
+    monkeypatch.setattr(reap, "anything_to_do", lambda _: True)
+    Dispatcher(database, broker, tick_seconds=0.05, lease_seconds=30, presence=presence).run(stop)
+    assert [state.ready for state in heard] == [True] * 4
+    broker.close()
+    database.close()
+
+
+def test_each_step_of_a_round_is_told(database_url: str, folder_store_url: str) -> None:
+    """A round that claims and sends much takes long, too."""
+    pool = PlainPool(Database(database_url), open_store(folder_store_url))
+    pool.tick()  # a worker is there
+    pool.submit(8)
+    steps: list[str] = []
+    done = tick(
+        pool.database,
+        lambda _: steps.append("sent"),
+        goes_on=lambda: steps.append("goes on"),
+    )
+    assert done.published == 2
+    # Folding, each claim, COMMIT; then each message.
+    first = steps.index("sent")
+    assert steps[:first].count("goes on") >= 3
+    assert steps[first:] == ["sent", "goes on"] * 2
+    pool.database.close()
+
+
+def test_a_step_that_went_well_does_not_end_the_trouble(database_url: str, tmp_path: Path) -> None:
+    database, file = Database(database_url), tmp_path / "health.json"
+    presence = Presence(database, file)
+    presence.failed(Unreachable("Redis", "refused"))
+    file.unlink()
+    presence._pulse._written = float("-inf")
+    presence.goes_on()
+    assert (look(file).live, look(file).ready) == (True, False)
+    presence.worked()
+    presence._pulse._written = float("-inf")
+    presence.goes_on()
+    assert look(file).ready
+    database.close()

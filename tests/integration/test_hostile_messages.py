@@ -71,6 +71,17 @@ def test_entries_that_are_no_messages_are_dropped(pool: HostilePool, tmp_path: P
     _still_works(pool, tmp_path)
 
 
+def test_what_is_sent_to_all_workers_at_once_is_dropped(pool: HostilePool, tmp_path: Path) -> None:
+    """Remote control: nobody takes it from a list, every worker hears it."""
+    number = pool.redis.connection_pool.connection_kwargs.get("db") or 0
+    channel = f"/{number}.celery.pidbox"
+    for what, data in broken_envelopes():
+        # Celery stops listening for a moment where it stumbles over what a control message says.
+        pool.until(lambda data=data: pool.redis.publish(channel, data), 30, f"listening to {what}")
+    pool.until(lambda: "pidbox is no JSON; dropped" in pool.log.read_text(), 30, "the first")
+    _still_works(pool, tmp_path)
+
+
 def _queued_but_not_sent(
     pool: HostilePool, folder: Path, spec: BatchSpec = SPEC
 ) -> tuple[UUID, list[ChunkMessage]]:

@@ -9,15 +9,15 @@ from uuid import UUID
 
 import pytest
 from services.plain_pool import PlainPool
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
-from db import reap
+from db import batches, claims, reap
 from db.models import ChunkRow, JobRow, WorkerRow
 from db.session import Database
 from maskpool.domain import MAX_LOSSES, ChunkMessage, JobState
 from maskpool.errors import Unreachable
 from producer import dispatch
-from producer.broker import Broker, Publisher
+from producer.broker import Broker
 from producer.dispatch import Dispatcher, Tick, tick
 from storage import open_store
 
@@ -115,10 +115,7 @@ def test_the_dispatcher_charges_nobody_for_a_lease_after_an_outage(
 ) -> None:
     broker, database = Broker(redis_url), Database(sqlite_url)
     lease_seconds = 0.5
-    publisher = Publisher(redis_url)
-    dispatcher = Dispatcher(
-        database, broker, publisher, tick_seconds=0.05, lease_seconds=lease_seconds
-    )
+    dispatcher = Dispatcher(database, broker, tick_seconds=0.05, lease_seconds=lease_seconds)
     stop = threading.Event()
     told: list[tuple[float, bool]] = []
 
@@ -135,6 +132,34 @@ def test_the_dispatcher_charges_nobody_for_a_lease_after_an_outage(
     assert [charge for _, charge in told[:4]] == [True, True, True, False]
     assert told[-1][0] - told[2][0] >= lease_seconds
     assert not any(charge for _, charge in told[3:-1])
-    publisher.close()
     broker.close()
+    database.close()
+
+
+def test_messages_of_a_model_that_nobody_serves_keep_no_others_out(pool: PlainPool) -> None:
+    pool.submit(4)
+    [message] = pool.tick()
+    with pool.database.write() as session:
+        session.execute(update(ChunkRow).values(published_at=0, publishes=0))
+        assert claims.unheard(session, ["another"], limit=1) == []
+        assert claims.unheard(session, ["demo", "another"], limit=1) == [message]
+
+
+def test_a_batch_that_somebody_holds_stops_no_other(
+    postgres_url: str, folder_store_url: str
+) -> None:
+    """Cancelling a million jobs takes a while."""
+    database = Database(postgres_url)
+    pool = PlainPool(database, open_store(folder_store_url))
+    held, other = pool.submit(4), pool.submit(4)
+    with database.write() as session:
+        session.execute(text("SET LOCAL lock_timeout = '20s'"))
+        batches.cancel(session, held)
+        ticked = threading.Thread(target=lambda: messages.extend(pool.tick()))
+        messages: list[ChunkMessage] = []
+        ticked.start()
+        ticked.join(10)
+        assert not ticked.is_alive(), "the tick waits for a batch that it could leave to the next"
+        assert [message.batch_id for message in messages] == [other]
+    assert pool.tick() == []
     database.close()

@@ -12,10 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import exceptions as boto
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from maskpool.errors import ConfigError, ImageError, NotFound, Permanent, SourceError, Unreachable
+from maskpool.errors import (
+    ConfigError,
+    CredentialsError,
+    ImageError,
+    NoAccess,
+    NotFound,
+    Permanent,
+    SourceError,
+    Unreachable,
+)
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
 from producer.manifest import open_source
@@ -448,13 +458,67 @@ def test_a_worker_says_what_is_wrong_with_an_object(sources: tuple[str, str]) ->
         lost.fetch("s3://lost-bucket/a.png")
 
 
-def test_access_denied_is_the_images_error_and_a_silent_server_is_not(
-    monkeypatch: pytest.MonkeyPatch,
+def reader(endpoint: str) -> Fetcher:
+    own = open_store("s3://own/pool", endpoint_url=endpoint)
+    return Fetcher(own, Settings(s3_endpoint_url=endpoint, source_buckets=("theirs",)))
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket"])
+def test_a_refusing_bucket_is_the_images_error_unless_it_is_the_pools_own(code: str) -> None:
+    with server(refusing(404 if code == "NoSuchBucket" else 403, code)) as endpoint:
+        with pytest.raises(ImageError, match=r"access denied|no bucket 'theirs'"):
+            reader(endpoint).fetch("s3://theirs/a.jpg")
+        with pytest.raises(NoAccess, match=r"access denied.*AWS_|no bucket 'own'; create it"):
+            reader(endpoint).fetch("s3://own/pool/a.jpg")
+
+
+@pytest.mark.parametrize("uri", ["s3://own/pool/a.jpg", "s3://theirs/a.jpg"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "ExpiredToken"),
+        (400, "InvalidToken"),
+        (400, "TokenRefreshRequired"),
+        (403, "InvalidAccessKeyId"),
+        (403, "SignatureDoesNotMatch"),
+    ],
+)
+def test_bad_credentials_are_no_images_fault_wherever_it_lies(
+    uri: str, status: int, code: str
 ) -> None:
+    with server(refusing(status, code)) as endpoint:
+        with pytest.raises(NoAccess, match=rf"{code}.*credentials in AWS_\*") as caught:
+            reader(endpoint).fetch(uri)
+        assert "AKIASECRET" not in str(caught.value)
+        with pytest.raises(CredentialsError, match="AWS_"):  # the command line ends with status 2
+            open_store("s3://own/pool", endpoint_url=endpoint).get("a.jpg")
+
+
+@pytest.mark.parametrize("uri", ["s3://own/pool/a.jpg", "s3://theirs/a.jpg"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        boto.NoCredentialsError(),
+        boto.CredentialRetrievalError(provider="iam-role", error_msg="timed out"),
+        boto.UnauthorizedSSOTokenError(),
+    ],
+)
+def test_nor_are_credentials_that_are_not_to_be_had(
+    uri: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("botocore.signers.RequestSigner.sign", fail)
+    with pytest.raises(NoAccess, match=r"credentials|AWS configuration"):
+        reader("http://127.0.0.1:9").fetch(uri)
+    with pytest.raises(CredentialsError):
+        open_store("s3://own/pool", endpoint_url="http://127.0.0.1:9").get("a.jpg")
+
+
+def test_a_silent_server_is_no_images_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     with server(refusing(403, "AccessDenied")) as endpoint:
-        own = open_store("s3://bucket", endpoint_url=endpoint)
-        with pytest.raises(ImageError, match="access denied"):
-            Fetcher(own, Settings(s3_endpoint_url=endpoint)).fetch("s3://bucket/a.jpg")
+        fetcher = reader(endpoint)
     with pytest.raises(Unreachable):
-        Fetcher(own, Settings(s3_endpoint_url=endpoint)).fetch("s3://bucket/a.jpg")
+        fetcher.fetch("s3://theirs/a.jpg")

@@ -175,7 +175,7 @@ def test_a_batch_that_is_not_there_is_not_found(database: Database) -> None:
 
 def unheard(database: Database) -> int:
     with database.read() as session:
-        return len(claims.unheard(session))
+        return len(claims.unheard(session, ["demo"]))
 
 
 def aged(database: Database, **values: int) -> None:

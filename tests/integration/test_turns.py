@@ -123,8 +123,9 @@ def test_a_batch_that_comes_back_does_not_wait_for_the_others_to_catch_up(
     else:
         turns(database, 10, failing=old)
         with database.write() as session:
-            reap.fold(session)
-            reap.end_batches(session)
+            held = reap.hold_batches(session)
+            reap.fold(session, held)
+            reap.end_batches(session, held)
     with database.write() as session:
         session.execute(update(BatchRow).where(BatchRow.id == old).values(virtual_time=100_000.0))
     new = a_batch(database, "ann")

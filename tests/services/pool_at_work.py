@@ -19,7 +19,7 @@ from maskpool import wire
 from maskpool.domain import ChunkMessage, Klass
 from maskpool.errors import Transient
 from maskpool.ports import ObjectStore
-from producer.broker import Broker, Publisher
+from producer.broker import Broker
 from producer.dispatch import Dispatcher
 from services.plain_pool import RATE, PlainPool
 
@@ -67,14 +67,13 @@ class PoolAtWork(PlainPool):
             self.errors.append(error)
 
     def _dispatch(self) -> None:
-        broker, publisher = Broker(self._redis_url), Publisher(self._redis_url)
+        broker = Broker(self._redis_url)
         dispatcher = Dispatcher(
-            self.database, broker, publisher, tick_seconds=0.05, lease_seconds=LEASE_SECONDS
+            self.database, broker, tick_seconds=0.05, lease_seconds=LEASE_SECONDS
         )
         try:
             dispatcher.run(self._stop)
         finally:
-            publisher.close()
             broker.close()
 
     def _beat(self) -> None:

@@ -21,7 +21,13 @@ def test_a_chunk_that_was_done_costs_what_it_took(
 
 @given(sizes, seconds, seconds)
 def test_a_chunk_without_a_result_costs_its_place(size: int, charged: float, held: float) -> None:
-    assert cost(size=size, done=0, spent=0.0, charged=charged, held=held) == max(charged, held / 2)
+    place = max(charged, min(held, 120.0) / 2)
+    assert cost(size=size, done=0, spent=0.0, charged=charged, held=held) == place
+
+
+def test_an_outage_of_ours_is_not_the_owners_to_pay() -> None:
+    """A dispatcher was away for eight hours before it folded what had long been finished."""
+    assert cost(size=64, done=0, spent=0.0, charged=2.0, held=8 * 3600.0) == 60.0
 
 
 @given(st.data(), sizes, seconds, seconds, seconds)

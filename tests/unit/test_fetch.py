@@ -158,6 +158,18 @@ def test_what_is_no_file_is_said_to_be_none(fetcher: Fetcher, folder: Path) -> N
             fetcher.fetch(f"file://{folder}/photos/{name}")
 
 
+def test_a_missing_root_is_a_share_to_mount_and_no_images_fault(
+    fetcher: Fetcher, folder: Path
+) -> None:
+    uri = (folder / "photos" / "ü 1#?.png").as_uri()
+    (folder / "photos").rename(folder / "unmounted")
+
+    with pytest.raises(Unreachable, match=r"folder .*/photos is unreachable.*mount it"):
+        fetcher.fetch(uri)
+    (folder / "unmounted").rename(folder / "photos")
+    assert fetcher.read(uri) == photo()
+
+
 def test_the_byte_limit_is_exact(folder: Path) -> None:
     uri = (folder / "photos" / "ü 1#?.png").as_uri()
     size = len(photo())

@@ -77,8 +77,9 @@ def test_a_file_from_before_the_machine_started_is_of_no_living(
 ) -> None:
     Pulse(file, "worker", "host:2").beat()
     monkeypatch.setattr(time, "monotonic", lambda: 1.0)
-    assert not look(file).live
-    assert "before this machine started" in look(file).sentence
+    state = look(file)
+    assert (state.live, state.heard) == (False, None), "nobody was heard on this clock"
+    assert "before this machine started" in state.sentence
 
 
 def test_no_file_and_no_health_file_are_states_too(file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from hostile.images import MAX_ASPECT, MAX_PIXELS, HostileImage, corpus
 from hostile.jpeg2000 import fine_precincts, jp2_says
 from hostile.jpegs import many_scans
 from hostile.pngs import png_of, zeros
+from hostile.tiffs import doubled, signed_tile
 from hostile.whole import png_chunk, tiff
 from PIL import Image as Pillow
 
@@ -140,6 +142,25 @@ def test_a_tiff_tile_beyond_the_limit_is_refused() -> None:
     with pytest.raises(ImageError, match="its tiles have 2,016×2,000 pixels, more than"):
         decode(with_tile(2_016, 2_000), SETTINGS)
     assert decode(with_tile(2_000, 2_000), SETTINGS).size
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_tiff_whose_readers_would_differ_is_refused(first: bool) -> None:
+    """The same tile, in a kind of number that libtiff alone reads: 0.3 MB, 730 MB of memory."""
+    side = struct.pack("<HHII", 322, 4, 1, 16_000)
+    with pytest.raises(ImageError, match="names a TIFF tag twice; save it again"):
+        decode(doubled(hostile_whole.tiled_tiff(), [side], first=first), SETTINGS)
+    with pytest.raises(ImageError, match="TIFF tag 322 is no size"):
+        decode(signed_tile(16_000), SETTINGS)
+
+
+def test_usual_directories_of_tiffs_are_read() -> None:
+    for big in (False, True):
+        data = hostile_whole.saved(hostile_whole.picture(), "tif", big_tiff=big)
+        assert np.array_equal(decode(data, SETTINGS), hostile_whole.pixels())
+    highest_first = hostile_whole.saved(hostile_whole.picture("I;16B"), "tif")
+    assert highest_first.startswith(b"MM\0*")
+    assert decode(highest_first, SETTINGS).shape == (40, 48, 3)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from maskpool.errors import ConfigError, SpecError
+from maskpool.health import MAX_AGE_SECONDS
 from maskpool.settings import BUILT_IN_MODELS, Settings, load_settings
 
 NETWORKS = (ip_network("10.1.2.0/24"), ip_network("fd12::/64"))
@@ -137,3 +138,10 @@ def test_aliases_are_built_in_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_alias_names_those_there_are() -> None:
     with pytest.raises(SpecError, match=r"^model: 'sam4' is not known; there are demo, sam3$"):
         load_settings().alias("sam4")
+
+
+@pytest.mark.parametrize(("lease", "patience"), [(5, 2.5), (30, 15), (600, MAX_AGE_SECONDS / 4)])
+def test_a_wait_for_the_database_leaves_a_second_try_and_is_no_hang(
+    lease: float, patience: float
+) -> None:
+    assert load_settings(lease_seconds=lease).patience_seconds == patience

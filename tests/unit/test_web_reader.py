@@ -6,8 +6,9 @@ import gc
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import NotConnected
 from ipaddress import ip_network
@@ -378,6 +379,82 @@ def test_a_body_without_an_end_ends_at_the_limit(
         open_reader(max_bytes=100_000).read(site.url("/endless"))
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+#: What each sends first, and then again and again; http.client holds on to some, to others not.
+WITHOUT_END = {
+    "a chunk of -1 bytes": (CHUNKED + b"-1\r\n", b"x" * 65_536),
+    "trailers": (CHUNKED + b"3\r\nabc\r\n0\r\n", b"A: b\r\n" * 8_192),
+    "heads of 100": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2_048),
+    "heads of 100 with fields": (b"", b"HTTP/1.1 100 Continue\r\n" + b"A: b\r\n" * 90 + b"\r\n"),
+    "pieces of a chunk's size": (CHUNKED, b"1;" + b"x" * 60_000 + b"\r\ny\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_END)
+def test_what_is_no_body_ends_at_the_limit_too(
+    open_reader: Callable[..., WebReader], site: WebServer, kind: str
+) -> None:
+    first, again = WITHOUT_END[kind]
+    sent, limit = [0], 2_000_000
+
+    def without_end(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(first)
+        with suppress(OSError):
+            while sent[0] < 200_000_000 and not handler.site.over.is_set():
+                handler.wfile.write(again)
+                sent[0] += len(again)
+
+    site.pages["/endless"] = without_end
+    reader = open_reader(max_bytes=limit)
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            ImageError, match=r"more than the 2,000,000 bytes allowed \(MASKPOOL_MA"
+        ):
+            reader.read(site.url("/endless"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * limit
+    assert sent[0] < 20 * limit, "the rest waits in the sockets' buffers, which are not that large"
+    assert reader.read(site.url("/a.jpg")) == BODY
+
+
+def test_a_head_without_an_end_is_given_up(reader: WebReader, site: WebServer) -> None:
+    def fields(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        with suppress(OSError):
+            while not handler.site.over.is_set():
+                handler.wfile.write(b"A: " + b"b" * 60_000 + b"\r\n")
+
+    site.pages["/endless"] = fields
+    with within(15), pytest.raises((ImageError, Unreachable)):
+        reader.read(site.url("/endless"))
+
+
+def test_each_image_over_one_connection_may_have_its_bytes(
+    open_reader: Callable[..., WebReader], site: WebServer
+) -> None:
+    site.page("/large.jpg", bytes(900_000))
+    reader = open_reader(max_bytes=1_000_000)
+    for _ in range(6):
+        assert len(reader.read(site.url("/large.jpg"))) == 900_000
+    assert len({seen.client for seen in site.seen}) == 1
+
+
+def test_an_image_of_the_full_size_in_small_chunks_is_read(
+    open_reader: Callable[..., WebReader], site: WebServer
+) -> None:
+    def in_chunks(handler: Handler) -> None:
+        handler.wfile.write(CHUNKED + (b"40\r\n" + b"x" * 64 + b"\r\n") * 62_500 + b"0\r\n\r\n")
+
+    site.pages["/chunks.jpg"] = in_chunks
+    assert len(open_reader(max_bytes=4_000_000).read(site.url("/chunks.jpg"))) == 4_000_000
+
+
 def test_the_limit_is_exact_and_a_length_beyond_it_is_refused_unread(
     open_reader: Callable[..., WebReader], site: WebServer
 ) -> None:
@@ -402,6 +479,8 @@ def test_a_length_that_is_too_small_ends_the_body_there(reader: WebReader, site:
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-9\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Le",
         b"HTTP/1.1 200",
         b"",

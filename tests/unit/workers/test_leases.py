@@ -193,14 +193,16 @@ def test_draining_stops_chunks_in_hand_and_chunks_to_come(world: World) -> None:
     assert (late.mine, late.go_on) == (True, False)
 
 
-def test_a_message_that_comes_twice_is_recognised_while_its_chunk_is_in_hand(world: World) -> None:
+def test_a_message_that_comes_twice_is_recognised_before_its_chunk_is_taken(world: World) -> None:
     keeper = world.keeper()
-    holding = world.take(keeper)
-    assert keeper.holds(holding.chunk_id)
-    assert not keeper.holds(new_id())
-    keeper.release(holding)
-    assert not keeper.holds(holding.chunk_id)
-    keeper.release(holding)
+    chunk_id = new_id()
+    assert keeper.reserve(chunk_id)
+    assert not keeper.reserve(chunk_id)
+    assert keeper.reserve(new_id())
+    keeper.release(keeper.hold(chunk_id, time.monotonic()))
+    assert not keeper.reserve(chunk_id), "its thread is not done with it"
+    keeper.unreserve(chunk_id)
+    assert keeper.reserve(chunk_id)
 
 
 def test_a_stalled_chunk_ends_the_process(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -46,17 +46,26 @@ class Parts:
     consumer: QuietConsumer = field(default_factory=QuietConsumer)
     healthy: bool = True
     redis: str = ""
+    pings: int = 0
 
-    def state(self) -> State:
-        pulse = WorkerPulse(
+    def __post_init__(self) -> None:
+        self._pulse = WorkerPulse(
             Pulse(self.file, "worker", "host:2"),
             cast(LeaseKeeper, self.leases),
             cast(Consumer, self.consumer),
             healthy=lambda: self.healthy,
-            ping=lambda: self.redis,
+            ping=self._ping,
             stall_seconds=STALL_SECONDS,
         )
-        pulse.write()
+
+    def _ping(self) -> str:
+        self.pings += 1
+        return self.redis
+
+    def state(self, *, looks: int = 1) -> State:
+        """What the file says after so many looks, which are a second apart in a worker."""
+        for _ in range(looks):
+            self._pulse.write()
         return look(self.file)
 
 
@@ -89,7 +98,7 @@ def _stop_celery(parts: Parts) -> None:
 @pytest.mark.parametrize(
     ("hurt", "said"),
     [
-        (_lose_device, "the device is lost"),
+        (_lose_device, "the device or the engine is lost"),
         (_stall, "made no progress"),
         (_stop_heart, "no heartbeat went round"),
         (_stop_celery, "Celery stands still for 121 s although Redis answers"),
@@ -99,7 +108,7 @@ def test_what_will_never_move_again_is_not_live(
     parts: Parts, hurt: Callable[[Parts], None], said: str
 ) -> None:
     hurt(parts)
-    state = parts.state()
+    state = parts.state(looks=61)
     assert not state.live
     assert said in state.sentence
 
@@ -141,6 +150,41 @@ def test_what_another_start_would_not_help_is_live_and_not_ready(
     state = parts.state()
     assert (state.live, state.ready) == (True, False)
     assert said in state.sentence
+
+
+def test_celery_has_a_minute_to_come_back_once_redis_answers(parts: Parts) -> None:
+    """It sleeps for up to half a minute between two tries to connect, and is quiet meanwhile."""
+    _no_redis(parts)
+    assert parts.state(looks=300).live
+    parts.redis = ""
+    state = parts.state(looks=60)
+    assert (state.live, state.ready) == (True, False)
+    assert "Celery stands still for 121 s" in state.sentence
+    assert not parts.state().live, "it had its minute"
+
+
+def test_the_minute_begins_anew_when_redis_goes_or_celery_is_heard(parts: Parts) -> None:
+    _stop_celery(parts)
+    assert parts.state(looks=60).live
+    parts.redis = "Redis is unreachable: refused"
+    assert parts.state().live
+    parts.redis = ""
+    assert parts.state(looks=60).live
+    parts.consumer.quiet_seconds = 1.0
+    assert parts.state().ready
+    _stop_celery(parts)
+    assert parts.state(looks=60).live
+    assert not parts.state().live
+
+
+def test_redis_is_asked_only_about_a_quiet_celery(parts: Parts) -> None:
+    parts.state(looks=10)
+    _drain(parts)
+    parts.state(looks=10)
+    assert parts.pings == 0
+    parts.leases.draining = False
+    parts.state(looks=10)
+    assert parts.pings == 10, "once a look"
 
 
 def test_the_consumer_is_quiet_until_it_is_heard() -> None:

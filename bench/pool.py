@@ -1,0 +1,76 @@
+"""Real servers and real processes for a benchmark: started here, stopped here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.postgres_server import PostgresServer, running_postgres
+from services.process import stop
+from services.redis_server import RedisServer, running_redis
+
+from db.schema import upgrade
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Postgres as it is installed, a commit being one, and an empty Redis."""
+
+    postgres: PostgresServer
+    redis: RedisServer
+    folder: Path
+
+    def fresh(self) -> dict[str, str]:
+        """What the processes of a new, empty pool are told."""
+        url = self.postgres.url(self.postgres.create())
+        upgrade(url)
+        return {
+            "MASKPOOL_DATABASE_URL": url,
+            "MASKPOOL_REDIS_URL": self.redis.url,
+            "MASKPOOL_STORE_URL": (self.folder / "objects").as_uri(),
+            "MASKPOOL_SOURCE_ROOTS": str(self.folder),
+            "MASKPOOL_LOG_LEVEL": "WARNING",
+            "MASKPOOL_OWNER": "bench",
+        }
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Servers]:
+    """Both, on free ports of loopback."""
+    with ExitStack() as stack:
+        safe = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+        postgres = stack.enter_context(running_postgres(**safe))
+        yield Servers(postgres, stack.enter_context(running_redis()), folder)
+
+
+@contextmanager
+def processes(
+    commands: Sequence[Sequence[str]], told: dict[str, str], folder: Path
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Python processes, each with a log of its own in ``folder``."""
+    running = []
+    environment = {**os.environ, **told, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1"}
+    try:
+        for number, command in enumerate(commands):
+            with (folder / f"process-{number}.log").open("wb") as log:
+                running.append(
+                    subprocess.Popen(
+                        [sys.executable, "-P", *command],
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        env=environment,
+                        cwd=folder,
+                    )
+                )
+        yield running
+    finally:
+        for process in running:
+            stop(process)

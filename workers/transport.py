@@ -1,0 +1,100 @@
+"""kombu's Redis transport, made to outlive strange messages, and the loss of Redis itself.
+
+What is replaced here are insides of kombu 5.7 (``constraints.txt``); with another version, read
+``kombu/transport/redis.py`` again.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import loads
+
+from workers.inbox import refusal
+
+log = logging.getLogger(__name__)
+
+
+class ForgivingQoS(redis.QoS):
+    """Acknowledges and gives back messages only while there is somebody to tell.
+
+    When the broker goes away under a worker that has a chunk in hand and a thread free, Celery
+    closes the connection twice, and later acknowledges on it what it had in hand; both stumble over
+    what the first time tore down, and the error ends the process. Nothing is lost with the
+    messages: chunks come back by their rows.
+    """
+
+    @property
+    def _is_gone(self) -> bool:
+        return getattr(self.channel.connection, "client", None) is None
+
+    def restore_unacked(self, client: Any = None) -> Any:  # noqa: ANN401 - as kombu has it
+        """As kombu's, on a connection that still is one."""
+        return None if self._is_gone else super().restore_unacked(client)  # type: ignore[no-untyped-call]
+
+    def ack(self, delivery_tag: str) -> None:
+        """As kombu's, on a connection that still is one."""
+        if not self._is_gone:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+
+class StrictChannel(redis.Channel):
+    """Hands on what kombu can read; the rest ends no process.
+
+    kombu is told of an entry that it cannot read as if nothing had come. It is off the list
+    already, and Celery never sees it.
+    """
+
+    QoS = ForgivingQoS
+
+    def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401 - as above
+        client = super()._create_client(asynchronous)  # type: ignore[no-untyped-call]
+        client.set_response_callback("BRPOP", _readable)
+        return client
+
+    def _handle_message(self, client: Any, reply: Any) -> Any:  # noqa: ANN401 - as above
+        """What came for all workers at once: remote control."""
+        told = super()._handle_message(client, reply)  # type: ignore[no-untyped-call]
+        if isinstance(told["data"], bytes) and not _is_readable(told["channel"], told["data"]):
+            told["data"] = None
+        return told
+
+
+def _readable(reply: list[bytes] | None) -> tuple[bytes, bytes] | None:
+    """A list's name and its entry, if there is one and kombu can read it."""
+    if not reply:
+        return None
+    name, entry = reply
+    return (name, entry) if _is_readable(name, entry) else None
+
+
+def _is_readable(name: bytes, entry: bytes) -> bool:
+    try:
+        loads(bytes_to_str(entry))  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001 - what stands there says how it fails: text, depth, odd values
+        where = name.decode(errors="replace")
+        log.error("an entry of %s is no JSON; dropped", where)  # noqa: TRY400
+        return False
+    return True
+
+
+class StrictTransport(redis.Transport):
+    """Lets in what ``workers.inbox.refusal`` has nothing to say about."""
+
+    Channel = StrictChannel
+
+    def _deliver(self, message: object, queue: str) -> None:
+        if reason := refusal(message, queue):
+            log.error("a message in %s %s; dropped", queue, reason)
+        else:
+            super()._deliver(message, queue)  # type: ignore[no-untyped-call]
+
+
+def install() -> None:
+    """From now on, whoever in this process reads from Redis through kombu reads like this."""
+    # By its name, as kombu looks it up: a transport in the settings gives way to one in the URL.
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{StrictTransport.__qualname__}"
