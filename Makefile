@@ -10,7 +10,7 @@ REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults check format demo-models env
+.PHONY: help demo test faults bench check format demo-models env
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ test: $(VENV)/dev.stamp ## Run every test against real servers
 
 faults: $(VENV)/dev.stamp ## Hurt real processes in every way we know, at full size (25 minutes)
 	MASKPOOL_FAULTS=full $(BIN)/python -m pytest tests/faults
+
+bench: $(VENV)/dev.stamp ## Measure the segmenter and the queue beside the stock ways (3 minutes)
+	$(BIN)/python bench/engine.py --results bench/results
+	$(BIN)/python bench/queue.py --results bench/results
 
 check: $(VENV)/dev.stamp ## Lint, format check, types, who may import whom, unit tests
 	$(BIN)/ruff check .

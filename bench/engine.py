@@ -1,7 +1,7 @@
 """How fast SAM3 runs here, beside the stock way, in one run on one machine.
 
     python bench/engine.py                  # the demo model on the CPU, full-size SAM3 on CUDA
-    python bench/engine.py --images 8 --repeat 5 --json out.json
+    python bench/engine.py --repeat 5 --results bench/results
 
 *Stock* is ``Sam3Model.forward`` as transformers documents it: one prompt a call, a batch of
 images, the published post-processing, then RLE of each mask. *Ours* is ``Sam3Segmenter.segment``.
@@ -22,8 +22,6 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +33,7 @@ from torch.nn import functional
 from transformers import AutoTokenizer, Sam3Config, Sam3Model
 from transformers.utils import logging as transformers_logging
 
+from bench import machine
 from maskpool import rle
 from maskpool.domain import SCORE_FLOOR
 from maskpool.settings import BUILT_IN_MODELS
@@ -56,7 +55,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5, help="rounds; the median counts")
     parser.add_argument("--side", type=int, default=640, help="images are side × ¾ side pixels")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     transformers_logging.disable_progress_bar()
@@ -73,9 +72,9 @@ def main() -> None:
             f"{row['ratio']:>6.2f} {row['bound']:>6.2f}"
         )
     print("ms are per image; every prompt of the cell included")
-    if asked.json:
-        content = {"model": what, "machine": _machine(device), "threads": asked.threads}
-        asked.json.write_text(json.dumps({**content, "rows": rows}, indent=1) + "\n")
+    if asked.results:
+        content = {"model": what, "threads": asked.threads, "rows": rows}
+        print(f"kept in {machine.save(asked.results, _machine(device), 'engine', content)}")
 
 
 def _models(device: torch.device) -> tuple[Any, Any, Sam3Segmenter, str]:
@@ -185,14 +184,7 @@ def _post_process(output: Any, images: Sequence[np.ndarray]) -> None:
 
 
 def _machine(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(0)
-    for line in (
-        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ()
-    ):
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
+    return torch.cuda.get_device_name(0) if device.type == "cuda" else machine.name()
 
 
 if __name__ == "__main__":

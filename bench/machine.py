@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import re
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -52,9 +55,15 @@ def fsync_ms(folder: Path, times: int = 50) -> float:
     return statistics.median(taken) * 1000
 
 
-def peak_mb(pid: int) -> float:
-    """Largest resident size so far, MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def save(folder: Path, device: str, part: str, content: dict[str, Any]) -> Path:
+    """Keep what was measured, beside the other parts of the same day and machine.
+
+    Returns:
+        ``folder/DATE-MACHINE.json``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    slug = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+    path = folder / f"{time.strftime('%Y-%m-%d')}-{slug}.json"
+    kept = json.loads(path.read_text()) if path.exists() else {"machine": device}
+    path.write_text(json.dumps(kept | {part: content}, indent=1) + "\n")
+    return path

@@ -1,7 +1,7 @@
 """What the queue costs here, beside the stock Celery way, in one run on one machine.
 
-    python bench/queue.py                 # 10 minutes; a million images submitted
-    python bench/queue.py --images 100000 --json out.json
+    python bench/queue.py                 # two minutes; a million images submitted
+    python bench/queue.py --images 100000 --results bench/results
 
 Real Postgres (fsync on), Redis, dispatcher and Celery workers. Nothing is fetched, decoded,
 segmented or stored: what is left is the queue. *Stock* is ``bench/stock_queue.py``, one message and
@@ -20,7 +20,6 @@ if __name__ == "__main__":
 
 import argparse
 import importlib
-import json
 import os
 import statistics
 import tempfile
@@ -74,12 +73,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1_000_000, help="in the large submit")
     parser.add_argument("--work", type=int, default=60_000, help="images through the queue a cell")
     parser.add_argument("--stock", type=int, default=1_500, help="images the stock way")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="maskpool-bench-") as name:
         folder = Path(name)
         with servers(folder) as here:
-            print(f"{machine.name()}, fsync {machine.fsync_ms(folder):.2f} ms", flush=True)
+            fsync_ms = machine.fsync_ms(folder)
+            print(f"{machine.name()}, fsync {fsync_ms:.2f} ms", flush=True)
             stock = {count: _stock(here, asked.stock, count) for count in (0, 7)}
             rows = _submitting(here, asked.images, stock[0]["enqueued"])
             for chunk, instances in CELLS:
@@ -89,9 +89,9 @@ def main() -> None:
         beside = f"stock {row.stock:,.1f}  {row.ratio}" if row.stock else ""
         figures = f"{row.measured:>10,.2f} {row.unit:<9}{row.target:<10}"
         print(f"{row.what:<46}{figures}{beside:<26}{row.note}".rstrip())
-    if asked.json:
-        content = {"machine": machine.name(), "rows": [asdict(row) for row in rows]}
-        asked.json.write_text(json.dumps(content, indent=1) + "\n")
+    if asked.results:
+        content = {"fsync_ms": fsync_ms, "rows": [asdict(row) for row in rows]}
+        print(f"kept in {machine.save(asked.results, machine.name(), 'queue', content)}")
 
 
 def _manifest(folder: Path, count: int) -> Path:

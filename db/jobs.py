@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.copying import copy_in
 from db.models import BatchRow, JobRow
+from db.session import Database
 from maskpool.domain import BatchState, ImageRef, JobState
 
 #: Jobs in one transaction of a submit: large enough for COPY, small enough to resume soon.
@@ -20,9 +21,9 @@ BLOCK_SQLITE = 2_000
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def block_size(session: Session) -> int:
+def block_size(database: Database) -> int:
     """How many jobs to load in one transaction."""
-    return BLOCK_POSTGRES if _is_postgres(session) else BLOCK_SQLITE
+    return BLOCK_POSTGRES if database.is_postgres else BLOCK_SQLITE
 
 
 def load_block(session: Session, batch_id: UUID, expected: int, images: Sequence[ImageRef]) -> bool:

@@ -20,7 +20,7 @@ from producer.presence import Presence
 
 log = logging.getLogger(__name__)
 
-#: After a wake, so long for others to arrive: many chunks a tick cost a tenth of one each.
+#: Between ticks at least, for others to arrive: many chunks a tick cost a tenth of one each.
 _GATHER_SECONDS = 0.005
 
 #: Longest wait between tries while a service is away.
@@ -207,8 +207,10 @@ class Dispatcher:
         if done != Tick():
             log.debug("tick: %s", done)
         self._sweep()
+        rested = time.monotonic()
         if self._broker.wait(self._tick_seconds):
-            time.sleep(_GATHER_SECONDS)
+            # Whoever waits alone is not kept waiting for others.
+            time.sleep(max(0.0, rested + _GATHER_SECONDS - time.monotonic()))
             self._broker.forget_wakes()
 
     def _tick(self, forgot: bool) -> Tick:

@@ -153,29 +153,33 @@ class Submitter:
             )
 
     def _load(self, at: Loading, refs: Iterator[ImageRef], on_loaded: OnLoaded) -> None:
-        with self._database.read() as session:
-            size = jobs.block_size(session) if self._upload_to is None else _UPLOAD_BLOCK
+        size = jobs.block_size(self._database) if self._upload_to is None else _UPLOAD_BLOCK
         position = 0
         while block := list(islice(refs, size)):
-            at = self._load_block(at.batch_id, position, block)
+            at = self._load_block(at, position, block)
             position += len(block)
             on_loaded(position)
             if at.state != BatchState.LOADING:  # another submitter of this key was quicker
                 return
 
-    def _load_block(self, batch_id: UUID, position: int, block: list[ImageRef]) -> Loading:
-        """Have jobs ``position …`` of the block written, by us or by another submitter."""
+    def _load_block(self, at: Loading, position: int, block: list[ImageRef]) -> Loading:
+        """Have jobs ``position …`` of the block written, by us or by another submitter.
+
+        Args:
+            at: How far the batch was a moment ago.
+            position: Of the block's first image in the source.
+            block: Images.
+        """
         while True:
-            with self._database.read() as session:
-                at = batches.loading(session, batch_id)
             if at.state == BatchState.CANCELLED:
-                raise Conflict(f"batch {batch_id} was cancelled while it was loading")
+                raise Conflict(f"batch {at.batch_id} was cancelled while it was loading")
             rest = block[max(0, at.loaded - position) :]
             if not rest or at.state != BatchState.LOADING:
                 return at
-            images = self._uploaded(batch_id, rest)
+            images = self._uploaded(at.batch_id, rest)
             with self._database.write() as session:
-                jobs.load_block(session, batch_id, at.loaded, images)
+                jobs.load_block(session, at.batch_id, at.loaded, images)
+                at = batches.loading(session, at.batch_id)
                 failpoints.reach("submit.block_written")
             failpoints.reach("submit.block_committed")
 
