@@ -136,6 +136,8 @@ def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None
             target,
             pool_size=pool_size,
             max_overflow=10,
+            # Who is patient tries again anyway; asking first costs each transaction a round trip.
+            pool_pre_ping=patience_seconds is None,
             connect_args={
                 "options": " ".join(_postgres_options(patience_seconds)),
                 "connect_timeout": 5,

@@ -169,7 +169,13 @@ class FolderStore:
         if folder.is_dir():
             return
         with suppress(FileNotFoundError):  # taken away again: the caller tries anew
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:
+                # Said also of a folder that was there for mkdir, and gone when pathlib looked.
+                if any(part.is_file() for part in (folder, *folder.parents)):
+                    raise
+                return
             # The names of new folders must be as durable as the object that needs them.
             for made in (folder, *folder.parents):
                 _sync_folder(made.parent)

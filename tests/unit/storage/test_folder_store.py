@@ -141,6 +141,21 @@ def test_writers_survive_deleters_of_the_same_folder(store: FolderStore) -> None
     assert list(store.list("")) == []
 
 
+def test_a_folder_that_goes_while_it_is_made_is_made_again(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir, times = os.mkdir, iter([True, False])
+
+    def there_and_gone(path: Path, *args: int) -> None:
+        if next(times, False):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        mkdir(path, *args)
+
+    monkeypatch.setattr(os, "mkdir", there_and_gone)
+    store.put("shared/deep/1", b"x")
+    assert store.get("shared/deep/1") == b"x"
+
+
 def test_links_in_the_store_are_neither_listed_nor_entered(
     store: FolderStore, tmp_path: Path
 ) -> None:
