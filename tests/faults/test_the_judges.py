@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from faults import history
 from faults.conftest import built_world
-from faults.world import LEASE_SECONDS, Report, World
+from faults.world import LEASE_SECONDS, Member, Report, World
 from sqlalchemy import delete
 
 from db.models import InstanceRow, JobRow
@@ -26,6 +28,22 @@ def unfenced(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
+def _frozen(world: World, worker: Member) -> bool:
+    """Freeze a worker that holds a chunk, but no lock: on SQLite that would stop everybody else."""
+    if not world.is_at_work(worker):
+        return False
+    worker.send(signal.SIGSTOP)
+    path = world.database_url.removeprefix("sqlite:///")
+    try:
+        with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        worker.send(signal.SIGCONT)
+        return False
+    return True
+
+
 def test_a_result_accepted_twice_and_a_lost_job_are_counted(unfenced: World) -> None:
     sound = unfenced.submit(40)
     unfenced.await_end([sound], 60)
@@ -33,8 +51,7 @@ def test_a_result_accepted_twice_and_a_lost_job_are_counted(unfenced: World) -> 
 
     batch = unfenced.submit(60)
     sleeper = unfenced.workers[0]
-    unfenced.until(lambda: unfenced.is_at_work(sleeper), seconds=30, what="a chunk in work")
-    sleeper.send(signal.SIGSTOP)
+    unfenced.until(lambda: _frozen(unfenced, sleeper), seconds=30, what="a frozen worker")
     time.sleep(LEASE_SECONDS + 1.0)
     unfenced.await_end([batch], 60)
     sleeper.send(signal.SIGCONT)
