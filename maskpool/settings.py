@@ -121,6 +121,11 @@ class Settings(BaseSettings):
     torch_threads: int = Field(
         default=0, ge=0, description="CPU threads of one worker's model; 0: all cores."
     )
+    compile: bool = Field(
+        default=False,
+        description="Let torch.compile have SAM3's passes when a worker starts: minutes then, "
+        "nothing in service. It takes a C++ compiler, on CUDA also Triton.",
+    )
     micro_batch: int = Field(
         default=0,
         ge=0,

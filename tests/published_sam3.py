@@ -23,8 +23,8 @@ class Published:
 
 
 def post_process(output: Any, size: tuple[int, int], threshold: float) -> Published:
-    scores = (output.pred_logits.sigmoid() * output.presence_logits.sigmoid())[0]
-    masks = output.pred_masks.sigmoid()[0]
+    scores = (output.pred_logits.float().sigmoid() * output.presence_logits.float().sigmoid())[0]
+    masks = output.pred_masks.float().sigmoid()[0]
     keep = scores > threshold
     scores, masks = scores[keep], masks[keep]
     if len(masks):

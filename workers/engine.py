@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +48,11 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ImageWork:
-    image: Image
+    prepared: Any
     prompts: tuple[str, ...]
+    #: Of the image as it was: its submitter holds it while it waits.
+    nbytes: int
     future: Future[Segmented] = field(default_factory=Future)
-
-    @property
-    def nbytes(self) -> int:
-        return self.image.nbytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +77,8 @@ class Engine:
     Args:
         segmenter: Used from the engine's thread alone.
         scorer: Used from the engine's thread alone.
+        prepare: Called with each image in its submitter's thread, ahead of need; what it returns
+            is what the segmenter is given. Thread-safe.
         micro_batch: Most images in one call of the segmenter.
         max_waiting: Images of one class that may wait before ``submit`` blocks. 0: four
             micro-batches.
@@ -94,6 +94,7 @@ class Engine:
         scorer: Scorer,
         *,
         micro_batch: int,
+        prepare: Callable[[Image], Any] = lambda image: image,
         max_waiting: int = 0,
         max_waiting_bytes: int = 1 << 30,
         out_of_memory: tuple[type[Exception], ...] = (MemoryError,),
@@ -104,6 +105,7 @@ class Engine:
             msg = f"a micro-batch holds at least one image, not {micro_batch}"
             raise ValueError(msg)
         self._segmenter = segmenter
+        self._prepare = prepare
         self._scorer = scorer
         self._max_waiting = max_waiting or 4 * micro_batch
         self._max_waiting_bytes = max_waiting_bytes
@@ -184,11 +186,19 @@ class Engine:
             klass: ``NOW`` goes before everything of class ``BULK``.
 
         Raises:
-            Transient: The engine is closed, or the device is lost.
+            Transient: The engine is closed, the device is lost, or it has no room for the image.
         """
-        work = _ImageWork(image, tuple(prompts))
+        work = _ImageWork(self._prepared(image), tuple(prompts), image.nbytes)
         self._put(work, klass)
         return work.future
+
+    def _prepared(self, image: Image) -> Any:  # noqa: ANN401 - between prepare and the segmenter
+        try:
+            return self._prepare(image)
+        except self._out_of_memory as error:
+            raise _too_large(error) from None
+        except self._device_lost as error:
+            raise self._lose(error) from None
 
     def score(
         self, crops: Sequence[Image], texts: Sequence[str], klass: Klass = Klass.BULK
@@ -293,7 +303,7 @@ class Engine:
             return []
         begun = self._clock()
         try:
-            found = self._segmenter.segment([work.image for work in part], part[0].prompts)
+            found = self._segmenter.segment([work.prepared for work in part], part[0].prompts)
             pairs = list(zip(part, found, strict=True))
         except Exception as error:  # noqa: BLE001 - goes to the future of whom it concerns
             failure = _without_frames(error)
@@ -315,7 +325,7 @@ class Engine:
                 self._limit.exceeded(len(part))
                 middle = (len(part) + 1) // 2
                 return [part[:middle], part[middle:]]
-            error = Transient(f"the device has not enough memory for one image: {error}")
+            error = _too_large(error)
         elif isinstance(error, self._device_lost):
             error = self._lose(error)
         elif len(part) > 1:  # a bad image fails alone
@@ -344,6 +354,10 @@ class Engine:
             seconds = self._clock() - begun
             self._rate.add(0, seconds)
             work.future.set_result(Scored(similarities, seconds))
+
+
+def _too_large(error: Exception) -> Transient:
+    return Transient(f"the device has not enough memory for one image: {error}")
 
 
 def _begin(work: _Work) -> bool:

@@ -16,7 +16,7 @@ from maskpool.errors import ConfigError, SpecError
 from maskpool.ports import Image
 from workers.models.bucket import Bucket
 from workers.models.crop import crop_for_clip
-from workers.models.precision import precision
+from workers.models.precision import hold_products, precision
 from workers.models.preprocess import resize, upload
 from workers.models.text import TextCache, Tokens
 
@@ -108,7 +108,8 @@ class ClipScorer:
     """A ``Scorer`` over ``CLIPModel``. Not thread-safe: the engine's thread alone may use it.
 
     Args:
-        model: On its device, fp32, in eval mode.
+        model: On its device, fp32, in eval mode; on CUDA its weights are cast to what they are
+            used as.
         tokenizer: As ``AutoTokenizer`` loads it.
         preparation: Of the crops.
         crops: Most crops in one pass.
@@ -126,6 +127,7 @@ class ClipScorer:
     ) -> None:
         self._model = cast("Any", model)
         self._device: torch.device = model.device
+        hold_products(model, self._device)
         self._preparation = preparation
         self._tokens = Tokens(tokenizer, self._model.config.text_config.max_position_embeddings)
         self._texts = TextCache(self._encode_texts, cached_texts)

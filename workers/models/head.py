@@ -1,24 +1,20 @@
-"""SAM3's head over ``Sam3Model``'s own weights, without the work that nobody reads.
+"""SAM3's transformer over ``Sam3Model``'s own weights, without the work that nobody reads.
 
-The published forward pass makes 200 masks, boxes and scores of every layer, and a semantic map for
-each prompt of each image. Here, for text prompts and up to rounding the same:
+The published forward pass makes boxes and scores of every layer for each prompt of each image.
+Here, for text prompts and up to rounding the same:
 
 * what is true of an image whatever the prompt – the first self-attention of the DETR encoder – is
   computed once an image;
-* the boxes that nothing bends to any more, the scores of all layers but the last, and the semantic
-  map are left out: a mask says where its instance is;
-* masks are drawn of the queries that are kept, and a prompt that found nothing draws none: the
-  pixel decoder is a third of the head;
-* the projection of the pixels is folded into the masks' embeddings, 200 × 256 numbers in place of
-  288 × 288 × 256;
+* the boxes that nothing bends to any more and the scores of all layers but the last are left out: a
+  mask says where its instance is (``drawing`` makes those that are kept);
 * no value is read back to the host on the way: sizes are known, masks are built once.
+
+Every method takes and returns tensors alone, so that each can be compiled as one graph.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -30,49 +26,8 @@ from transformers.models.sam3.modeling_sam3 import inverse_sigmoid
 _LOG_SCALE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the head reads of a micro-batch's images.
-
-    Attributes:
-        finer: The FPN's maps that are finer than the transformer's grid, finest first,
-            (images, channels, h, w) each.
-        tokens: (images, cells, channels): behind the encoder's first self-attention.
-        position: Encoding of the grid's cells, (1, cells, channels).
-        grid: Rows and columns of cells.
-    """
-
-    finer: tuple[torch.Tensor, ...]
-    tokens: torch.Tensor
-    position: torch.Tensor
-    grid: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What was found for some rows, each one prompt about one image.
-
-    Attributes:
-        images: Which image each row is about.
-        logits: Of the classes, (rows, queries).
-        presence: Logits, (rows, 1).
-        queries: What the masks are drawn from, (rows, queries, channels).
-        cells: The image as it looks to the prompt, (rows, cells, channels).
-        text: Features, (rows, tokens, channels).
-        read: True for the tokens that are text, (rows, 1, 1, tokens).
-    """
-
-    images: tuple[int, ...]
-    logits: torch.Tensor
-    presence: torch.Tensor
-    queries: torch.Tensor
-    cells: torch.Tensor
-    text: torch.Tensor
-    read: torch.Tensor
-
-
 class Head:
-    """The part of SAM3 behind the vision and text encoders.
+    """The part of SAM3 between the vision and text encoders and the masks.
 
     Args:
         model: In eval mode, with ``sdpa`` attention: its masks are boolean.
@@ -81,79 +36,79 @@ class Head:
     def __init__(self, model: Sam3Model) -> None:
         self._model = cast("Any", model)
 
-    def look(self, levels: Sequence[torch.Tensor], position: torch.Tensor) -> Seen:
+    def look(self, grid: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
         """What can be said of images before anything is asked.
 
         Args:
-            levels: The FPN's maps, finest first, the last of them the transformer's grid,
-                (images, channels, h, w) each.
-            position: Encoding of the last of them, (1, channels, h, w).
+            grid: The FPN's map of the transformer's grid, (images, channels, rows, columns).
+            position: Encoding of its cells, (1, cells, channels).
+
+        Returns:
+            (images, cells, channels): behind the encoder's first self-attention.
         """
-        *finer, grid = levels
         tokens = grid.flatten(2).transpose(1, 2)
-        positions = position.flatten(2).transpose(1, 2)
         layer = self._model.detr_encoder.layers[0]
         normed = layer.layer_norm1(tokens)
-        placed = normed + positions
+        placed = normed + position
         attended, _ = layer.self_attn(query=placed, key=placed, value=normed)
-        size = (int(grid.shape[-2]), int(grid.shape[-1]))
-        return Seen(tuple(finer), attended + tokens, positions, size)
+        return cast("torch.Tensor", attended + tokens)
 
     def ask(
-        self, seen: Seen, images: Sequence[int], text: torch.Tensor, attention: torch.Tensor
-    ) -> Answers:
+        self,
+        cells: torch.Tensor,
+        text: torch.Tensor,
+        read: torch.Tensor,
+        position: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Look for one prompt in one image, a row each.
 
         Args:
-            seen: The images.
-            images: Which of them each row is about.
+            cells: The image of each row as ``look`` returns it, (rows, cells, channels).
             text: Projected features, (rows, tokens, channels).
-            attention: Not 0 for the tokens that are text, (rows, tokens).
+            read: True for the tokens that are text, (rows, tokens).
+            position: Encoding of the cells of a square grid, (1, cells, channels).
+
+        Returns:
+            Logits of the classes, (rows, queries); of the presence, (rows, 1); what masks are drawn
+            from, (rows, queries, channels); the image as it looks to the prompt, (rows, cells,
+            channels).
         """
-        read = attention.bool()[:, None, None, :]
-        cells = self._encode(seen, images, text, read)
-        hidden = self._decode(seen, cells, text, read)
+        whom = read[:, None, None, :]
+        cells = self._encode(cells, text, whom, position)
+        hidden = self._decode(cells, text, whom, position)
         decoder = self._model.detr_decoder
         queries = decoder.output_layer_norm(hidden[:, 1:])
         presence = decoder.presence_head(decoder.presence_layer_norm(hidden[:, :1])).squeeze(-1)
         limit = decoder.clamp_presence_logit_max_val
-        logits = self._model.dot_product_scoring(queries[None], text, attention.bool())
-        return Answers(
-            images=tuple(images),
-            logits=logits[0].squeeze(-1),
-            presence=presence.clamp(-limit, limit),
-            queries=queries,
-            cells=cells,
-            text=text,
-            read=read,
-        )
+        logits = self._model.dot_product_scoring(queries[None], text, read)[0].squeeze(-1)
+        return logits, presence.clamp(-limit, limit), queries, cells
 
     def _encode(
-        self, seen: Seen, images: Sequence[int], text: torch.Tensor, read: torch.Tensor
+        self, cells: torch.Tensor, text: torch.Tensor, whom: torch.Tensor, position: torch.Tensor
     ) -> torch.Tensor:
         """``Sam3DetrEncoder``, its first self-attention done."""
         first, *others = self._model.detr_encoder.layers
-        cells: torch.Tensor = _rows(seen.tokens, images)
         asked = first.layer_norm2(cells)
-        cells = cells + first.cross_attn(asked, text, text, attention_mask=read)[0]
+        cells = cells + first.cross_attn(asked, text, text, attention_mask=whom)[0]
         cells = cells + first.mlp(first.layer_norm3(cells))
         for layer in others:
             cells = layer(
                 cells,
                 prompt_feats=text,
-                vision_pos_encoding=seen.position,
-                prompt_cross_attn_mask=read,
+                vision_pos_encoding=position,
+                prompt_cross_attn_mask=whom,
             )
         return cells
 
     def _decode(
-        self, seen: Seen, cells: torch.Tensor, text: torch.Tensor, read: torch.Tensor
+        self, cells: torch.Tensor, text: torch.Tensor, whom: torch.Tensor, position: torch.Tensor
     ) -> torch.Tensor:
         """``Sam3DetrDecoder``: (rows, 1 + queries, channels), the presence token first."""
         decoder = self._model.detr_decoder
         start = torch.cat([decoder.presence_token.weight, decoder.query_embed.weight])
         hidden: torch.Tensor = start.expand(len(cells), -1, -1)
         boxes = decoder.reference_points.weight[None].sigmoid()  # one for all rows, until they bend
+        side = math.isqrt(cells.shape[1])
         for number, layer in enumerate(decoder.layers):
             if number:
                 moved = decoder.box_head(decoder.output_layer_norm(hidden[:, 1:]))
@@ -163,81 +118,27 @@ class Head:
                 query_pos=decoder.ref_point_head(decoder.position_encoding.encode_boxes(boxes)),
                 text_features=text,
                 vision_features=cells,
-                vision_pos_encoding=seen.position,
-                text_cross_attn_mask=read,
-                vision_cross_attn_mask=self._nearness(boxes, seen.grid),
+                vision_pos_encoding=position,
+                text_cross_attn_mask=whom,
+                vision_cross_attn_mask=self._nearness(boxes, side),
             )
         return hidden
 
-    def _nearness(self, boxes: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    def _nearness(self, boxes: torch.Tensor, side: int) -> torch.Tensor:
         """How much each query's box bends its attention to each cell.
 
         Args:
             boxes: cxcywh in [0, 1], (rows, queries, 4).
-            grid: Rows and columns of cells.
+            side: Rows, and columns, of cells.
 
         Returns:
             (rows, heads, 1 + queries, cells); the presence token in front is not bent.
         """
         x, y, width, height = boxes.unbind(-1)
         decoder = self._model.detr_decoder
-        rows = _distances(grid[0], _ends(y, height), decoder.box_rpb_embed_y)
-        columns = _distances(grid[1], _ends(x, width), decoder.box_rpb_embed_x)
+        rows = _distances(side, _ends(y, height), decoder.box_rpb_embed_y)
+        columns = _distances(side, _ends(x, width), decoder.box_rpb_embed_x)
         return (rows[..., :, None] + columns[..., None, :]).flatten(-2)
-
-    def draw(self, seen: Seen, answers: Answers, kept: Sequence[tuple[int, int]]) -> torch.Tensor:
-        """The masks of some queries.
-
-        Args:
-            seen: The images.
-            answers: Of all rows.
-            kept: Row and query of each mask, by row.
-
-        Returns:
-            Logits, (kept, h, w), h and w as the finest of the FPN's maps.
-        """
-        rows = sorted({row for row, _ in kept})
-        pixels = self._pixels(seen, answers, rows)
-        decoder = self._model.mask_decoder
-        device = pixels.device
-        of_row, of_query = (torch.tensor(axis, device=device) for axis in zip(*kept, strict=True))
-        embeddings = decoder.mask_embedder(answers.queries[of_row, of_query])
-        projection = decoder.instance_projection
-        folded = embeddings @ projection.weight.flatten(1)
-        offsets = embeddings @ projection.bias
-        counts = [sum(row == one for one, _ in kept) for row in rows]
-        flat = pixels.flatten(2)
-        drawn = [part @ flat[at] for at, part in enumerate(folded.split(counts))]
-        maps: torch.Tensor = torch.cat(drawn) + offsets[:, None]
-        return maps.view(len(kept), *pixels.shape[-2:])
-
-    def _pixels(self, seen: Seen, answers: Answers, rows: Sequence[int]) -> torch.Tensor:
-        """``Sam3MaskDecoder`` up to its projection: (rows, channels, h, w)."""
-        decoder = self._model.mask_decoder
-        whole = len(rows) == len(answers.images)
-        cells, text, read = (
-            part if whole else part[list(rows)]
-            for part in (answers.cells, answers.text, answers.read)
-        )
-        asked = decoder.prompt_cross_attn_norm(cells)
-        cells = cells + decoder.prompt_cross_attn(asked, text, text, attention_mask=read)[0]
-        pixels: torch.Tensor = cells.transpose(1, 2).unflatten(2, seen.grid)
-        images = [answers.images[row] for row in rows]
-        fpn = decoder.pixel_decoder
-        for finer, conv, norm in zip(
-            reversed(seen.finer), fpn.conv_layers, fpn.norms, strict=False
-        ):
-            enlarged = functional.interpolate(pixels, size=finer.shape[-2:], mode="nearest")
-            pixels = functional.relu(norm(conv(enlarged + _rows(finer, images))))
-        return pixels
-
-
-def _rows(values: torch.Tensor, images: Sequence[int]) -> torch.Tensor:
-    """The images' values, one a row."""
-    first = images[0]
-    if all(image == first for image in images):
-        return values[first : first + 1].expand(len(images), *values.shape[1:])
-    return values[list(images)]
 
 
 def _ends(centre: torch.Tensor, length: torch.Tensor) -> torch.Tensor:

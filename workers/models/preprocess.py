@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ def upload(image: Image, device: torch.device) -> torch.Tensor:
     """Copy an image to the device as it is: uint8 (1, 3, height, width), channels last."""
     # torch refuses to look at memory that it may not write, as PIL's arrays are.
     pixels = torch.from_numpy(np.require(image, dtype=np.uint8, requirements=["C", "W"]))
+    if device.type == "cuda":
+        pixels = pixels.pin_memory()  # from elsewhere a copy makes its caller wait
     return pixels.to(device, non_blocking=True).permute(2, 0, 1)[None]
 
 
@@ -27,28 +30,74 @@ def resize(pixels: torch.Tensor, size: tuple[int, int], mode: str) -> torch.Tens
         mode: ``bilinear`` or ``bicubic``.
 
     Returns:
-        uint8 on the CPU, float32 with whole values in [0, 255] elsewhere.
+        uint8 (n, 3, *size).
     """
     if pixels.device.type == "cpu":
         return _interpolate(pixels, size, mode)
     # CUDA has no uint8 kernel; the difference is one level in some pixels.
-    return _interpolate(pixels.float(), size, mode).round_().clamp_(0, 255)
+    return _interpolate(pixels.float(), size, mode).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def _interpolate(pixels: torch.Tensor, size: tuple[int, int], mode: str) -> torch.Tensor:
     return functional.interpolate(pixels, size, mode=mode, align_corners=False, antialias=True)
 
 
-def to_squares(images: Sequence[Image], side: int, device: torch.device) -> torch.Tensor:
-    """SAM3's input: squashed to a square, values in [-1, 1].
+@dataclass(frozen=True, slots=True)
+class Square:
+    """An image as SAM3 takes it, on the device.
+
+    Attributes:
+        pixels: uint8 (1, 3, side, side).
+        size: ``(height, width)`` of the image it was, pixels.
+        copied: Passed once the device has made it; None where that was awaited.
+    """
+
+    pixels: torch.Tensor
+    size: tuple[int, int]
+    copied: torch.cuda.Event | None = None
+
+
+class Squares:
+    """Squashes images to squares on the device, ahead of need and from any thread.
+
+    On CUDA this runs on a stream of its own: an image is copied and resized while the model works
+    on those before it.
 
     Args:
-        images: RGB uint8 arrays (height, width, 3); sizes may differ.
-        side: Pixels of the square's side.
+        side: Pixels of a square's side.
         device: Where resizing happens.
-
-    Returns:
-        float32 (images, 3, side, side).
     """
-    squares = [resize(upload(image, device), (side, side), "bilinear") for image in images]
-    return torch.cat(squares).float().sub_(127.5).div_(127.5)
+
+    def __init__(self, side: int, device: torch.device) -> None:
+        self._side = side
+        self._device = device
+        self._stream: torch.cuda.Stream | None = None
+        if device.type == "cuda":
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    @torch.inference_mode()
+    def make(self, image: Image) -> Square:
+        """Squash one image.
+
+        Args:
+            image: RGB uint8 (height, width, 3).
+        """
+        size = (image.shape[0], image.shape[1])
+        if self._stream is None:
+            return Square(self._resized(image), size)
+        with torch.cuda.stream(self._stream):
+            pixels = self._resized(image)
+            return Square(pixels, size, self._stream.record_event())
+
+    def _resized(self, image: Image) -> torch.Tensor:
+        return resize(upload(image, self._device), (self._side, self._side), "bilinear")
+
+    def stacked(self, squares: Sequence[Square]) -> torch.Tensor:
+        """What the model reads: float32 (squares, 3, side, side) in [-1, 1]."""
+        for square in squares:
+            if square.copied is not None:
+                here = torch.cuda.current_stream(self._device)
+                here.wait_event(square.copied)
+                # Its memory was given out on the other stream and may not go back before this one.
+                square.pixels.record_stream(here)
+        return torch.cat([square.pixels for square in squares]).float().sub_(127.5).div_(127.5)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import numpy as np
 import torch
+from torch.profiler import record_function
 from transformers import Sam3Model
 
 from maskpool.domain import Found
 from maskpool.errors import SpecError
 from maskpool.ports import Image
 from workers.models.bucket import Bucket
-from workers.models.head import Head, Seen
+from workers.models.passes import Passes, Seen
 from workers.models.postprocess import Pair, found_in_rows, kept_queries, scores_of
-from workers.models.precision import precision
-from workers.models.preprocess import to_squares
+from workers.models.precision import hold_products, precision
+from workers.models.preprocess import Square, Squares
 from workers.models.text import TextCache, Tokens
 
 #: (image × prompt) rows in one pass of the head; about 0.3 GB each at SAM3's size in bf16.
@@ -27,13 +29,17 @@ _TEXTS = 32
 
 
 class Sam3Segmenter:
-    """A ``Segmenter`` over ``Sam3Model``. Not thread-safe: the engine's thread alone may use it.
+    """A ``Segmenter`` over ``Sam3Model``. Only ``prepare`` may be called by several threads.
 
     Args:
-        model: On its device, fp32, in eval mode.
+        model: On its device, fp32, in eval mode; on CUDA its weights are cast to what they are
+            used as.
         tokenizer: As ``AutoTokenizer`` loads it.
         pairs: Most (image × prompt) rows in one pass of the head.
         cached_texts: Texts whose features are kept.
+        backend: Of ``torch.compile``; None runs everything as it is written.
+        stage: Called with the name of each stage – ``vision``, ``head``, ``masks``, ``outlines`` –
+            for a context around it.
     """
 
     def __init__(
@@ -43,15 +49,21 @@ class Sam3Segmenter:
         *,
         pairs: int = PAIRS,
         cached_texts: int = 1024,
+        backend: str | None = None,
+        stage: Callable[[str], AbstractContextManager[object]] = record_function,
     ) -> None:
         self._model = cast("Any", model)
         self._device: torch.device = model.device
         self._side = int(model.config.image_size)
-        self._head = Head(model)
+        self._squares = Squares(self._side, self._device)
+        self._passes = Passes(model, backend)
+        # Only now: what the passes make of weights is made of whole ones.
+        hold_products(model, self._device)
         self._tokens = Tokens(tokenizer, self._model.config.text_config.max_position_embeddings)
         self._texts = TextCache(self._encode_texts, cached_texts)
         self._text_bucket = Bucket(_TEXTS)
         self._pair_bucket = Bucket(pairs)
+        self._stage = stage
 
     @property
     def pairs(self) -> int:
@@ -73,19 +85,35 @@ class Sam3Segmenter:
             if refusal := self._tokens.refusal(text):
                 raise SpecError(f"prompts[{index}].text", refusal)
 
-    def warm_up(self) -> None:
-        """Run once on a grey image, so that the first real one does not pay for set-up."""
-        self.segment([np.full((64, 64, 3), 127, dtype=np.uint8)], ["warm up"])
+    def warm_up(self, most_images: int = 1) -> None:
+        """Run once on a grey image, so that the first real one does not pay for set-up.
 
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
-        """Segment a micro-batch; see ``maskpool.ports.Segmenter``."""
+        Args:
+            most_images: Of a micro-batch; where passes are compiled, they are for all sizes up to
+                it, which takes minutes.
+        """
+        self.segment([np.full((64, 64, 3), 127, dtype=np.uint8)], ["warm up"])
+        with torch.inference_mode(), precision(self._device):
+            features, _ = self._texts.stacked(["warm up"])
+            self._passes.warm_up(features, self._side, most_images, self._pair_bucket.size)
+
+    def prepare(self, image: Image) -> Square:
+        """Copy an image to the device and resize it there; any thread may, ahead of need."""
+        return self._squares.make(image)
+
+    def segment(
+        self, images: Sequence[Image | Square], prompts: Sequence[str]
+    ) -> list[list[Found]]:
+        """Segment a micro-batch, prepared or not; see ``maskpool.ports.Segmenter``."""
         self.check_prompts(prompts)
         if not images or not prompts:
             return [[] for _ in images]
+        squares = [one if isinstance(one, Square) else self.prepare(one) for one in images]
         with torch.inference_mode(), precision(self._device):
-            features, attention = self._texts.stacked(prompts)
-            vision = self._see(to_squares(images, self._side, self._device))
-            return self._read(images, vision, features, attention)
+            features, read = self._texts.stacked(prompts)
+            with self._stage("vision"):
+                seen = self._passes.see(self._squares.stacked(squares))
+            return self._read([square.size for square in squares], seen, features, read)
 
     def _encode_texts(self, texts: Sequence[str]) -> list[tuple[torch.Tensor, ...]]:
         return self._text_bucket.map(texts, self._encode_some_texts)
@@ -93,47 +121,42 @@ class Sam3Segmenter:
     def _encode_some_texts(self, texts: Sequence[str]) -> list[tuple[torch.Tensor, ...]]:
         ids, attention = self._tokens.encode(texts, self._device)
         output = self._model.get_text_features(input_ids=ids, attention_mask=attention)
-        return list(zip(output.pooler_output, attention, strict=True))
-
-    def _see(self, pixels: torch.Tensor) -> Seen:
-        """The vision encoder, without the level and the encodings that nobody reads.
-
-        The neck's own forward would also keep position encodings of every batch size in a cache.
-        """
-        encoder = self._model.vision_encoder
-        states = encoder.backbone(pixels).last_hidden_state
-        cells = self._side // encoder.config.backbone_config.patch_size
-        grid = states.view(len(pixels), cells, cells, -1).permute(0, 3, 1, 2)
-        levels = [layer(grid) for layer in encoder.neck.fpn_layers[:-1]]
-        coarsest = levels[-1][:1]
-        position = encoder.neck.position_encoding(coarsest.shape, coarsest.device, coarsest.dtype)
-        return self._head.look(levels, position)
+        return list(zip(output.pooler_output, attention.bool(), strict=True))
 
     def _read(
         self,
-        images: Sequence[Image],
+        sizes: Sequence[tuple[int, int]],
         seen: Seen,
         features: torch.Tensor,
-        attention: torch.Tensor,
+        read: torch.Tensor,
     ) -> list[list[Found]]:
         """Run the head over every (image × prompt) and gather what it found by image."""
-
-        def run(portion: Sequence[Pair]) -> list[list[Found]]:
-            prompts = [pair.prompt_index for pair in portion]
-            about = [pair.image_index for pair in portion]
-            answers = self._head.ask(seen, about, features[prompts], attention[prompts])
-            scores = scores_of(answers.logits, answers.presence)
-            kept = kept_queries(scores)
-            if not kept:
-                return [[] for _ in portion]
-            return found_in_rows(portion, scores, kept, self._head.draw(seen, answers, kept))
-
         pairs = [
-            Pair(image_index, prompt_index, (image.shape[0], image.shape[1]))
-            for image_index, image in enumerate(images)
+            Pair(image_index, prompt_index, size)
+            for image_index, size in enumerate(sizes)
             for prompt_index in range(len(features))
         ]
-        found: list[list[Found]] = [[] for _ in images]
+
+        def run(portion: Sequence[Pair]) -> list[list[Found]]:
+            return self._read_some(portion, seen, features, read)
+
+        found: list[list[Found]] = [[] for _ in sizes]
         for pair, instances in zip(pairs, self._pair_bucket.map(pairs, run), strict=True):
             found[pair.image_index].extend(instances)
         return found
+
+    def _read_some(
+        self, portion: Sequence[Pair], seen: Seen, features: torch.Tensor, read: torch.Tensor
+    ) -> list[list[Found]]:
+        prompts = [pair.prompt_index for pair in portion]
+        about = [pair.image_index for pair in portion]
+        with self._stage("head"):
+            answers = self._passes.ask(seen, about, features[prompts], read[prompts])
+            scores = scores_of(answers.logits, answers.presence)
+        kept = kept_queries(scores)
+        if not kept:
+            return [[] for _ in portion]
+        with self._stage("masks"):
+            drawn = self._passes.draw(seen, answers, kept)
+        with self._stage("outlines"):
+            return found_in_rows(portion, scores, kept, drawn)

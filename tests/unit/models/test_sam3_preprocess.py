@@ -6,7 +6,7 @@ import torch
 from PIL import Image as PillowImage
 from small_models import scene
 
-from workers.models.preprocess import _interpolate, resize, to_squares, upload
+from workers.models.preprocess import Squares, _interpolate, resize, upload
 
 CPU = torch.device("cpu")
 
@@ -41,8 +41,13 @@ def test_the_way_of_other_devices_differs_by_a_level() -> None:
 def test_squares_hold_each_image_whole_and_in_order() -> None:
     images = [np.full((10, 40, 3), level, dtype=np.uint8) for level in (0, 255, 51)]
 
-    squares = to_squares(images, 24, CPU)
+    maker = Squares(24, CPU)
 
+    made = [maker.make(image) for image in images]
+    squares = maker.stacked(made)
+
+    assert [one.size for one in made] == [(10, 40)] * 3
+    assert all(one.pixels.dtype == torch.uint8 for one in made)
     assert squares.shape == (3, 3, 24, 24)
     assert squares.dtype == torch.float32
     for square, value in zip(squares, (-1.0, 1.0, -0.6), strict=True):

@@ -199,6 +199,49 @@ def test_everything_runs_on_one_thread(
     assert threading.get_ident() not in segmenter.threads
 
 
+def test_images_are_prepared_in_their_submitters_thread_ahead_of_need(
+    make: Callable[..., Engine], segmenter: FakeSegmenter
+) -> None:
+    threads: set[int] = set()
+
+    def prepare(one: Image) -> Image:
+        threads.add(threading.get_ident())
+        return one + 1
+
+    engine = make(prepare=prepare)
+    futures = [engine.submit(image(number), ("a",)) for number in range(3)]
+
+    assert threads == {threading.get_ident()}
+    engine.start()
+    assert results(futures) == [1, 2, 3]
+
+
+def test_an_image_that_cannot_be_prepared_is_told_to_its_submitter_alone(
+    make: Callable[..., Engine],
+) -> None:
+    def prepare(one: Image) -> Image:
+        if one[0, 0, 0] == 1:
+            raise OutOfMemory("too large")
+        return one
+
+    engine = make(prepare=prepare).start()
+
+    with pytest.raises(Transient, match="not enough memory for one image"):
+        engine.submit(image(1), ("a",))
+    assert results([engine.submit(image(2), ("a",))]) == [2]
+
+
+def test_a_device_that_is_lost_while_preparing_is_lost(make: Callable[..., Engine]) -> None:
+    def prepare(_: Image) -> Image:
+        raise DeviceLost("gone")
+
+    engine = make(prepare=prepare).start()
+
+    with pytest.raises(Transient, match="must restart"):
+        engine.submit(image(1), ("a",))
+    assert not engine.healthy
+
+
 def test_scores_come_back_with_their_time(make: Callable[..., Engine]) -> None:
     engine = make().start()
 

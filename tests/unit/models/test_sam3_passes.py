@@ -1,0 +1,149 @@
+"""SAM3's passes are arithmetic alone: nothing in them asks the device for an answer on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from small_models import scene, small_sam3, word_tokenizer
+from torch._dynamo.utils import counters
+
+from maskpool.errors import ConfigError
+from workers.models.drawing import Drawing
+from workers.models.head import Head
+from workers.models.passes import Passes
+from workers.models.sam3 import Sam3Segmenter
+
+SIDE, CHANNELS = 96, 32
+PROMPTS = ["red circle", "blue", "a the green shape"]
+
+
+@pytest.fixture
+def fresh_compiler() -> Iterator[None]:
+    torch._dynamo.reset()
+    counters.clear()
+    yield
+    torch._dynamo.reset()
+
+
+def pixels(images: int) -> torch.Tensor:
+    return (
+        torch.stack([torch.from_numpy(scene(SIDE, SIDE, n)) for n in range(images)])
+        .permute(0, 3, 1, 2)
+        .float()
+        / 127.5
+        - 1
+    )
+
+
+def asked(rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+    read = torch.ones(rows, 32, dtype=torch.bool)
+    read[:, 9:] = False
+    return torch.randn(rows, 32, CHANNELS), read
+
+
+def passes() -> dict[str, Callable[[], Any]]:
+    model = small_sam3()
+    head, drawing, whole, images = Head(model), Drawing(model), Passes(model), pixels(2)
+    cells, position = torch.randn(6, 64, CHANNELS), torch.randn(1, 64, CHANNELS)
+    finer = [torch.randn(6, CHANNELS, side, side) for side in (32, 16)]
+    text, read = asked(6)
+    return {
+        "look": lambda: whole._look_at(images, position),
+        "ask": lambda: head.ask(cells, text, read, position),
+        "outlines": lambda: drawing.outlines(*finer),
+        "pixels": lambda: drawing.pixels(cells, text, read, *reversed(finer)),
+    }
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.parametrize("name", ["look", "ask", "outlines", "pixels"])
+@torch.inference_mode()
+def test_each_is_one_graph_without_a_break(name: str) -> None:
+    told = torch._dynamo.explain(passes()[name])()
+
+    assert (told.graph_count, told.graph_break_count) == (1, 0), told.break_reasons
+
+
+@torch.inference_mode()
+def test_rows_of_several_images_are_those_of_each_alone() -> None:
+    torch.manual_seed(1)
+    both = Passes(small_sam3())
+    images, (text, read) = pixels(2), asked(3)
+    kept = [(0, 2), (2, 0), (2, 7)]
+
+    seen = both.see(images)
+    together = both.ask(seen, [0, 1, 1], text, read)
+    masks = both.draw(seen, together, kept)
+
+    for row, image in enumerate((0, 1, 1)):
+        seen = both.see(images[image : image + 1])
+        alone = both.ask(seen, [0], text[row : row + 1], read[row : row + 1])
+        torch.testing.assert_close(alone.logits[0], together.logits[row], rtol=1e-4, atol=1e-4)
+        mine = [place for place, (of, _) in enumerate(kept) if of == row]
+        if mine:
+            again = both.draw(seen, alone, [(0, kept[place][1]) for place in mine])
+            torch.testing.assert_close(again, masks[mine], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled in one thread and used in another, as in a worker, at sizes between the fixed."""
+    monkeypatch.setattr("workers.models.passes.IMAGE_SIZES", (1, 4))
+    monkeypatch.setattr("workers.models.passes.ROW_SIZES", (1, 8))
+    plain = Sam3Segmenter(small_sam3(), word_tokenizer())
+    compiled = Sam3Segmenter(small_sam3(), word_tokenizer(), pairs=8, backend="aot_eager")
+    compiled.warm_up(4)
+    warm = counters["stats"]["unique_graphs"]
+    found: list[Any] = []
+
+    def serve() -> None:
+        for images in (1, 3, 5):
+            asked_of = [scene(100, 90, seed) for seed in range(images)]
+            found.append((compiled.segment(asked_of, PROMPTS), plain.segment(asked_of, PROMPTS)))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join()
+
+    # Four passes at two sizes each.
+    assert warm == 8
+    assert counters["stats"]["unique_graphs"] == warm
+    assert len(found) == 3
+    for left, right in found:
+        assert [len(one) for one in left] == [len(one) for one in right]
+        for mine, expected in zip(left, right, strict=True):
+            assert [one.score for one in mine] == pytest.approx(
+                [one.score for one in expected], abs=1e-5
+            )
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_a_compiler_that_is_wrong_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.models.passes.IMAGE_SIZES", (1,))
+    monkeypatch.setattr("workers.models.passes.ROW_SIZES", (1,))
+
+    def wrong(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:
+        return lambda *inputs: tuple(output * 1.01 for output in graph(*inputs))
+
+    torch._dynamo.register_backend(wrong, "wrong_for_this_test")
+    segmenter = Sam3Segmenter(small_sam3(), word_tokenizer(), backend="wrong_for_this_test")
+
+    with pytest.raises(ConfigError, match="MASKPOOL_COMPILE: the compiled models are off by"):
+        segmenter.warm_up()
+
+
+def test_nothing_waits_where_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter = Sam3Segmenter(small_sam3(), word_tokenizer())
+    sizes: list[int] = []
+    see = segmenter._passes.see
+    monkeypatch.setattr(
+        segmenter._passes, "see", lambda pixels: sizes.append(len(pixels)) or see(pixels)
+    )
+
+    segmenter.warm_up(8)
+
+    assert sizes == [1]
