@@ -46,6 +46,15 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=30s \
 CMD ["maskpool", "dispatch"]
 
 FROM base AS worker
+# MASKPOOL_COMPILE needs a compiler where the worker runs: --build-arg COMPILER="gcc g++ libc6-dev".
+# Whatever the base image's Debian has will do; nothing of ours is linked against it.
+ARG COMPILER=""
+# hadolint ignore=DL3008
+RUN if [ -n "$COMPILER" ]; then \
+        apt-get update \
+        && apt-get install -y --no-install-recommends $COMPILER \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
 COPY --from=worker-build /opt/venv /opt/venv
 COPY --from=code /app /app
 USER 10001:10001

@@ -1,15 +1,18 @@
 """How fast SAM3 runs here, beside the stock way, in one run on one machine.
 
-    python bench/engine.py                  # the demo model on the CPU, full-size SAM3 on CUDA
-    python bench/engine.py --repeat 5 --results bench/results
+    python bench/engine.py                     # the demo model on a CPU, full-size SAM3 on CUDA
+    python bench/engine.py --cells 1x1 8x10    # some cells only, images × prompts
+    python bench/engine.py --compile           # what MASKPOOL_COMPILE does
 
-*Stock* is ``Sam3Model.forward`` as transformers documents it: one prompt a call, a batch of
-images, the published post-processing, then RLE of each mask. *Ours* is ``Sam3Segmenter.segment``.
-Both start from decoded uint8 images and end with RLE, on the same threads, with the same weights,
-one after the other, round by round; the ratio is of medians.
+*Stock* is ``bench/stock_sam3.py``: one prompt a call, the whole forward pass. *Ours* is
+``Sam3Segmenter``. Both start from decoded uint8 images and end with RLE, on the same threads, with
+the same weights, in turn, round by round; the ratio is against the stock way's best batch.
 
 ``bound`` is what sharing the vision pass alone can gain, P(V + H) / (V + P·H), with V the time of
-the vision pass and H that of the rest for one prompt, measured in the same run.
+the vision pass and H that of the rest for one prompt, measured in the same run. ``used`` is the
+model's arithmetic – one vision pass an image, one head a prompt – over the time and what one large
+matrix product reaches here. Needs torch, transformers, numpy and Pillow; the whole worker's line
+needs an installation.
 """
 
 from __future__ import annotations
@@ -22,165 +25,134 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Sequence
+import tempfile
 from typing import Any
 
-import numpy as np
 import torch
-from torch.nn import functional
-from transformers import AutoTokenizer, Sam3Config, Sam3Model
 from transformers.utils import logging as transformers_logging
 
 from bench import machine
-from maskpool import rle
-from maskpool.domain import SCORE_FLOOR
-from maskpool.settings import BUILT_IN_MODELS
-from workers.models.load import load_segmenter
-from workers.models.precision import precision
-from workers.models.sam3 import Sam3Segmenter
+from bench.segmenting import UnderTest, measure, peak_tflops, pictures, under_test
+from bench.stages import NAMES
 
-PROMPTS = [
-    f"{colour} {shape}"
-    for colour in ("red", "blue", "green")
-    for shape in ("circle", "square", "triangle", "star")
-]
-CELLS = [(1, 1), (1, 3), (1, 10), (4, 1), (4, 3), (4, 10)]
+CELLS = [f"{images}x{prompts}" for prompts in (1, 3, 10, 30) for images in (1, 4, 8, 16)]
+
+#: Milliseconds an image on one H200, by prompts, the model alone.
+H200_TARGETS = {1: 13.0, 10: 22.0}
 
 
 def main() -> None:
-    """Measure every cell and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeat", type=int, default=5, help="rounds; the median counts")
-    parser.add_argument("--side", type=int, default=640, help="images are side × ¾ side pixels")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
-    asked = parser.parse_args()
+    """Measure every cell and print the tables."""
+    asked = _asked()
     torch.set_num_threads(asked.threads)
     transformers_logging.disable_progress_bar()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, tokenizer, segmenter, what = _models(device)
-    print(f"{what} on {_machine(device)}, {asked.threads} CPU thread(s), torch {torch.__version__}")
-    print(f"{'images':>6} {'prompts':>7} {'stock ms':>9} {'ours ms':>8} {'ratio':>6} {'bound':>6}")
+    one = under_test(device, compiled=asked.compile)
+    where, peak = _machine(device), peak_tflops(device)
+    print(
+        f"{one.what}{', compiled' if asked.compile else ''} on {where}, {asked.threads} CPU "
+        f"thread(s), torch {torch.__version__}\n"
+        f"vision {one.work.vision / 1e9:,.1f} GFLOP an image, "
+        f"head {one.work.pair / 1e9:,.2f} a prompt; one large product: {peak:,.2f} TFLOP/s",
+        flush=True,
+    )
+    if asked.compile:
+        one.ours.warm_up(max(int(cell.split("x")[0]) for cell in asked.cells))
+    rows = _cells(one, asked, peak)
+    workers = [] if asked.no_worker else _workers(one, asked)
+    if asked.results:
+        content = {
+            "model": one.what,
+            "compiled": asked.compile,
+            "threads": asked.threads,
+            "peak_tflops": peak,
+            "rows": rows,
+            "whole_worker": workers,
+        }
+        part = "engine-compiled" if asked.compile else "engine"
+        print(f"kept in {machine.save(asked.results, where, part, content)}")
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--cells", nargs="+", default=CELLS, help="images × prompts, such as 8x10")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds; the median counts")
+    parser.add_argument("--side", type=int, default=640, help="images are side × ¾ side pixels")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the model")
+    parser.add_argument("--compile", action="store_true", help="have torch.compile do our passes")
+    parser.add_argument("--images", type=int, default=48, help="of the whole worker's line")
+    parser.add_argument("--no-worker", action="store_true", help="leave that line out")
+    parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
+    return parser.parse_args()
+
+
+def _cells(one: UnderTest, asked: argparse.Namespace, peak: float) -> list[dict[str, Any]]:
     rows = []
-    for images, prompts in CELLS:
-        row = _cell(model, tokenizer, segmenter, _images(images, asked.side), prompts, asked.repeat)
+    for cell in asked.cells:
+        images, prompts = map(int, cell.split("x"))
+        shown = pictures(images, asked.side, asked.side * 3 // 4)
+        rows.append(measure(one, shown, prompts, asked.repeat))
+    best: dict[int, float] = {}
+    for row in rows:
+        prompts = row["prompts"]
+        best[prompts] = min(best.get(prompts, row["stock_ms"]), row["stock_ms"])
+    for row in rows:
+        row["ratio"] = best[row["prompts"]] / row["ours_ms"]
+        row["of_bound"] = row["ratio"] / row["bound"]
+        row["used"] = row["tflops"] / peak
+    _print_cells(rows)
+    return rows
+
+
+def _print_cells(rows: list[dict[str, Any]]) -> None:
+    stages = {"decode": "decode", "prepare": "h2d+resize", "outlines": "RLE+d2h"}
+    head = " ".join(f"{stages.get(name, name):>10}" for name in NAMES)
+    print("ms an image, every prompt of the cell included; behind the line by stage, the device")
+    print("awaited at each end")
+    print(
+        f"{'images':>6} {'prompts':>7} {'stock':>8} {'ours':>8} {'ratio':>6} {'bound':>6} "
+        f"{'of it':>5} {'used':>5} | {head}"
+    )
+    for row in rows:
+        figures = (
+            f"{row['images']:>6} {row['prompts']:>7} {row['stock_ms']:>8.1f} "
+            f"{row['ours_ms']:>8.1f} {row['ratio']:>6.2f} {row['bound']:>6.2f} "
+            f"{row['of_bound']:>5.2f} {row['used']:>5.0%}"
+        )
+        by_stage = " ".join(f"{row['stages_ms'][name]:>10.2f}" for name in NAMES)
+        print(f"{figures} | {by_stage}{_said(row)}")
+
+
+def _said(row: dict[str, Any]) -> str:
+    """Memory and targets, where there are any."""
+    if row["peak_gib"] is None:
+        return ""
+    words = [f"  {row['peak_gib']:.1f} GiB reserved"]
+    target = H200_TARGETS.get(row["prompts"])
+    if target and row["images"] >= 4:
+        alone = sum(row["stages_ms"][name] for name in ("vision", "head", "masks"))
+        words.append(f"model alone {alone:.1f} ms (H200: ≤ {target:g})")
+    return ", ".join(words)
+
+
+def _workers(one: UnderTest, asked: argparse.Namespace) -> list[dict[str, Any]]:
+    try:
+        from bench.whole_worker import whole_worker  # noqa: PLC0415 - needs an installation
+    except ModuleNotFoundError as error:
+        print(f"the whole worker was left out: {error}; it needs an installation of maskpool")
+        return []
+    rows = []
+    micro_batch = 8 if one.device.type == "cuda" else 2
+    for prompts in (1, 10):
+        with tempfile.TemporaryDirectory(prefix="maskpool-bench-") as name:
+            row = whole_worker(one, prompts, asked.images, micro_batch, Path(name))
         rows.append(row)
         print(
-            f"{images:>6} {prompts:>7} {row['stock_ms']:>9.1f} {row['ours_ms']:>8.1f} "
-            f"{row['ratio']:>6.2f} {row['bound']:>6.2f}"
+            f"whole worker, {prompts} prompt(s), JPEGs of 12 and 2 MP in, mask objects out: "
+            f"{row['whole_images_per_s']:.1f} images/s, the model alone "
+            f"{row['model_images_per_s']:.1f}: {row['share']:.2f} (target ≥ 0.9)"
         )
-    print("ms are per image; every prompt of the cell included")
-    if asked.results:
-        content = {"model": what, "threads": asked.threads, "rows": rows}
-        print(f"kept in {machine.save(asked.results, _machine(device), 'engine', content)}")
-
-
-def _models(device: torch.device) -> tuple[Any, Any, Sam3Segmenter, str]:
-    """The demo checkpoint, or SAM3 at full size with random weights: the arithmetic is the same."""
-    folder = BUILT_IN_MODELS["demo"].sam3
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    if device.type == "cpu":
-        model = Sam3Model.from_pretrained(folder, dtype=torch.float32).eval()
-        return model, tokenizer, load_segmenter(folder, device), "demo SAM3"
-    torch.manual_seed(0)
-    model = Sam3Model(Sam3Config()).eval().to(device)
-    return model, tokenizer, Sam3Segmenter(model, tokenizer), "full-size SAM3, random weights"
-
-
-def _images(count: int, side: int) -> list[np.ndarray]:
-    random = np.random.default_rng(0)
-    small = random.integers(0, 256, (count, 12, 16, 3), dtype=np.uint8)
-    scale = side // 16
-    return [np.kron(one, np.ones((scale, scale, 1), np.uint8)) for one in small]
-
-
-def _cell(
-    model: Any,
-    tokenizer: Any,
-    segmenter: Sam3Segmenter,
-    images: Sequence[np.ndarray],
-    prompts: int,
-    repeat: int,
-) -> dict[str, float]:
-    texts = PROMPTS[:prompts]
-    ways: list[Callable[[], object]] = [
-        lambda: _stock(model, tokenizer, images, texts),
-        lambda: segmenter.segment(images, texts),
-        lambda: _vision(model, images),
-        lambda: _stock(model, tokenizer, images, texts[:1]),
-    ]
-    times: list[list[float]] = [[] for _ in ways]
-    for number in range(repeat + 1):
-        for way, seen in zip(ways, times, strict=True):
-            seconds = _timed(way)
-            if number:  # the first round warms up
-                seen.append(seconds / len(images))
-    stock, ours, vision, one = (statistics.median(seen) * 1000 for seen in times)
-    head = max(one - vision, 1e-6)
-    return {
-        "images": len(images),
-        "prompts": prompts,
-        "stock_ms": stock,
-        "ours_ms": ours,
-        "ratio": stock / ours,
-        "vision_ms": vision,
-        "head_ms": head,
-        "bound": prompts * (vision + head) / (vision + prompts * head),
-    }
-
-
-def _timed(way: Callable[[], object]) -> float:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    began = time.perf_counter()
-    way()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
-
-
-@torch.inference_mode()
-def _stock(model: Any, tokenizer: Any, images: Sequence[np.ndarray], texts: Sequence[str]) -> None:
-    for text in texts:
-        tokens = tokenizer(
-            [text] * len(images), padding="max_length", max_length=32, return_tensors="pt"
-        ).to(model.device)
-        with precision(model.device):
-            output = model(
-                pixel_values=_pixels(model, images),
-                input_ids=tokens["input_ids"],
-                attention_mask=tokens["attention_mask"],
-            )
-        _post_process(output, images)
-
-
-@torch.inference_mode()
-def _vision(model: Any, images: Sequence[np.ndarray]) -> None:
-    with precision(model.device):
-        model.get_vision_features(_pixels(model, images))
-
-
-def _pixels(model: Any, images: Sequence[np.ndarray]) -> torch.Tensor:
-    side = model.config.image_size
-    batch = torch.stack([torch.from_numpy(one).to(model.device).permute(2, 0, 1) for one in images])
-    resize = {"mode": "bilinear", "align_corners": False, "antialias": True}
-    source = batch.float() if model.device.type == "cuda" else batch
-    return (functional.interpolate(source, (side, side), **resize).float() - 127.5) / 127.5
-
-
-def _post_process(output: Any, images: Sequence[np.ndarray]) -> None:
-    """``post_process_instance_segmentation`` of ``image_processing_sam3.py``, then RLE."""
-    scores = output.pred_logits.float().sigmoid() * output.presence_logits.float().sigmoid()
-    masks = output.pred_masks.float().sigmoid()
-    for image, of_image, found in zip(images, scores, masks, strict=True):
-        kept = found[of_image > SCORE_FLOOR]
-        if len(kept):
-            size = image.shape[:2]
-            whole = functional.interpolate(kept[None], size=size, mode="bilinear")[0] > 0.5
-            for mask in whole.cpu().numpy():
-                rle.encode(mask)
+    return rows
 
 
 def _machine(device: torch.device) -> str:

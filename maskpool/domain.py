@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from maskpool.rle import Rle
 
 #: Instances below this score are never stored; it is the floor of every later threshold.
@@ -283,4 +281,7 @@ class ObjectInfo:
 
 def new_id() -> UUID:
     """A UUIDv7: sorts by time and is never used twice, so no zombie meets a new owner."""
+    # Only here: measuring a segmenter needs nothing but torch.
+    from uuid_utils.compat import uuid7  # noqa: PLC0415
+
     return uuid7()

@@ -1,0 +1,52 @@
+"""Where the time of a micro-batch goes, by the names that the segmenter gives its stages."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+#: In the order of an image's way. ``outlines``: threshold, RLE and the copy of its text.
+NAMES = ("decode", "prepare", "vision", "head", "masks", "outlines")
+
+
+class Stages:
+    """Times stages while it is on; the device is awaited at each end, so the sum is no throughput.
+
+    Attributes:
+        seconds: By name.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._on = False
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Around one stage."""
+        if not self._on:
+            yield
+            return
+        began = now()
+        yield
+        self.seconds[name] += now() - began
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Begin anew, and measure inside."""
+        self.seconds.clear()
+        self._on = True
+        try:
+            yield
+        finally:
+            self._on = False
+
+
+def now() -> float:
+    """Seconds, once the device has done what it was told."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()

@@ -1,0 +1,126 @@
+"""A worker's whole way beside its model alone: JPEG files in, mask objects out.
+
+The real pipeline, fetcher, engine and store; only rows are left out, which ``bench/queue.py`` has.
+Half the images are of 12 megapixels and half of 2, and each has 20 instances.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from bench.forced import Forced
+from bench.segmenting import INSTANCES, PROMPTS, UnderTest, jpeg, pictures
+from bench.stages import now
+from db.work import TakenChunk
+from maskpool.domain import Job, Klass, new_id
+from maskpool.settings import load_settings
+from maskpool.spec import BatchSpec
+from storage.fetch import Fetcher
+from storage.folder import FolderStore
+from workers.engine import Engine
+from workers.leases import Holding
+from workers.pipeline import Pipeline
+
+SIZES = ((4000, 3000), (1920, 1080))
+CHUNK = 16
+THREADS = 3
+
+
+class RowlessPipeline(Pipeline):
+    """Everything but the last transaction."""
+
+    ended = 0
+
+    def _finish(self, taken: Any, holding: Any, ends: Any, seconds: Any) -> None:  # noqa: ARG002
+        assert all(end.masks_key and len(end.instances) >= INSTANCES for end in ends), ends[0].error
+        self.ended += len(ends)
+
+
+def whole_worker(
+    one: UnderTest, prompts: int, count: int, micro_batch: int, folder: Path
+) -> dict[str, Any]:
+    """Images a second, the whole way and the model alone, in the same run.
+
+    Args:
+        one: Whose segmenter runs.
+        prompts: Of every image.
+        count: Images.
+        micro_batch: Most images in one forward pass.
+        folder: For images and objects.
+    """
+    images = [pictures(1, *SIZES[number % len(SIZES)])[0] for number in range(count)]
+    paths = [folder / f"{number}.jpg" for number in range(count)]
+    for path, image in zip(paths, images, strict=True):
+        path.write_bytes(jpeg(image))
+    forced = one.forced or Forced(INSTANCES, one.cells, one.device)
+    with forced.on(one.ours, prompts):
+        model = _model_alone(one, images, PROMPTS[:prompts], micro_batch)
+        whole = _whole_way(one, paths, PROMPTS[:prompts], micro_batch, folder)
+    return {
+        "prompts": prompts,
+        "model_images_per_s": model,
+        "whole_images_per_s": whole,
+        "share": whole / model,
+    }
+
+
+def _model_alone(
+    one: UnderTest, images: Sequence[np.ndarray], texts: Sequence[str], micro_batch: int
+) -> float:
+    prepared = [one.ours.prepare(image) for image in images]
+    one.ours.segment(prepared[:micro_batch], texts)
+    began = now()
+    for start in range(0, len(images), micro_batch):
+        one.ours.segment(prepared[start : start + micro_batch], texts)
+    return len(images) / (now() - began)
+
+
+def _whole_way(
+    one: UnderTest, paths: Sequence[Path], texts: Sequence[str], micro_batch: int, folder: Path
+) -> float:
+    spec = BatchSpec.read({"model": "demo", "prompts": [{"text": text} for text in texts]}).dump()
+    batch = new_id()
+    jobs = [Job(number, path.name, path.as_uri()) for number, path in enumerate(paths)]
+    chunks = [
+        TakenChunk(batch, new_id(), spec, tuple(jobs[start : start + CHUNK]))
+        for start in range(0, len(jobs), CHUNK)
+    ]
+    with _pipeline(one, micro_batch, folder) as pipeline, ThreadPoolExecutor(THREADS) as threads:
+
+        def annotate(chunk: TakenChunk) -> str:
+            holding = Holding(chunk.chunk_id, time.monotonic() + 3600)
+            return pipeline._process(chunk, holding, Klass.BULK)  # noqa: SLF001
+
+        began = time.perf_counter()
+        list(threads.map(annotate, chunks))
+        seconds = time.perf_counter() - began
+        assert pipeline.ended == len(paths)
+    return len(paths) / seconds
+
+
+@contextmanager
+def _pipeline(one: UnderTest, micro_batch: int, folder: Path) -> Iterator[RowlessPipeline]:
+    store = FolderStore(folder / "objects")
+    settings = load_settings(source_roots=(folder,))
+    nobody = cast("Any", None)
+    engine = Engine(one.ours, nobody, micro_batch=micro_batch, prepare=one.ours.prepare)
+    with engine:
+        pipeline = RowlessPipeline(
+            database=nobody,
+            store=store,
+            fetcher=Fetcher(store, settings),
+            engine=engine,
+            leases=nobody,
+            worker_id=new_id(),
+            model="demo",
+            images_in_work=2 * micro_batch + 1,
+        )
+        yield pipeline
+        pipeline.close()
