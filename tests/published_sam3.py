@@ -32,7 +32,7 @@ def post_process(output: Any, size: tuple[int, int], threshold: float) -> Publis
             masks[None], size=size, mode="bilinear", align_corners=False
         )[0]
     order = torch.argsort(scores, descending=True, stable=True)
-    return Published(scores[order].numpy(), (masks > 0.5)[order].numpy())
+    return Published(scores[order].cpu().numpy(), (masks > 0.5)[order].cpu().numpy())
 
 
 @torch.inference_mode()
@@ -41,11 +41,14 @@ def segment_one(
 ) -> Published:
     """One forward pass with pixels and ids: nothing shared, nothing cached."""
     side = model.config.image_size
-    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
+    pixels = torch.from_numpy(image.copy()).to(model.device).permute(2, 0, 1)[None]
+    pixels = pixels.float() if pixels.is_cuda else pixels  # CUDA has no uint8 kernel
     pixels = functional.interpolate(
         pixels, (side, side), mode="bilinear", align_corners=False, antialias=True
+    ).round()
+    text = tokenizer([prompt], padding="max_length", max_length=32, return_tensors="pt").to(
+        model.device
     )
-    text = tokenizer([prompt], padding="max_length", max_length=32, return_tensors="pt")
     output = model(
         pixel_values=(pixels.float() - 127.5) / 127.5,
         input_ids=text["input_ids"],

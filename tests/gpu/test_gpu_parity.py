@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from published_sam3 import segment_one
 from small_models import scene, small_sam3, word_tokenizer
 from transformers import Sam3Config, Sam3Model
 
@@ -22,6 +24,7 @@ from maskpool import rle
 from maskpool.domain import Found
 from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_models, load_segmenter
+from workers.models.precision import precision
 from workers.models.sam3 import Sam3Segmenter
 
 pytestmark = [
@@ -107,6 +110,69 @@ def test_fp32_on_the_device_agrees_with_the_cpu(monkeypatch: pytest.MonkeyPatch)
             mask = rle.decode(one.mask)
             near = [other for other in right if abs(other.score - one.score) < 4e-3]
             assert max((mask == rle.decode(rival.mask)).mean() for rival in near) >= 0.99
+
+
+@needs_demo
+def test_bf16_on_the_device_agrees_with_the_published_pass_there() -> None:
+    """The same weights under the same autocast, one published pass an image and prompt."""
+    segmenter = load_segmenter(BUILT_IN_MODELS["demo"].sam3, torch.device("cuda", 0))
+    images = [drawing(seed) for seed in range(6)]
+
+    found = segmenter.segment(images, PROMPTS)
+
+    compared = 0
+    for image, instances in zip(images, found, strict=True):
+        for index, prompt in enumerate(PROMPTS):
+            with precision(torch.device("cuda")):
+                published = segment_one(
+                    segmenter._model, segmenter._tokens._tokenizer, image, prompt, 0.5
+                )
+            for one in (x for x in instances if x.prompt_index == index and x.score > 0.51):
+                mask = rle.decode(one.mask)
+                differing = [(mask != rival).mean() for rival in published.masks]
+                assert min(differing) <= 1e-3
+                assert abs(published.scores[int(np.argmin(differing))] - one.score) <= 1e-2
+                compared += 1
+    assert compared >= 6
+
+
+@needs_demo
+def test_compiled_passes_find_what_plain_ones_find() -> None:
+    """Inductor and Triton for real; needs a C compiler."""
+    plain = load_segmenter(BUILT_IN_MODELS["demo"].sam3, torch.device("cuda", 0))
+    compiled = load_segmenter(BUILT_IN_MODELS["demo"].sam3, torch.device("cuda", 0), compiled=True)
+    begun = time.perf_counter()
+    compiled.warm_up(8)
+    print(f"\nwarm after {time.perf_counter() - begun:.0f} s")
+    images = [drawing(seed) for seed in range(7)]
+
+    matches = np.array(
+        [
+            match
+            for left, right in zip(
+                plain.segment(images, PROMPTS), compiled.segment(images, PROMPTS), strict=True
+            )
+            for match in best_matches([one for one in left if one.score >= 0.6], right)
+        ]
+    )
+
+    assert len(matches) >= 7
+    assert (matches[:, 0] >= 0.98).mean() >= 0.95
+    assert (matches[:, 1] <= 0.02).mean() >= 0.95
+
+
+def test_images_prepared_by_many_threads_are_those_of_one() -> None:
+    """Copies and resizing run on a stream of their own: nothing may be read before it is there."""
+    segmenter = Sam3Segmenter(small_sam3().to("cuda"), word_tokenizer())
+    images = [scene(1080, 1920, seed) for seed in range(24)]
+    expected = [segmenter.prepare(image).pixels.cpu() for image in images]
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            made = list(pool.map(segmenter.prepare, images))
+            stacked = segmenter._squares.stacked(made)
+            levels = (stacked * 127.5 + 127.5).round().to(torch.uint8).cpu()
+            assert all(torch.equal(a, b[0]) for a, b in zip(levels, expected, strict=True))
 
 
 @needs_demo

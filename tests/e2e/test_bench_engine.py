@@ -1,0 +1,41 @@
+"""The benchmark of the segmenter runs, and what it prints and keeps is what it measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_a_few_cells_end_in_a_table_and_a_file(tmp_path: Path) -> None:
+    words = ["--cells", "1x1", "2x4", "--repeat", "1", "--images", "4", "--results", str(tmp_path)]
+
+    done = subprocess.run(
+        [sys.executable, "bench/engine.py", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "ratio" in done.stdout
+    (kept,) = tmp_path.glob("*.json")
+    engine = json.loads(kept.read_text())["engine"]
+    one, four = engine["rows"]
+    assert (four["images"], four["prompts"]) == (2, 4)
+    for row in (one, four):
+        stages = row["stages_ms"]
+        assert all(stages[name] > 0 for name in ("decode", "prepare", "vision", "head"))
+        assert row["stock_ms"] > 0
+        assert row["ratio"] == pytest.approx(row["stock_ms"] / row["ours_ms"])
+        assert row["bound"] >= 1
+    assert [row["prompts"] for row in engine["whole_worker"]] == [1, 10]
+    assert all(row["share"] > 0 for row in engine["whole_worker"])
