@@ -66,7 +66,8 @@ class Drawing:
         pixels = cells.transpose(1, 2).reshape(len(cells), -1, height, width)
         stages = zip(self._kernels, decoder.pixel_decoder.norms, outlines, strict=False)
         for kernel, norm, outline in stages:
-            pixels = functional.relu(norm(convolved_when_enlarged(pixels, kernel) + outline))
+            summed = convolved_when_enlarged(pixels, kernel) + outline
+            pixels = functional.relu(norm(summed), inplace=True)
         return (pixels,)
 
     def masks(
