@@ -58,53 +58,10 @@ class Runs:
 def encode(mask: Mask) -> Rle:
     """Encode a whole mask, bool (height, width)."""
     height, width = mask.shape
-    return encode_crop(mask, (0, 0), (height, width))
-
-
-def encode_crop(crop: Mask, origin_xy: tuple[int, int], size: tuple[int, int]) -> Rle:
-    """Encode a crop as the mask of the whole image, at the cost of the crop alone.
-
-    Args:
-        crop: bool (h, w), everything outside it is background.
-        origin_xy: Pixel of the whole image at which the crop's upper left corner lies.
-        size: ``(height, width)`` of the whole image.
-
-    Raises:
-        ValueError: The crop does not lie inside the image.
-    """
-    return from_runs(crop_runs(crop, origin_xy, size))
-
-
-def crop_runs(crop: Mask, origin_xy: tuple[int, int], size: tuple[int, int]) -> Runs:
-    """The runs of a crop in the whole image's positions; see ``encode_crop``."""
-    (crop_height, crop_width), (x, y), (height, width) = crop.shape, origin_xy, size
-    if x < 0 or y < 0 or x + crop_width > width or y + crop_height > height:
-        msg = f"crop {crop_width}×{crop_height} at ({x}, {y}) leaves the image {width}×{height}"
-        raise ValueError(msg)
-    # One background pixel below every column keeps a run from crossing into the next column.
-    columns = np.zeros((crop_width, crop_height + 1), dtype=np.int8)
-    columns[:, :-1] = crop.T
-    steps = np.diff(columns.ravel(), prepend=np.int8(0))
-    starts = _to_image(np.flatnonzero(steps == 1), crop_height + 1, origin_xy, height)
-    ends = _to_image(np.flatnonzero(steps == -1), crop_height + 1, origin_xy, height)
-    return _join_touching(Runs(size, starts, ends))
-
-
-def _to_image(
-    positions: npt.NDArray[np.intp], stride: int, origin_xy: tuple[int, int], height: int
-) -> Counts:
-    column, row = np.divmod(positions.astype(np.int64), stride)
-    return (column + origin_xy[0]) * height + row + origin_xy[1]
-
-
-def _join_touching(runs: Runs) -> Runs:
-    """Join runs that touch: a crop of full height has runs that go on in the next column."""
-    if runs.starts.size == 0:
-        return runs
-    apart = runs.starts[1:] != runs.ends[:-1]
-    starts = runs.starts[np.concatenate(([True], apart))]
-    ends = runs.ends[np.concatenate((apart, [True]))]
-    return Runs(runs.size, starts, ends)
+    flat = np.zeros(height * width + 2, dtype=np.int8)
+    flat[1:-1] = mask.ravel(order="F")
+    toggles = np.flatnonzero(np.diff(flat))
+    return from_runs(Runs((height, width), toggles[0::2], toggles[1::2]))
 
 
 def from_runs(runs: Runs) -> Rle:

@@ -51,21 +51,6 @@ def test_decode_reads_what_pycocotools_wrote(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(coco.decode(as_theirs(rle.encode(mask))).astype(bool), decoded)
 
 
-@given(masks, st.data())
-def test_a_crop_is_encoded_as_the_whole_mask_would_be(
-    crop: np.ndarray, data: st.DataObject
-) -> None:
-    left, top, right, bottom = (data.draw(st.integers(0, 5)) for _ in range(4))
-    whole = np.pad(crop, ((top, bottom), (left, right)))
-    assert rle.encode_crop(crop, (left, top), whole.shape) == rle.encode(whole)
-
-
-@pytest.mark.parametrize("origin", [(-1, 0), (0, -1), (3, 0), (0, 2)])
-def test_a_crop_that_leaves_the_image_is_refused(origin: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="leaves the image 4×3"):
-        rle.encode_crop(np.ones((2, 2), np.bool_), origin, (3, 4))
-
-
 @given(masks)
 def test_area_and_box_are_those_of_the_pixels(mask: np.ndarray) -> None:
     encoded = rle.encode(mask)
@@ -132,7 +117,7 @@ def test_edge_masks(mask: np.ndarray) -> None:
 def test_large_images_keep_their_counts(pixel: int) -> None:
     size = (30_000, 20_000)
     column, row = divmod(pixel, size[0])
-    one = rle.encode_crop(np.ones((1, 1), np.bool_), (column, row), size)
+    one = rle.from_runs(rle.Runs(size, np.array([pixel]), np.array([pixel + 1])))
     assert coco.toBbox(as_theirs(one)).tolist() == [column, row, 1, 1]
     runs = rle.to_runs(one)
     assert (runs.starts.tolist(), runs.ends.tolist()) == ([pixel], [pixel + 1])
