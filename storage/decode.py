@@ -75,6 +75,9 @@ _PILLOW = r"PIL\."
 #: Objects as Python shows them, such as ``<_io.BytesIO object at 0x7f…>``.
 _INSIDES = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+>")
 
+#: Pixels that are copied out of Pillow at once: three bytes of each stay in a cache.
+_STRIP_PIXELS = 1 << 18
+
 #: Characters of a parser's words that a sentence keeps.
 _MOST_SAID = 200
 
@@ -114,7 +117,7 @@ def _decode(data: bytes, settings: Settings) -> Image:
         file.allow(image.width * image.height)
         _load(image)
         try:
-            pixels = np.asarray(_to_rgb(image), dtype=np.uint8)
+            pixels = _pixels(_to_rgb(image))
         except _BROKEN as error:
             raise ImageError(f"the image is damaged: {_said(error)}") from None
         return _upright(pixels, _orientation(image))
@@ -232,6 +235,20 @@ def _over_white(image: Pillow.Image) -> Pillow.Image:
     return Pillow.alpha_composite(Pillow.new("RGBA", colours.size, _WHITE), colours).convert("RGB")
 
 
+def _pixels(image: Pillow.Image) -> Image:
+    """The pixels of an RGB image, copied strip by strip.
+
+    All at once Pillow holds them twice more on the way, and fresh memory costs more than copying.
+    """
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        there = np.frombuffer(strip.tobytes(), dtype=np.uint8)
+        pixels[top : top + rows] = there.reshape(-1, image.width, 3)
+    return pixels
+
+
 def _orientation(image: Pillow.Image) -> int:
     """EXIF orientation, 1 (upright) where it is missing or unreadable."""
     try:
@@ -248,4 +265,4 @@ def _upright(pixels: Image, orientation: int) -> Image:
         pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    return np.array(pixels, order="C")
+    return np.ascontiguousarray(pixels)
