@@ -1,0 +1,129 @@
+"""What ``maskpool export`` costs: images a second, and memory, beside a writer in memory.
+
+    python bench/exporting.py                        # 200,000 images
+    python bench/exporting.py --images 1000000       # needs 25 GB of disk
+
+Real Postgres and a folder store, 7 instances an image, 64 images an object; the batch is filled by
+``bench/filling.py``, not by workers. *Stock* is ``bench/stock_export.py`` over few images: its time
+an image, and its memory an image times the images of the batch.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if __name__ == "__main__":
+    # Not this folder: queue.py in it would pass for the standard library's.
+    sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
+
+import argparse
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from bench import machine
+from bench.filling import fill
+from bench.pool import Servers, servers
+from bench.table import Row, show
+from db.session import Database
+from storage import open_store
+
+INSTANCES = 7
+
+#: Of the batch that shows whether memory grows.
+SMALL = 10_000
+
+#: Images the stock way; the difference of the two tells its memory an image.
+STOCK = (2_000, 10_000)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One process from its start to its end."""
+
+    seconds: float
+    peak_mb: float
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--images", type=int, default=200_000)
+    parser.add_argument("--folder", type=Path, help="where to put the objects and the file")
+    parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
+    asked = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="maskpool-bench-", dir=asked.folder) as name,
+        servers(Path(name)) as here,
+    ):
+        print(machine.name(), flush=True)
+        rows = exporting(here, asked.images)
+    show(rows)
+    if asked.results:
+        content = {"images": asked.images, "rows": [asdict(row) for row in rows]}
+        print(f"kept in {machine.save(asked.results, machine.name(), 'export', content)}")
+
+
+def exporting(here: Servers, images: int) -> list[Row]:
+    """``maskpool export`` of a small batch and of one of ``images``, beside the stock writer."""
+    told = here.fresh()
+    database = Database(told["MASKPOOL_DATABASE_URL"])
+    store = open_store(told["MASKPOOL_STORE_URL"])
+    target = here.folder / "coco.json"
+    began = time.perf_counter()
+    small, large = (fill(database, store, count, INSTANCES) for count in (SMALL, images))
+    filled = time.perf_counter() - began
+    database.close()
+    stock = [_stock(told, small, count, target) for count in STOCK]
+    before, ours = (_run(told, *_export(batch, target)) for batch in (small, large))
+    size_gb = target.stat().st_size / 1e9
+    target.unlink()
+    return [
+        *_rows(images, ours, before, stock),
+        Row("  the file", size_gb, "GB", note=_how(filled)),
+    ]
+
+
+def _rows(images: int, ours: Ran, small: Ran, stock: list[Ran]) -> list[Row]:
+    step = STOCK[1] - STOCK[0]
+    stock_rate = step / (stock[1].seconds - stock[0].seconds)
+    mb_an_image = (stock[1].peak_mb - stock[0].peak_mb) / step
+    whole = stock[0].peak_mb + (images - STOCK[0]) * mb_an_image
+    note = f"stock: {mb_an_image * 1000:.0f} kB an image, from {STOCK[1]:,} images"
+    return [
+        Row(f"export {images:,} images", images / ours.seconds, "images/s", "≥ 3,000", stock_rate),
+        Row("  its largest resident size", ours.peak_mb, "MB", "≤ 150", whole, note),
+        Row(f"  that of {SMALL:,} images", small.peak_mb, "MB"),
+    ]
+
+
+def _how(filled: float) -> str:
+    return f"{INSTANCES} instances an image; batches filled in {filled:.0f} s"
+
+
+def _export(batch: UUID, target: Path) -> list[str]:
+    return ["-m", "producer.cli", "export", str(batch), "-o", str(target), "--json"]
+
+
+def _stock(told: dict[str, str], batch: UUID, count: int, target: Path) -> Ran:
+    script = str(ROOT / "bench" / "stock_export.py")
+    return _run(told, "-P", script, str(batch), str(count), str(target))
+
+
+def _run(told: dict[str, str], *words: str) -> Ran:
+    """Run Python to its end."""
+    began = time.perf_counter()
+    environment = {**os.environ, **told, "PYTHONPATH": str(ROOT)}
+    pid = os.spawnve(os.P_NOWAIT, sys.executable, [sys.executable, *words], environment)
+    _, status, used = os.wait4(pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(words)} ended with {status}")
+    return Ran(time.perf_counter() - began, used.ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main()
