@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text, update
@@ -17,8 +18,33 @@ from maskpool.domain import BatchState, ImageRef, JobState
 BLOCK_POSTGRES = 10_000
 BLOCK_SQLITE = 2_000
 
+#: The columns of ``DoneJob``. Where a DONE job lacks one, a place that no object has is read.
+_DONE_COLUMNS = (
+    (JobRow.seq, 0),
+    (JobRow.name, ""),
+    (JobRow.image_uri, ""),
+    (JobRow.masks_key, ""),
+    (JobRow.masks_offset, 0),
+    (JobRow.masks_length, 0),
+    (JobRow.width, 0),
+    (JobRow.height, 0),
+)
+
 #: COPY's text format gives these a meaning of its own.
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class DoneJob(NamedTuple):
+    """What reading a job's result back needs of its row; a tuple, as merging holds a million."""
+
+    seq: int
+    name: str
+    image_uri: str
+    masks_key: str
+    masks_offset: int
+    masks_length: int
+    width: int
+    height: int
 
 
 def block_size(database: Database) -> int:
@@ -115,6 +141,17 @@ def page(
     rows = list(session.scalars(query.order_by(JobRow.seq).limit(limit)))
     session.expunge_all()
     return rows
+
+
+def done_page(
+    session: Session, batch_id: UUID, *, after: int = -1, limit: int = 1_000
+) -> list[DoneJob]:
+    """One page of the jobs that are DONE, by ``seq``."""
+    query = select(*(func.coalesce(column, nothing) for column, nothing in _DONE_COLUMNS)).where(
+        JobRow.batch_id == batch_id, JobRow.seq > after, JobRow.state == JobState.DONE
+    )
+    rows = session.execute(query.order_by(JobRow.seq).limit(limit))
+    return [DoneJob._make(row) for row in rows]
 
 
 def counts_by_state(session: Session, batch_id: UUID) -> dict[JobState, int]:

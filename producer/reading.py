@@ -6,7 +6,9 @@ neither database nor store.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from maskpool.domain import Instance
 
@@ -43,6 +45,23 @@ class ImageResult:
     width: int
     height: int
     instances: tuple[LabelledInstance, ...]
+
+
+class ImageStream(Protocol):
+    """Images in an order that stays: a writer may go on where another one stopped."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of where the images so far were read from, and by which rule; left out ones count.
+
+        As many images with the same fingerprint are the same images.
+        """
+
+    def __iter__(self) -> Iterator[ImageResult]: ...
+
+
+#: Opens the images behind the first so many, at the price of the rows of those that are left out.
+OpenImages = Callable[[int], ImageStream]
 
 
 @dataclass(frozen=True, slots=True)

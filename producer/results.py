@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import TypeAlias
 from uuid import UUID
 
 from db import batches, instances, jobs
+from db.jobs import DoneJob
 from db.models import JobRow
 from db.session import Database
 from maskpool.domain import JobState, Progress, ReadingRule
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.reading import Failure, ImageResult, LabelledInstance
+from producer.reading import Failure, ImageResult, ImageStream, LabelledInstance
 from storage import masks
-from storage.masks import MaskRecord
+from storage.masks import MaskRecord, StoredChunk
 
-#: Jobs read in one short transaction.
+#: Jobs read in one short transaction, and images whose mask objects are held at once, twice.
 _PAGE = 512
 
 #: Mask objects fetched side by side.
@@ -30,7 +35,7 @@ _FETCHES = 8
 _SPEED_WINDOW = 20.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchView:
     """A batch as it is read: which one, what it asked for, and which instances count."""
 
@@ -38,10 +43,18 @@ class BatchView:
     spec: BatchSpec
     rule: ReadingRule
 
-    @property
+    @cached_property
     def categories(self) -> tuple[str, ...]:
         """Names of the prompts, in order."""
         return tuple(prompt.name for prompt in self.spec.prompts)
+
+
+#: What one image is made from: a row of each batch that has it.
+_Parts: TypeAlias = list[tuple[BatchView, DoneJob]]
+#: Jobs of the batches behind the first that no image was made from yet, by name.
+_Waiting: TypeAlias = list[tuple[BatchView, dict[str, DoneJob]]]
+#: Mask objects that are there or on their way, by batch and ``masks_key``.
+_Chunks: TypeAlias = dict[tuple[UUID, str], Future[StoredChunk]]
 
 
 def view(
@@ -72,33 +85,27 @@ def view(
 
 
 def read_images(
-    database: Database, store: ObjectStore, views: Sequence[BatchView]
-) -> Iterator[ImageResult]:
+    database: Database, store: ObjectStore, views: Sequence[BatchView], behind: int = 0
+) -> ImageStream:
     """Every image that is DONE in at least one of the batches, with what counts in it.
 
     Several batches over one source are merged by name: the class that was forgotten joins the
     others. The first batch is streamed in its own order; of the others the places of the masks are
-    held in memory, about 300 bytes an image.
+    held in memory, half a kilobyte an image.
+
+    Args:
+        database: The truth.
+        store: Where the masks lie.
+        views: At least one.
+        behind: So many images are left out; only their rows are read.
 
     Raises:
-        CorruptObject: A mask object is damaged or gone; names it.
+        CorruptObject: While it is read: a mask object is damaged or gone; names it.
         Unreachable: Database or store is away.
     """
-    first, *others = views
-    with ThreadPoolExecutor(_FETCHES, "masks") as pool:
-        reader = _Reader(store, pool)
-        waiting = [{job.name: job for job in _done(database, other.batch_id)} for other in others]
-        for page in _pages(database, first.batch_id):
-            rows = [(first, job) for job in page]
-            for other, by_name in zip(others, waiting, strict=True):
-                rows += [(other, by_name.pop(job.name)) for job in page if job.name in by_name]
-            yield from _merged(rows, reader)
-        for place, (other, by_name) in enumerate(zip(others, waiting, strict=True)):
-            later = list(zip(others[place + 1 :], waiting[place + 1 :], strict=True))
-            for job in by_name.values():
-                rows = [(other, job)]
-                rows += [(view, names.pop(job.name)) for view, names in later if job.name in names]
-                yield from _merged(rows, reader)
+    images = _Images(database, store, views)
+    images.leave_out(behind)
+    return images
 
 
 def merged_categories(views: Sequence[BatchView]) -> list[str]:
@@ -133,31 +140,76 @@ def _pages(
         after = page[-1].seq
 
 
-def _done(database: Database, batch_id: UUID) -> Iterator[JobRow]:
-    for page in _pages(database, batch_id):
+def _done(database: Database, batch_id: UUID) -> Iterator[DoneJob]:
+    after = -1
+    while True:
+        with database.read() as session:
+            page = jobs.done_page(session, batch_id, after=after, limit=_PAGE)
+        if not page:
+            return
         yield from page
+        after = page[-1].seq
 
 
-class _Reader:
-    """Reads mask objects whole, each once for the jobs of it that are asked for together."""
+def _planned(database: Database, views: Sequence[BatchView]) -> Iterator[_Parts]:
+    first, *others = views
+    waiting = [(view, {job.name: job for job in _done(database, view.batch_id)}) for view in others]
+    for job in _done(database, first.batch_id):
+        yield [(first, job), *_taken(waiting, job.name)]
+    for place, (view, by_name) in enumerate(waiting, 1):
+        for job in by_name.values():
+            yield [(view, job), *_taken(waiting[place:], job.name)]
 
-    def __init__(self, store: ObjectStore, pool: ThreadPoolExecutor) -> None:
+
+def _taken(waiting: _Waiting, name: str) -> _Parts:
+    return [(view, by_name.pop(name)) for view, by_name in waiting if name in by_name]
+
+
+class _Images:
+    """The images of some batches, one after the other; see ``ImageStream``."""
+
+    def __init__(self, database: Database, store: ObjectStore, views: Sequence[BatchView]) -> None:
         self._store = store
-        self._pool = pool
+        self._planned = _planned(database, views)
+        self._seen = hashlib.sha256()
+        for view in views:
+            self._seen.update(f"{view.batch_id} {view.rule}\n".encode())
 
-    def records(
-        self, rows: Sequence[tuple[BatchView, JobRow]]
-    ) -> Mapping[tuple[UUID, int], MaskRecord]:
-        objects = {(view.batch_id, job.masks_key or "") for view, job in rows}
-        read = self._pool.map(self._read, sorted(objects))
-        return {
-            (batch_id, record.seq): record
-            for (batch_id, _), found in zip(sorted(objects), read, strict=True)
-            for record in found
-        }
+    @property
+    def fingerprint(self) -> str:
+        return self._seen.hexdigest()
 
-    def _read(self, which: tuple[UUID, str]) -> list[MaskRecord]:
-        batch_id, masks_key = which
+    def leave_out(self, count: int) -> None:
+        for parts in islice(self._planned, count):
+            self._see(parts)
+
+    def __iter__(self) -> Iterator[ImageResult]:
+        pool = ThreadPoolExecutor(_FETCHES, "masks")
+        try:
+            for window, chunks in self._fetched(pool):
+                for parts in window:
+                    self._see(parts)
+                    yield _image(parts, chunks)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _see(self, parts: _Parts) -> None:
+        self._seen.update(f"{[(view.batch_id.hex, *job) for view, job in parts]}\n".encode())
+
+    def _fetched(self, pool: ThreadPoolExecutor) -> Iterator[tuple[list[_Parts], _Chunks]]:
+        """Images and the mask objects they need; the next ones are fetched meanwhile."""
+        ahead: deque[tuple[list[_Parts], _Chunks]] = deque()
+        chunks: _Chunks = {}
+        while window := list(islice(self._planned, _PAGE)):
+            asked = {(view.batch_id, job.masks_key) for parts in window for view, job in parts}
+            # An object that reaches from one window into the next is fetched once.
+            chunks = {one: chunks.get(one) or pool.submit(self._fetch, *one) for one in asked}
+            ahead.append((window, chunks))
+            if len(ahead) > 1:
+                yield ahead.popleft()
+        yield from ahead
+
+    def _fetch(self, batch_id: UUID, masks_key: str) -> StoredChunk:
         try:
             return masks.read_chunk(self._store, batch_id, masks_key)
         except NotFound as error:
@@ -166,34 +218,31 @@ class _Reader:
             ) from None
 
 
-def _merged(rows: Sequence[tuple[BatchView, JobRow]], reader: _Reader) -> Iterator[ImageResult]:
-    records = reader.records(rows)
-    by_name: dict[str, list[tuple[BatchView, JobRow]]] = {}
-    for view, job in rows:
-        by_name.setdefault(job.name, []).append((view, job))
-    for name, parts in by_name.items():
-        found: list[LabelledInstance] = []
-        for view, job in parts:
-            record = records.get((view.batch_id, job.seq))
-            if record is None:
-                raise CorruptObject(f"{name} is missing from its mask object {job.masks_key}")
-            found += _labelled(view, record)
-        job = parts[0][1]
-        yield ImageResult(
-            seq=job.seq,
-            name=name,
-            uri=job.image_uri,
-            width=job.width or 0,
-            height=job.height or 0,
-            instances=tuple(found),
-        )
+def _image(parts: _Parts, chunks: _Chunks) -> ImageResult:
+    found: list[LabelledInstance] = []
+    for view, job in parts:
+        chunk = chunks[view.batch_id, job.masks_key].result()
+        record = chunk.job(job.masks_offset, job.masks_length)
+        if record.seq != job.seq:
+            raise CorruptObject(f"{job.name} is missing from its mask object {job.masks_key}")
+        found += _labelled(view, record)
+    job = parts[0][1]
+    return ImageResult(
+        seq=job.seq,
+        name=job.name,
+        uri=job.image_uri,
+        width=job.width,
+        height=job.height,
+        instances=tuple(found),
+    )
 
 
 def _labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
+    names, admits = view.categories, view.rule.admits
     return [
-        LabelledInstance(view.categories[instance.found.prompt_index], instance)
+        LabelledInstance(names[instance.found.prompt_index], instance)
         for instance in record.instances
-        if view.rule.admits(instance)
+        if admits(instance)
     ]
 
 

@@ -104,10 +104,10 @@ class _Checker:
             error = CorruptObject(f"{masks_key[:100]!r} is no key of a mask object")
             return _Read(masks_key, tuple(asking), trouble=error)
         try:
-            frames = masks.read_frames(self._store, self._batch_id, masks_key)
+            frames = tuple(masks.read_chunk(self._store, self._batch_id, masks_key).frames())
         except (NotFound, CorruptObject) as error:
             return _Read(masks_key, tuple(asking), trouble=error)
-        return _Read(masks_key, tuple(asking), tuple(frames))
+        return _Read(masks_key, tuple(asking), frames)
 
     def _compare_all(self, objects: Sequence[_Read], page_end: int) -> Iterator[Finding]:
         """The rows are read after the objects: a batch that was removed has none by then."""

@@ -8,8 +8,9 @@ one ranged read fetches one job and one read fetches a chunk.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,39 @@ class Frame:
     length: int
 
 
+class StoredChunk:
+    """A mask object that was read whole and is what was written; jobs are unpacked when asked for.
+
+    Packed, a chunk's masks take little memory. For one thread at a time.
+    """
+
+    def __init__(self, data: bytes, batch_id: UUID, place: str) -> None:
+        self._data = data
+        self._batch_id = batch_id
+        self._place = place
+        self._unpack = zstandard.ZstdDecompressor()
+
+    def job(self, offset: int, length: int) -> MaskRecord:
+        """One job's masks; where they lie is in the job's row.
+
+        Raises:
+            CorruptObject: No job lies there.
+        """
+        frame = self._data[offset : offset + length]
+        return _read_frame(frame, self._batch_id, self._place, self._unpack)
+
+    def frames(self) -> Iterator[Frame]:
+        """All that it holds, whatever rows say of it.
+
+        Raises:
+            CorruptObject: It is not made of jobs' frames.
+        """
+        offset = 0
+        for frame in _split(self._data, self._place):
+            yield Frame(self.job(offset, len(frame)), offset, len(frame))
+            offset += len(frame)
+
+
 def encode_chunk(
     batch_id: UUID,
     chunk_id: UUID,
@@ -141,21 +175,12 @@ def read_job(
         raise CorruptObject(
             f"{store.uri(key)} ends early: {len(frame)} of {length} bytes from {offset} on"
         )
-    return _read_frame(frame, batch_id, f"{store.uri(key)} from byte {offset} on")
+    place = f"{store.uri(key)} from byte {offset} on"
+    return _read_frame(frame, batch_id, place, zstandard.ZstdDecompressor())
 
 
-def read_chunk(store: ObjectStore, batch_id: UUID, masks_key: str) -> list[MaskRecord]:
-    """Read a whole chunk's masks with one request and check them against the key's SHA-256.
-
-    Raises:
-        NotFound: The object is gone.
-        CorruptObject: The bytes are not those that were written.
-    """
-    return [frame.record for frame in read_frames(store, batch_id, masks_key)]
-
-
-def read_frames(store: ObjectStore, batch_id: UUID, masks_key: str) -> list[Frame]:
-    """As ``read_chunk``, with the place of each job's masks.
+def read_chunk(store: ObjectStore, batch_id: UUID, masks_key: str) -> StoredChunk:
+    """Read a whole chunk's object with one request and check it against the key's SHA-256.
 
     Raises:
         NotFound: The object is gone.
@@ -167,11 +192,7 @@ def read_frames(store: ObjectStore, batch_id: UUID, masks_key: str) -> list[Fram
         raise CorruptObject(
             f"{store.uri(key)} is damaged: its bytes do not match the SHA-256 in its key"
         )
-    place, offset, frames = store.uri(key), 0, []
-    for piece in _split(data, place):
-        frames.append(Frame(_read_frame(piece, batch_id, place), offset, len(piece)))
-        offset += len(piece)
-    return frames
+    return StoredChunk(data, batch_id, store.uri(key))
 
 
 def _job_json(name: str, result: JobResult) -> dict[str, Any]:
@@ -217,12 +238,14 @@ def _split(data: bytes, place: str) -> list[bytes]:
     return frames
 
 
-def _read_frame(frame: bytes, batch_id: UUID, place: str) -> MaskRecord:
+def _read_frame(
+    frame: bytes, batch_id: UUID, place: str, unpack: zstandard.ZstdDecompressor
+) -> MaskRecord:
     try:
         size = zstandard.get_frame_parameters(frame).content_size
         if size > _MAX_JOB_BYTES:  # an unknown size reads as the largest there is
             raise CorruptObject(f"{place} is damaged: a job of {size} bytes is too large")
-        line = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+        line = unpack.decompress(frame, allow_extra_data=False)
         content = orjson.loads(line)
         if content["version"] != _VERSION:
             raise CorruptObject(f"{place} has version {content['version']!r}, known is {_VERSION}")
@@ -242,9 +265,15 @@ def _record(content: dict[str, Any]) -> MaskRecord:
         height=size[0],
         image_sha256=str(content["image_sha256"]),
         model=str(content["model"]),
-        prompts=tuple(Prompt.model_validate(prompt) for prompt in content["prompts"]),
+        prompts=_prompts(orjson.dumps(content["prompts"])),
         instances=tuple(_instance(item, size) for item in content["instances"]),
     )
+
+
+@lru_cache(64)
+def _prompts(text: bytes) -> tuple[Prompt, ...]:
+    """Every job of a batch repeats its prompts, and checking them costs more than all its masks."""
+    return tuple(Prompt.model_validate(prompt) for prompt in orjson.loads(text))
 
 
 def _instance(item: dict[str, Any], size: tuple[int, int]) -> Instance:

@@ -80,12 +80,14 @@ def test_what_was_encoded_is_read(store: ObjectStore, jobs: list[tuple[str, JobR
     made = encode(jobs)
     store.put(keys.mask_object(BATCH, made.masks_key), made.data)
 
-    records = masks.read_chunk(store, BATCH, made.masks_key)
+    chunk = masks.read_chunk(store, BATCH, made.masks_key)
+    records = [frame.record for frame in chunk.frames()]
 
     assert [(record.name, _result(record)) for record in records] == jobs
     assert all(record.model == "demo" and record.prompts == PROMPTS for record in records)
     for record in records:
-        assert masks.read_job(store, BATCH, made.masks_key, *made.spans[record.seq]) == record
+        span = made.spans[record.seq]
+        assert masks.read_job(store, BATCH, made.masks_key, *span) == record == chunk.job(*span)
     assert encode(jobs) == made
     assert sum(length for _, length in made.spans.values()) == len(made.data)
 
@@ -180,6 +182,8 @@ def test_a_span_that_is_not_the_frames_is_detected(
     offset, length = made.spans[8]
     with pytest.raises(CorruptObject):
         masks.read_job(store, BATCH, made.masks_key, offset + shift[0], length + shift[1])
+    with pytest.raises(CorruptObject, match="is damaged"):
+        masks.read_chunk(store, BATCH, made.masks_key).job(offset + shift[0], length + shift[1])
 
 
 def frame(line: bytes, **options: bool) -> bytes:
