@@ -35,6 +35,10 @@ PLACES = (
     "worker.stored",  # its masks are in the store; no row names them
     "worker.finishing",  # its end is written, but not committed
     "worker.finished",  # committed; message not acknowledged, dispatcher not woken
+    "export.written",  # rows are on the disk; the journal does not count them
+    "export.kept",  # the journal counts them
+    "export.joined",  # the file is whole, under another name
+    "export.replaced",  # it has its name; the parts are still there
 )
 
 _ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -242,11 +243,11 @@ def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -
         "contributor": f"maskpool {__version__}, model {progress.model}",
         "date_created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    images = results.read_images(database, store, [view])
+    images = partial(results.read_images, database, store, [view])
     counts = write_coco(asked.out / "coco.json", view.categories, images, info)
     fetcher = Fetcher(store, settings)
     overlays = save_overlays(
-        results.read_images(database, store, [view]),
+        images(),
         lambda uri: Image.fromarray(fetcher.fetch(uri).image),
         asked.out / "overlays",
         total=counts.images,

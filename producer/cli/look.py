@@ -185,9 +185,15 @@ def export(
     partial: Annotated[
         bool, typer.Option("--partial", help="Also of a batch that has not ended.")
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, even if an interrupted export could go on.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write batches as a dataset; batches over the same images become one."""
+    """Write batches as a dataset; batches over the same images become one.
+
+    What an interrupted export left beside the file is taken up by the same command.
+    """
     from db import batches
     from producer import results as reading
     from producer.exports import FORMATS
@@ -211,9 +217,16 @@ def export(
         if not out.absolute().parent.is_dir():
             raise NotFound(f"there is no folder {out.absolute().parent} to write {out.name} in")
         categories = reading.merged_categories(views)
-        images = reading.read_images(here.database, here.store(), views)
+        store = here.store()
         info = {"description": f"maskpool batches {', '.join(str(v.batch_id) for v in views)}"}
-        counts = FORMATS[form](out, categories, images, info)
+        counts = FORMATS[form](
+            out,
+            categories,
+            lambda behind: reading.read_images(here.database, store, views, behind),
+            info,
+            fresh=fresh,
+            say=render.say,
+        )
     if as_json:
         render.print_json(
             {"file": str(out), "images": counts.images, "annotations": counts.annotations}

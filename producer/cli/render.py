@@ -20,6 +20,11 @@ console = Console(markup=False, highlight=False)
 errors = Console(stderr=True, markup=False, highlight=False)
 
 
+def say(sentence: str) -> None:
+    """One sentence on standard error, unbroken: it may hold a path."""
+    errors.print(sentence, soft_wrap=True)
+
+
 def print_json(value: object) -> None:
     """One JSON value on standard output, indented."""
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")

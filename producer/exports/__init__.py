@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from producer.exports.coco import CocoCounts, write_coco
-from producer.reading import ImageResult
+from producer.reading import OpenImages
 
-#: ``(target, categories, images, info) → counts``; streams ``images`` and writes ``target`` whole.
-Exporter = Callable[
-    [Path, Sequence[str], Iterable[ImageResult], Mapping[str, object]],
-    CocoCounts,
-]
+
+class Exporter(Protocol):
+    """Streams images and writes ``target`` whole; goes on where an interrupted one stopped."""
+
+    def __call__(
+        self,
+        target: Path,
+        categories: Sequence[str],
+        images: OpenImages,
+        info: Mapping[str, object],
+        *,
+        fresh: bool = False,
+        say: Callable[[str], None] = ...,
+    ) -> CocoCounts:
+        """See ``write_coco``."""
+
 
 #: By the name that ``export -f`` takes.
 FORMATS: dict[str, Exporter] = {"coco": write_coco}

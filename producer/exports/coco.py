@@ -7,8 +7,7 @@ Ids are integers from 1 and unique, categories count from 1 and masks are compre
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +15,14 @@ from typing import BinaryIO
 import orjson
 
 from maskpool.errors import ConfigError
-from producer.reading import ImageResult, LabelledInstance
+from producer.exports.parts import Mark, Parts, unfinished
+from producer.reading import ImageResult, LabelledInstance, OpenImages
+
+#: Of what the parts hold: another layout must not go on with them.
+_LAYOUT = "coco 1"
+
+_PARTS = ("images", "annotations")
+_BETWEEN = b",\n"
 
 #: Scores are single precision in the database; more digits would be noise and a third of the file.
 _SCORE_DIGITS = 6
@@ -33,8 +39,11 @@ class CocoCounts:
 def write_coco(
     target: Path,
     categories: Sequence[str],
-    images: Iterable[ImageResult],
+    images: OpenImages,
     info: Mapping[str, object],
+    *,
+    fresh: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> CocoCounts:
     """Write a COCO dataset, whole or not at all, in memory that does not grow with its size.
 
@@ -43,75 +52,94 @@ def write_coco(
         categories: Names in the order of their ids, from 1; those without instances are kept.
         images: In the order of their ids, from 1; those without instances are listed (negatives).
         info: COCO's ``info`` object, e.g. ``{"description": …, "date_created": …}``.
+        fresh: Do not go on with what an interrupted export left.
+        say: Takes sentences for the user: that it goes on, or where it was interrupted.
 
     Raises:
         ConfigError: ``target`` is a folder.
+        Conflict: Another process writes it.
         ValueError: An instance's category is not among ``categories``.
     """
     if target.is_dir():
         raise ConfigError(f"{target} is a folder; name a file, e.g. {target / 'coco.json'}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as parts:
-        images_part, annotations_part, whole = (Path(parts, name) for name in "iaw")
-        with images_part.open("wb") as image_file, annotations_part.open("wb") as annotation_file:
-            counts = _write_parts(image_file, annotation_file, categories, images)
-        with whole.open("wb") as out:
-            out.write(b'{"info":%b,"licenses":[],\n' % orjson.dumps(dict(info)))
-            out.write(b'"categories":%b,\n' % orjson.dumps(_categories(categories)))
-            _append(out, b'"images":[\n', images_part)
-            _append(out, b'\n],\n"annotations":[\n', annotations_part)
-            out.write(b"\n]}\n")
-        whole.replace(target)
-    return counts
+    question = {"format": _LAYOUT, "categories": categories, "info": info}
+    with unfinished(target, _PARTS, question, images, fresh=fresh, say=say) as parts:
+        mark = _write_rows(parts, categories)
+        head = orjson.dumps(dict(info)), orjson.dumps(_categories(categories))
+        parts.finish(mark, target, lambda out, paths: _join(out, paths, *head))
+    return CocoCounts(mark.images, mark.annotations)
 
 
 def _categories(names: Sequence[str]) -> list[dict[str, object]]:
     return [{"id": i, "name": name, "supercategory": ""} for i, name in enumerate(names, 1)]
 
 
-def _append(out: BinaryIO, head: bytes, part: Path) -> None:
-    out.write(head)
-    with part.open("rb") as lines:
-        shutil.copyfileobj(lines, out, 1 << 20)
+def _join(out: BinaryIO, paths: Mapping[str, Path], info: bytes, categories: bytes) -> None:
+    out.write(b'{"info":%b,"licenses":[],\n"categories":%b,\n"images":[\n' % (info, categories))
+    _append(out, paths["images"])
+    out.write(b'\n],\n"annotations":[\n')
+    _append(out, paths["annotations"])
+    out.write(b"\n]}\n")
 
 
-def _write_parts(
-    image_file: BinaryIO,
-    annotation_file: BinaryIO,
-    categories: Sequence[str],
-    images: Iterable[ImageResult],
-) -> CocoCounts:
+def _append(out: BinaryIO, part: Path) -> None:
+    with part.open("rb") as rows:
+        shutil.copyfileobj(rows, out, 1 << 20)
+
+
+def _write_rows(parts: Parts, categories: Sequence[str]) -> Mark:
+    """Append the rows of all images that are to be written yet."""
     category_ids = {name: number for number, name in enumerate(categories, 1)}
-    image_id = annotation_id = 0
-    for image_id, image in enumerate(images, 1):
-        _write_row(image_file, _image_row(image_id, image), first=image_id == 1)
-        for found in image.instances:
-            annotation_id += 1
-            category_id = category_ids.get(found.category)
-            if category_id is None:
-                msg = f"{image.name}: category {found.category!r} is not among the export's"
-                raise ValueError(msg)
-            row = _annotation_row(annotation_id, image_id, category_id, found)
-            _write_row(annotation_file, row, first=annotation_id == 1)
-    return CocoCounts(image_id, annotation_id)
+    image_file, annotation_file = (parts.files[name] for name in _PARTS)
+    image_id, annotations = parts.mark.images, parts.mark.annotations
+    for image in parts.images:
+        image_id += 1
+        rows = _annotation_rows(annotations + 1, image_id, category_ids, image)
+        _write(image_file, [_image_row(image_id, image)], first=image_id == 1)
+        _write(annotation_file, rows, first=not annotations)
+        annotations += len(rows)
+        if parts.are_due(image_id):
+            parts.keep(_mark(parts, image_id, annotations))
+    return _mark(parts, image_id, annotations)
 
 
-def _write_row(part: BinaryIO, row: dict[str, object], *, first: bool) -> None:
-    part.write(orjson.dumps(row) if first else b",\n" + orjson.dumps(row))
+def _mark(parts: Parts, images: int, annotations: int) -> Mark:
+    return Mark(images=images, annotations=annotations, fingerprint=parts.images.fingerprint)
 
 
-def _image_row(image_id: int, image: ImageResult) -> dict[str, object]:
-    return {
-        "id": image_id,
-        "file_name": image.name,
-        "width": image.width,
-        "height": image.height,
-    }
+def _write(part: BinaryIO, rows: Sequence[bytes], *, first: bool) -> None:
+    if rows:
+        part.write((b"" if first else _BETWEEN) + _BETWEEN.join(rows))
+
+
+def _image_row(image_id: int, image: ImageResult) -> bytes:
+    return orjson.dumps(
+        {
+            "id": image_id,
+            "file_name": image.name,
+            "width": image.width,
+            "height": image.height,
+        }
+    )
+
+
+def _annotation_rows(
+    first_id: int, image_id: int, category_ids: Mapping[str, int], image: ImageResult
+) -> list[bytes]:
+    try:
+        return [
+            _annotation_row(annotation_id, image_id, category_ids[found.category], found)
+            for annotation_id, found in enumerate(image.instances, first_id)
+        ]
+    except KeyError as error:
+        msg = f"{image.name}: category {error} is not among the export's"
+        raise ValueError(msg) from None
 
 
 def _annotation_row(
     annotation_id: int, image_id: int, category_id: int, labelled: LabelledInstance
-) -> dict[str, object]:
+) -> bytes:
     instance = labelled.instance
     found = instance.found
     x0, y0, x1, y1 = found.box_xyxy
@@ -127,4 +155,4 @@ def _annotation_row(
     }
     if instance.clip_score is not None:
         row["clip_score"] = round(instance.clip_score, _SCORE_DIGITS)
-    return row
+    return orjson.dumps(row)

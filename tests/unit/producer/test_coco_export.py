@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
+from services.albums import Album
 
 from maskpool import rle
 from maskpool.domain import Found, Instance
@@ -56,7 +56,7 @@ def test_pycocotools_reads_exactly_what_was_written(tmp_path: Path) -> None:
     ]
     target = tmp_path / "deep" / "coco.json"
 
-    counts = write_coco(target, ["cat", "dog", "bird"], images, {"description": "t"})
+    counts = write_coco(target, ["cat", "dog", "bird"], Album(images), {"description": "t"})
 
     assert counts == CocoCounts(images=3, annotations=3)
     coco = load(target)
@@ -87,7 +87,7 @@ def test_ids_are_unique_integers_from_one(
 ) -> None:
     target = tmp_path_factory.mktemp("coco") / "coco.json"
     images = [result(n, *(labelled(c, block(0, 0, 1, 1)) for c in cs)) for n, cs in spec]
-    counts = write_coco(target, ["cat", "dog"], iter(images), {})
+    counts = write_coco(target, ["cat", "dog"], Album(images), {})
     data = json.loads(target.read_bytes())
     assert [row["id"] for row in data["images"]] == list(range(1, len(spec) + 1))
     assert [row["file_name"] for row in data["images"]] == [name for name, _ in spec]
@@ -96,33 +96,34 @@ def test_ids_are_unique_integers_from_one(
     assert counts == CocoCounts(len(spec), annotations)
 
 
-def test_a_stream_that_breaks_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
+def test_a_stream_that_breaks_early_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     target = tmp_path / "coco.json"
     target.write_text("old")
 
-    def broken() -> Iterator[ImageResult]:
-        yield result("a.jpg", labelled("cat", block(0, 0, 1, 1)))
-        msg = "the database went away"
-        raise ConnectionError(msg)
+    def broken(place: int) -> None:
+        if place == 1:
+            msg = "the database went away"
+            raise ConnectionError(msg)
 
+    images = [result(name, labelled("cat", block(0, 0, 1, 1))) for name in ("a.jpg", "b.jpg")]
     with pytest.raises(ConnectionError):
-        write_coco(target, ["cat"], broken(), {})
+        write_coco(target, ["cat"], Album(images, before=broken), {})
     assert [path.name for path in tmp_path.iterdir()] == ["coco.json"]
     assert target.read_text() == "old"
 
 
 def test_success_leaves_only_the_target(tmp_path: Path) -> None:
-    FORMATS["coco"](tmp_path / "coco.json", ["cat"], [], {})
+    FORMATS["coco"](tmp_path / "coco.json", ["cat"], Album([]), {})
     assert [path.name for path in tmp_path.iterdir()] == ["coco.json"]
     assert json.loads((tmp_path / "coco.json").read_bytes())["annotations"] == []
 
 
 def test_a_folder_as_target_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="name a file"):
-        write_coco(tmp_path, ["cat"], [], {})
+        write_coco(tmp_path, ["cat"], Album([]), {})
 
 
 def test_a_foreign_category_is_a_bug_and_named(tmp_path: Path) -> None:
     images = [result("a.jpg", labelled("dog", block(0, 0, 1, 1)))]
     with pytest.raises(ValueError, match=r"a\.jpg: category 'dog'"):
-        write_coco(tmp_path / "coco.json", ["cat"], images, {})
+        write_coco(tmp_path / "coco.json", ["cat"], Album(images), {})
