@@ -25,8 +25,11 @@ from producer.reading import Failure, ImageResult, ImageStream, LabelledInstance
 from storage import masks
 from storage.masks import MaskRecord, StoredChunk
 
-#: Jobs read in one short transaction, and images whose mask objects are held at once, twice.
+#: Jobs read in one short transaction, and most images whose masks are held at once, twice.
 _PAGE = 512
+
+#: About so many bytes of masks, as they are stored, are held at once, twice: crowds are large.
+_HELD_BYTES = 8 * 1024 * 1024
 
 #: Mask objects fetched side by side.
 _FETCHES = 8
@@ -200,7 +203,7 @@ class _Images:
         """Images and the mask objects they need; the next ones are fetched meanwhile."""
         ahead: deque[tuple[list[_Parts], _Chunks]] = deque()
         chunks: _Chunks = {}
-        while window := list(islice(self._planned, _PAGE)):
+        while window := self._window():
             asked = {(view.batch_id, job.masks_key) for parts in window for view, job in parts}
             # An object that reaches from one window into the next is fetched once.
             chunks = {one: chunks.get(one) or pool.submit(self._fetch, *one) for one in asked}
@@ -208,6 +211,16 @@ class _Images:
             if len(ahead) > 1:
                 yield ahead.popleft()
         yield from ahead
+
+    def _window(self) -> list[_Parts]:
+        """The next images, as many as are held at once; none at the end."""
+        window, size = [], 0
+        for parts in islice(self._planned, _PAGE):
+            window.append(parts)
+            size += sum(job.masks_length for _, job in parts)
+            if size > _HELD_BYTES:
+                break
+        return window
 
     def _fetch(self, batch_id: UUID, masks_key: str) -> StoredChunk:
         try:

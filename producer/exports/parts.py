@@ -213,23 +213,30 @@ class Parts:
             self.files[name] = file
 
 
-@contextmanager
-def _locked(folder: Path, target: Path) -> Iterator[None]:
-    """Make the folder, and be the only one in it."""
-    path = folder / _LOCK
+def _locked(folder: Path, target: Path) -> BinaryIO:
+    """Make the folder, and be the only one in it until the file that is returned is closed."""
     while True:
         folder.mkdir(exist_ok=True)
         # Whoever finishes takes folder and lock away, perhaps just now: then try again.
-        with suppress(FileNotFoundError), path.open("wb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Conflict(
-                    f"another export is writing {target}; wait for it, or write to another file"
-                ) from None
-            if path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
-                yield
-                return
+        with suppress(FileNotFoundError):
+            lock = _lock(folder / _LOCK, target)
+            if lock is not None:
+                return lock
+
+
+def _lock(path: Path, target: Path) -> BinaryIO | None:
+    with ExitStack() as failing:
+        lock = failing.enter_context(path.open("wb"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                f"another export is writing {target}; wait for it, or write to another file"
+            ) from None
+        if path.stat().st_ino != os.fstat(lock.fileno()).st_ino:
+            return None
+        failing.pop_all()
+        return lock
 
 
 def _remove(folder: Path) -> None:

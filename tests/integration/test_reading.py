@@ -74,7 +74,11 @@ def key_of(pool: PlainPool, batch_id: UUID, seq: int) -> str:
         return keys.mask_object(batch_id, row.masks_key or "")
 
 
-def test_every_image_in_order_and_each_object_once(pool: PlainPool) -> None:
+@pytest.mark.parametrize("held_bytes", [0, 1_000, 8 * 1024 * 1024])
+def test_every_image_in_order_and_each_object_once(
+    pool: PlainPool, monkeypatch: pytest.MonkeyPatch, held_bytes: int
+) -> None:
+    monkeypatch.setattr(results, "_HELD_BYTES", held_bytes)
     batch_id = done(pool)
     pool.store = store = CountingStore(pool.store)  # type: ignore[assignment]
     images = read(pool, batch_id)

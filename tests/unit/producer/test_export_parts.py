@@ -260,6 +260,16 @@ def test_an_old_journal_is_never_beside_new_parts(target: Path, said: list[str])
     assert target.read_bytes() == whole(target.parent, old)
 
 
+def test_a_file_that_is_missing_is_no_lock_that_went(target: Path, said: list[str]) -> None:
+    shown = images([1] * 9)
+    with pytest.raises(FileNotFoundError, match="something else"):
+        write(
+            target, Album(shown, before=stopping_at(7, FileNotFoundError("something else"))), said
+        )
+    write(target, Album(shown), said)
+    assert said[-1] == "going on behind 6 images"
+
+
 def test_two_at_once_do_not_meet(target: Path, said: list[str]) -> None:
     shown = images([1] * 9)
     refused = []
