@@ -104,18 +104,16 @@ def _blobs(random: np.random.Generator) -> Iterator[Instance]:
     """Wavy discs whose areas are log-normal, about 2 % of the image in the mean."""
     while True:
         share = min(0.5, float(random.lognormal(np.log(0.012), 1.0)))
-        radius = np.sqrt(share * SIZE[0] * SIZE[1] / np.pi)
-        mask, (x, y) = _blob(random, radius)
-        runs = rle.crop_runs(mask, (x, y), SIZE)
+        mask = rle.encode(_blob(random, np.sqrt(share * SIZE[0] * SIZE[1] / np.pi)))
+        runs = rle.to_runs(mask)
         x0, y0, x1, y1 = rle.box_xyxy(runs)
         box_xyxy = (float(x0), float(y0), float(x1), float(y1))
         score = float(np.float32(random.uniform(0.5, 1)))
-        found = Found(int(random.integers(3)), score, box_xyxy, rle.from_runs(runs))
+        found = Found(int(random.integers(3)), score, box_xyxy, mask)
         yield Instance(found, runs.area, float(np.float32(random.uniform(0, 0.4))))
 
 
-def _blob(random: np.random.Generator, radius: float) -> tuple[rle.Mask, tuple[int, int]]:
-    """A crop of the image with a blob in it, and where its upper left corner lies (xy)."""
+def _blob(random: np.random.Generator, radius: float) -> rle.Mask:
     half = min(int(radius * 1.6) + 2, SIZE[0] // 2, SIZE[1] // 2)
     y, x = np.mgrid[-half:half, -half:half].astype(np.float32)
     around = np.linspace(-np.pi, np.pi, 720, dtype=np.float32)
@@ -123,7 +121,9 @@ def _blob(random: np.random.Generator, radius: float) -> tuple[rle.Mask, tuple[i
     for wave in range(2, 24):
         amplitude = radius * float(random.normal(0, 0.25)) / wave
         edge += amplitude * np.cos(wave * around + float(random.uniform(0, 2 * np.pi)))
-    edge_there = np.interp(np.arctan2(y, x), around, edge)
     left = int(random.integers(0, SIZE[1] - 2 * half + 1))
     top = int(random.integers(0, SIZE[0] - 2 * half + 1))
-    return np.hypot(x, y) < edge_there, (left, top)
+    mask = np.zeros(SIZE, np.bool_)
+    there = mask[top : top + 2 * half, left : left + 2 * half]
+    np.less(np.hypot(x, y), np.interp(np.arctan2(y, x), around, edge), out=there)
+    return mask
