@@ -24,7 +24,7 @@ test: $(VENV)/dev.stamp ## Run every test against real servers
 faults: $(VENV)/dev.stamp ## Hurt real processes in every way we know, at full size (25 minutes)
 	MASKPOOL_FAULTS=full $(BIN)/python -m pytest tests/faults
 
-bench: $(VENV)/dev.stamp ## Measure the segmenter and the queue beside the stock ways (3 minutes)
+bench: $(VENV)/dev.stamp ## Measure the segmenter and the queue beside the stock ways (15 minutes)
 	$(BIN)/python bench/engine.py --results bench/results
 	$(BIN)/python bench/queue.py --results bench/results
 

@@ -8,6 +8,7 @@ import platform
 import re
 import statistics
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,35 @@ def _fields(pid: int) -> list[str]:
 def _children(pid: int) -> list[int]:
     numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [number for number in numbers if _fields(number)[1] == str(pid)]
+
+
+def largest_mb(pid: int) -> float:
+    """The most that was resident of a process since its start; 0 where it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s*(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+class Meter:
+    """CPU seconds of the processes of several parts since ``start``."""
+
+    def __init__(self, pids: Mapping[str, Sequence[int]]) -> None:
+        self._pids = pids
+        self._before = dict.fromkeys(pids, 0.0)
+
+    def start(self) -> None:
+        """Count from now."""
+        self._before = self._now()
+
+    def read(self) -> dict[str, float]:
+        """By part."""
+        return {part: used - self._before[part] for part, used in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        return {part: sum(map(cpu_seconds, those)) for part, those in self._pids.items()}
 
 
 def fsync_ms(folder: Path, times: int = 50) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ class Servers:
     redis: RedisServer
     folder: Path
 
+    @property
+    def pids(self) -> dict[str, list[int]]:
+        """Of both, by name."""
+        return {"Redis": [self.redis.process.pid], "Postgres": [self.postgres.process.pid]}
+
     def fresh(self) -> dict[str, str]:
         """What the processes of a new, empty pool are told."""
         url = self.postgres.url(self.postgres.create())
@@ -46,7 +52,8 @@ def servers(folder: Path) -> Iterator[Servers]:
     """Both, on free ports of loopback."""
     with ExitStack() as stack:
         safe = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-        postgres = stack.enter_context(running_postgres(**safe))
+        # A worker keeps up to five connections, and there are 64 of them.
+        postgres = stack.enter_context(running_postgres(**safe, max_connections="500"))
         yield Servers(postgres, stack.enter_context(running_redis()), folder)
 
 
@@ -56,7 +63,8 @@ def processes(
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Python processes, each with a log of its own in ``folder``."""
     running = []
-    environment = {**os.environ, **told, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1"}
+    paths = os.pathsep.join([str(_ROOT), str(_ROOT / "tests")])
+    environment = {**os.environ, **told, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     try:
         for number, command in enumerate(commands):
             with (folder / f"process-{number}.log").open("wb") as log:
@@ -71,6 +79,27 @@ def processes(
                     )
                 )
         yield running
+    except TakesTooLong:
+        for log in sorted(folder.glob("process-*.log")):
+            print(f"{log.name}: {log.read_text(errors='replace')[-1000:]}")
+        raise
     finally:
         for process in running:
             stop(process)
+
+
+class TakesTooLong(SystemExit):
+    """What a benchmark waits for does not come."""
+
+
+def until(holds: Callable[[], object], seconds: float = 120, every: float = 0.02) -> None:
+    """Wait for something.
+
+    Raises:
+        TakesTooLong: It does not come.
+    """
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise TakesTooLong("it takes too long")
+        time.sleep(every)
