@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from db import chunks_postgres, chunks_sqlite
@@ -22,6 +22,24 @@ from maskpool.domain import BatchState, ChunkState
 from maskpool.errors import LeaseLost
 
 __all__ = ["JobEnd", "TakenChunk", "extend", "finish", "seqs_of", "take"]
+
+_EXTEND = (
+    update(ChunkRow)
+    .where(
+        ChunkRow.id.in_(bindparam("chunks", expanding=True)),
+        ChunkRow.worker == bindparam("of_worker"),
+        ChunkRow.state == ChunkState.RUNNING,
+    )
+    .values(lease_until=now_ms() + bindparam("lease_ms"))
+    .returning(
+        ChunkRow.id,
+        # A subquery: SQLite's RETURNING knows no joined table and would give the chunk's own state.
+        select(BatchRow.state)
+        .where(BatchRow.id == ChunkRow.batch_id)
+        .correlate(ChunkRow)
+        .scalar_subquery(),
+    )
+)
 
 
 def _statements(session: Session) -> ModuleType:
@@ -54,23 +72,8 @@ def extend(
     """
     if not chunk_ids:
         return {}
-    # A subquery: SQLite's RETURNING knows no joined table and would give the chunk's own state.
-    batch_state = (
-        select(BatchRow.state)
-        .where(BatchRow.id == ChunkRow.batch_id)
-        .correlate(ChunkRow)
-        .scalar_subquery()
-    )
-    kept = session.execute(
-        update(ChunkRow)
-        .where(
-            ChunkRow.id.in_(chunk_ids),
-            ChunkRow.worker == worker,
-            ChunkRow.state == ChunkState.RUNNING,
-        )
-        .values(lease_until=now_ms() + lease_ms)
-        .returning(ChunkRow.id, batch_state)
-    )
+    asked = {"chunks": list(chunk_ids), "of_worker": worker, "lease_ms": lease_ms}
+    kept = session.connection().execute(_EXTEND, asked)
     return {chunk_id: BatchState(state) for chunk_id, state in kept}
 
 

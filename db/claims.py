@@ -1,4 +1,8 @@
-"""Claiming: what could be dispatched, and turning it into chunks under the batch's row lock."""
+"""Claiming: what could be dispatched, and turning it into chunks under the batch's row lock.
+
+A dispatcher does this many times a second. Building a statement costs SQLAlchemy ten times what
+running it does, so those of every round are built once, here.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, insert, or_, select, text, update
+from sqlalchemy import and_, bindparam, case, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -32,13 +36,98 @@ _UNPUBLISHED_MS = 2_000
 _REPUBLISH_MS = {publishes: 30_000 << (publishes - 1) for publishes in range(1, 6)}
 _REPUBLISH_MAX_MS = 600_000
 
+_LEAD = text(f"SELECT pg_try_advisory_xact_lock({_LEADER_LOCK})")
+
+_IS_DUE = and_(JobRow.next_at.is_not(None), JobRow.next_at <= now_ms())
+
+_CANDIDATES = (
+    select(
+        BatchRow.id,
+        BatchRow.owner_id,
+        BatchRow.model,
+        BatchRow.klass,
+        BatchRow.priority,
+        UserRow.virtual_time.label("owner_time"),
+        UserRow.weight.label("owner_weight"),
+        BatchRow.virtual_time.label("batch_time"),
+        BatchRow.next_seq,
+        BatchRow.total,
+        (BatchRow.done + BatchRow.failed).label("ended"),
+        BatchRow.gpu_seconds,
+        select(func.count())
+        .select_from(JobRow)
+        .where(JobRow.batch_id == BatchRow.id, _IS_DUE)
+        .correlate(BatchRow)
+        .scalar_subquery()
+        .label("due"),
+    )
+    .join(UserRow, UserRow.id == BatchRow.owner_id)
+    .where(BatchRow.state == BatchState.ACTIVE, BatchRow.id.in_(bindparam("held", expanding=True)))
+    .order_by(BatchRow.created_at, BatchRow.id)
+)
+
+_OPEN_CHUNKS = (
+    select(BatchRow.model, BatchRow.klass, func.count())
+    .select_from(ChunkRow)
+    .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
+    .where(ChunkRow.state.in_((ChunkState.QUEUED, ChunkState.RUNNING)))
+    .group_by(BatchRow.model, BatchRow.klass)
+)
+
+_CHARGE_BATCH = (
+    update(BatchRow)
+    .where(BatchRow.id == bindparam("batch"))
+    .values(
+        next_seq=bindparam("claimed"), virtual_time=BatchRow.virtual_time + bindparam("seconds")
+    )
+)
+
+_CHARGE_OWNER = (
+    update(UserRow)
+    .where(UserRow.id == bindparam("owner"))
+    .values(virtual_time=UserRow.virtual_time + bindparam("seconds") / UserRow.weight)
+)
+
+_INSERT_CHUNKS = insert(ChunkRow).values(created_at=now_ms())
+
+_WAITED = now_ms() - ChunkRow.published_at
+_UNHEARD = (
+    select(
+        ChunkRow.batch_id,
+        ChunkRow.id,
+        BatchRow.model,
+        BatchRow.klass,
+        ChunkRow.size,
+        ChunkRow.solo,
+    )
+    .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
+    .where(
+        ChunkRow.state == ChunkState.QUEUED,
+        BatchRow.model.in_(bindparam("models", expanding=True)),
+        or_(
+            and_(ChunkRow.published_at.is_(None), ChunkRow.created_at < now_ms() - _UNPUBLISHED_MS),
+            # Each step by name: SQLite may lack an exponential function.
+            case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS) < _WAITED,
+        ),
+    )
+    .order_by(ChunkRow.id)
+    .limit(bindparam("most"))
+)
+
+_MARK_PUBLISHED = (
+    update(ChunkRow)
+    .where(ChunkRow.id.in_(bindparam("chunks", expanding=True)))
+    .values(published_at=now_ms(), publishes=ChunkRow.publishes + 1)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An ACTIVE batch with jobs to claim, and whose turn it is.
 
     Attributes:
-        fresh: Jobs that were never claimed.
+        next_seq: The first job that was never claimed.
+        fresh: Jobs from there on.
         due: Jobs in RETRY whose time has come.
         seconds_per_image: GPU-seconds an image of this batch took so far; None before the first.
     """
@@ -51,6 +140,7 @@ class Candidate:
     owner_time: float
     owner_weight: float
     batch_time: float
+    next_seq: int
     fresh: int
     due: int
     seconds_per_image: float | None
@@ -60,60 +150,37 @@ def lead(session: Session) -> bool:
     """Whether this transaction is the one that dispatches now."""
     if session.get_bind().dialect.name != "postgresql":
         return True  # SQLite has one writer at a time anyway
-    return bool(
-        session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LEADER_LOCK})
-    )
+    return bool(session.connection().execute(_LEAD).scalar())
 
 
 def candidates(session: Session, held: Sequence[UUID]) -> list[Candidate]:
     """The ACTIVE batches with something to claim, of those whose rows are held."""
-    due = (
-        select(func.count())
-        .select_from(JobRow)
-        .where(
-            JobRow.batch_id == BatchRow.id,
-            JobRow.next_at.is_not(None),
-            JobRow.next_at <= now_ms(),
-        )
-        .correlate(BatchRow)
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(BatchRow, UserRow.virtual_time, UserRow.weight, due.label("due"))
-        .join(UserRow, UserRow.id == BatchRow.owner_id)
-        .where(BatchRow.state == BatchState.ACTIVE, BatchRow.id.in_(held))
-        .order_by(BatchRow.created_at, BatchRow.id)
-    ).all()
-    found = [_candidate(*row) for row in rows]
+    if not held:
+        return []
+    found = [_candidate(row) for row in session.connection().execute(_CANDIDATES, {"held": held})]
     return [candidate for candidate in found if candidate.fresh + candidate.due > 0]
 
 
-def _candidate(batch: BatchRow, owner_time: float, owner_weight: float, due: int) -> Candidate:
-    ended = batch.done + batch.failed
+def _candidate(row: Any) -> Candidate:  # noqa: ANN401 - a Row of the statement above
     return Candidate(
-        batch_id=batch.id,
-        owner_id=batch.owner_id,
-        model=batch.model,
-        klass=Klass(batch.klass),
-        priority=Priority(batch.priority),
-        owner_time=owner_time,
-        owner_weight=owner_weight,
-        batch_time=batch.virtual_time,
-        fresh=batch.total - batch.next_seq,
-        due=due,
-        seconds_per_image=batch.gpu_seconds / ended if ended and batch.gpu_seconds else None,
+        batch_id=row.id,
+        owner_id=row.owner_id,
+        model=row.model,
+        klass=Klass(row.klass),
+        priority=Priority(row.priority),
+        owner_time=row.owner_time,
+        owner_weight=row.owner_weight,
+        batch_time=row.batch_time,
+        next_seq=row.next_seq,
+        fresh=row.total - row.next_seq,
+        due=row.due,
+        seconds_per_image=row.gpu_seconds / row.ended if row.ended and row.gpu_seconds else None,
     )
 
 
 def open_chunks(session: Session) -> dict[tuple[str, Klass], int]:
     """Chunks that are queued or running, by model and class."""
-    rows = session.execute(
-        select(BatchRow.model, BatchRow.klass, func.count())
-        .select_from(ChunkRow)
-        .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
-        .where(ChunkRow.state.in_((ChunkState.QUEUED, ChunkState.RUNNING)))
-        .group_by(BatchRow.model, BatchRow.klass)
-    )
+    rows = session.connection().execute(_OPEN_CHUNKS)
     return {(model, Klass(klass)): count for model, klass, count in rows}
 
 
@@ -123,31 +190,24 @@ def claim(
     """Make up to ``chunks`` chunks of up to ``size`` jobs: due retries first, then fresh jobs.
 
     Args:
-        session: Its transaction takes the batch's row lock.
-        candidate: The batch; read again under the lock.
+        session: Holds the batch's row, since before the candidates were read.
+        candidate: The batch.
         chunks: At most so many; a solo job takes a chunk of its own.
         size: Jobs a chunk.
         image_seconds: Estimated GPU-seconds an image, charged now and corrected when folded.
     """
-    batch = session.execute(
-        select(BatchRow.next_seq, BatchRow.total, now_ms().label("now"))
-        .where(BatchRow.id == candidate.batch_id, BatchRow.state == BatchState.ACTIVE)
-        .with_for_update()
-    ).one_or_none()
-    if batch is None:
-        return []
     # What came due since the candidates were read is for the next tick.
     parts = (
         _due_parts(session, candidate.batch_id, chunks=chunks, size=size) if candidate.due else []
     )
-    fresh_end = min(batch.total, batch.next_seq + (chunks - len(parts)) * size)
-    for lo in range(batch.next_seq, fresh_end, size):
-        parts.append(_Part(lo=lo, hi=min(lo + size, fresh_end)))
+    first = candidate.next_seq
+    end = first + min(candidate.fresh, (chunks - len(parts)) * size)
+    parts += [_Part(lo=lo, hi=min(lo + size, end)) for lo in range(first, end, size)]
     if not parts:
         return []
     images = sum(part.size for part in parts)
-    _charge(session, candidate, images * image_seconds, fresh_end)
-    return _insert_chunks(session, candidate, parts, image_seconds, now=batch.now)
+    _charge(session, candidate, images * image_seconds, end)
+    return _insert_chunks(session, candidate, parts, image_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,29 +249,17 @@ def _due_parts(session: Session, batch_id: UUID, *, chunks: int, size: int) -> l
     return parts
 
 
-def _charge(session: Session, candidate: Candidate, seconds: float, next_seq: int) -> None:
-    session.execute(
-        update(BatchRow)
-        .where(BatchRow.id == candidate.batch_id)
-        .values(
-            next_seq=next_seq,
-            virtual_time=BatchRow.virtual_time + seconds / candidate.priority.weight,
-        )
+def _charge(session: Session, candidate: Candidate, seconds: float, claimed: int) -> None:
+    connection = session.connection()
+    weighed = seconds / candidate.priority.weight
+    connection.execute(
+        _CHARGE_BATCH, {"batch": candidate.batch_id, "claimed": claimed, "seconds": weighed}
     )
-    session.execute(
-        update(UserRow)
-        .where(UserRow.id == candidate.owner_id)
-        .values(virtual_time=UserRow.virtual_time + seconds / UserRow.weight)
-    )
+    connection.execute(_CHARGE_OWNER, {"owner": candidate.owner_id, "seconds": seconds})
 
 
 def _insert_chunks(
-    session: Session,
-    candidate: Candidate,
-    parts: Sequence[_Part],
-    image_seconds: float,
-    *,
-    now: int,
+    session: Session, candidate: Candidate, parts: Sequence[_Part], image_seconds: float
 ) -> list[ChunkMessage]:
     rows: list[dict[str, Any]] = [
         {
@@ -222,12 +270,11 @@ def _insert_chunks(
             "seqs": part.seqs,
             "size": part.size,
             "solo": part.solo,
-            "created_at": now,
             "charged": part.size * image_seconds,
         }
         for part in parts
     ]
-    session.connection().execute(insert(ChunkRow.__table__), rows)  # type: ignore[arg-type]
+    session.connection().execute(_INSERT_CHUNKS, rows)
     return [
         ChunkMessage(
             batch_id=candidate.batch_id,
@@ -266,30 +313,15 @@ def unheard(session: Session, models: Collection[str], *, limit: int = 1_000) ->
         models: Those that somebody serves; nobody would hear of the others.
         limit: At most so many at once.
     """
-    waited = now_ms() - ChunkRow.published_at
-    # Each step by name: SQLite may lack an exponential function.
-    patience = case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
-    overdue = or_(
-        and_(ChunkRow.published_at.is_(None), ChunkRow.created_at < now_ms() - _UNPUBLISHED_MS),
-        waited > patience,
-    )
-    query = (
-        select(ChunkRow, BatchRow.model, BatchRow.klass)
-        .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
-        .where(ChunkRow.state == ChunkState.QUEUED, overdue, BatchRow.model.in_(models))
-        .order_by(ChunkRow.id)
-        .limit(limit)
-    )
+    asked = {"models": list(models), "most": limit}
     return [
-        ChunkMessage(chunk.batch_id, chunk.id, model, Klass(klass), chunk.size, chunk.solo)
-        for chunk, model, klass in session.execute(query)
+        ChunkMessage(batch_id, chunk_id, model, Klass(klass), size, solo)
+        for batch_id, chunk_id, model, klass, size, solo in session.connection().execute(
+            _UNHEARD, asked
+        )
     ]
 
 
 def mark_published(session: Session, chunk_ids: Sequence[UUID]) -> None:
     """The broker has these messages now."""
-    session.execute(
-        update(ChunkRow)
-        .where(ChunkRow.id.in_(chunk_ids))
-        .values(published_at=now_ms(), publishes=ChunkRow.publishes + 1)
-    )
+    session.connection().execute(_MARK_PUBLISHED, {"chunks": chunk_ids})

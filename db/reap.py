@@ -1,4 +1,7 @@
-"""Cleaning up behind workers: reaping lapsed leases, folding closed chunks, ending batches."""
+"""Cleaning up behind workers: reaping lapsed leases, folding closed chunks, ending batches.
+
+The statements of every round are built once, as those of ``db.claims``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, case, delete, func, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.batches import chunk_seqs, return_jobs
@@ -21,18 +24,92 @@ _WEIGHT = case({str(one): one.weight for one in Priority}, value=BatchRow.priori
 _LIVE = (BatchState.ACTIVE, BatchState.PAUSED)
 _CLOSED = (ChunkState.DONE, ChunkState.EXPIRED, ChunkState.CANCELLED)
 
+_LAPSED = (
+    select(ChunkRow.id)
+    .where(ChunkRow.state == ChunkState.RUNNING, ChunkRow.lease_until < now_ms())
+    .exists()
+)
+_ANY_LAPSED = select(_LAPSED)
+
+_ANYTHING_TO_DO = select(
+    _LAPSED
+    | select(ChunkRow.id).where(ChunkRow.state.in_((*_CLOSED, ChunkState.QUEUED))).exists()
+    | select(BatchRow.id)
+    .where(BatchRow.state == BatchState.ACTIVE, BatchRow.next_seq < BatchRow.total)
+    .exists()
+    | select(BatchRow.id)
+    .where(BatchRow.state.in_(_LIVE), BatchRow.done + BatchRow.failed == BatchRow.total)
+    .exists()
+    | select(JobRow.seq)
+    .join(BatchRow, BatchRow.id == JobRow.batch_id)
+    .where(
+        BatchRow.state == BatchState.ACTIVE,
+        JobRow.next_at.is_not(None),
+        JobRow.next_at <= now_ms(),
+    )
+    .exists()
+)
+
+_HOLD = (
+    select(BatchRow.id)
+    .where(
+        or_(
+            BatchRow.state.in_(_LIVE),
+            BatchRow.id.in_(select(ChunkRow.batch_id).where(ChunkRow.state.in_(_CLOSED))),
+        )
+    )
+    .order_by(BatchRow.id)
+    .with_for_update(skip_locked=True)
+)
+
+_FOLD = (
+    delete(ChunkRow)
+    .where(ChunkRow.state.in_(_CLOSED), ChunkRow.batch_id.in_(bindparam("held", expanding=True)))
+    .returning(
+        ChunkRow.batch_id,
+        ChunkRow.state,
+        ChunkRow.size,
+        ChunkRow.done,
+        ChunkRow.failed,
+        ChunkRow.gpu_seconds,
+        ChunkRow.charged,
+        (now_ms() - ChunkRow.created_at).label("held_ms"),
+    )
+)
+
+_ADD_TO_BATCH = (
+    update(BatchRow)
+    .where(BatchRow.id == bindparam("batch"))
+    .values(
+        done=BatchRow.done + bindparam("more_done"),
+        failed=BatchRow.failed + bindparam("more_failed"),
+        gpu_seconds=BatchRow.gpu_seconds + bindparam("spent"),
+        virtual_time=BatchRow.virtual_time + bindparam("correction") / _WEIGHT,
+    )
+    .returning(BatchRow.owner_id)
+)
+
+_ADD_TO_OWNER = (
+    update(UserRow)
+    .where(UserRow.id == bindparam("owner"))
+    .values(virtual_time=UserRow.virtual_time + bindparam("correction") / UserRow.weight)
+)
+
+_END = (
+    update(BatchRow)
+    .where(
+        BatchRow.id.in_(bindparam("held", expanding=True)),
+        BatchRow.state.in_(_LIVE),
+        BatchRow.done + BatchRow.failed == BatchRow.total,
+    )
+    .values(state=BatchState.DONE, finished_at=now_ms())
+    .returning(BatchRow.id)
+)
+
 
 def any_lapsed(session: Session) -> bool:
     """Whether some chunk's lease is over."""
-    return bool(session.scalar(select(_lapsed())))
-
-
-def _lapsed() -> Exists:
-    return (
-        select(ChunkRow.id)
-        .where(ChunkRow.state == ChunkState.RUNNING, ChunkRow.lease_until < now_ms())
-        .exists()
-    )
+    return bool(session.connection().execute(_ANY_LAPSED).scalar())
 
 
 def reap_one(session: Session, lease_ms: int, *, charge: bool = True) -> bool:
@@ -115,13 +192,7 @@ def hold_batches(session: Session) -> Sequence[UUID]:
     other way round is a deadlock. A batch that somebody holds just now – cancelling a million jobs
     takes a while – is left to the next tick, so that it stops no other.
     """
-    with_closed = select(ChunkRow.batch_id).where(ChunkRow.state.in_(_CLOSED))
-    return session.scalars(
-        select(BatchRow.id)
-        .where(or_(BatchRow.state.in_(_LIVE), BatchRow.id.in_(with_closed)))
-        .order_by(BatchRow.id)
-        .with_for_update(skip_locked=True)
-    ).all()
+    return session.connection().execute(_HOLD).scalars().all()
 
 
 def fold(session: Session, held: Sequence[UUID]) -> int:
@@ -131,20 +202,9 @@ def fold(session: Session, held: Sequence[UUID]) -> int:
         session: Holds the rows of the batches ``held``.
         held: Of these alone.
     """
-    closed = session.execute(
-        delete(ChunkRow)
-        .where(ChunkRow.state.in_(_CLOSED), ChunkRow.batch_id.in_(held))
-        .returning(
-            ChunkRow.batch_id,
-            ChunkRow.state,
-            ChunkRow.size,
-            ChunkRow.done,
-            ChunkRow.failed,
-            ChunkRow.gpu_seconds,
-            ChunkRow.charged,
-            (now_ms() - ChunkRow.created_at).label("held_ms"),
-        )
-    ).all()
+    if not held:
+        return 0
+    closed = session.connection().execute(_FOLD, {"held": held}).all()
     sums: dict[UUID, list[float]] = {}
     for chunk in closed:
         entry = sums.setdefault(chunk.batch_id, [0, 0, 0.0, 0.0])
@@ -171,68 +231,29 @@ def _owed(chunk: Any) -> float:  # noqa: ANN401 - a Row of the statement above
 
 def _add(session: Session, batch_id: UUID, sums: Sequence[float]) -> None:
     done, failed, spent, correction = sums
-    owner_id = session.scalar(
-        update(BatchRow)
-        .where(BatchRow.id == batch_id)
-        .values(
-            done=BatchRow.done + int(done),
-            failed=BatchRow.failed + int(failed),
-            gpu_seconds=BatchRow.gpu_seconds + spent,
-            virtual_time=BatchRow.virtual_time + correction / _WEIGHT,
-        )
-        .returning(BatchRow.owner_id)
-    )
-    session.execute(
-        update(UserRow)
-        .where(UserRow.id == owner_id)  # nobody, where the batch was removed meanwhile
-        .values(virtual_time=UserRow.virtual_time + correction / UserRow.weight)
-    )
+    connection = session.connection()
+    more = {
+        "batch": batch_id,
+        "more_done": int(done),
+        "more_failed": int(failed),
+        "spent": spent,
+        "correction": correction,
+    }
+    owner_id = connection.execute(_ADD_TO_BATCH, more).scalar()
+    if owner_id is not None:  # else the batch was removed meanwhile
+        connection.execute(_ADD_TO_OWNER, {"owner": owner_id, "correction": correction})
 
 
 def end_batches(session: Session, held: Sequence[UUID]) -> list[UUID]:
     """DONE is when every job has ended; a batch may end while it is paused. Of those held alone."""
-    return list(
-        session.scalars(
-            update(BatchRow)
-            .where(
-                BatchRow.id.in_(held),
-                BatchRow.state.in_(_LIVE),
-                BatchRow.done + BatchRow.failed == BatchRow.total,
-            )
-            .values(state=BatchState.DONE, finished_at=now_ms())
-            .returning(BatchRow.id)
-        )
-    )
+    if not held:
+        return []
+    return list(session.connection().execute(_END, {"held": held}).scalars())
 
 
 def anything_to_do(session: Session) -> bool:
     """Whether a tick would write: lets an idle SQLite stack only read."""
-    closed = select(ChunkRow.id).where(ChunkRow.state.in_(_CLOSED)).exists()
-    queued = select(ChunkRow.id).where(ChunkRow.state == ChunkState.QUEUED).exists()
-    fresh = (
-        select(BatchRow.id)
-        .where(BatchRow.state == BatchState.ACTIVE, BatchRow.next_seq < BatchRow.total)
-        .exists()
-    )
-    ended = (
-        select(BatchRow.id)
-        .where(
-            BatchRow.state.in_(_LIVE),
-            BatchRow.done + BatchRow.failed == BatchRow.total,
-        )
-        .exists()
-    )
-    due = (
-        select(JobRow.seq)
-        .join(BatchRow, BatchRow.id == JobRow.batch_id)
-        .where(
-            BatchRow.state == BatchState.ACTIVE,
-            JobRow.next_at.is_not(None),
-            JobRow.next_at <= now_ms(),
-        )
-        .exists()
-    )
-    return bool(session.scalar(select(closed | _lapsed() | queued | fresh | ended | due)))
+    return bool(session.connection().execute(_ANYTHING_TO_DO).scalar())
 
 
 def live_chunks(session: Session) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,37 @@ ALIVE_MS = 10_000
 
 #: Rows of workers gone for this long are swept.
 FORGET_MS = 24 * 3600 * 1000
+
+
+_POOLS = (
+    select(
+        WorkerRow.model,
+        func.count(),
+        func.sum(WorkerRow.threads - 1),
+        func.min(WorkerRow.images_per_s),
+        func.avg(WorkerRow.images_per_s),
+    )
+    .where(WorkerRow.seen_at > now_ms() - ALIVE_MS)
+    .group_by(WorkerRow.model)
+)
+
+
+def _announce(insert: Any) -> Any:  # noqa: ANN401 - two dialects' types
+    said: dict[str, Any] = {
+        name: bindparam(name) for name in ("name", "device", "model", "threads", "images_per_s")
+    }
+    values = {**said, "seen_at": now_ms()}
+    return (
+        insert(WorkerRow)
+        .values(id=bindparam("id"), **values)
+        .on_conflict_do_update(index_elements=[WorkerRow.id], set_=values)
+    )
+
+
+_ANNOUNCE = {
+    "postgresql": _announce(postgresql.insert),
+    "sqlite": _announce(sqlite.insert),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +82,8 @@ class Pool:
 
 def announce(session: Session, info: WorkerInfo) -> None:
     """Write that a worker lives."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    values = {
-        "name": info.name,
-        "seen_at": now_ms(),
-        "device": info.device,
-        "model": info.model,
-        "threads": info.threads,
-        "images_per_s": info.images_per_s,
-    }
-    session.execute(
-        dialect.insert(WorkerRow)
-        .values(id=info.id, **values)
-        .on_conflict_do_update(index_elements=[WorkerRow.id], set_=values)
-    )
+    statement = _ANNOUNCE[session.get_bind().dialect.name]
+    session.connection().execute(statement, asdict(info))
 
 
 def retire(session: Session, worker_id: UUID) -> None:
@@ -73,17 +93,7 @@ def retire(session: Session, worker_id: UUID) -> None:
 
 def pools(session: Session) -> dict[str, Pool]:
     """The living workers by model."""
-    rows = session.execute(
-        select(
-            WorkerRow.model,
-            func.count(),
-            func.sum(WorkerRow.threads - 1),
-            func.min(WorkerRow.images_per_s),
-            func.avg(WorkerRow.images_per_s),
-        )
-        .where(WorkerRow.seen_at > now_ms() - ALIVE_MS)
-        .group_by(WorkerRow.model)
-    )
+    rows = session.connection().execute(_POOLS)
     return {model: Pool(*values) for model, *values in rows}
 
 

@@ -30,6 +30,7 @@ def a_batch(**changes: object) -> Candidate:
         "owner_time": 0.0,
         "owner_weight": 1.0,
         "batch_time": 0.0,
+        "next_seq": 0,
         "fresh": 1000,
         "due": 0,
         "seconds_per_image": 0.1,
