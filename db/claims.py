@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, func, insert, or_, select, text, update
+from sqlalchemy import Select, and_, bindparam, case, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -89,30 +90,6 @@ _CHARGE_OWNER = (
 )
 
 _INSERT_CHUNKS = insert(ChunkRow).values(created_at=now_ms())
-
-_WAITED = now_ms() - ChunkRow.published_at
-_UNHEARD = (
-    select(
-        ChunkRow.batch_id,
-        ChunkRow.id,
-        BatchRow.model,
-        BatchRow.klass,
-        ChunkRow.size,
-        ChunkRow.solo,
-    )
-    .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
-    .where(
-        ChunkRow.state == ChunkState.QUEUED,
-        BatchRow.model.in_(bindparam("models", expanding=True)),
-        or_(
-            and_(ChunkRow.published_at.is_(None), ChunkRow.created_at < now_ms() - _UNPUBLISHED_MS),
-            # Each step by name: SQLite may lack an exponential function.
-            case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS) < _WAITED,
-        ),
-    )
-    .order_by(ChunkRow.id)
-    .limit(bindparam("most"))
-)
 
 _MARK_PUBLISHED = (
     update(ChunkRow)
@@ -313,13 +290,40 @@ def unheard(session: Session, models: Collection[str], *, limit: int = 1_000) ->
         models: Those that somebody serves; nobody would hear of the others.
         limit: At most so many at once.
     """
-    asked = {"models": list(models), "most": limit}
+    rows = session.connection().execute(_unheard(), {"models": list(models), "most": limit})
     return [
         ChunkMessage(batch_id, chunk_id, model, Klass(klass), size, solo)
-        for batch_id, chunk_id, model, klass, size, solo in session.connection().execute(
-            _UNHEARD, asked
-        )
+        for batch_id, chunk_id, model, klass, size, solo in rows
     ]
+
+
+@cache
+def _unheard() -> Select[UUID, UUID, str, int, int, bool]:
+    waited = now_ms() - ChunkRow.published_at
+    # Each step by name: SQLite may lack an exponential function.
+    patience = case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
+    overdue = or_(
+        and_(ChunkRow.published_at.is_(None), ChunkRow.created_at < now_ms() - _UNPUBLISHED_MS),
+        waited > patience,
+    )
+    return (
+        select(
+            ChunkRow.batch_id,
+            ChunkRow.id,
+            BatchRow.model,
+            BatchRow.klass,
+            ChunkRow.size,
+            ChunkRow.solo,
+        )
+        .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
+        .where(
+            ChunkRow.state == ChunkState.QUEUED,
+            overdue,
+            BatchRow.model.in_(bindparam("models", expanding=True)),
+        )
+        .order_by(ChunkRow.id)
+        .limit(bindparam("most"))
+    )
 
 
 def mark_published(session: Session, chunk_ids: Sequence[UUID]) -> None:

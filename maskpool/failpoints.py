@@ -29,7 +29,7 @@ PLACES = (
     "dispatch.folded",  # counters are written, but not committed
     "dispatch.claimed",  # chunks are written, but not committed
     "dispatch.committed",  # chunks are committed; no message is sent
-    "dispatch.sent",  # one message is sent, but not marked as sent
+    "dispatch.sent",  # some messages are sent, but not marked as sent
     "dispatch.marked",
     "worker.taken",  # a chunk is RUNNING
     "worker.stored",  # its masks are in the store; no row names them

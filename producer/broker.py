@@ -74,23 +74,20 @@ class Broker:
             wait = min(seconds, _LONGEST_WAIT_SECONDS)
             return self._redis.blpop([wire.WAKE_KEY], timeout=wait) is not None
 
-    def forget_wakes(self) -> None:
-        """Empty the list of wakes: one tick serves them all.
+    def begin_round(self) -> bool:
+        """Empty the list of wakes, which one tick serves all.
+
+        Returns:
+            Whether the broker kept what it was given since ``remember``.
 
         Raises:
             Unreachable: The broker does not answer.
         """
         with _translated():
-            self._redis.delete(wire.WAKE_KEY)
-
-    def remembers(self) -> bool:
-        """Whether the broker kept what it was given since ``remember``.
-
-        Raises:
-            Unreachable: The broker does not answer.
-        """
-        with _translated():
-            return bool(self._redis.exists(wire.SENTINEL_KEY))
+            both = self._redis.pipeline(transaction=False)
+            both.delete(wire.WAKE_KEY)
+            both.exists(wire.SENTINEL_KEY)
+            return bool(both.execute()[1])
 
     def remember(self) -> None:
         """Note that everything queued was sent again.
@@ -101,14 +98,19 @@ class Broker:
         with _translated():
             self._redis.set(wire.SENTINEL_KEY, 1)
 
-    def publish(self, message: ChunkMessage) -> None:
-        """Send one message to the workers.
+    def publish(self, messages: Sequence[ChunkMessage]) -> None:
+        """Send messages to the workers, in this order; one command for each list.
 
         Raises:
-            Unreachable: The broker does not answer.
+            Unreachable: The broker does not answer; some may have been sent.
         """
+        lists: dict[str, list[bytes]] = {}
+        for message in messages:
+            name = wire.queue_name(message.model, message.klass)
+            lists.setdefault(name, []).append(envelope(message))
         with _translated():
-            self._redis.lpush(wire.queue_name(message.model, message.klass), envelope(message))
+            for name, entries in lists.items():
+                self._redis.lpush(name, *entries)
 
     def waiting(self, queues: Sequence[str]) -> dict[str, int]:
         """Messages that wait in each list.

@@ -29,7 +29,10 @@ _MAX_PAUSE_SECONDS = 5.0
 #: Rows of workers that are gone are swept so often.
 _SWEEP_SECONDS = 3600.0
 
-Publish = Callable[[ChunkMessage], None]
+#: Messages in one command to the broker: few commands, and yet a sign of life between them.
+_PUBLISHED_AT_ONCE = 64
+
+Publish = Callable[[Sequence[ChunkMessage]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,12 @@ def tick(
 
     Args:
         database: The truth.
-        publish: Sends one message.
+        publish: Sends messages, in this order.
         lease_ms: What workers lease for.
         broker_forgot: Every message may be lost.
         charge_losses: False where a worker may be silent through no fault of its image.
-        woken: Somebody said that there is work, and leases were looked at a moment ago: do not ask
-            first.
+        woken: Somebody said that there is work, and leases and lost messages were looked at a
+            moment ago: do not ask first.
         goes_on: Called after each step; a round that reaps thousands of chunks takes minutes.
 
     Raises:
@@ -90,9 +93,11 @@ def tick(
         pools = workers.pools(session)
         if broker_forgot:
             claims.doubt(session)
-        messages = claims.unheard(session, pools)
+        # Patience is in seconds: what is overdue, the next look at everything finds.
+        messages = [] if woken and not broker_forgot else claims.unheard(session, pools)
         goes_on()
-        chosen = plan(claims.candidates(session, held), pools, claims.open_chunks(session))
+        candidates = claims.candidates(session, held)
+        chosen = plan(candidates, pools, claims.open_chunks(session)) if candidates else []
         goes_on()
         for claim in chosen:
             messages += claims.claim(
@@ -135,10 +140,11 @@ def _publish(
 ) -> None:
     sent = []
     try:
-        for message in messages:
-            publish(message)
+        for at in range(0, len(messages), _PUBLISHED_AT_ONCE):
+            some = messages[at : at + _PUBLISHED_AT_ONCE]
+            publish(some)
             failpoints.reach("dispatch.sent")
-            sent.append(message.chunk_id)
+            sent += [message.chunk_id for message in some]
             goes_on()
     finally:
         if sent:
@@ -198,7 +204,7 @@ class Dispatcher:
             with self._database.read() as session:
                 require_fit(session)
             self._fits = True
-        forgot = not self._broker.remembers()
+        forgot = not self._broker.begin_round()
         done = self._tick(forgot)
         if (
             forgot and done.led
@@ -211,7 +217,6 @@ class Dispatcher:
         if self._broker.wait(self._tick_seconds):
             # Whoever waits alone is not kept waiting for others.
             time.sleep(max(0.0, rested + _GATHER_SECONDS - time.monotonic()))
-            self._broker.forget_wakes()
 
     def _tick(self, forgot: bool) -> Tick:
         now = time.monotonic()
@@ -219,9 +224,8 @@ class Dispatcher:
         silent = now - self._outage_ended < self._lease_seconds
         # However often it is woken, it looks at everything as often as without.
         woken = now - self._looked < self._tick_seconds
-        self._looked = self._looked if woken else now
         try:
-            return tick(
+            done = tick(
                 self._database,
                 self._broker.publish,
                 lease_ms=round(self._lease_seconds * 1000),
@@ -233,6 +237,9 @@ class Dispatcher:
         except Transient:
             self._outage_ended = time.monotonic()
             raise
+        if done.led and not woken:
+            self._looked = now
+        return done
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > _SWEEP_SECONDS:

@@ -58,7 +58,7 @@ def test_every_message_comes_three_times(
                     copied.setdefault(message, 0)
             for message, copies in copied.items():
                 if copies < 2:  # the second one a round later: the chunk may be done by then
-                    publisher.publish(message)
+                    publisher.publish([message])
                     copied[message] += 1
                     report.injected += 1
             time.sleep(0.1)

@@ -48,7 +48,7 @@ def plain(entry: bytes) -> dict[str, Any]:
 
 def test_it_is_what_celery_writes(redis_url: str) -> None:
     broker, client = Broker(redis_url), redis.Redis.from_url(redis_url)
-    broker.publish(MESSAGE)
+    broker.publish([MESSAGE])
     written_by_celery(redis_url)
     ours, theirs = client.rpop(QUEUE), client.rpop(QUEUE)
     assert client.llen(QUEUE) == 0
@@ -60,8 +60,8 @@ def test_it_is_what_celery_writes(redis_url: str) -> None:
 
 def test_each_has_a_tag_of_its_own(redis_url: str) -> None:
     broker, client = Broker(redis_url), redis.Redis.from_url(redis_url)
-    broker.publish(MESSAGE)
-    broker.publish(MESSAGE)
+    broker.publish([MESSAGE])
+    broker.publish([MESSAGE])
     tags = {json.loads(one)["properties"]["delivery_tag"] for one in client.lrange(QUEUE, 0, -1)}
     assert len(tags) == 2
     client.close()

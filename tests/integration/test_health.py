@@ -29,6 +29,7 @@ from db.schema import upgrade
 from db.session import Database
 from maskpool.errors import Unreachable
 from maskpool.health import Pulse, State, look
+from producer import dispatch
 from producer.broker import Broker
 from producer.children import Child
 from producer.dispatch import Dispatcher, tick
@@ -357,8 +358,11 @@ def test_a_dispatcher_is_heard_while_a_round_takes_long(
     database.close()
 
 
-def test_each_step_of_a_round_is_told(database_url: str, folder_store_url: str) -> None:
+def test_each_step_of_a_round_is_told(
+    database_url: str, folder_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A round that claims and sends much takes long, too."""
+    monkeypatch.setattr(dispatch, "_PUBLISHED_AT_ONCE", 1)
     pool = PlainPool(Database(database_url), open_store(folder_store_url))
     pool.tick()  # a worker is there
     pool.submit(8)

@@ -87,7 +87,7 @@ def _queued_but_not_sent(
 ) -> tuple[UUID, list[ChunkMessage]]:
     messages: list[ChunkMessage] = []
     batch = pool.submit(_manifest(folder), spec=spec)
-    tick(pool.database, messages.append)
+    tick(pool.database, messages.extend)
     assert [one.batch_id for one in messages] == [batch]
     return batch, messages
 

@@ -85,7 +85,7 @@ def test_doubt_starts_the_patience_anew(pool: PlainPool) -> None:
     with pool.database.write() as session:
         session.execute(update(ChunkRow).values(publishes=6))
     sent: list[ChunkMessage] = []
-    tick(pool.database, sent.append, broker_forgot=True)
+    tick(pool.database, sent.extend, broker_forgot=True)
     assert sent == [message]
     with pool.database.read() as session:
         assert session.scalars(select(ChunkRow.publishes)).all() == [1]

@@ -111,7 +111,7 @@ class World:
         return Submitter(self.database, lambda: None).submit(Submission(**values))
 
     def tick(self) -> None:
-        tick(self.database, self.messages.append)
+        tick(self.database, self.messages.extend)
 
     def drain(self, pipeline: Pipeline) -> list[str]:
         """Tick and run until nothing is left to do."""
@@ -425,5 +425,5 @@ def test_a_message_that_was_lost_is_sent_again(world: World, *, everything: bool
     world.tick()
     lost = world.messages.copy()
     world.messages.clear()
-    tick(world.database, world.messages.append, broker_forgot=everything)
+    tick(world.database, world.messages.extend, broker_forgot=everything)
     assert world.messages == (lost if everything else [])

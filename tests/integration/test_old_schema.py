@@ -105,7 +105,7 @@ def test_a_batch_that_was_running_is_finished_after_the_upgrade(
 
     pool.tick()
     messages: list[ChunkMessage] = []
-    tick(database, messages.append, broker_forgot=True)
+    tick(database, messages.extend, broker_forgot=True)
     for message in messages:
         pool.work(message)
     pool.drain()

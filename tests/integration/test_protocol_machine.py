@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,7 +279,7 @@ class Protocol(RuleBasedStateMachine):
         if forgot:
             self.broker.clear()
         self._beat()
-        tick(self.database, self.broker.append, broker_forgot=forgot)
+        tick(self.database, self.broker.extend, broker_forgot=forgot)
         with self.database.read() as session:
             # A tick looks whether there is anything to do before it does anything.
             closed = session.scalars(
@@ -295,12 +295,13 @@ class Protocol(RuleBasedStateMachine):
             assert {message.chunk_id for message in self.broker} >= set(queued)
 
     def dispatch_while_the_broker_goes_away(self, sent: int) -> None:
-        def publish(message: ChunkMessage) -> None:
+        def publish(messages: Sequence[ChunkMessage]) -> None:
             nonlocal sent
-            if sent == 0:
-                raise Unreachable("Redis", "gone")
-            sent -= 1
-            self.broker.append(message)
+            for message in messages:
+                if sent == 0:
+                    raise Unreachable("Redis", "gone")
+                sent -= 1
+                self.broker.append(message)
 
         self._beat()
         try:

@@ -83,7 +83,7 @@ def announce(database: Database, *infos: WorkerInfo) -> None:
 
 def one_tick(database: Database) -> list[ChunkMessage]:
     sent: list[ChunkMessage] = []
-    tick(database, sent.append)
+    tick(database, sent.extend)
     return sent
 
 
@@ -241,10 +241,10 @@ def test_nothing_is_published_for_a_model_without_workers(database: Database) ->
     with database.write() as session:
         workers.retire(session, WORKER.id)
     sent: list[ChunkMessage] = []
-    tick(database, sent.append, broker_forgot=True)
+    tick(database, sent.extend, broker_forgot=True)
     assert sent == []
     announce(database)
-    tick(database, sent.append, broker_forgot=True)
+    tick(database, sent.extend, broker_forgot=True)
     assert len(sent) == 1
 
 

@@ -46,7 +46,7 @@ def turns(database: Database, count: int, *, failing: UUID | None = None) -> lis
     whose: list[UUID] = []
     while len(whose) < count:
         sent: list[ChunkMessage] = []
-        tick(database, sent.append)
+        tick(database, sent.extend)
         for message in sent:
             whose.append(message.batch_id)
             work(database, message, fails=message.batch_id == failing)

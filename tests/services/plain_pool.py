@@ -62,7 +62,7 @@ class PlainPool:
         with self.database.write() as session:
             workers.announce(session, info)
         messages: list[ChunkMessage] = []
-        tick(self.database, messages.append)
+        tick(self.database, messages.extend)
         return messages
 
     def take(self, message: ChunkMessage, *, lease_ms: int = 30_000) -> TakenChunk:

@@ -65,7 +65,7 @@ class World:
 
     def take(self, keeper: LeaseKeeper) -> Holding:
         sent: list[ChunkMessage] = []
-        tick(self.database, sent.append)
+        tick(self.database, sent.extend)
         asked_at = time.monotonic()
         with self.database.write() as session:
             taken = chunks.take(
