@@ -37,8 +37,6 @@ CELERY = {
         # One list a queue, read in the order given: `now` before `bulk`.
         "queue_order_strategy": "priority",
         "priority_steps": [0],
-        # Redelivery is no recovery of ours; far beyond any lease, it only clears what is dead.
-        "visibility_timeout": 3600,
         # A network that breaks says nothing: without these, whoever waits for it waits for hours.
         "socket_connect_timeout": 5,
         "socket_timeout": 5,

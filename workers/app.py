@@ -21,4 +21,5 @@ app = Celery(
 )
 app.conf.update(wire.CELERY)
 app.conf.worker_send_task_events = True  # Flower lives on them
+app.conf.worker_consumer = "workers.telling:UnhurriedConsumer"
 app.conf.task_send_sent_event = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
@@ -18,27 +18,18 @@ from workers.inbox import refusal
 log = logging.getLogger(__name__)
 
 
-class ForgivingQoS(redis.QoS):
-    """Acknowledges and gives back messages only while there is somebody to tell.
+class ForgivingQoS(virtual.QoS):
+    """Knows what is in hand, and gives it back only while there is somebody to give it to.
 
     When the broker goes away under a worker that has a chunk in hand and a thread free, Celery
-    closes the connection twice, and later acknowledges on it what it had in hand; both stumble over
-    what the first time tore down, and the error ends the process. Nothing is lost with the
-    messages: chunks come back by their rows.
+    closes the connection twice, and the second time stumbles over what the first tore down; the
+    error ends the process. Nothing is lost with the messages: chunks come back by their rows.
     """
 
-    @property
-    def _is_gone(self) -> bool:
-        return getattr(self.channel.connection, "client", None) is None
-
-    def restore_unacked(self, client: Any = None) -> Any:  # noqa: ANN401 - as kombu has it
+    def restore_unacked(self) -> Any:  # noqa: ANN401 - as kombu has it
         """As kombu's, on a connection that still is one."""
-        return None if self._is_gone else super().restore_unacked(client)  # type: ignore[no-untyped-call]
-
-    def ack(self, delivery_tag: str) -> None:
-        """As kombu's, on a connection that still is one."""
-        if not self._is_gone:
-            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        is_gone = getattr(self.channel.connection, "client", None) is None
+        return None if is_gone else super().restore_unacked()  # type: ignore[no-untyped-call]
 
 
 class StrictChannel(redis.Channel):
@@ -46,9 +37,16 @@ class StrictChannel(redis.Channel):
 
     kombu is told of an entry that it cannot read as if nothing had come. It is off the list
     already, and Celery never sees it.
+
+    What is in hand is not kept in Redis a second time: two transactions a message, for a copy that
+    would come back after an hour and that the dispatcher has sent again long before (ADR 12).
     """
 
-    QoS = ForgivingQoS
+    ack_emulation = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self.QoS = ForgivingQoS  # type: ignore[assignment]
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401 - as above
         client = super()._create_client(asynchronous)  # type: ignore[no-untyped-call]

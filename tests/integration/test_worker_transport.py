@@ -14,6 +14,7 @@ from kombu import Connection, Consumer, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from maskpool.domain import new_id
+from workers.inbox import refusal
 from workers.transport import ForgivingQoS, StrictTransport, install
 
 GOOD = message(kwargs_of(new_id(), new_id()))
@@ -83,7 +84,7 @@ def test_an_error_of_whoever_takes_a_message_is_his_own(
     assert "dropped" not in caplog.text
 
 
-def test_it_acknowledges_only_while_there_is_somebody_to_tell(
+def test_it_gives_back_what_it_has_in_hand_only_while_there_is_somebody_to_give_it_to(
     connection: Connection, lists: redis.Redis
 ) -> None:
     lists.lpush(QUEUE, GOOD)
@@ -92,11 +93,26 @@ def test_it_acknowledges_only_while_there_is_somebody_to_tell(
     (got,) = taken
     qos = got.channel.qos
     assert isinstance(qos, ForgivingQoS)
-    assert lists.hlen("unacked") == 1
+    assert not lists.exists("unacked", "unacked_index"), "no second copy"
     connection.transport.client = None  # as Celery leaves it behind
-    qos.ack(got.delivery_tag)
     assert qos.restore_unacked() is None
-    assert lists.hlen("unacked") == 1, "it comes back by itself"
+    assert lists.llen(QUEUE) == 0, "it comes back by its row"
     connection.transport.client = connection
-    got.ack()
-    assert lists.hlen("unacked") == 0
+    qos.restore_unacked()
+    [entry] = lists.lrange(QUEUE, 0, -1)
+    assert refusal(json.loads(entry), QUEUE) == ""
+    again: list[str] = []
+    read(connection, lambda _, got: again.append(got.headers["id"]))
+    assert again == [json.loads(GOOD)["headers"]["id"]]
+
+
+def test_what_was_acknowledged_is_not_given_back(
+    connection: Connection, lists: redis.Redis
+) -> None:
+    lists.lpush(QUEUE, GOOD)
+    taken: list[Any] = []
+    read(connection, lambda _, got: taken.append(got))
+    taken[0].ack()
+    assert taken[0].channel.qos.can_consume()
+    taken[0].channel.qos.restore_unacked()
+    assert lists.llen(QUEUE) == 0

@@ -37,7 +37,7 @@ from maskpool.domain import Found, Klass
 from maskpool.ports import Image
 from maskpool.settings import Settings
 from storage.fetch import FetchedImage, Fetcher
-from workers import process
+from workers import process, transport
 from workers.engine import Engine
 from workers.process import Models, WorkerProcess
 
@@ -101,6 +101,7 @@ def serve(settings: Settings, simulation: Simulation, look: Look) -> None:
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.excepthook = _end_process
+    transport.install()
     process.Fetcher = RememberingFetcher  # type: ignore[misc]
     members = [_start(settings, simulation, look) for _ in range(simulation.workers)]
     threads = [

@@ -1,0 +1,35 @@
+"""Events for Flower, many in one message.
+
+Celery sends the events of a chunk – received, started, done – in up to three messages of their own,
+which cost as much as the chunk's. People look at Flower; half a second later is soon enough.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery import signals
+from celery.worker.consumer import Consumer
+
+#: Between two messages, unless Celery's buffer is full before.
+_SECONDS = 0.5
+
+
+class UnhurriedConsumer(Consumer):  # type: ignore[misc]
+    """Celery's, which takes its time with events."""
+
+    _told = float("-inf")
+
+    def on_send_event_buffered(self) -> None:
+        """As Celery's, but not each time; called by the threads of chunks, too."""
+        now = time.monotonic()
+        if now - self._told > _SECONDS:
+            self._told = now
+            super().on_send_event_buffered()
+
+
+@signals.heartbeat_sent.connect
+def _tell_the_rest(sender: Any, **_: Any) -> None:  # noqa: ANN401 - Celery's signal
+    """Behind the last chunk nothing else would."""
+    sender.eventer.flush()
