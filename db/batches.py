@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, delete, func, select, update
+from sqlalchemy import Select, String, and_, bindparam, cast, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,56 @@ from maskpool.errors import Conflict, NotFound
 
 _OPEN_CHUNK = (ChunkState.QUEUED, ChunkState.RUNNING)
 _OPEN_JOB = (JobState.WAITING, JobState.RETRY)
+
+# What every submit asks, built once: building a statement costs ten times what running it does.
+
+_FIND_OWNER = select(UserRow.id).where(UserRow.name == bindparam("name"))
+
+_FIND = select(BatchRow.id, BatchRow.state, BatchRow.loaded, BatchRow.spec, BatchRow.source).where(
+    BatchRow.owner_id == bindparam("owner"), BatchRow.idempotency_key == bindparam("key")
+)
+
+_LOADING = select(BatchRow.state, BatchRow.loaded).where(BatchRow.id == bindparam("batch"))
+
+_ACTIVATE = (
+    update(BatchRow)
+    .where(BatchRow.id == bindparam("batch"), BatchRow.state == BatchState.LOADING)
+    .values(state=BatchState.ACTIVE, total=BatchRow.loaded)
+    .returning(BatchRow.id)
+)
+
+_WHOSE = select(BatchRow.owner_id, BatchRow.model).where(BatchRow.id == bindparam("batch"))
+
+# Those whose clocks go on: not who waits for a worker of their model, or for a retry.
+_SERVED = and_(
+    BatchRow.state == BatchState.ACTIVE,
+    BatchRow.next_seq < BatchRow.total,
+    BatchRow.model == bindparam("of_model"),
+    BatchRow.id != bindparam("batch"),
+)
+_OWN = BatchRow.owner_id == bindparam("of_owner")
+
+_HAS_OTHERS = select(select(BatchRow.id).where(_SERVED, _OWN).exists())
+
+_LEAST_OF_OWN = select(func.min(BatchRow.virtual_time)).where(_SERVED, _OWN)
+
+_LEAST_OF_OTHERS = select(func.min(UserRow.virtual_time)).where(
+    UserRow.id.in_(select(BatchRow.owner_id).where(_SERVED))
+)
+
+_FURTHEST = select(func.max(UserRow.virtual_time))
+
+_RAISE = (
+    update(UserRow)
+    .where(UserRow.id == bindparam("owner"), UserRow.virtual_time < bindparam("least"))
+    .values(virtual_time=bindparam("least"))
+)
+
+_SET_CLOCK = (
+    update(BatchRow)
+    .where(BatchRow.id == bindparam("batch"))
+    .values(virtual_time=bindparam("least"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +113,8 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
         "created_at": now_ms(),
     }
     session.execute(_insert_or_nothing(session, BatchRow).values(values))
-    row = session.execute(
-        select(BatchRow.id, BatchRow.state, BatchRow.loaded, BatchRow.spec, BatchRow.source).where(
-            BatchRow.owner_id == owner_id, BatchRow.idempotency_key == new.idempotency_key
-        )
-    ).one()
+    asked = {"owner": owner_id, "key": new.idempotency_key}
+    row = session.connection().execute(_FIND, asked).one()
     if row.spec != new.spec or row.source != new.source:
         raise Conflict(
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which has another spec or "
@@ -77,8 +124,12 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
 
 
 def _owner_id(session: Session, name: str) -> int:
+    connection = session.connection()
+    known: int | None = connection.execute(_FIND_OWNER, {"name": name}).scalar()
+    if known is not None:
+        return known
     session.execute(_insert_or_nothing(session, UserRow).values(name=name))
-    return session.scalars(select(UserRow.id).where(UserRow.name == name)).one()
+    return int(connection.execute(_FIND_OWNER, {"name": name}).scalar_one())
 
 
 def _insert_or_nothing(session: Session, table: type) -> Any:  # noqa: ANN401 - two dialects' types
@@ -92,9 +143,7 @@ def loading(session: Session, batch_id: UUID) -> Loading:
     Raises:
         NotFound: It is gone.
     """
-    row = session.execute(
-        select(BatchRow.state, BatchRow.loaded).where(BatchRow.id == batch_id)
-    ).one_or_none()
+    row = session.connection().execute(_LOADING, {"batch": batch_id}).one_or_none()
     if row is None:
         raise NotFound(f"batch {batch_id} is gone")
     return Loading(batch_id, BatchState(row.state), row.loaded)
@@ -102,12 +151,7 @@ def loading(session: Session, batch_id: UUID) -> Loading:
 
 def activate(session: Session, batch_id: UUID) -> bool:
     """LOADING → ACTIVE with the total as loaded; False where someone else did it."""
-    activated = session.execute(
-        update(BatchRow)
-        .where(BatchRow.id == batch_id, BatchRow.state == BatchState.LOADING)
-        .values(state=BatchState.ACTIVE, total=BatchRow.loaded)
-        .returning(BatchRow.id)
-    ).one_or_none()
+    activated = session.connection().execute(_ACTIVATE, {"batch": batch_id}).one_or_none()
     if activated is not None:
         _catch_up(session, batch_id)
     return activated is not None
@@ -115,38 +159,25 @@ def activate(session: Session, batch_id: UUID) -> bool:
 
 def _catch_up(session: Session, batch_id: UUID) -> None:
     """Who comes back saved up no turn, and owes none but to those who were there meanwhile."""
-    mine = session.execute(
-        select(BatchRow.owner_id, BatchRow.model).where(BatchRow.id == batch_id)
-    ).one()
-    # Those whose clocks go on: not who waits for a worker of their model, or for a retry.
-    served = (
-        BatchRow.state == BatchState.ACTIVE,
-        BatchRow.next_seq < BatchRow.total,
-        BatchRow.model == mine.model,
-        BatchRow.id != batch_id,
-    )
-    others = select(BatchRow.owner_id).where(*served)
-    if not session.scalar(select(others.where(BatchRow.owner_id == mine.owner_id).exists())):
-        _raise_owner(session, mine.owner_id, others)
-    least = session.scalar(
-        select(func.min(BatchRow.virtual_time)).where(*served, BatchRow.owner_id == mine.owner_id)
-    )
+    connection = session.connection()
+    owner_id, model = connection.execute(_WHOSE, {"batch": batch_id}).one()
+    mine = {"batch": batch_id, "of_owner": owner_id, "of_model": model}
+    if not connection.execute(_HAS_OTHERS, mine).scalar():
+        _raise_owner(session, mine)
+    least = connection.execute(_LEAST_OF_OWN, mine).scalar()
     if least is not None:  # also back: what it was given before costs no other owner anything
-        session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(virtual_time=least))
+        connection.execute(_SET_CLOCK, {"batch": batch_id, "least": least})
 
 
-def _raise_owner(session: Session, owner_id: int, others: Select[Any]) -> None:
+def _raise_owner(session: Session, mine: dict[str, Any]) -> None:
     """Start at the least clock of those who are active; never back, or idling would pay debts."""
-    least = session.scalar(select(func.min(UserRow.virtual_time)).where(UserRow.id.in_(others)))
+    connection = session.connection()
+    least = connection.execute(_LEAST_OF_OTHERS, mine).scalar()
     if least is None:
         # An empty pool goes on where it stopped: else who had it to themselves would wait, when
         # they come back, until the newcomer has had as much.
-        least = session.scalar(select(func.max(UserRow.virtual_time)))
-    session.execute(
-        update(UserRow)
-        .where(UserRow.id == owner_id, UserRow.virtual_time < least)
-        .values(virtual_time=least)
-    )
+        least = connection.execute(_FURTHEST).scalar()
+    connection.execute(_RAISE, {"owner": mine["of_owner"], "least": least})
 
 
 def pause(session: Session, batch_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """A chunk in a worker's hands: taken, kept by heartbeats, finished. Its id is the fencing token.
 
-Taking and finishing are what a large pool's database does all day, so Postgres has statements of
-its own for them; SQLite has the plain ones.
+This is what a large pool's database does all day, so Postgres has statements of its own for it;
+SQLite has the plain ones.
 """
 
 from __future__ import annotations
@@ -10,36 +10,17 @@ from collections.abc import Sequence
 from types import ModuleType
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import chunks_postgres, chunks_sqlite
 from db.batches import chunk_seqs
-from db.clock import now_ms
-from db.models import BatchRow, ChunkRow
+from db.models import ChunkRow
 from db.work import JobEnd, TakenChunk
-from maskpool.domain import BatchState, ChunkState
+from maskpool.domain import BatchState
 from maskpool.errors import LeaseLost
 
 __all__ = ["JobEnd", "TakenChunk", "extend", "finish", "seqs_of", "take"]
-
-_EXTEND = (
-    update(ChunkRow)
-    .where(
-        ChunkRow.id.in_(bindparam("chunks", expanding=True)),
-        ChunkRow.worker == bindparam("of_worker"),
-        ChunkRow.state == ChunkState.RUNNING,
-    )
-    .values(lease_until=now_ms() + bindparam("lease_ms"))
-    .returning(
-        ChunkRow.id,
-        # A subquery: SQLite's RETURNING knows no joined table and would give the chunk's own state.
-        select(BatchRow.state)
-        .where(BatchRow.id == ChunkRow.batch_id)
-        .correlate(ChunkRow)
-        .scalar_subquery(),
-    )
-)
 
 
 def _statements(session: Session) -> ModuleType:
@@ -72,8 +53,7 @@ def extend(
     """
     if not chunk_ids:
         return {}
-    asked = {"chunks": list(chunk_ids), "of_worker": worker, "lease_ms": lease_ms}
-    kept = session.connection().execute(_EXTEND, asked)
+    kept = _statements(session).extend(session, worker, chunk_ids, lease_ms)
     return {chunk_id: BatchState(state) for chunk_id, state in kept}
 
 

@@ -1,4 +1,4 @@
-"""Taking and finishing a chunk on Postgres: one statement each.
+"""Taking, keeping and finishing a chunk on Postgres: one statement each.
 
 Arrays go as text literals, which costs the least on both sides. Taking joins a generated series and
 not a range of ``seq``: for a range the planner assumes a ninth of the batch.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from db.clock import POSTGRES_NOW_MS as _NOW_MS
@@ -17,7 +18,7 @@ from db.copying import copy_in
 from db.work import INSTANCE_COLUMNS, JobEnd, TakenChunk, counts, instance_values, storable
 from maskpool.domain import ChunkState, Job, JobState
 
-# What is put into these two texts are numbers of states and the clock.
+# What is put into these texts are numbers of states and the clock.
 _TAKE = f"""
 WITH mine AS (
   UPDATE chunks SET state = {ChunkState.RUNNING:d}, worker = %(worker)s,
@@ -37,6 +38,12 @@ SELECT mine.batch_id, batches.spec, waiting.seqs, waiting.names, waiting.uris, w
             JOIN jobs ON jobs.batch_id = mine.batch_id AND jobs.seq = asked.seq
            WHERE jobs.state = {JobState.WAITING:d}
            ORDER BY jobs.seq) AS one) AS waiting
+"""  # noqa: S608
+
+_EXTEND = f"""
+UPDATE chunks SET lease_until = {_NOW_MS} + %(lease_ms)s
+ WHERE id = ANY(%(ids)s::uuid[]) AND worker = %(worker)s AND state = {ChunkState.RUNNING:d}
+RETURNING id, (SELECT state FROM batches WHERE batches.id = chunks.batch_id)
 """  # noqa: S608
 
 _FINISH = f"""
@@ -78,6 +85,15 @@ def take(
     # Without a job, an aggregate is NULL and not empty.
     jobs = tuple(map(Job, *(column or () for column in columns)))
     return TakenChunk(batch_id, chunk_id, spec, jobs)
+
+
+def extend(
+    session: Session, worker: UUID, chunk_ids: Sequence[UUID], lease_ms: int
+) -> Sequence[Row[UUID, int]]:
+    """``db.chunks.extend``; pairs of a chunk and its batch's state."""
+    ids = "{" + ",".join(map(str, chunk_ids)) + "}"
+    asked = {"ids": ids, "worker": worker, "lease_ms": lease_ms}
+    return session.connection().exec_driver_sql(_EXTEND, asked).all()
 
 
 def finish(

@@ -1,4 +1,4 @@
-"""Taking and finishing a chunk in plain SQL, as SQLite understands it."""
+"""Taking, keeping and finishing a chunk in plain SQL, as SQLite understands it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -17,6 +17,24 @@ from maskpool.domain import ChunkState, Job, JobState
 _END_COLUMNS = (
     *("state", "next_at", "attempts", "masks_key", "masks_offset", "masks_length"),
     *("width", "height", "n_instances", "error"),
+)
+
+_EXTEND = (
+    update(ChunkRow)
+    .where(
+        ChunkRow.id.in_(bindparam("chunks", expanding=True)),
+        ChunkRow.worker == bindparam("of_worker"),
+        ChunkRow.state == ChunkState.RUNNING,
+    )
+    .values(lease_until=now_ms() + bindparam("lease_ms"))
+    .returning(
+        ChunkRow.id,
+        # A subquery: SQLite's RETURNING knows no joined table and would give the chunk's own state.
+        select(BatchRow.state)
+        .where(BatchRow.id == ChunkRow.batch_id)
+        .correlate(ChunkRow)
+        .scalar_subquery(),
+    )
 )
 
 
@@ -51,6 +69,14 @@ def take(
     )
     spec = session.scalars(select(BatchRow.spec).where(BatchRow.id == chunk.batch_id)).one()
     return TakenChunk(chunk.batch_id, chunk_id, spec, tuple(Job(*job) for job in jobs))
+
+
+def extend(
+    session: Session, worker: UUID, chunk_ids: Sequence[UUID], lease_ms: int
+) -> Sequence[Row[UUID, int]]:
+    """``db.chunks.extend``; pairs of a chunk and its batch's state."""
+    asked = {"chunks": list(chunk_ids), "of_worker": worker, "lease_ms": lease_ms}
+    return session.connection().execute(_EXTEND, asked).all()
 
 
 def finish(
