@@ -6,8 +6,9 @@
 
 Real Postgres (fsync on), Redis, dispatcher and workers. In ``submitting``, ``working`` and
 ``waiting`` nothing is fetched, decoded, segmented or stored: what is left is the queue. In
-``behind`` and ``crowd`` a whole pipeline works around a segmenter that sleeps. *Stock* is
-``bench/stock_queue.py``, one message and one ORM row an image. CPU is user and system time of
+``behind`` and ``crowd`` a whole pipeline works around a segmenter that sleeps, and ``exporting``
+reads real mask objects. *Stock* is ``bench/stock_queue.py``, one message and one ORM row an image,
+and for exports ``bench/stock_export.py``, a writer in memory. CPU is user and system time of
 every process, by ``/proc``.
 """
 
@@ -30,6 +31,7 @@ from typing import Any
 
 from bench import machine
 from bench.crowd import MOST_WORKERS, crowd
+from bench.exporting import exporting
 from bench.pool import Servers, servers
 from bench.stock import Stock, stock_way
 from bench.submitting import submitting
@@ -82,6 +84,10 @@ class Run:
         """Somebody waits for an image while the pool has more to do than ever."""
         return behind(self.here, self.asked.images)
 
+    def exporting(self) -> list[Row]:
+        """A batch becomes a COCO file."""
+        return exporting(self.here, self.asked.exported)
+
     def crowd(self) -> list[Row]:
         """Many workers."""
         held = [crowd(self.here, workers, _FEWER_SECONDS) for workers in _FEWER_WORKERS]
@@ -99,6 +105,7 @@ SECTIONS: dict[str, Callable[[Run], list[Row]]] = {
     "working": Run.working,
     "waiting": Run.waiting,
     "behind": Run.behind,
+    "exporting": Run.exporting,
     "crowd": Run.crowd,
 }
 
@@ -127,6 +134,7 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections, no others")
     parser.add_argument("--images", type=int, default=1_000_000, help="in the large batches")
+    parser.add_argument("--exported", type=int, default=200_000, help="images exported")
     parser.add_argument("--work", type=int, default=60_000, help="images through the queue a cell")
     parser.add_argument("--stock", type=int, default=1_500, help="images the stock way")
     parser.add_argument("--hold", type=float, default=120, help="seconds that 64 workers work")

@@ -61,13 +61,19 @@ def whole_worker(
         path.write_bytes(jpeg(image))
     forced = one.forced or Forced(INSTANCES, one.cells, one.device)
     with forced.on(one.ours, prompts):
+        began = time.process_time()
         model = _model_alone(one, images, PROMPTS[:prompts], micro_batch)
+        alone = time.process_time() - began
         whole = _whole_way(one, paths, PROMPTS[:prompts], micro_batch, folder)
+        spent = time.process_time() - began - alone
     return {
         "prompts": prompts,
         "model_images_per_s": model,
         "whole_images_per_s": whole,
         "share": whole / model,
+        "model_cpu_ms": 1000 * alone / count,
+        "whole_cpu_ms": 1000 * spent / count,
+        "cores_busy": spent / count * whole,
     }
 
 
