@@ -95,7 +95,10 @@ def test_the_store_fails_at_random_and_is_away(
                 what="work after the outage",
             )
             report.recovery.append((history.first_end_after(world.database, back) - back) / 1000)
-    world.await_end(batch_ids, 120)
+        world.await_end(batch_ids, 120)
+        while not set(proxy.injected) >= set(MIXED):  # one in twenty may not happen to a hundred
+            batch_ids.append(world.submit(sizes.stored_jobs // 2))
+            world.await_end(batch_ids, 120)
 
     jobs = world.check(report, batch_ids)
     report.injected = proxy.injected.total()
@@ -106,7 +109,6 @@ def test_the_store_fails_at_random_and_is_away(
         f"{max(job.attempts for job in jobs)} attempts charged at most"
     )
     assert report.failed == 0
-    assert set(proxy.injected) >= set(MIXED)
     assert len(waits) > 10
     assert statistics.pstdev(waits) > 0.3 * statistics.mean(waits), "tries come in step"
     assert {job.attempts for job in jobs if job.batch_id != uploaded} == {0}, "the store's fault"
