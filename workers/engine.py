@@ -77,8 +77,8 @@ class Engine:
     Args:
         segmenter: Used from the engine's thread alone.
         scorer: Used from the engine's thread alone.
-        prepare: Called with each image in its submitter's thread, ahead of need; what it returns
-            is what the segmenter is given. Thread-safe.
+        prepare: Called with each image in its submitter's thread, ahead of need; the segmenter is
+            given what it returns, or the image where there was no memory for that. Thread-safe.
         micro_batch: Most images in one call of the segmenter.
         max_waiting: Images of one class that may wait before ``submit`` blocks. 0: four
             micro-batches.
@@ -186,17 +186,20 @@ class Engine:
             klass: ``NOW`` goes before everything of class ``BULK``.
 
         Raises:
-            Transient: The engine is closed, the device is lost, or it has no room for the image.
+            Transient: The engine is closed, or the device is lost.
         """
         work = _ImageWork(self._prepared(image), tuple(prompts), image.nbytes)
         self._put(work, klass)
         return work.future
 
     def _prepared(self, image: Image) -> Any:  # noqa: ANN401 - between prepare and the segmenter
+        self._require_open()
         try:
             return self._prepare(image)
-        except self._out_of_memory as error:
-            raise _too_large(error) from None
+        except self._out_of_memory:
+            # The pass in work may have all there is; the engine's thread tries again behind it,
+            # and makes room.
+            return image
         except self._device_lost as error:
             raise self._lose(error) from None
 
@@ -221,12 +224,15 @@ class Engine:
         queue = self._waiting[klass]
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._lost or not self._full(queue))
-            if self._lost:
-                raise Transient(self._lost)
-            if self._closing:
-                raise Transient(_CLOSED)
+            self._require_open()
             queue.append(work)
             self._changed.notify_all()
+
+    def _require_open(self) -> None:
+        if self._lost:
+            raise Transient(self._lost)
+        if self._closing:
+            raise Transient(_CLOSED)
 
     def _full(self, queue: deque[_Work]) -> bool:
         return (
@@ -325,7 +331,7 @@ class Engine:
                 self._limit.exceeded(len(part))
                 middle = (len(part) + 1) // 2
                 return [part[:middle], part[middle:]]
-            error = _too_large(error)
+            error = Transient(f"the device has not enough memory for one image: {error}")
         elif isinstance(error, self._device_lost):
             error = self._lose(error)
         elif len(part) > 1:  # a bad image fails alone
@@ -354,10 +360,6 @@ class Engine:
             seconds = self._clock() - begun
             self._rate.add(0, seconds)
             work.future.set_result(Scored(similarities, seconds))
-
-
-def _too_large(error: Exception) -> Transient:
-    return Transient(f"the device has not enough memory for one image: {error}")
 
 
 def _begin(work: _Work) -> bool:

@@ -200,9 +200,11 @@ def test_short_memory_halves_and_fails_nobody() -> None:
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
     engine = models.engine(micro_batch=32)
-    futures = [engine.submit(image, prompts) for image in images]
     try:
         torch.cuda.set_per_process_memory_fraction((resting + (peak - resting) * 0.4) / total)
+        # Before the start, so that they make one micro-batch; those that find no memory now are
+        # prepared in their turn.
+        futures = [engine.submit(image, prompts) for image in images]
         with engine:
             found = [future.result(300).found for future in futures]
             sizes = models.segmenter.pairs, engine.micro_batch

@@ -25,8 +25,8 @@ from maskpool.rle import Rle
 #: A pixel belongs to the mask where its probability is above this (``mask_threshold``).
 _THRESHOLD = 0.5
 
-#: Column-major cells looked at in one go; bounds the memory, 256 MiB of probabilities.
-_MOST_CELLS = 1 << 26
+#: Column-major cells looked at in one go; bounds the memory, 128 MiB for each of a few arrays.
+_MOST_CELLS = 1 << 25
 
 #: Groups of five bits that the text of one count has at most.
 _GROUPS = 7
@@ -195,7 +195,9 @@ def _first_rows(
     inside = (cell > 0) & (cell < cells)
     step = torch.where(inside, behind - before, 1.0)
     source = cell - 1 + (_THRESHOLD - before) / step
-    row = ((source + 0.5) * tall / cells - 0.5).floor().long() + 1
+    exact = (source + 0.5) * tall / cells - 0.5
+    # A pixel on the crossing has one half, which is not above it.
+    row = torch.where(step > 0, exact.floor() + 1, exact.ceil()).long()
     row = torch.minimum(row.clamp_(min=0), tall)
     return torch.where(inside, row, torch.where(cell == 0, 0, tall))
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from transformers import Sam3Model
 
-from maskpool.errors import ConfigError
 from workers.models.drawing import Drawing
 from workers.models.fixed import Fixed, Pass
 from workers.models.head import Head
-
-#: Largest relative error of what a compiler made, without and with bf16.
-_MOST_ERROR = {False: 1e-3, True: 0.05}
 
 #: Images in one pass, and prompts of images: what is compiled where anything is.
 IMAGE_SIZES = (1, 2, 4, 8, 16)
@@ -31,11 +27,14 @@ class Seen:
             (images, channels, h, w) each.
         cells: (images, cells, channels): behind the encoder's first self-attention.
         position: Encoding of the grid's cells, (1, cells, channels).
+        outlines: What the fine maps add to the pixels of every prompt, by image, (channels, h, w)
+            a level; filled in as masks are drawn.
     """
 
     finer: tuple[torch.Tensor, ...]
     cells: torch.Tensor
     position: torch.Tensor
+    outlines: dict[int, tuple[torch.Tensor, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,12 @@ class Passes:
         self._encoder = cast("Any", model).vision_encoder
         self._head = Head(model)
         self._drawing = Drawing(model)
-        self._plain = None if backend is None else Passes(model)
 
         def prepared(function: Pass, sizes: tuple[int, ...]) -> Pass:
             return function if backend is None else Fixed(function, sizes, backend)
 
         self._look = prepared(self._look_at, IMAGE_SIZES)
-        self._outlines = prepared(self._drawing.outlines, IMAGE_SIZES)
+        self._outlines_of = prepared(self._drawing.outlines, IMAGE_SIZES)
         self._ask = prepared(self._head.ask, ROW_SIZES)
         self._pixels = prepared(self._drawing.pixels, ROW_SIZES)
 
@@ -146,62 +144,30 @@ class Passes:
         device = answers.cells.device
         of_row, of_query = zip(*kept, strict=True)
         rows = list(dict.fromkeys(of_row))
-        images = sorted({answers.images[row] for row in rows})
-        here = _index(images, device)
-        outlines = self._outlines(*(fine[here] for fine in seen.finer))
-        theirs = _index([images.index(answers.images[row]) for row in rows], device)
+        theirs = self._outlines_of_images(seen, [answers.images[row] for row in rows])
         these = _index(rows, device)
         (pixels,) = self._pixels(
             *(part[these] for part in (answers.cells, answers.text, answers.read)),
-            *(one[theirs] for one in outlines),
+            *(torch.stack(level) for level in zip(*theirs, strict=True)),
         )
         queries = answers.queries[_index(of_row, device), _index(of_query, device)]
         counts = [of_row.count(row) for row in rows]
         return self._drawing.masks(pixels, queries, counts)
 
-    def warm_up(self, text: torch.Tensor, side: int, most_images: int, most_rows: int) -> None:
-        """Compile all that service can ask for; without a backend there is nothing to do.
+    def outlines(self, finer: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """What the fine maps of images add to every prompt's pixels, coarsest first."""
+        return self._outlines_of(*finer)
 
-        Args:
-            text: Features of any one prompt, (1, tokens, channels).
-            side: Of the squares, pixels.
-            most_images: In one micro-batch.
-            most_rows: In one pass of the head.
-
-        Raises:
-            ConfigError: What was compiled does not compute what was written.
-        """
-        if self._plain is None:
-            return
-        read = torch.ones(text.shape[:2], dtype=torch.bool, device=text.device)
-        for count in _needed(IMAGE_SIZES, most_images):
-            seen = self.see(torch.zeros(count, 3, side, side, device=text.device))
-            self._outlines(*seen.finer)
-        for count in _needed(ROW_SIZES, most_rows):
-            rows = (text.expand(count, -1, -1), read.expand(count, -1))
-            answers = self.ask(seen, [0] * count, *rows)
-            self.draw(seen, answers, [(row, 0) for row in range(count)])
-        self._check(self._plain, text, read, side)
-
-    def _check(self, plain: Passes, text: torch.Tensor, read: torch.Tensor, side: int) -> None:
-        """A compiler that is wrong must not be believed for a million images."""
-        generator = torch.Generator(text.device).manual_seed(0)
-        pixels = torch.rand(1, 3, side, side, generator=generator, device=text.device) * 2 - 1
-        mine, expected = (
-            one.ask(one.see(pixels), [0], text, read).queries.float() for one in (self, plain)
-        )
-        error = float((mine - expected).norm() / expected.norm())
-        if not error <= _MOST_ERROR[torch.is_autocast_enabled(text.device.type)]:
-            raise ConfigError(
-                f"MASKPOOL_COMPILE: the compiled models are off by {error:.1%} from the models as "
-                "they are written; set it to false, and please report it"
-            )
+    def _outlines_of_images(
+        self, seen: Seen, images: Sequence[int]
+    ) -> list[tuple[torch.Tensor, ...]]:
+        """Of each, (channels, h, w) a level; made once, and only where a mask is drawn."""
+        if missing := sorted(set(images) - seen.outlines.keys()):
+            here = _index(missing, seen.cells.device)
+            made = self.outlines([fine[here] for fine in seen.finer])
+            seen.outlines.update(zip(missing, zip(*made, strict=True), strict=True))
+        return [seen.outlines[image] for image in images]
 
 
 def _index(places: Sequence[int], device: torch.device) -> torch.Tensor:
     return torch.tensor(list(places), device=device)
-
-
-def _needed(sizes: Sequence[int], most: int) -> list[int]:
-    """The sizes at which up to ``most`` rows run."""
-    return [size for before, size in zip((0, *sizes), sizes, strict=False) if before < most]

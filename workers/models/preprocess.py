@@ -17,8 +17,16 @@ def upload(image: Image, device: torch.device) -> torch.Tensor:
     # torch refuses to look at memory that it may not write, as PIL's arrays are.
     pixels = torch.from_numpy(np.require(image, dtype=np.uint8, requirements=["C", "W"]))
     if device.type == "cuda":
-        pixels = pixels.pin_memory()  # from elsewhere a copy makes its caller wait
+        pixels = _pinned(pixels)
     return pixels.to(device, non_blocking=True).permute(2, 0, 1)[None]
+
+
+def _pinned(pixels: torch.Tensor) -> torch.Tensor:
+    """In memory from which a copy makes nobody wait, if there is some."""
+    try:
+        return pixels.pin_memory()
+    except torch.AcceleratorError:  # no more of it; were the device lost, the copy would say so
+        return pixels
 
 
 def resize(pixels: torch.Tensor, size: tuple[int, int], mode: str) -> torch.Tensor:

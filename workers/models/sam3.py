@@ -20,6 +20,7 @@ from workers.models.postprocess import Pair, found_in_rows, kept_queries, scores
 from workers.models.precision import hold_products, precision
 from workers.models.preprocess import Square, Squares
 from workers.models.text import TextCache, Tokens
+from workers.models.warm_up import warm_up
 
 #: (image × prompt) rows in one pass of the head; about 0.3 GB each at SAM3's size in bf16.
 PAIRS = 32
@@ -57,6 +58,7 @@ class Sam3Segmenter:
         self._side = int(model.config.image_size)
         self._squares = Squares(self._side, self._device)
         self._passes = Passes(model, backend)
+        self._plain = Passes(model) if backend else None
         # Only now: what the passes make of weights is made of whole ones.
         hold_products(model, self._device)
         self._tokens = Tokens(tokenizer, self._model.config.text_config.max_position_embeddings)
@@ -91,11 +93,23 @@ class Sam3Segmenter:
         Args:
             most_images: Of a micro-batch; where passes are compiled, they are for all sizes up to
                 it, which takes minutes.
+
+        Raises:
+            ConfigError: What was compiled does not compute what was written.
         """
         self.segment([np.full((64, 64, 3), 127, dtype=np.uint8)], ["warm up"])
-        with torch.inference_mode(), precision(self._device):
-            features, _ = self._texts.stacked(["warm up"])
-            self._passes.warm_up(features, self._side, most_images, self._pair_bucket.size)
+        if self._plain is not None:
+            with torch.inference_mode(), precision(self._device):
+                features, _ = self._texts.stacked(["warm up"])
+                rows = self._pair_bucket.size
+                warm_up(
+                    self._passes,
+                    self._plain,
+                    features,
+                    self._side,
+                    most_images=most_images,
+                    most_rows=rows,
+                )
 
     def prepare(self, image: Image) -> Square:
         """Copy an image to the device and resize it there; any thread may, ahead of need."""

@@ -74,6 +74,15 @@ def test_all_or_nothing(fill: float) -> None:
         assert [one.box_xyxy for one in found] == [(0, 0, 50, 30), (0, 0, 3, 7)]
 
 
+def test_a_pixel_of_exactly_one_half_is_outside() -> None:
+    """At the map's own size pixels stand on cells, and quarters are exact."""
+    maps = torch.randint(0, 5, (6, 9, 7), generator=torch.Generator().manual_seed(1)) / 4
+
+    masks = masks_of(maps, [(9, 7)] * 6)
+
+    assert (np.stack(masks) == (maps > 0.5).numpy()).all()
+
+
 def test_portions_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     maps, sizes = noise(7, 12, 12, 3), [(40, 30), (9, 90), (64, 64)] * 2 + [(1, 1)]
     maps[2] = 0.1  # nothing in one of them

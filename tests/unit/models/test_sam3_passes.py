@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -92,8 +93,9 @@ def test_rows_of_several_images_are_those_of_each_alone() -> None:
 @pytest.mark.usefixtures("fresh_compiler")
 def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled in one thread and used in another, as in a worker, at sizes between the fixed."""
-    monkeypatch.setattr("workers.models.passes.IMAGE_SIZES", (1, 4))
-    monkeypatch.setattr("workers.models.passes.ROW_SIZES", (1, 8))
+    for module in ("passes", "warm_up"):
+        monkeypatch.setattr(f"workers.models.{module}.IMAGE_SIZES", (1, 4))
+        monkeypatch.setattr(f"workers.models.{module}.ROW_SIZES", (1, 8))
     plain = Sam3Segmenter(small_sam3(), word_tokenizer())
     compiled = Sam3Segmenter(small_sam3(), word_tokenizer(), pairs=8, backend="aot_eager")
     compiled.warm_up(4)
@@ -122,18 +124,44 @@ def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("fresh_compiler")
-def test_a_compiler_that_is_wrong_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.models.passes.IMAGE_SIZES", (1,))
-    monkeypatch.setattr("workers.models.passes.ROW_SIZES", (1,))
+@pytest.mark.parametrize(
+    ("wrong_graphs", "what"),
+    # In the order in which they are compiled: a first image takes all four passes at one row.
+    [({4}, "4 images"), ({2}, "outlines of 1 images"), ({7}, "4 masks")],
+)
+def test_a_compiler_that_is_wrong_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, wrong_graphs: set[int], what: str
+) -> None:
+    monkeypatch.setattr("workers.models.warm_up.IMAGE_SIZES", (1, 4))
+    monkeypatch.setattr("workers.models.warm_up.ROW_SIZES", (4,))
+    graphs = count()
 
     def wrong(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:
-        return lambda *inputs: tuple(output * 1.01 for output in graph(*inputs))
+        by = 1.01 if next(graphs) in wrong_graphs else 1.0
+        return lambda *inputs: tuple(output * by for output in graph(*inputs))
 
-    torch._dynamo.register_backend(wrong, "wrong_for_this_test")
-    segmenter = Sam3Segmenter(small_sam3(), word_tokenizer(), backend="wrong_for_this_test")
+    segmenter = Sam3Segmenter(small_sam3(), word_tokenizer(), pairs=4)
+    segmenter._plain = segmenter._passes
+    segmenter._passes = Passes(segmenter._model, wrong)
 
-    with pytest.raises(ConfigError, match="MASKPOOL_COMPILE: the compiled models are off by"):
-        segmenter.warm_up()
+    with pytest.raises(ConfigError, match=f"MASKPOOL_COMPILE: {what}, compiled, are off by"):
+        segmenter.warm_up(4)
+
+
+@torch.inference_mode()
+def test_the_fine_maps_of_an_image_are_convolved_once() -> None:
+    """Whatever portions its prompts come in, and only where a mask is drawn."""
+    all_passes = Passes(small_sam3())
+    seen, (text, read) = all_passes.see(pixels(3)), asked(2)
+    convolved: list[int] = []
+    outlines = all_passes._outlines_of
+    all_passes._outlines_of = lambda *finer: convolved.append(len(finer[0])) or outlines(*finer)
+
+    for images in ((0, 0), (0, 2), (2, 2)):
+        answers = all_passes.ask(seen, images, text, read)
+        all_passes.draw(seen, answers, [(0, 1), (1, 1)])
+
+    assert convolved == [1, 1]
 
 
 def test_nothing_waits_where_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

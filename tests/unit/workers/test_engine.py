@@ -216,19 +216,29 @@ def test_images_are_prepared_in_their_submitters_thread_ahead_of_need(
     assert results(futures) == [1, 2, 3]
 
 
-def test_an_image_that_cannot_be_prepared_is_told_to_its_submitter_alone(
+def test_an_image_that_finds_no_memory_ahead_of_need_is_prepared_in_its_turn(
     make: Callable[..., Engine],
 ) -> None:
+    """Somebody else's pass may have the memory: that is no fault of the image's."""
+
     def prepare(one: Image) -> Image:
         if one[0, 0, 0] == 1:
-            raise OutOfMemory("too large")
-        return one
+            raise OutOfMemory("a pass has it")
+        return one + 10
 
     engine = make(prepare=prepare).start()
 
-    with pytest.raises(Transient, match="not enough memory for one image"):
+    assert results([engine.submit(image(number), ("a",)) for number in (1, 2)]) == [1, 12]
+
+
+def test_a_closed_engine_prepares_nothing(make: Callable[..., Engine]) -> None:
+    prepared: list[Image] = []
+    engine = make(prepare=prepared.append).start()
+    engine.close()
+
+    with pytest.raises(Transient, match="closed"):
         engine.submit(image(1), ("a",))
-    assert results([engine.submit(image(2), ("a",))]) == [2]
+    assert prepared == []
 
 
 def test_a_device_that_is_lost_while_preparing_is_lost(make: Callable[..., Engine]) -> None:
