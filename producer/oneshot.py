@@ -233,6 +233,11 @@ class _Written:
     failures: Sequence[Failure]
 
 
+def _ended_at(progress: Progress) -> datetime:
+    ms = progress.finished_at_ms or progress.created_at_ms
+    return datetime.fromtimestamp(ms // 1000, UTC)
+
+
 def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -> _Written:
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
     view = results.view(database, batch_id)
@@ -241,7 +246,8 @@ def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -
     info = {
         "description": f"instance masks of {without_query(asked.source)}",
         "contributor": f"maskpool {__version__}, model {progress.model}",
-        "date_created": datetime.now(UTC).isoformat(timespec="seconds"),
+        # Not when it is written: a run that is resumed writes the same file.
+        "date_created": _ended_at(progress).isoformat(timespec="seconds"),
     }
     images = partial(results.read_images, database, store, [view])
     counts = write_coco(asked.out / "coco.json", view.categories, images, info)
