@@ -108,10 +108,8 @@ class HostilePool:
         return int(found[1]) * 1024
 
     def waiting(self) -> int:
-        """Messages that were not taken, or taken and not acknowledged."""
-        unacked = sum(int(self.redis.hlen(key)) for key in self.redis.keys("unacked*hash*"))
-        unacked += int(self.redis.hlen("unacked"))
-        return unacked + sum(int(self.redis.llen(queue)) for queue in QUEUES)
+        """Messages that were not taken."""
+        return sum(int(self.redis.llen(queue)) for queue in QUEUES)
 
 
 @contextmanager
