@@ -17,8 +17,8 @@ from sqlalchemy import update
 
 from db import batches
 from db.batches import NewBatch
-from db.copying import copy_in
 from db.models import BatchRow
+from db.postgres.copy_in import copy_in
 from db.session import Database
 from maskpool import rle
 from maskpool.domain import MAX_CHUNK, BatchState, Found, Instance, JobResult, JobState, new_id

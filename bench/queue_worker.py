@@ -12,7 +12,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any, cast
 
-from db.work import JobEnd, TakenChunk
+from db.chunks.records import JobEnd, TakenChunk
 from maskpool.domain import Found, Instance, JobState, Klass
 from maskpool.rle import Rle
 from workers import process

@@ -19,7 +19,7 @@ import numpy as np
 from bench.forced import Forced
 from bench.segmenting import INSTANCES, PROMPTS, UnderTest, jpeg, pictures
 from bench.stages import now
-from db.work import TakenChunk
+from db.chunks.records import TakenChunk
 from maskpool.domain import Job, Klass, new_id
 from maskpool.settings import load_settings
 from maskpool.spec import BatchSpec

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from db.copying import copy_in
 from db.models import BatchRow, JobRow
+from db.postgres.copy_in import copy_in
 from db.session import Database
 from maskpool.domain import BatchState, ImageRef, JobState
 

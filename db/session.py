@@ -129,7 +129,7 @@ def _engine(url: str, pool_size: int, patience_seconds: float | None) -> Engine:
 
 
 def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None) -> Engine:
-    from db.patience import CLIENT_OPTIONS, PatientConnection  # noqa: PLC0415 - not for SQLite
+    from db.postgres.connection import CLIENT_OPTIONS, PatientConnection  # noqa: PLC0415 - not for SQLite
 
     try:
         engine = create_engine(
@@ -157,7 +157,7 @@ def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None
 
 
 def _postgres_options(patience_seconds: float | None) -> tuple[str, ...]:
-    from db.patience import SERVER_OPTIONS  # noqa: PLC0415 - as above
+    from db.postgres.connection import SERVER_OPTIONS  # noqa: PLC0415 - as above
 
     frozen_ms = _FROZEN_MS if patience_seconds is None else round(patience_seconds * 1000)
     return (

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from db import claims, reap, workers
+from db import workers
+from db.chunks import claim as claims
+from db.chunks import reap
 from db.schema import require_fit
 from db.session import Database
 from maskpool import failpoints

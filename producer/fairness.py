@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from db.claims import Candidate
+from db.chunks.claim import Candidate
 from db.workers import Pool
 from maskpool.domain import MAX_CHUNK, Klass
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import audit
+from db import integrity
 from db.session import Database
 from maskpool.domain import ObjectInfo
 from maskpool.ports import ObjectStore
@@ -117,7 +117,7 @@ def orphans_in(
 ) -> list[ObjectInfo]:
     """Those of some listed objects that no row names; see ``_unnamed_masks`` for the order."""
     with database.read() as session:
-        born_before = audit.now(session) - round(older_than * 1000) if older_than > 0 else None
+        born_before = integrity.now(session) - round(older_than * 1000) if older_than > 0 else None
         masks = [one for one in listed if _old(_born_of(one.key), born_before)]
         orphans = _unnamed_masks(session, [one for one in masks if keys.masks_key_of(one.key)])
         orphans += _sources_of_no_batch(
@@ -140,9 +140,9 @@ def _unnamed_masks(session: Session, listed: list[ObjectInfo]) -> list[ObjectInf
         return []
     names = {one.key: keys.masks_key_of(one.key) or "" for one in listed}
     made_by = {name: keys.chunk_of(name) for name in names.values()}
-    there = audit.chunks_there(session, {chunk for chunk in made_by.values() if chunk})
+    there = integrity.chunks_there(session, {chunk for chunk in made_by.values() if chunk})
     batch_ids = {batch_id for one in listed if (batch_id := keys.batch_of(one.key))}
-    named = audit.masks_named(session, batch_ids, set(made_by))
+    named = integrity.masks_named(session, batch_ids, set(made_by))
     return [
         one
         for one in listed
@@ -158,7 +158,7 @@ def _sources_of_no_batch(session: Session, listed: list[ObjectInfo]) -> list[Obj
     if not listed:
         return []
     owners = {one.key: batch_id for one in listed if (batch_id := keys.batch_of(one.key))}
-    there = audit.batches_there(session, set(owners.values()))
+    there = integrity.batches_there(session, set(owners.values()))
     return [one for one in listed if one.key in owners and owners[one.key] not in there]
 
 

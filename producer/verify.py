@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import audit, batches, jobs
+from db import batches, integrity, jobs
 from db.batches import chunk_seqs
 from db.models import BatchRow, ChunkRow, JobRow
 from db.session import Database
@@ -64,7 +64,7 @@ def verify(
             batches.progress(session, batch_id)
     for one in [batch_id] if batch_id is not None else _all(database):
         with database.snapshot() as session:
-            batch = audit.batch(session, one)
+            batch = integrity.batch(session, one)
             if batch is None:  # removed since it was listed
                 continue
             tally.batches += 1
@@ -72,7 +72,7 @@ def verify(
         yield from check_masks(database, store, one, tally)
     if batch_id is None:
         with database.read() as session:
-            for table, gone in audit.rows_of_no_batch(session, limit=_PAGE):
+            for table, gone in integrity.rows_of_no_batch(session, limit=_PAGE):
                 yield Finding(
                     Kind.NO_BATCH, gone, table, f"{table} has rows of a batch that is gone"
                 )
@@ -89,7 +89,7 @@ def _all(database: Database) -> Iterator[UUID]:
     after: UUID | None = None
     while True:
         with database.read() as session:
-            page = audit.batch_ids(session, after, _PAGE)
+            page = integrity.batch_ids(session, after, _PAGE)
         if not page:
             return
         yield from page
@@ -97,9 +97,9 @@ def _all(database: Database) -> Iterator[UUID]:
 
 
 def _check_rows(session: Session, batch: BatchRow, tally: Tally) -> Iterator[Finding]:
-    now = audit.now(session)  # first: the counts of a large batch take a while
-    counts = audit.counts(session, batch.id)
-    chunks = audit.chunks(session, batch.id)
+    now = integrity.now(session)  # first: the counts of a large batch take a while
+    counts = integrity.counts(session, batch.id)
+    chunks = integrity.chunks(session, batch.id)
     tally.jobs += sum(counts.values())
     yield from chain(
         _check_sequence(session, batch),
@@ -119,13 +119,15 @@ def _check_sequence(session: Session, batch: BatchRow) -> Iterator[Finding]:
         subject = f"job {first}" if behind == first + 1 else f"jobs {first} to {behind - 1}"
         return Finding(Kind.JOB, batch.id, subject, f"submitted, but there is no row of {subject}")
 
-    ask = _pager(lambda after: audit.broken_sequence(session, batch.id, after=after, limit=_PAGE))
+    ask = _pager(
+        lambda after: integrity.broken_sequence(session, batch.id, after=after, limit=_PAGE)
+    )
     for seq, before in ask:
         if seq == before:
             yield Finding(Kind.JOB, batch.id, f"job {seq}", "there are two rows of this job")
         else:
             yield missing(before + 1, seq)
-    end = audit.last_seq(session, batch.id) + 1
+    end = integrity.last_seq(session, batch.id) + 1
     if end < batch.loaded:
         yield missing(end, batch.loaded)
     elif end > batch.loaded:
@@ -173,7 +175,7 @@ def _check_names(session: Session, batch: BatchRow) -> Iterator[Finding]:
 def _check_jobs(session: Session, batch: BatchRow) -> Iterator[Finding]:
     state = BatchState(batch.state)
     after = -1
-    while found := audit.broken_jobs(session, batch.id, state, after=after, limit=_PAGE):
+    while found := integrity.broken_jobs(session, batch.id, state, after=after, limit=_PAGE):
         for job, broken in found:
             for kind in map(Kind, broken):
                 yield Finding(kind, batch.id, f"job {job.seq}", _say(kind, job, state))
@@ -242,7 +244,7 @@ def _check_claims(
 def _check_held(session: Session, batch: BatchRow, holders: dict[int, UUID]) -> Iterator[Finding]:
     ordered = iter(sorted(holders))
     while page := list(islice(ordered, _PAGE)):
-        states = audit.states_of(session, batch.id, page)
+        states = integrity.states_of(session, batch.id, page)
         for seq in page:
             if states.get(seq) != JobState.WAITING or seq >= batch.next_seq:
                 sentence = f"it holds job {seq}, which is not there, not waiting or never claimed"
@@ -253,7 +255,7 @@ def _check_waiting(
     session: Session, batch: BatchRow, holders: dict[int, UUID]
 ) -> Iterator[Finding]:
     after = -1
-    while waiting := audit.claimed_waiting(
+    while waiting := integrity.claimed_waiting(
         session, batch.id, batch.next_seq, after=after, limit=_PAGE
     ):
         for seq in waiting:
@@ -264,7 +266,9 @@ def _check_waiting(
 
 
 def _check_strays(session: Session, batch: BatchRow) -> Iterator[Finding]:
-    ask = _pager(lambda after: audit.stray_instances(session, batch.id, after=after, limit=_PAGE))
+    ask = _pager(
+        lambda after: integrity.stray_instances(session, batch.id, after=after, limit=_PAGE)
+    )
     for seq, count in ask:
         sentence = f"it is not done, but {count} rows of instances belong to it"
         yield Finding(Kind.INSTANCES, batch.id, f"job {seq}", sentence)

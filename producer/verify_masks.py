@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
-from db import audit, jobs
+from db import integrity, jobs
 from db.models import InstanceRow, JobRow
 from db.session import Database
 from maskpool import rle
@@ -113,8 +113,8 @@ class _Checker:
         """The rows are read after the objects: a batch that was removed has none by then."""
         seqs = sorted({seq for one in objects for seq in one.seqs})
         with self._database.snapshot() as session:
-            rows = audit.jobs_at(session, self._batch_id, seqs)
-            instances = audit.instances_at(session, self._batch_id, seqs)
+            rows = integrity.jobs_at(session, self._batch_id, seqs)
+            instances = integrity.instances_at(session, self._batch_id, seqs)
         for one in objects:
             if not any(job.seq in rows for job in one.asking):
                 continue

@@ -16,7 +16,8 @@ import pytest
 from services.command_line import maskpool, maskpool_json, serving, until
 from services.process import free_port
 
-from db import batches, instances, reap
+from db import batches, instances
+from db.chunks import reap
 from db.session import Database
 from maskpool.domain import BatchState, ReadingRule
 from producer.verify import Tally, verify

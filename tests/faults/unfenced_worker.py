@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from faults.timed_worker import serve
 
-from db import chunks, chunks_sqlite
-from db.chunks import JobEnd, TakenChunk
+from db import chunks
+from db.chunks import JobEnd, TakenChunk, sqlite
 from maskpool.errors import LeaseLost
 from workers.leases import Holding
 
@@ -36,7 +36,7 @@ def _finish_whosesoever(
     try:
         _finish(session, worker, chunk_id, ends, gpu_seconds=gpu_seconds)
     except LeaseLost:
-        chunks_sqlite.end_jobs(session, _batches[chunk_id], ends)
+        sqlite.end_jobs(session, _batches[chunk_id], ends)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import pytest
 from services.command_line import until
 from services.plain_pool import PlainPool
 
-from db import chunks, reap
+from db import chunks
 from db import session as sessions
+from db.chunks import reap
 from db.session import Database
 from maskpool.errors import Unreachable
 from storage import open_store

@@ -13,7 +13,8 @@ import pytest
 from services.command_line import maskpool
 from services.plain_pool import PlainPool
 
-from db import audit, batches, reap
+from db import batches, integrity
+from db.chunks import reap
 from db.session import Database
 from maskpool.domain import new_id
 from maskpool.ports import ObjectStore
@@ -124,7 +125,7 @@ def test_a_chunk_that_finishes_between_the_two_readings_keeps_its_masks(
     waiting = [lambda: (pool.finish(taken, *content), pool.tick())]
 
     def meanwhile(name: str) -> None:
-        ask = getattr(audit, name)
+        ask = getattr(integrity, name)
 
         def patched(*words: object) -> object:
             answer = ask(*words)
@@ -132,7 +133,7 @@ def test_a_chunk_that_finishes_between_the_two_readings_keeps_its_masks(
                 waiting.pop()()
             return answer
 
-        monkeypatch.setattr(audit, name, patched)
+        monkeypatch.setattr(integrity, name, patched)
 
     meanwhile("chunks_there")
     meanwhile("masks_named")

@@ -23,7 +23,8 @@ from services.process import serve, stop
 from services.redis_server import running_redis
 from sqlalchemy import update
 
-from db import reap, services
+from db import services
+from db.chunks import reap
 from db.models import ServiceRow
 from db.schema import upgrade
 from db.session import Database

@@ -11,7 +11,8 @@ import pytest
 from services.plain_pool import PlainPool
 from sqlalchemy import select, text, update
 
-from db import batches, claims, reap
+from db import batches
+from db.chunks import claim, reap
 from db.models import ChunkRow, JobRow, WorkerRow
 from db.session import Database
 from maskpool.domain import MAX_LOSSES, ChunkMessage, JobState
@@ -141,8 +142,8 @@ def test_messages_of_a_model_that_nobody_serves_keep_no_others_out(pool: PlainPo
     [message] = pool.tick()
     with pool.database.write() as session:
         session.execute(update(ChunkRow).values(published_at=0, publishes=0))
-        assert claims.unheard(session, ["another"], limit=1) == []
-        assert claims.unheard(session, ["demo", "another"], limit=1) == [message]
+        assert claim.unheard(session, ["another"], limit=1) == []
+        assert claim.unheard(session, ["demo", "another"], limit=1) == [message]
 
 
 def test_a_batch_that_somebody_holds_stops_no_other(

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from db import batches, chunks, instances, jobs, reap
+from db import batches, chunks, instances, jobs
+from db.chunks import reap
 from db.models import InstanceRow
 from db.session import Database
 from db.workers import WorkerInfo

@@ -25,9 +25,9 @@ from hypothesis.stateful import (
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db import batches, chunks, claims, jobs, workers
+from db import batches, chunks, jobs, workers
 from db.batches import NewBatch, chunk_seqs
-from db.chunks import JobEnd, TakenChunk
+from db.chunks import JobEnd, TakenChunk, claim
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
 from db.session import Database
 from db.workers import WorkerInfo
@@ -562,7 +562,7 @@ class Protocol(RuleBasedStateMachine):
         self.the_rows_are_sound()
         assert self._live(BatchState.LOADING, *LIVE_BATCH) == []
         with self.database.read() as session:
-            assert claims.open_chunks(session) == {}
+            assert claim.open_chunks(session) == {}
 
     def _live(self, *states: BatchState) -> list[UUID]:
         with self.database.read() as session:

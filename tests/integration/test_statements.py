@@ -11,11 +11,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text, update
 
-from db import batches, chunks, claims, instances, jobs, reap, workers
+from db import batches, chunks, instances, jobs, workers
 from db.batches import NewBatch
-from db.chunks import JobEnd
-from db.copying import copy_in
+from db.chunks import JobEnd, claim, reap
 from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
+from db.postgres.copy_in import copy_in
 from db.session import Database
 from db.workers import Pool, WorkerInfo
 from maskpool.domain import (
@@ -175,13 +175,13 @@ def test_a_batch_that_is_not_there_is_not_found(database: Database) -> None:
 
 def unheard(database: Database) -> int:
     with database.read() as session:
-        return len(claims.unheard(session, ["demo"]))
+        return len(claim.unheard(session, ["demo"]))
 
 
 def aged(database: Database, **values: int) -> None:
     """Set columns of every chunk to so many milliseconds ago, or to a number."""
     with database.write() as session:
-        now = session.scalar(select(claims.now_ms()))
+        now = session.scalar(select(claim.now_ms()))
         row = {
             name: value if name == "publishes" else now - value for name, value in values.items()
         }
@@ -228,7 +228,7 @@ def test_marking_as_published_counts(database: Database) -> None:
     sent = one_tick(database)
     assert len(sent) == 2
     with database.write() as session:
-        claims.mark_published(session, [sent[0].chunk_id])
+        claim.mark_published(session, [sent[0].chunk_id])
     with database.read() as session:
         publishes = dict(session.execute(select(ChunkRow.id, ChunkRow.publishes)).all())
     assert publishes == {sent[0].chunk_id: 2, sent[1].chunk_id: 1}
@@ -407,11 +407,11 @@ def test_two_dispatchers_at_once_claim_no_job_twice(postgres: Database) -> None:
 
 def test_of_two_transactions_one_leads(postgres: Database) -> None:
     with postgres.write() as leader:
-        assert claims.lead(leader)
+        assert claim.lead(leader)
         with postgres.write() as other:
-            assert not claims.lead(other)
+            assert not claim.lead(other)
     with postgres.write() as later:
-        assert claims.lead(later)
+        assert claim.lead(later)
 
 
 def test_many_submitters_of_one_key_make_one_batch(

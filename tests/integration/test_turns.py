@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-from db import batches, chunks, jobs, reap, workers
+from db import batches, chunks, jobs, workers
 from db.batches import NewBatch
-from db.chunks import JobEnd
+from db.chunks import JobEnd, reap
 from db.models import BatchRow, UserRow
 from db.session import Database
 from db.workers import WorkerInfo

@@ -13,7 +13,8 @@ from services.command_line import maskpool
 from services.plain_pool import PlainPool
 from sqlalchemy import delete, insert, select, update
 
-from db import batches, reap
+from db import batches
+from db.chunks import reap
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
 from db.session import Database
 from maskpool.domain import ChunkState, JobState, new_id

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.claims import Candidate
+from db.chunks.claim import Candidate
 from db.workers import Pool
 from maskpool.domain import MAX_CHUNK, Klass, Priority, new_id
 from producer.fairness import Claim, chunk_size, plan

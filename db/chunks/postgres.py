@@ -13,9 +13,16 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from db.chunks.records import (
+    INSTANCE_COLUMNS,
+    JobEnd,
+    TakenChunk,
+    counts,
+    instance_values,
+    storable,
+)
 from db.clock import POSTGRES_NOW_MS as _NOW_MS
-from db.copying import copy_in
-from db.work import INSTANCE_COLUMNS, JobEnd, TakenChunk, counts, instance_values, storable
+from db.postgres.copy_in import copy_in
 from maskpool.domain import ChunkState, Job, JobState
 
 # What is put into these texts are numbers of states and the clock.

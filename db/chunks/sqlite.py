@@ -9,9 +9,16 @@ from uuid import UUID
 from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from db.chunks.records import (
+    INSTANCE_COLUMNS,
+    JobEnd,
+    TakenChunk,
+    counts,
+    instance_values,
+    storable,
+)
 from db.clock import now_ms
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
-from db.work import INSTANCE_COLUMNS, JobEnd, TakenChunk, counts, instance_values, storable
 from maskpool.domain import ChunkState, Job, JobState
 
 _END_COLUMNS = (

@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import chunks_postgres, chunks_sqlite
 from db.batches import chunk_seqs
+from db.chunks import postgres, sqlite
+from db.chunks.records import JobEnd, TakenChunk
 from db.models import ChunkRow
-from db.work import JobEnd, TakenChunk
 from maskpool.domain import BatchState
 from maskpool.errors import LeaseLost
 
@@ -25,7 +25,7 @@ __all__ = ["JobEnd", "TakenChunk", "extend", "finish", "seqs_of", "take"]
 
 def _statements(session: Session) -> ModuleType:
     is_postgres = session.get_bind().dialect.name == "postgresql"
-    return chunks_postgres if is_postgres else chunks_sqlite
+    return postgres if is_postgres else sqlite
 
 
 def take(

@@ -1,6 +1,6 @@
 """Cleaning up behind workers: reaping lapsed leases, folding closed chunks, ending batches.
 
-The statements of every round are built once, as those of ``db.claims``.
+The statements of every round are built once, as those of ``db.chunks.claim``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What is the Postgres driver's own: COPY, and connections that give up on a silent server."""
