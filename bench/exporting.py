@@ -31,7 +31,7 @@ from bench.filling import fill
 from bench.pool import Servers, servers
 from bench.table import Row, show
 from db.session import Database
-from storage import open_store
+from storage.objects import open_store
 
 INSTANCES = 7
 

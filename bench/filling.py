@@ -1,4 +1,4 @@
-"""A batch that is done, without a worker: rows by COPY, mask objects by ``storage.masks``.
+"""A batch that is done, without a worker: rows by COPY, mask objects by ``storage.objects.masks``.
 
 The masks are drawn once and used again; each object is encoded, hashed and stored as a worker's is.
 Rows of instances are not written: reading masks back never opens them.
@@ -24,7 +24,7 @@ from maskpool import rle
 from maskpool.domain import MAX_CHUNK, BatchState, Found, Instance, JobResult, JobState, new_id
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from storage import keys, masks
+from storage.objects import keys, masks
 
 SPEC = BatchSpec.read(
     {"model": "sam3", "prompts": [{"text": text} for text in ("person", "car", "traffic sign")]}

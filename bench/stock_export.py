@@ -17,7 +17,7 @@ from uuid import UUID
 from db.session import Database
 from maskpool.settings import load_settings
 from producer import results
-from storage import open_store
+from storage.objects import open_store
 
 
 def main(batch: str, count: int, target: Path) -> None:

@@ -23,8 +23,8 @@ from db.chunks.records import TakenChunk
 from maskpool.domain import Job, Klass, new_id
 from maskpool.settings import load_settings
 from maskpool.spec import BatchSpec
-from storage.fetch import Fetcher
-from storage.folder import FolderStore
+from storage.images.fetch import Fetcher
+from storage.objects.folder import FolderStore
 from workers.engine import Engine
 from workers.leases import Holding
 from workers.pipeline import Pipeline

@@ -129,7 +129,7 @@ class JobRow(Base):
     losses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     #: Was in a chunk whose worker was lost: claimed alone from now on.
     solo: Mapped[bool] = mapped_column(server_default=false())
-    #: ``{chunk}-{sha}``; ``storage.keys`` builds the rest.
+    #: ``{chunk}-{sha}``; ``storage.objects.keys`` builds the rest.
     masks_key: Mapped[str | None]
     masks_offset: Mapped[int | None] = mapped_column(Integer)
     masks_length: Mapped[int | None] = mapped_column(Integer)

@@ -208,7 +208,7 @@ def _processes(settings: Settings) -> Iterator[Check]:
 
 def _store(settings: Settings) -> Check:
     from maskpool.domain import new_id  # noqa: PLC0415 - only when it is looked at
-    from storage import open_store  # noqa: PLC0415
+    from storage.objects import open_store  # noqa: PLC0415
 
     if not settings.store_url:
         return Check("store", None, "MASKPOOL_STORE_URL is not set and no local stack runs here")

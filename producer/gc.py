@@ -16,8 +16,8 @@ from db import integrity
 from db.session import Database
 from maskpool.domain import ObjectInfo
 from maskpool.ports import ObjectStore
-from storage import keys
-from storage.folder import FolderStore
+from storage.objects import keys
+from storage.objects.folder import FolderStore
 
 #: Objects looked at in one short transaction: one scan of their batches' jobs a page.
 _PAGE = 5_000

@@ -12,7 +12,7 @@ from producer.sources.folders import FileSource, FolderSource, GlobSource, is_gl
 from producer.sources.lists import CsvSource, JsonlSource, TextSource
 from producer.sources.names import IMAGE_SUFFIXES, is_image
 from producer.sources.web import open_web
-from storage.urls import is_web
+from storage.images.web.urls import is_web
 
 _LISTS = {
     ".csv": CsvSource,

@@ -36,10 +36,10 @@ from producer.scoring.evaluate import Evaluation, evaluate
 from producer.sources.web import MAY_NAME_HOSTS, hosts_in
 from producer.stack import Stack
 from producer.submit import Submission, Submitter
-from storage import open_store
-from storage.fetch import Fetcher
+from storage.images.fetch import Fetcher
+from storage.images.web.urls import without_query
+from storage.objects import open_store
 from storage.uris import split_s3
-from storage.urls import without_query
 
 #: How often progress is looked at.
 _LOOK_SECONDS = 0.1

@@ -22,8 +22,8 @@ from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
 from producer.reading import Failure, ImageResult, ImageStream, LabelledInstance
-from storage import masks
-from storage.masks import MaskRecord, StoredChunk
+from storage.objects import masks
+from storage.objects.masks import MaskRecord, StoredChunk
 
 #: Jobs read in one short transaction, and most images whose masks are held at once, twice.
 _PAGE = 512

@@ -21,7 +21,7 @@ from maskpool.errors import Conflict, SourceError, Unreachable
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
 from producer.manifest import Source
-from storage import keys
+from storage.objects import keys
 from storage.uris import path_of
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from maskpool.ports import ObjectStore
 from producer.findings import Finding, Kind, Tally
 from producer.gc import find_orphans
 from producer.verify_masks import check_masks
-from storage import keys
+from storage.objects import keys
 
 __all__ = ["Finding", "Kind", "Tally", "verify"]
 

@@ -18,8 +18,8 @@ from maskpool.domain import Instance, JobState
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from producer.findings import Finding, Kind, Tally
-from storage import keys, masks
-from storage.masks import Frame, MaskRecord
+from storage.objects import keys, masks
+from storage.objects.masks import Frame, MaskRecord
 
 #: DONE jobs read at once.
 _PAGE = 512

@@ -19,7 +19,7 @@ from maskpool.domain import ReadingRule
 from maskpool.errors import ImageError, MaskpoolError
 from maskpool.ports import Image
 from maskpool.settings import Settings, load_settings
-from storage.decode import decode
+from storage.images.decode import decode
 from workers.models.load import LoadedModels, load_for
 from workers.outcomes import relate
 

@@ -20,7 +20,7 @@ from maskpool.domain import (
     JobState,
 )
 from maskpool.errors import MaskpoolError
-from storage import masks
+from storage.objects import masks
 
 #: Rest before a job's second attempt, and how much longer each further one is. A blip costs little,
 #: and whatever holds the images may be away for minutes (2 + 10 + 50 + 250 s) before one is FAILED.

@@ -36,8 +36,8 @@ from maskpool.errors import (
 )
 from maskpool.ports import Image, ObjectStore
 from maskpool.spec import BatchSpec, Prompt
-from storage import keys, masks
-from storage.fetch import FetchedImage, Fetcher
+from storage.images.fetch import FetchedImage, Fetcher
+from storage.objects import keys, masks
 from workers.engine import Engine
 from workers.gate import Gate
 from workers.leases import Holding, LeaseKeeper

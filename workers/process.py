@@ -22,8 +22,8 @@ from maskpool.domain import new_id
 from maskpool.errors import ConfigError, MaskpoolError, Unreachable
 from maskpool.health import Pulse
 from maskpool.settings import Settings, load_settings
-from storage import open_store
-from storage.fetch import Fetcher
+from storage.images.fetch import Fetcher
+from storage.objects import open_store
 from workers.engine import Engine
 from workers.leases import STALLED, LeaseKeeper
 from workers.pipeline import Pipeline

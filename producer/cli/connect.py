@@ -26,7 +26,7 @@ class Pool:
 
     def store(self) -> ObjectStore:
         """The pool's object store."""
-        from storage import open_store
+        from storage.objects import open_store
 
         return open_store(self.settings.store_url, endpoint_url=self.settings.s3_endpoint_url)
 

@@ -175,7 +175,7 @@ def remove(
 ) -> None:
     """Delete a batch that has ended: its rows, its masks and its uploaded images."""
     from db import batches
-    from storage import keys
+    from storage.objects import keys
 
     with pool() as here:
         batch_id = here.find(batch)

@@ -109,7 +109,7 @@ def _draw(path: Path, report: dict[str, Any], names: list[str], out: Path) -> No
     from maskpool.rle import Rle
     from producer.reading import LabelledInstance
     from producer.report.overlays import draw
-    from storage.decode import decode
+    from storage.images.decode import decode
 
     image = Image.fromarray(decode(path.read_bytes(), load_settings()))
     shown = []

@@ -10,7 +10,7 @@ from maskpool.domain import ImageRef, ObjectInfo
 from maskpool.errors import ConfigError, SourceError
 from maskpool.ports import ObjectStore
 from producer.sources import names
-from storage import open_store
+from storage.objects import open_store
 from storage.uris import split_s3
 
 

@@ -22,8 +22,8 @@ import orjson
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import names, web
+from storage.images.web.urls import is_web, split_web
 from storage.uris import file_uri, path_of, split_s3
-from storage.urls import is_web, split_web
 
 #: Where a line says which image it means; the first that is there counts.
 _URI_FIELDS = ("uri", "image", "path", "file", "url", "source-ref")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import names
-from storage.urls import WebUrl, host_allowed, is_web, split_web
+from storage.images.web.urls import WebUrl, host_allowed, is_web, split_web
 
 #: Kinds of sources whose references may lie on the web.
 MAY_NAME_HOSTS = frozenset({"web", "csv", "jsonl", "txt"})

@@ -21,7 +21,7 @@ from services.small_disk import small_disk
 from db.schema import upgrade
 from db.session import Database
 from maskpool.failpoints import PLACES
-from storage import open_store
+from storage.objects import open_store
 
 SCRIPT = Path(__file__).parents[1] / "services" / "small_step_exporter.py"
 COUNT = 70

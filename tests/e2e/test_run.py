@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from services.command_line import maskpool, processes_naming, until
 
-from storage import open_store
+from storage.objects import open_store
 
 SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
 

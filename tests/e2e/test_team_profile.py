@@ -21,7 +21,7 @@ from db.chunks import reap
 from db.session import Database
 from maskpool.domain import BatchState, ReadingRule
 from producer.verify import Tally, verify
-from storage import open_store
+from storage.objects import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENES = ROOT / "samples" / "scenes"

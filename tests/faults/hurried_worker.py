@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from faults import timed_worker
 from faults.leash import end_with_parent
 
-from storage import s3
+from storage.objects import s3
 from workers import outcomes, pipeline, process
 from workers.__main__ import main
 

@@ -25,7 +25,7 @@ from db.models import BatchRow, JobRow
 from db.schema import upgrade
 from maskpool.domain import BatchState, JobState, new_id
 from maskpool.errors import Unreachable
-from storage import keys
+from storage.objects import keys
 
 #: Of a core, for each process, while it can do nothing.
 IDLE = 0.3

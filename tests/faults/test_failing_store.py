@@ -23,7 +23,7 @@ from db.models import ChunkRow
 from maskpool.domain import MAX_CHUNK, ChunkState, Klass, new_id
 from maskpool.errors import Unreachable
 from maskpool.settings import Settings
-from storage import keys
+from storage.objects import keys
 
 #: A quarter of all requests meets something.
 MIXED = {

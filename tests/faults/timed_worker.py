@@ -26,7 +26,7 @@ from maskpool import rle
 from maskpool.domain import Found
 from maskpool.ports import Image
 from maskpool.settings import Settings
-from storage.fetch import FetchedImage, Fetcher
+from storage.images.fetch import FetchedImage, Fetcher
 from workers import process
 from workers.__main__ import main
 from workers.engine import Engine

@@ -36,7 +36,7 @@ from producer.findings import Finding, Tally
 from producer.manifest import open_source
 from producer.submit import Submission, Submitter
 from producer.verify import verify
-from storage import open_store
+from storage.objects import open_store
 
 HERE = Path(__file__).parent
 LEASE_SECONDS = 3.0

@@ -30,7 +30,7 @@ from producer.findings import Finding
 from producer.manifest import open_source
 from producer.submit import Submission, Submitter
 from producer.verify import verify
-from storage import open_store
+from storage.objects import open_store
 
 SCRIPT = Path(__file__).with_name("worker.py")
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})

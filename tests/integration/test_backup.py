@@ -31,7 +31,7 @@ from maskpool.ports import ObjectStore
 from producer.findings import Finding, Kind
 from producer.gc import collect
 from producer.verify import Tally, verify
-from storage import keys, open_store
+from storage.objects import keys, open_store
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md").read_text()
 BLOCKS = dict(re.findall(r"^```sh ([\w-]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))

@@ -13,7 +13,7 @@ import pytest
 
 from maskpool.errors import ConfigError, Permanent, WrongClock
 from maskpool.ports import ObjectStore
-from storage import open_store
+from storage.objects import open_store
 
 CALLS: list[Callable[[ObjectStore], object]] = [
     lambda store: store.put("a", b"x"),

@@ -17,8 +17,8 @@ from maskpool.errors import CorruptObject, ImageError, Unreachable
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt
-from storage import keys, masks, open_store, s3
-from storage.fetch import Fetcher
+from storage.images.fetch import Fetcher
+from storage.objects import keys, masks, open_store, s3
 from workers.leases import Holding
 from workers.outcomes import Outage
 from workers.pipeline import Pipeline

@@ -11,7 +11,7 @@ from db import session as sessions
 from db.chunks import reap
 from db.session import Database
 from maskpool.errors import Unreachable
-from storage import open_store
+from storage.objects import open_store
 
 
 def test_a_chunk_locked_by_a_frozen_client_is_reaped(

@@ -21,8 +21,8 @@ from maskpool.ports import ObjectStore
 from producer import gc
 from producer.gc import Heap, collect
 from producer.verify import verify
-from storage import keys, open_store
-from storage.folder import FolderStore
+from storage.objects import keys, open_store
+from storage.objects.folder import FolderStore
 
 HOURS_AGO = 5 * 3600 * 1000
 

@@ -35,7 +35,7 @@ from producer.broker import Broker
 from producer.children import Child
 from producer.dispatch import Dispatcher, tick
 from producer.presence import Presence
-from storage import open_store
+from storage.objects import open_store
 from workers.leases import STALLED
 
 WORKER = (str(Path(__file__).resolve().parents[1] / "services" / "stuck_worker.py"),)

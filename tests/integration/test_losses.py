@@ -20,7 +20,7 @@ from maskpool.errors import Unreachable
 from producer import dispatch
 from producer.broker import Broker
 from producer.dispatch import Dispatcher, Tick, tick
-from storage import open_store
+from storage.objects import open_store
 
 LEASE_MS = 30_000
 

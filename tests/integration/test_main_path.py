@@ -33,8 +33,8 @@ from maskpool.spec import BatchSpec
 from producer.dispatch import tick
 from producer.manifest import open_source
 from producer.submit import Submission, Submitted, Submitter
-from storage import masks, open_store
-from storage.fetch import Fetcher
+from storage.images.fetch import Fetcher
+from storage.objects import masks, open_store
 from workers.engine import Engine
 from workers.leases import LeaseKeeper
 from workers.pipeline import Pipeline

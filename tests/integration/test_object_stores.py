@@ -29,8 +29,8 @@ from maskpool.errors import (
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
 from producer.manifest import open_source
-from storage import open_store
-from storage.fetch import Fetcher
+from storage.images.fetch import Fetcher
+from storage.objects import open_store
 
 
 @pytest.fixture(params=["folder", "s3", "s3 at the root"])

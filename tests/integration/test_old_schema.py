@@ -18,7 +18,7 @@ from db.session import Database, normalised
 from maskpool.domain import BatchState, ChunkMessage, ChunkState, JobState, Klass
 from producer.dispatch import tick
 from producer.verify import Tally, verify
-from storage import open_store
+from storage.objects import open_store
 
 PREVIOUS = "0001"
 

@@ -18,7 +18,7 @@ from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
 from producer import results
 from producer.reading import ImageResult
-from storage import keys, open_store
+from storage.objects import keys, open_store
 
 COUNT = 30
 

@@ -29,8 +29,8 @@ from maskpool.errors import (
     Unreachable,
 )
 from maskpool.ports import Image
-from storage import open_store
-from storage.fetch import FetchedImage
+from storage.images.fetch import FetchedImage
+from storage.objects import open_store
 from workers.engine import Engine
 from workers.leases import LeaseKeeper
 from workers.pipeline import Pipeline

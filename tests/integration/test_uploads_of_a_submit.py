@@ -15,8 +15,8 @@ from maskpool.settings import Settings
 from maskpool.spec import BatchSpec
 from producer.manifest import open_source
 from producer.submit import Submission, Submitter
-from storage import open_store
-from storage.fetch import Fetcher
+from storage.images.fetch import Fetcher
+from storage.objects import open_store
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]})
 

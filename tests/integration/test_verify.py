@@ -22,7 +22,7 @@ from maskpool.errors import NotFound
 from maskpool.ports import ObjectStore
 from producer import verify_masks
 from producer.verify import Finding, Kind, Tally, verify
-from storage import keys, open_store
+from storage.objects import keys, open_store
 
 
 @pytest.fixture(params=["embedded", "team"])

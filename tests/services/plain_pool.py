@@ -26,8 +26,8 @@ from maskpool.domain import (
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
 from producer.dispatch import tick
-from storage import keys, masks
-from storage.masks import ChunkObject
+from storage.objects import keys, masks
+from storage.objects.masks import ChunkObject
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}, {"text": "b", "not": ["c"]}]})
 SIZE = (6, 8)

@@ -36,7 +36,7 @@ from maskpool import wire
 from maskpool.domain import Found, Klass
 from maskpool.ports import Image
 from maskpool.settings import Settings
-from storage.fetch import FetchedImage, Fetcher
+from storage.images.fetch import FetchedImage, Fetcher
 from workers import process, transport
 from workers.engine import Engine
 from workers.process import Models, WorkerProcess

@@ -12,8 +12,8 @@ from services.web_server import web_server
 
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
-from storage import open_store
-from storage.fetch import Fetcher
+from storage.images.fetch import Fetcher
+from storage.objects import open_store
 
 
 def photo(colour: str = "red") -> bytes:

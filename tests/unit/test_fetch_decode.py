@@ -20,7 +20,7 @@ from PIL import ImageOps
 
 from maskpool.errors import ImageError
 from maskpool.settings import Settings
-from storage.decode import decode
+from storage.images.decode import decode
 
 SETTINGS = Settings()
 

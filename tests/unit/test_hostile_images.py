@@ -24,8 +24,8 @@ from PIL import Image as Pillow
 
 from maskpool.errors import ImageError
 from maskpool.settings import Settings
-from storage import watched
-from storage.decode import decode
+from storage.images import decode_budget
+from storage.images.decode import decode
 
 SETTINGS = Settings(max_image_pixels=MAX_PIXELS, max_aspect=MAX_ASPECT)
 
@@ -94,8 +94,8 @@ def test_files_made_by_hand_hold_the_picture(name: str) -> None:
 
 def test_a_jpeg_of_endless_scans_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """300 scans of a 100-megapixel frame, 40 KB, take five seconds; 10,000 take three minutes."""
-    monkeypatch.setattr(watched, "_SECONDS", 0.05)
-    monkeypatch.setattr(watched, "_SECONDS_A_MEGAPIXEL", 0.01)
+    monkeypatch.setattr(decode_budget, "_SECONDS", 0.05)
+    monkeypatch.setattr(decode_budget, "_SECONDS_A_MEGAPIXEL", 0.01)
     with pytest.raises(ImageError, match="takes too long to decode for its size"):
         decode(many_scans(1_100, 1_100, 15_000), SETTINGS)
     assert decode(many_scans(64, 64, 3), SETTINGS).shape == (64, 64, 3)
@@ -103,7 +103,7 @@ def test_a_jpeg_of_endless_scans_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_header_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow joins EXIF segments one by one: 65 MB of them take 18 seconds."""
-    monkeypatch.setattr(watched, "_SECONDS", 0.0)
+    monkeypatch.setattr(decode_budget, "_SECONDS", 0.0)
     with pytest.raises(ImageError, match="takes too long to decode for its size"):
         decode(hostile_whole.saved(hostile_whole.picture(), "jpg"), SETTINGS)
 
@@ -123,8 +123,8 @@ def test_a_file_in_too_many_pieces_is_given_up(suffix: str) -> None:
 
 
 def test_pieces_behind_the_pixels_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched, "_MORE_READS", 1_000)
-    monkeypatch.setattr(watched, "_READS_A_PIXEL", 0)
+    monkeypatch.setattr(decode_budget, "_MORE_READS", 1_000)
+    monkeypatch.setattr(decode_budget, "_READS_A_PIXEL", 0)
     whole = hostile_whole.saved(hostile_whole.picture(), "png")
     assert decode(whole, SETTINGS).size
     with pytest.raises(ImageError, match="in more pieces than an image has"):
@@ -225,7 +225,7 @@ def _failing_in_load(monkeypatch: pytest.MonkeyPatch, error: Exception) -> bytes
 _MEASURE = """
 import re, sys
 from maskpool.settings import Settings
-from storage.decode import decode
+from storage.images.decode import decode
 data = open(sys.argv[1], "rb").read()
 def kib(): return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 before = kib()

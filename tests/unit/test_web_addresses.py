@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from storage.addresses import Address, refusal
+from storage.images.web.addresses import Address, refusal
 
 REFUSED = [
     ("0.0.0.0", "no host's address"),

@@ -13,8 +13,8 @@ from services.certificates import DAY, NOW, Authority
 from services.web_server import WebServer, web_server
 
 from maskpool.errors import ImageError, Unreachable
-from storage.connections import Connector
-from storage.web import WebLimits, WebReader
+from storage.images.web.connections import Connector
+from storage.images.web.reader import WebLimits, WebReader
 
 
 @pytest.fixture

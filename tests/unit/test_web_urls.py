@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.urls import WebUrl, host_allowed, is_web, split_web, without_query
+from storage.images.web.urls import WebUrl, host_allowed, is_web, split_web, without_query
 
 
 @pytest.mark.parametrize(

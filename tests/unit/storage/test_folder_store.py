@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from maskpool.errors import ConfigError, Conflict, Permanent, Unreachable
-from storage.folder import FolderStore
-from storage.keys import TEMPORARY
+from storage.objects.folder import FolderStore
+from storage.objects.keys import TEMPORARY
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from maskpool.errors import Permanent
-from storage import keys
+from storage.objects import keys
 
 BATCH = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 CHUNK = UUID("01890a5d-ac96-774b-bcce-b302099a8058")

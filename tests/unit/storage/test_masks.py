@@ -18,7 +18,7 @@ from maskpool.domain import Found, Instance, JobResult
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import Prompt
-from storage import keys, masks, open_store
+from storage.objects import keys, masks, open_store
 
 BATCH = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 CHUNK = UUID("01890a5d-ac96-774b-bcce-b302099a8058")

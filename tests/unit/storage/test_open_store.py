@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maskpool.errors import ConfigError
-from storage import open_store
+from storage.objects import open_store
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_an_endpoint_that_is_none_is_refused() -> None:
 
 def test_boto3_is_imported_for_buckets_only() -> None:
     code = (
-        "import sys, producer.manifest, storage, storage.masks, storage.fetch; "
-        "storage.open_store('file:///tmp/x'); assert 'boto3' not in sys.modules; "
-        "storage.open_store('s3://bucket'); assert 'boto3' in sys.modules"
+        "import sys, producer.manifest, storage, storage.objects.masks, storage.images.fetch; "
+        "objects.open_store('file:///tmp/x'); assert 'boto3' not in sys.modules; "
+        "objects.open_store('s3://bucket'); assert 'boto3' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

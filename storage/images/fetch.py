@@ -21,10 +21,10 @@ from maskpool.errors import (
 )
 from maskpool.ports import Image, ObjectStore
 from maskpool.settings import Settings
-from storage.decode import decode
+from storage.images.decode import decode
+from storage.images.web.reader import WebReader, open_web
+from storage.images.web.urls import is_web
 from storage.uris import path_of, split_s3
-from storage.urls import is_web
-from storage.web import WebReader, open_web
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Fetcher:
                 f"workers may not read from bucket {bucket!r}: add it to MASKPOOL_SOURCE_BUCKETS "
                 "of the workers"
             )
-        from storage.s3 import read_object  # noqa: PLC0415 - boto3 is slow, and often not needed
+        from storage.objects.s3 import read_object  # noqa: PLC0415 - boto3 is slow, and often not needed
 
         limit = self._settings.max_image_bytes
         try:
@@ -165,7 +165,7 @@ class Fetcher:
     def _s3(self) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
         with self._client_lock:
             if self._client is None:
-                from storage.s3 import make_client  # noqa: PLC0415 - as above
+                from storage.objects.s3 import make_client  # noqa: PLC0415 - as above
 
                 self._client = make_client(self._settings.s3_endpoint_url)
             return self._client

@@ -27,8 +27,8 @@ from PIL import ImageCms, UnidentifiedImageError
 from maskpool.errors import ImageError
 from maskpool.ports import Image
 from maskpool.settings import Settings
-from storage.costly import refuse_costly
-from storage.watched import Watched
+from storage.images.decode_budget import Watched
+from storage.images.decode_limits import refuse_costly
 
 #: Decoders that outside bytes may reach; Pillow knows many more, some of them rarely looked after.
 _WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")

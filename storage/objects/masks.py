@@ -22,7 +22,7 @@ from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
 from maskpool.rle import Rle
 from maskpool.spec import Prompt
-from storage import keys
+from storage.objects import keys
 
 _VERSION = 1
 _LEVEL = 3

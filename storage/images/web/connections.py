@@ -21,8 +21,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from maskpool.errors import ImageError, Unreachable
-from storage.addresses import Address, Network, refusal
-from storage.urls import WebUrl
+from storage.images.web.addresses import Address, Network, refusal
+from storage.images.web.urls import WebUrl
 
 #: From a host's name and port to its addresses; raises ``socket.gaierror``.
 Resolver = Callable[[str, int], Sequence[str]]

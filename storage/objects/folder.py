@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from maskpool.domain import ObjectInfo
 from maskpool.errors import ConfigError, Conflict, NotFound, Permanent, SourceError, Unreachable
-from storage.keys import TEMPORARY, checked
+from storage.objects.keys import TEMPORARY, checked
 
 _COPY_BYTES = 1024 * 1024
 

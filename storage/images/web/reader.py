@@ -17,8 +17,8 @@ from urllib.parse import urljoin
 from maskpool import __version__
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
-from storage.connections import Connection, Connector, Deadline, IdleConnections, TooMuch
-from storage.urls import WebUrl, host_allowed, split_web
+from storage.images.web.connections import Connection, Connector, Deadline, IdleConnections, TooMuch
+from storage.images.web.urls import WebUrl, host_allowed, split_web
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class WebLimits:
     """What may be read, and for how long.
 
     Attributes:
-        hosts: Patterns of host names, see ``storage.urls.host_allowed``.
+        hosts: Patterns of host names, see ``storage.images.web.urls.host_allowed``.
         max_bytes: Of one image.
         seconds: For one image, from the lookup of its host to its last byte, redirects included.
     """

@@ -6,7 +6,7 @@ TIFF come back here for more bytes.
 
 Those of WebP, AVIF and packed TIFF take the whole file at once and cannot be stopped; they are
 bounded by their size alone: the file's (``MASKPOOL_MAX_IMAGE_BYTES``), the image's
-(``MASKPOOL_MAX_IMAGE_PIXELS``), and what ``storage.costly`` says of a TIFF's tiles.
+(``MASKPOOL_MAX_IMAGE_PIXELS``), and what ``storage.images.decode_limits`` says of a TIFF's tiles.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ from maskpool.errors import (
     SourceError,
     Unreachable,
 )
-from storage.keys import MAX_KEY_BYTES, checked
-from storage.skew import wrong_clock
+from storage.objects.clock_skew import wrong_clock
+from storage.objects.keys import MAX_KEY_BYTES, checked
 
 _PART_BYTES = 16 * 1024 * 1024
 _DELETE_AT_ONCE = 1000

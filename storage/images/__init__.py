@@ -1,0 +1,1 @@
+"""The guarded way from a reference to an upright RGB array."""

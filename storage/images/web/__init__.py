@@ -1,0 +1,1 @@
+"""Images from the web: which URLs, which addresses, one connection, within limits."""
