@@ -14,8 +14,8 @@ from db import batches, workers
 from db.session import Database
 from maskpool.domain import BatchState, Klass, new_id
 from maskpool.spec import BatchSpec
-from producer.broker import Broker
-from producer.manifest import open_source
+from producer.dispatch.broker import Broker
+from producer.sources import open_source
 from producer.submit import Submission, Submitter
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})

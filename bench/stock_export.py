@@ -16,7 +16,7 @@ from uuid import UUID
 
 from db.session import Database
 from maskpool.settings import load_settings
-from producer import results
+from producer.results import reader
 from storage.objects import open_store
 
 
@@ -24,11 +24,11 @@ def main(batch: str, count: int, target: Path) -> None:
     """Write the first ``count`` images of a batch."""
     settings = load_settings()
     database = Database(settings.database_url.get_secret_value())
-    view = results.view(database, UUID(batch))
+    view = reader.view(database, UUID(batch))
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     numbers = {name: number for number, name in enumerate(view.categories, 1)}
-    found = results.read_images(database, open_store(settings.store_url), [view])
+    found = reader.read_images(database, open_store(settings.store_url), [view])
     for image in islice(found, count):
         size = {"width": image.width, "height": image.height}
         images.append({"id": len(images) + 1, "file_name": image.name, **size})

@@ -20,7 +20,7 @@ from maskpool.domain import BatchState, ImageRef, Klass, Priority
 from maskpool.errors import Conflict, SourceError, Unreachable
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.manifest import Source
+from producer.sources import Source
 from storage.objects import keys
 from storage.uris import path_of
 

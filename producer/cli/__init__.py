@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from maskpool.errors import MaskpoolError, Permanent
-from producer.cli import control, look, services, shoot, upkeep
+from producer.cli import batches, gc, inspect, run, serve
 from producer.cli.doctor import doctor
 
 #: Exit codes; documented in the README and in ``maskpool --help``.
@@ -32,24 +32,24 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 
 _ANNOTATE, _WATCH, _CONTROL, _SERVE = "Annotate", "Look", "Control", "Run a pool"
 
-app.command(rich_help_panel=_ANNOTATE)(shoot.demo)
-app.command(rich_help_panel=_ANNOTATE)(shoot.run)
-app.command(rich_help_panel=_ANNOTATE)(control.submit)
-app.command("ls", rich_help_panel=_WATCH)(look.list_batches)
-app.command(rich_help_panel=_WATCH)(look.status)
-app.command(rich_help_panel=_WATCH)(look.results)
-app.command(rich_help_panel=_WATCH)(look.export)
-app.command("eval", rich_help_panel=_WATCH)(look.evaluate)
-app.command(rich_help_panel=_CONTROL)(control.pause)
-app.command(rich_help_panel=_CONTROL)(control.resume)
-app.command(rich_help_panel=_CONTROL)(control.cancel)
-app.command(rich_help_panel=_CONTROL)(control.retry)
-app.command("rm", rich_help_panel=_CONTROL)(control.remove)
-app.command(rich_help_panel=_SERVE)(services.up)
-app.command(rich_help_panel=_SERVE)(services.worker)
-app.command(rich_help_panel=_SERVE)(services.dispatch)
-app.command(rich_help_panel=_SERVE)(services.migrate)
-app.command(rich_help_panel=_SERVE)(upkeep.gc)
+app.command(rich_help_panel=_ANNOTATE)(run.demo)
+app.command(rich_help_panel=_ANNOTATE)(run.run)
+app.command(rich_help_panel=_ANNOTATE)(batches.submit)
+app.command("ls", rich_help_panel=_WATCH)(inspect.list_batches)
+app.command(rich_help_panel=_WATCH)(inspect.status)
+app.command(rich_help_panel=_WATCH)(inspect.results)
+app.command(rich_help_panel=_WATCH)(inspect.export)
+app.command("eval", rich_help_panel=_WATCH)(inspect.evaluate)
+app.command(rich_help_panel=_CONTROL)(batches.pause)
+app.command(rich_help_panel=_CONTROL)(batches.resume)
+app.command(rich_help_panel=_CONTROL)(batches.cancel)
+app.command(rich_help_panel=_CONTROL)(batches.retry)
+app.command("rm", rich_help_panel=_CONTROL)(batches.remove)
+app.command(rich_help_panel=_SERVE)(serve.up)
+app.command(rich_help_panel=_SERVE)(serve.worker)
+app.command(rich_help_panel=_SERVE)(serve.dispatch)
+app.command(rich_help_panel=_SERVE)(serve.migrate)
+app.command(rich_help_panel=_SERVE)(gc.gc)
 app.command(rich_help_panel=_SERVE)(doctor)
 
 

@@ -43,7 +43,7 @@ class Pool:
 
     def wake(self) -> None:
         """Tell the dispatcher; it looks by itself if the broker is away, so that only warns."""
-        from producer.broker import Broker
+        from producer.dispatch.broker import Broker
 
         broker = Broker(self.settings.redis_url.get_secret_value())
         try:
@@ -62,7 +62,7 @@ def pool() -> Iterator[Pool]:
         Unreachable: Neither names one.
     """
     from db.session import Database
-    from producer.endpoints import settings_here
+    from producer.local.endpoints import settings_here
 
     settings = settings_here()
     database = Database(settings.database_url.get_secret_value())

@@ -12,7 +12,7 @@ from maskpool.errors import NotFound, Unreachable
 from maskpool.settings import Settings, load_settings
 from maskpool.spec import read_prompts
 from producer.cli import options, render
-from producer.cli.upkeep import deep as check_deeply
+from producer.cli.gc import deep as check_deeply
 
 _NOT_WELL = 2
 _MARKS = {True: Text("ok", "green"), False: Text("no", "red"), None: Text("–", "dim")}
@@ -56,7 +56,7 @@ def doctor(
             "an image is looked at by a model, say --model NAME as well; "
             "a batch is checked with --deep"
         )
-    from producer.checks import run_checks
+    from producer.doctor import run_checks
 
     checks = list(run_checks(_settings()))
     if as_json:
@@ -70,7 +70,7 @@ def doctor(
 
 
 def _settings() -> Settings:
-    from producer.endpoints import settings_here
+    from producer.local.endpoints import settings_here
 
     try:
         return settings_here()
@@ -81,7 +81,7 @@ def _settings() -> Settings:
 def _try_model(
     model: str, image: Path | None, prompts: list[str], out: Path, *, as_json: bool
 ) -> int:
-    from producer.checks import look_at
+    from producer.doctor import look_at
 
     load_settings().alias(model)
     asked = read_prompts(prompts or ([_WORDS.get(model, "object")] if image else []))
@@ -107,8 +107,8 @@ def _draw(path: Path, report: dict[str, Any], names: list[str], out: Path) -> No
 
     from maskpool.domain import Found, Instance
     from maskpool.rle import Rle
-    from producer.reading import LabelledInstance
     from producer.report.overlays import draw
+    from producer.results.records import LabelledInstance
     from storage.images.decode import decode
 
     image = Image.fromarray(decode(path.read_bytes(), load_settings()))

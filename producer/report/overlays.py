@@ -19,9 +19,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from maskpool import rle
 from maskpool.errors import MaskpoolError
-from producer.reading import ImageResult, LabelledInstance
 from producer.report.colours import Rgb, palette, variant
 from producer.report.safe_names import SafeNames
+from producer.results.records import ImageResult, LabelledInstance
 
 log = logging.getLogger(__name__)
 

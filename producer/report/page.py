@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import orjson
 
-from producer.reading import Failure
 from producer.report.colours import css, palette
 from producer.report.overlays import Overlay
+from producer.results.records import Failure
 
 #: A browser is still quick with so many cards.
 MOST_CARDS = 2000

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from maskpool import rle
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import SourceError
-from producer.scoring.coco_read import CocoFile, CocoMask, read_coco
+from producer.formats.coco.read import CocoFile, CocoMask, read_coco
 from producer.scoring.mask_ap import mask_ap
 
 #: IoUs over which pmF1 is averaged, as COCO does for AP.

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from maskpool import rle
-from producer.scoring.coco_read import CocoFile
+from producer.formats.coco.read import CocoFile
 
 
 def mask_ap(

@@ -1,1 +1,121 @@
-"""The kinds of sources, one module a kind; ``producer.manifest`` chooses among them."""
+"""Sources of images: what a user names on the command line, as a stream of references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from maskpool.domain import ImageRef
+from maskpool.errors import SourceError
+from producer.sources.folders import FileSource, FolderSource, GlobSource, is_glob
+from producer.sources.lists import CsvSource, JsonlSource, TextSource
+from producer.sources.names import IMAGE_SUFFIXES, is_image
+from producer.sources.web import open_web
+from storage.images.web.urls import is_web
+
+_LISTS = {
+    ".csv": CsvSource,
+    ".tsv": CsvSource,
+    ".jsonl": JsonlSource,
+    ".ndjson": JsonlSource,
+    ".manifest": JsonlSource,
+    ".txt": TextSource,
+}
+
+_EXPECTED = (
+    "write a folder, an image, a quoted glob ('photos/**/*.jpg'), s3://bucket/prefix, "
+    "https://host/image, or a manifest (.csv, .jsonl, .txt)"
+)
+
+
+class Source(Protocol):
+    """A stream of image references that can be read again and again, in one and the same order."""
+
+    @property
+    def text(self) -> str:
+        """The source as its user wrote it."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """``folder``, ``image``, ``glob``, ``s3``, ``web``, ``csv``, ``jsonl`` or ``txt``."""
+        ...
+
+    @property
+    def root(self) -> Path | None:
+        """The folder under which local images lie, as far as is known; None for bucket and URL.
+
+        A manifest's own folder; its lines may name images elsewhere as well.
+        """
+        ...
+
+    def refs(self) -> Iterator[ImageRef]:
+        """Every image, streamed: folders and buckets sorted by name, manifests as written.
+
+        Raises:
+            SourceError: A name or a line is refused; names it.
+            Unreachable: A bucket does not answer.
+        """
+        ...
+
+    def places(self, name: str) -> list[str]:
+        """Where ``name`` comes from, e.g. ``["line 7", "line 9"]``; reads the source once more."""
+        ...
+
+
+def open_source(text: str, *, endpoint_url: str = "", hosts: Sequence[str] | None = None) -> Source:
+    """The source that ``text`` names.
+
+    Args:
+        text: A folder, an image, a glob, ``s3://bucket/prefix``, the URL of an image, or a manifest
+            (CSV, JSONL, plain text).
+        endpoint_url: Of an S3-compatible server; empty for AWS.
+        hosts: From which the workers read web images; another is refused as soon as it is seen.
+            None where any will do.
+
+    Raises:
+        SourceError: There is no such thing, or it is of no kind that is read.
+        Unreachable: A bucket does not answer.
+    """
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme == "s3":
+        from producer.sources.buckets import open_bucket  # noqa: PLC0415 - boto3 is slow to import
+
+        return open_bucket(text, endpoint_url)
+    if is_web(text):
+        return open_web(text, _LISTS, hosts)
+    if separator and not Path(text).exists():
+        raise SourceError(text, f"{scheme}:// is not read; {_EXPECTED}")
+    return _open_local(text, None if hosts is None else tuple(hosts))
+
+
+def _open_local(text: str, hosts: tuple[str, ...] | None) -> Source:
+    if not text or "\0" in text:
+        raise SourceError(text or "the source", f"is no path; {_EXPECTED}")
+    path = Path(text)
+    try:
+        if path.is_dir():
+            return FolderSource(text, path.resolve())
+        if path.is_file():
+            return _open_file(text, path, hosts)
+    except OSError as error:
+        raise SourceError(text, f"cannot be read: {error.strerror}") from None
+    if is_glob(text):
+        return GlobSource.of(text)
+    if path.exists():
+        raise SourceError(text, f"is neither a file nor a folder; {_EXPECTED}")
+    raise SourceError(text, f"there is no such file or folder; {_EXPECTED}")
+
+
+def _open_file(text: str, path: Path, hosts: tuple[str, ...] | None) -> Source:
+    if is_image(path.name):
+        return FileSource(text, path.name, path.resolve())
+    reader = _LISTS.get(path.suffix.lower())
+    if reader is None:
+        raise SourceError(
+            text,
+            f"{path.suffix or 'a file without an ending'} is neither an image "
+            f"({', '.join(sorted(IMAGE_SUFFIXES))}) nor a manifest ({', '.join(_LISTS)})",
+        )
+    return reader(text, path.absolute(), hosts)

@@ -60,7 +60,7 @@ class BucketSource:
             yield ImageRef(name, f"{self.store.url}/{info.key}")
 
     def places(self, name: str) -> list[str]:
-        """See ``producer.manifest.Source``."""
+        """See ``producer.sources.Source``."""
         return [f"{self.store.url}/{self.prefix}{name}"]
 
     def _listed(self) -> Iterator[ObjectInfo]:

@@ -41,7 +41,7 @@ class FileSource:
         yield _ref(self.text, self.name, str(self.path))
 
     def places(self, name: str) -> list[str]:
-        """See ``producer.manifest.Source``."""
+        """See ``producer.sources.Source``."""
         return [str(self.path)] if name == self.name else []
 
 
@@ -59,7 +59,7 @@ class FolderSource:
             yield _ref(self.text, name, f"{self.root}/{name}")
 
     def places(self, name: str) -> list[str]:
-        """See ``producer.manifest.Source``."""
+        """See ``producer.sources.Source``."""
         return [str(self.root / name)] if (self.root / name).exists() else []
 
 
@@ -96,7 +96,7 @@ class GlobSource:
                 yield _ref(self.text, name, f"{self.root}/{name}")
 
     def places(self, name: str) -> list[str]:
-        """See ``producer.manifest.Source``."""
+        """See ``producer.sources.Source``."""
         return [str(self.root / name)] if (self.root / name).exists() else []
 
 

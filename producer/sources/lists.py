@@ -72,7 +72,7 @@ class _ListSource:
             yield ref
 
     def places(self, name: str) -> list[str]:
-        """See ``producer.manifest.Source``."""
+        """See ``producer.sources.Source``."""
         return [f"line {line}" for line, ref in self._numbered() if ref.name == name]
 
     def _numbered(self) -> Iterator[tuple[int, ImageRef]]:

@@ -88,7 +88,7 @@ class WebSource:
         yield self.ref
 
     def places(self, name: str) -> list[str]:
-        """See ``producer.manifest.Source``."""
+        """See ``producer.sources.Source``."""
         return [self.text] if name == self.ref.name else []
 
 

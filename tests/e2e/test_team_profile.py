@@ -20,7 +20,7 @@ from db import batches, instances
 from db.chunks import reap
 from db.session import Database
 from maskpool.domain import BatchState, ReadingRule
-from producer.verify import Tally, verify
+from producer.integrity.rows import Tally, verify
 from storage.objects import open_store
 
 ROOT = Path(__file__).resolve().parents[2]

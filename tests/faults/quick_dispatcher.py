@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from faults.leash import end_with_parent
 
 from db.chunks import claim
-from producer.cli.services import dispatch
+from producer.cli.serve import dispatch
 
 if __name__ == "__main__":
     end_with_parent()

@@ -11,8 +11,8 @@ from faults.world import SPEC, World
 
 from maskpool.domain import Klass, new_id
 from maskpool.spec import BatchSpec
-from producer.broker import Broker
-from producer.manifest import open_source
+from producer.dispatch.broker import Broker
+from producer.sources import open_source
 from producer.submit import Submission, Submitter
 
 

@@ -10,7 +10,7 @@ from faults.sizes import Sizes
 from faults.world import Load, Report, World, now_ms
 
 from maskpool.domain import ChunkMessage, ChunkState, Klass
-from producer.broker import Broker
+from producer.dispatch.broker import Broker
 
 
 def test_redis_forgets_everything(world: World, load: Load, sizes: Sizes, report: Report) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy import func, select
 from db import batches
 from db.models import BatchRow, ChunkRow, UserRow
 from maskpool.domain import BatchState, ChunkState, Klass, Priority, new_id
-from producer.broker import Broker
-from producer.manifest import open_source
+from producer.dispatch.broker import Broker
+from producer.sources import open_source
 from producer.submit import Submission, Submitter
 
 #: Claims no further apart than this are of one tick.

@@ -31,11 +31,11 @@ from maskpool.domain import BatchState, ChunkState, JobState, Klass, Progress, n
 from maskpool.errors import Unreachable
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.broker import Broker
-from producer.findings import Finding, Tally
-from producer.manifest import open_source
+from producer.dispatch.broker import Broker
+from producer.integrity.findings import Finding, Tally
+from producer.integrity.rows import verify
+from producer.sources import open_source
 from producer.submit import Submission, Submitter
-from producer.verify import verify
 from storage.objects import open_store
 
 HERE = Path(__file__).parent

@@ -24,12 +24,12 @@ from maskpool import wire
 from maskpool.domain import BatchState, ChunkMessage, Klass, Progress, new_id
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.broker import Broker
-from producer.dispatch import tick
-from producer.findings import Finding
-from producer.manifest import open_source
+from producer.dispatch.broker import Broker
+from producer.dispatch.tick import tick
+from producer.integrity.findings import Finding
+from producer.integrity.rows import verify
+from producer.sources import open_source
 from producer.submit import Submission, Submitter
-from producer.verify import verify
 from storage.objects import open_store
 
 SCRIPT = Path(__file__).with_name("worker.py")

@@ -11,7 +11,7 @@ from celery import Celery
 
 from maskpool import wire
 from maskpool.domain import ChunkMessage, Klass, new_id
-from producer.broker import Broker
+from producer.dispatch.broker import Broker
 from workers.inbox import refusal
 
 MESSAGE = ChunkMessage(new_id(), new_id(), "demo", Klass.NOW, 7, solo=True)

@@ -9,9 +9,9 @@ import pytest
 
 from db.session import Database
 from maskpool.errors import Unreachable
-from producer import dispatch
-from producer.broker import Broker
-from producer.dispatch import Dispatcher, Tick
+from producer.dispatch import tick as dispatch
+from producer.dispatch.broker import Broker
+from producer.dispatch.tick import Dispatcher, Tick
 
 
 def test_dying_before_everything_is_sent_again_forgets_nothing(

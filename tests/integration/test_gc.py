@@ -18,9 +18,9 @@ from db.chunks import reap
 from db.session import Database
 from maskpool.domain import new_id
 from maskpool.ports import ObjectStore
-from producer import gc
-from producer.gc import Heap, collect
-from producer.verify import verify
+from producer.integrity import orphans
+from producer.integrity.orphans import Heap, collect
+from producer.integrity.rows import verify
 from storage.objects import keys, open_store
 from storage.objects.folder import FolderStore
 
@@ -157,7 +157,7 @@ def test_what_is_young_is_left_alone(pool: PlainPool) -> None:
 def test_many_pages_are_collected_while_they_are_listed(
     pool: PlainPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gc, "_PAGE", 3)
+    monkeypatch.setattr(orphans, "_PAGE", 3)
     done = pool.submit(9)
     pool.drain()
     kept = objects(pool.store)

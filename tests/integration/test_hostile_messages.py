@@ -23,7 +23,7 @@ from db.models import ChunkRow
 from db.workers import WorkerInfo
 from maskpool.domain import ChunkMessage, ChunkState, JobState, new_id
 from maskpool.spec import BatchSpec
-from producer.dispatch import tick
+from producer.dispatch.tick import tick
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -17,9 +17,9 @@ from db.models import ChunkRow, JobRow, WorkerRow
 from db.session import Database
 from maskpool.domain import MAX_LOSSES, ChunkMessage, JobState
 from maskpool.errors import Unreachable
-from producer import dispatch
-from producer.broker import Broker
-from producer.dispatch import Dispatcher, Tick, tick
+from producer.dispatch import tick as dispatch
+from producer.dispatch.broker import Broker
+from producer.dispatch.tick import Dispatcher, Tick, tick
 from storage.objects import open_store
 
 LEASE_MS = 30_000

@@ -30,8 +30,8 @@ from maskpool.errors import Conflict, LeaseLost, NotFound, SourceError
 from maskpool.ports import Image, ObjectStore
 from maskpool.settings import load_settings
 from maskpool.spec import BatchSpec
-from producer.dispatch import tick
-from producer.manifest import open_source
+from producer.dispatch.tick import tick
+from producer.sources import open_source
 from producer.submit import Submission, Submitted, Submitter
 from storage.images.fetch import Fetcher
 from storage.objects import masks, open_store

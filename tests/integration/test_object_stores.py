@@ -28,7 +28,7 @@ from maskpool.errors import (
 )
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
-from producer.manifest import open_source
+from producer.sources import open_source
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
 

@@ -16,8 +16,8 @@ from db import batches
 from db.schema import alembic_config, head_revision, upgrade
 from db.session import Database, normalised
 from maskpool.domain import BatchState, ChunkMessage, ChunkState, JobState, Klass
-from producer.dispatch import tick
-from producer.verify import Tally, verify
+from producer.dispatch.tick import tick
+from producer.integrity.rows import Tally, verify
 from storage.objects import open_store
 
 PREVIOUS = "0001"

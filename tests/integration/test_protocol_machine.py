@@ -49,7 +49,7 @@ from maskpool.domain import (
 from maskpool.errors import Conflict, LeaseLost, Unreachable
 from maskpool.rle import Rle
 from maskpool.spec import BatchSpec
-from producer.dispatch import tick
+from producer.dispatch.tick import tick
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]}).dump()
 

@@ -16,8 +16,8 @@ from db.session import Database
 from maskpool.domain import JobState
 from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
-from producer import results
-from producer.reading import ImageResult
+from producer.results import reader
+from producer.results.records import ImageResult
 from storage.objects import keys, open_store
 
 COUNT = 30
@@ -48,7 +48,7 @@ def pool(database_url: str, folder_store_url: str) -> Iterator[PlainPool]:
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks are of four images: they reach from one page into the next."""
-    monkeypatch.setattr(results, "_PAGE", 7)
+    monkeypatch.setattr(reader, "_PAGE", 7)
 
 
 def done(pool: PlainPool, count: int = COUNT) -> UUID:
@@ -58,8 +58,8 @@ def done(pool: PlainPool, count: int = COUNT) -> UUID:
 
 
 def read(pool: PlainPool, *batch_ids: UUID, behind: int = 0) -> list[ImageResult]:
-    views = [results.view(pool.database, batch_id) for batch_id in batch_ids]
-    return list(results.read_images(pool.database, pool.store, views, behind))
+    views = [reader.view(pool.database, batch_id) for batch_id in batch_ids]
+    return list(reader.read_images(pool.database, pool.store, views, behind))
 
 
 def change(pool: PlainPool, batch_id: UUID, seq: int, **values: object) -> None:
@@ -78,7 +78,7 @@ def key_of(pool: PlainPool, batch_id: UUID, seq: int) -> str:
 def test_every_image_in_order_and_each_object_once(
     pool: PlainPool, monkeypatch: pytest.MonkeyPatch, held_bytes: int
 ) -> None:
-    monkeypatch.setattr(results, "_HELD_BYTES", held_bytes)
+    monkeypatch.setattr(reader, "_HELD_BYTES", held_bytes)
     batch_id = done(pool)
     pool.store = store = CountingStore(pool.store)  # type: ignore[assignment]
     images = read(pool, batch_id)
@@ -105,12 +105,12 @@ def test_the_fingerprint_tells_the_same_images_from_others(pool: PlainPool) -> N
     batch_id = done(pool)
 
     def fingerprint(behind: int = 10, **rule: float) -> str:
-        view = results.view(pool.database, batch_id, **rule)
-        return results.read_images(pool.database, pool.store, [view], behind).fingerprint
+        view = reader.view(pool.database, batch_id, **rule)
+        return reader.read_images(pool.database, pool.store, [view], behind).fingerprint
 
     same = fingerprint()
-    view = results.view(pool.database, batch_id)
-    stream = results.read_images(pool.database, pool.store, [view])
+    view = reader.view(pool.database, batch_id)
+    stream = reader.read_images(pool.database, pool.store, [view])
     for _ in zip(range(10), stream, strict=False):
         pass
     assert stream.fingerprint == same

@@ -34,8 +34,8 @@ from maskpool.domain import (
 from maskpool.errors import Conflict, NotFound, Unreachable
 from maskpool.rle import Rle
 from maskpool.spec import BatchSpec
-from producer.dispatch import tick
-from producer.manifest import Source, open_source
+from producer.dispatch.tick import tick
+from producer.sources import Source, open_source
 from producer.submit import Submission, Submitter
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]})

@@ -16,7 +16,7 @@ from db.session import Database
 from db.workers import WorkerInfo
 from maskpool.domain import ChunkMessage, ImageRef, JobState, new_id
 from maskpool.spec import BatchSpec
-from producer.dispatch import tick
+from producer.dispatch.tick import tick
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]})
 WORKER = WorkerInfo(new_id(), "host:1", "cpu", "demo", threads=3, images_per_s=2.0)

@@ -13,7 +13,7 @@ from db.session import Database
 from maskpool.errors import ImageError
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec
-from producer.manifest import open_source
+from producer.sources import open_source
 from producer.submit import Submission, Submitter
 from storage.images.fetch import Fetcher
 from storage.objects import open_store

@@ -20,8 +20,8 @@ from db.session import Database
 from maskpool.domain import ChunkState, JobState, new_id
 from maskpool.errors import NotFound
 from maskpool.ports import ObjectStore
-from producer import verify_masks
-from producer.verify import Finding, Kind, Tally, verify
+from producer.integrity import masks
+from producer.integrity.rows import Finding, Kind, Tally, verify
 from storage.objects import keys, open_store
 
 
@@ -389,7 +389,7 @@ def test_every_object_is_read_once_however_its_jobs_are_spread(
             back = coming_back & {job.seq for job in taken.jobs}
             coming_back -= back
             pool.finish(taken, *pool.upload(taken, but=back))
-    monkeypatch.setattr(verify_masks, "_PAGE", 3)
+    monkeypatch.setattr(masks, "_PAGE", 3)
     read = []
     get = type(pool.store).get
     monkeypatch.setattr(

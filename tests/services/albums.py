@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from producer.reading import ImageResult
+from producer.results.records import ImageResult
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Album:
 
 
 class Stream:
-    """The images behind the first so many; see ``producer.reading.ImageStream``."""
+    """The images behind the first so many; see ``producer.results.records.ImageStream``."""
 
     def __init__(self, album: Album, behind: int) -> None:
         self._before = album.before

@@ -25,7 +25,7 @@ from maskpool.domain import (
 )
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.dispatch import tick
+from producer.dispatch.tick import tick
 from storage.objects import keys, masks
 from storage.objects.masks import ChunkObject
 

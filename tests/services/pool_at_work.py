@@ -19,8 +19,8 @@ from maskpool import wire
 from maskpool.domain import ChunkMessage, Klass
 from maskpool.errors import Transient
 from maskpool.ports import ObjectStore
-from producer.broker import Broker
-from producer.dispatch import Dispatcher
+from producer.dispatch.broker import Broker
+from producer.dispatch.tick import Dispatcher
 from services.plain_pool import RATE, PlainPool
 
 LEASE_SECONDS = 3.0

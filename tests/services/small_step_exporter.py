@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from producer.cli import main
-from producer.exports import parts
+from producer.formats import parts
 
 if __name__ == "__main__":
     parts.STEP = 20

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from producer.manifest import Source, open_source
-from producer.sources import names
+from producer.sources import Source, names, open_source
 from producer.sources.folders import glob_regex
 from producer.sources.web import hosts_in
 from storage.uris import path_of

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from producer.manifest import open_source
+from producer.formats.coco.read import read_coco
 from producer.report.safe_names import SafeNames
-from producer.scoring.coco_read import read_coco
-from producer.sources import names
+from producer.sources import names, open_source
 
 LISTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".manifest")
 

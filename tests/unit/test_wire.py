@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maskpool import wire
 from maskpool.domain import MAX_CHUNK, ChunkMessage, Klass, new_id
 from maskpool.errors import ConfigError, Permanent
-from producer.broker import Broker
+from producer.dispatch.broker import Broker
 
 messages = st.builds(
     ChunkMessage,

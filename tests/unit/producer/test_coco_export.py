@@ -16,8 +16,8 @@ from services.albums import Album
 from maskpool import rle
 from maskpool.domain import Found, Instance
 from maskpool.errors import ConfigError
-from producer.exports import FORMATS, CocoCounts, write_coco
-from producer.reading import ImageResult, LabelledInstance
+from producer.formats import FORMATS, CocoCounts, write_coco
+from producer.results.records import ImageResult, LabelledInstance
 
 
 def labelled(

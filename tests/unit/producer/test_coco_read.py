@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 
 from maskpool import rle
 from maskpool.errors import SourceError
-from producer.scoring.coco_read import read_coco
+from producer.formats.coco.read import read_coco
 
 PHOTOS = Path(__file__).parents[3] / ".." / "shared" / "photos"
 POLYGON = [[2.0, 2.0, 9.0, 2.0, 9.0, 7.0, 2.0, 7.0]]

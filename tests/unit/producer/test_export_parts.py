@@ -16,8 +16,8 @@ from maskpool import failpoints
 from maskpool.domain import Found, Instance
 from maskpool.errors import Conflict, Unreachable
 from maskpool.rle import Rle
-from producer.exports import CocoCounts, parts, write_coco
-from producer.reading import ImageResult, LabelledInstance
+from producer.formats import CocoCounts, parts, write_coco
+from producer.results.records import ImageResult, LabelledInstance
 
 INFO = {"description": "t", "n": (1, 2)}
 CATEGORIES = ["cat", "dog"]

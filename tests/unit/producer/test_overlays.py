@@ -12,10 +12,10 @@ from PIL import Image
 from maskpool import rle
 from maskpool.domain import Found, Instance
 from maskpool.errors import ImageError, Unreachable
-from producer.reading import ImageResult, LabelledInstance
 from producer.report.colours import palette, variant
 from producer.report.overlays import LONGEST_SIDE, draw, save_overlays
 from producer.report.safe_names import SafeNames
+from producer.results.records import ImageResult, LabelledInstance
 
 CATEGORIES = ["red circle", "blue square"]
 

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from producer.reading import Failure
 from producer.report.overlays import Overlay
 from producer.report.page import MOST_CARDS, MOST_FAILURES, write_index, write_summary
+from producer.results.records import Failure
 
 HOSTILE = "<script>alert(1)<img src=x onerror=alert(2)>\"'&.png"
 

@@ -8,8 +8,8 @@ import pytest
 
 from maskpool.settings import Settings
 from maskpool.spec import Prompt
-from producer.manifest import open_source
-from producer.oneshot import Run, _private
+from producer.run import Run, _private
+from producer.sources import open_source
 
 
 def allowed(source: Path, **settings: object) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def test_an_endpoint_that_is_none_is_refused() -> None:
 
 def test_boto3_is_imported_for_buckets_only() -> None:
     code = (
-        "import sys, producer.manifest, storage, storage.objects.masks, storage.images.fetch; "
+        "import sys, producer.sources, storage.images.fetch; from storage import objects; "
         "objects.open_store('file:///tmp/x'); assert 'boto3' not in sys.modules; "
         "objects.open_store('s3://bucket'); assert 'boto3' in sys.modules"
     )

@@ -22,7 +22,7 @@ from db.workers import WorkerInfo
 from maskpool.domain import ChunkMessage, ImageRef, new_id
 from maskpool.errors import LeaseLost
 from maskpool.spec import BatchSpec
-from producer.dispatch import tick
+from producer.dispatch.tick import tick
 from workers.leases import Holding, LeaseKeeper
 
 BEAT = 0.03

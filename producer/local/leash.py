@@ -1,4 +1,4 @@
-"""``python -m producer.leash COMMAND …``: a child process that ends when its parent does.
+"""``python -m producer.local.leash COMMAND …``: a child process that ends when its parent does.
 
 The parent holds the other end of our standard input and never writes to it. When it goes away, by
 whatever death, the pipe closes: the command is asked to end, and killed if it does not.

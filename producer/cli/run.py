@@ -51,7 +51,7 @@ def run(
     as_json: options.AsJson = False,
 ) -> int:
     """Annotate images into a folder: start, submit, wait, export, draw, stop."""
-    from producer.oneshot import Run
+    from producer.run import Run
 
     asked = Run(
         source=source,
@@ -71,7 +71,7 @@ def demo(
     as_json: options.AsJson = False,
 ) -> int:
     """Annotate the sample scenes with the demo models and score the masks."""
-    from producer.oneshot import Run
+    from producer.run import Run
 
     if not _SAMPLES.is_dir():
         raise NotFound("the sample scenes come with the repository, not with the package: clone it")
@@ -95,7 +95,7 @@ def _how_many(text: str) -> int | None:
 
 
 def _shoot(asked, model: str | None, *, as_json: bool) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001 - imported late
-    from producer.oneshot import run as shoot
+    from producer.run import run as shoot
 
     settings = load_settings(**({} if model is None else {"model": model}))
     asked = replace(asked, out=asked.out.absolute())

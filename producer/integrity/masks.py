@@ -17,7 +17,7 @@ from maskpool import rle
 from maskpool.domain import Instance, JobState
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
-from producer.findings import Finding, Kind, Tally
+from producer.integrity.findings import Finding, Kind, Tally
 from storage.objects import keys, masks
 from storage.objects.masks import Frame, MaskRecord
 

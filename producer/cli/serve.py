@@ -32,7 +32,7 @@ def up(
     model: options.Model = None,
 ) -> None:
     """Start a local stack in MASKPOOL_HOME and keep it running until Ctrl-C."""
-    from producer.stack import Stack
+    from producer.local.stack import Stack
 
     settings = load_settings(**({} if model is None else {"model": model}))
     settings.alias(settings.model)
@@ -75,9 +75,9 @@ def worker(
 def dispatch() -> None:
     """Dispatch until SIGTERM; any number of dispatchers may run, one leads at a time."""
     from db.session import Database
-    from producer.broker import Broker
-    from producer.dispatch import Dispatcher
-    from producer.presence import Presence
+    from producer.dispatch.broker import Broker
+    from producer.dispatch.heartbeat import Presence
+    from producer.dispatch.tick import Dispatcher
 
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)

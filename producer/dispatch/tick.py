@@ -16,9 +16,9 @@ from db.session import Database
 from maskpool import failpoints
 from maskpool.domain import ChunkMessage
 from maskpool.errors import Transient
-from producer.broker import Broker
+from producer.dispatch.broker import Broker
+from producer.dispatch.heartbeat import Presence
 from producer.fairness import plan
-from producer.presence import Presence
 
 log = logging.getLogger(__name__)
 

@@ -56,7 +56,7 @@ def status(
 
 def _show_batch(here: Pool, batch: str, *, watch: bool, as_json: bool) -> int:
     from db import batches
-    from producer.results import Speed, count_instances, view
+    from producer.results.reader import Speed, count_instances, view
 
     batch_id = here.find(batch)
     with here.database.read() as session:
@@ -112,7 +112,7 @@ def results(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what was found image by image; --json gives one object a line, masks included."""
-    from producer import results as reading
+    from producer.results import reader as reading
 
     with pool() as here:
         batch_id = here.find(batch)
@@ -195,8 +195,8 @@ def export(
     What an interrupted export left beside the file is taken up by the same command.
     """
     from db import batches
-    from producer import results as reading
-    from producer.exports import FORMATS
+    from producer.formats import FORMATS
+    from producer.results import reader as reading
 
     if form not in FORMATS:
         raise SpecError("--format", f"{form!r} is not known; there is {', '.join(FORMATS)}")

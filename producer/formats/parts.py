@@ -19,7 +19,7 @@ from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from maskpool import failpoints
 from maskpool.errors import Conflict
-from producer.reading import ImageStream, OpenImages
+from producer.results.records import ImageStream, OpenImages
 
 #: Images between two entries of the journal: seconds of work, and one wait for the disk.
 STEP = 10_000

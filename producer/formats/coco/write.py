@@ -15,8 +15,8 @@ from typing import BinaryIO
 import orjson
 
 from maskpool.errors import ConfigError
-from producer.exports.parts import Mark, Parts, unfinished
-from producer.reading import ImageResult, LabelledInstance, OpenImages
+from producer.formats.parts import Mark, Parts, unfinished
+from producer.results.records import ImageResult, LabelledInstance, OpenImages
 
 #: Of what the parts hold: another layout must not go on with them.
 _LAYOUT = "coco 1"

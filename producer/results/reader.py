@@ -21,7 +21,7 @@ from maskpool.domain import JobState, Progress, ReadingRule
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.reading import Failure, ImageResult, ImageStream, LabelledInstance
+from producer.results.records import Failure, ImageResult, ImageStream, LabelledInstance
 from storage.objects import masks
 from storage.objects.masks import MaskRecord, StoredChunk
 

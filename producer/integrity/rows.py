@@ -20,9 +20,9 @@ from db.models import BatchRow, ChunkRow, JobRow
 from db.session import Database
 from maskpool.domain import BatchState, ChunkState, JobState
 from maskpool.ports import ObjectStore
-from producer.findings import Finding, Kind, Tally
-from producer.gc import find_orphans
-from producer.verify_masks import check_masks
+from producer.integrity.findings import Finding, Kind, Tally
+from producer.integrity.masks import check_masks
+from producer.integrity.orphans import find_orphans
 from storage.objects import keys
 
 __all__ = ["Finding", "Kind", "Tally", "verify"]

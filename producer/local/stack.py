@@ -15,10 +15,10 @@ from typing import IO, Self
 
 from maskpool.errors import ConfigError, Conflict, Unreachable
 from maskpool.settings import Settings
-from producer import endpoints as endpoints_file
-from producer.broker import Broker
-from producer.children import Child
-from producer.endpoints import Endpoints, health_folder
+from producer.dispatch.broker import Broker
+from producer.local import endpoints as endpoints_file
+from producer.local.children import Child
+from producer.local.endpoints import Endpoints, health_folder
 
 #: Seconds until a broker that was started must answer.
 _BROKER_SECONDS = 10.0

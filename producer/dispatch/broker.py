@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from maskpool import wire
 from maskpool.domain import ChunkMessage
 from maskpool.errors import ConfigError, Unreachable
-from producer.envelope import envelope
+from producer.dispatch.envelope import envelope
 
 #: A wait ends well before the socket would be taken for dead.
 _LONGEST_WAIT_SECONDS = 5.0

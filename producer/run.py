@@ -23,18 +23,18 @@ from maskpool.domain import Progress
 from maskpool.errors import ConfigError, Conflict
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
-from producer import results
-from producer.broker import Broker
-from producer.endpoints import is_held
-from producer.exports import write_coco
-from producer.manifest import Source, open_source
-from producer.reading import Failure
+from producer.dispatch.broker import Broker
+from producer.formats import write_coco
+from producer.formats.coco.read import read_coco
+from producer.local.endpoints import is_held
+from producer.local.stack import Stack
 from producer.report.overlays import Overlay, save_overlays
 from producer.report.page import write_index, write_summary
-from producer.scoring.coco_read import read_coco
+from producer.results import reader
+from producer.results.records import Failure
 from producer.scoring.evaluate import Evaluation, evaluate
+from producer.sources import Source, open_source
 from producer.sources.web import MAY_NAME_HOSTS, hosts_in
-from producer.stack import Stack
 from producer.submit import Submission, Submitter
 from storage.images.fetch import Fetcher
 from storage.images.web.urls import without_query
@@ -195,7 +195,7 @@ def _await_end(
 
     Loading a model once says nothing of a pool's speed, so it is not counted.
     """
-    speed = results.Speed()
+    speed = reader.Speed()
     ready: tuple[float, int] | None = None
     while True:
         stack.watch()
@@ -227,7 +227,7 @@ class _Written:
     """What was read back and written."""
 
     progress: Progress
-    view: results.BatchView
+    view: reader.BatchView
     instances: int
     overlays: Sequence[Overlay]
     failures: Sequence[Failure]
@@ -240,7 +240,7 @@ def _ended_at(progress: Progress) -> datetime:
 
 def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -> _Written:
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
-    view = results.view(database, batch_id)
+    view = reader.view(database, batch_id)
     with database.read() as session:
         progress = batches.progress(session, batch_id)
     info = {
@@ -249,7 +249,7 @@ def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -
         # Not when it is written: a run that is resumed writes the same file.
         "date_created": _ended_at(progress).isoformat(timespec="seconds"),
     }
-    images = partial(results.read_images, database, store, [view])
+    images = partial(reader.read_images, database, store, [view])
     counts = write_coco(asked.out / "coco.json", view.categories, images, info)
     fetcher = Fetcher(store, settings)
     overlays = save_overlays(
@@ -260,7 +260,7 @@ def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -
         categories=view.categories,
         limit=asked.overlays,
     )
-    failures = list(results.read_failures(database, batch_id))
+    failures = list(reader.read_failures(database, batch_id))
     return _Written(progress, view, counts.annotations, overlays, failures)
 
 
@@ -293,7 +293,7 @@ def _conclude(asked: Run, written: _Written, *, began: float, rate: float | None
 
 def _write_page(
     asked: Run,
-    view: results.BatchView,
+    view: reader.BatchView,
     summary: Mapping[str, object],
     overlays: Sequence[Overlay],
     failures: Sequence[Failure],

@@ -15,8 +15,8 @@ from producer.cli import options, render
 from producer.cli.connect import pool
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
-    from producer.findings import Finding, Tally
-    from producer.gc import Heap
+    from producer.integrity.findings import Finding, Tally
+    from producer.integrity.orphans import Heap
 
 _SOMETHING_WRONG = 3
 
@@ -30,7 +30,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 def deep(batch: str | None, *, as_json: bool) -> int:
     """Check one batch or the whole world; returns the exit code."""
     with pool() as here:
-        from producer.verify import Tally, verify
+        from producer.integrity.rows import Tally, verify
 
         batch_id = None if batch is None else here.find(batch)
         tally, counts, wrong = Tally(), Counter[str](), 0
@@ -94,7 +94,7 @@ def gc(
     """Delete objects that no row names: of batches that are gone, and of uploads that were lost."""
     seconds = _duration(older_than)
     with pool() as here:
-        from producer.gc import collect
+        from producer.integrity.orphans import collect
 
         with render.errors.status("listing objects"):
             collected = collect(here.database, here.store(), older_than=seconds, dry_run=dry_run)

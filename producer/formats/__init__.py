@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from producer.exports.coco import CocoCounts, write_coco
-from producer.reading import OpenImages
+from producer.formats.coco.write import CocoCounts, write_coco
+from producer.results.records import OpenImages
 
 
 class Exporter(Protocol):

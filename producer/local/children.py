@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maskpool.health import look
-from producer import leash
+from producer.local import leash
 
 #: A child that is found silent is given so long to be heard again.
 _SECOND_LOOK_SECONDS = 5.0

@@ -107,7 +107,7 @@ def _torch() -> Check:
 
 
 def _redis(settings: Settings) -> Check:
-    from producer.broker import Broker  # noqa: PLC0415 - only when it is looked at
+    from producer.dispatch.broker import Broker  # noqa: PLC0415 - only when it is looked at
 
     url = settings.redis_url.get_secret_value()
     if not url:
@@ -194,7 +194,7 @@ def _rows(settings: Settings) -> Iterator[Session | None]:
 
 def _processes(settings: Settings) -> Iterator[Check]:
     """What the health files of this machine say: the local stack's, and the one that is set."""
-    from producer.endpoints import health_folder, is_held  # noqa: PLC0415 - likewise
+    from producer.local.endpoints import health_folder, is_held  # noqa: PLC0415 - likewise
 
     here = is_held(settings.home)
     files = sorted(health_folder(settings.home).glob("*.json")) if here else []

@@ -20,7 +20,7 @@ from producer.cli.idle import warn_if_idle
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from sqlalchemy.orm import Session
 
-    from producer.manifest import Source
+    from producer.sources import Source
 
 #: Images of a source that are looked at before it is submitted.
 _LOOKED_AT = 1_000
@@ -49,7 +49,7 @@ def submit(
     """Submit images and prompts to the pool, as one batch."""
     prompts = read_prompts(prompt)
     with pool() as here:
-        from producer.manifest import open_source
+        from producer.sources import open_source
         from producer.submit import Submission, Submitter
 
         alias_name = model or here.settings.model

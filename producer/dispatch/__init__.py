@@ -1,0 +1,1 @@
+"""The dispatcher: one tick, the loop around it, and how it speaks to Redis."""

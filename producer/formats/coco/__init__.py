@@ -1,0 +1,1 @@
+"""COCO instances: written as a stream, and read with every refusal naming its place."""

@@ -1,0 +1,1 @@
+"""The checker of rows and mask objects, and the collector of objects that no row names."""

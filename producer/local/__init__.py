@@ -1,0 +1,1 @@
+"""The local stack: its processes, and where its parts are."""

@@ -1,0 +1,1 @@
+"""Reading a batch back as a stream of records."""
