@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from workers.models import sam3
-from workers.models.passes import Answers, Passes, Seen
-from workers.models.sam3 import Sam3Segmenter
+from workers.models.sam3 import segmenter as sam3
+from workers.models.sam3.passes import Answers, Passes, Seen
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 #: Different blobs there are.
 _BLOBS = 64

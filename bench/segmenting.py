@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, Sam3Config, Sam3Model
 from bench.forced import Forced
 from bench.stages import NAMES, Stages, now
 from bench.stock_sam3 import Stock
-from workers.models.sam3 import PAIRS, Sam3Segmenter
+from workers.models.sam3.segmenter import PAIRS, Sam3Segmenter
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "workers" / "models" / "demo" / "sam3"

@@ -25,7 +25,7 @@ from maskpool.settings import load_settings
 from maskpool.spec import BatchSpec
 from storage.images.fetch import Fetcher
 from storage.objects.folder import FolderStore
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.leases import Holding
 from workers.pipeline import Pipeline
 

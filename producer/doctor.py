@@ -237,7 +237,7 @@ def _models(settings: Settings) -> Check:
 
 
 def look_at(alias: str, image: Path | None, prompts: list[str]) -> dict[str, object]:
-    """Load a model in a process of its own and segment one image; see ``workers.look``.
+    """Load a model in a process of its own and segment one image; see ``workers.try_model``.
 
     Raises:
         NotFound: There is no such image.
@@ -249,7 +249,7 @@ def look_at(alias: str, image: Path | None, prompts: list[str]) -> dict[str, obj
     command = [
         sys.executable,
         "-m",
-        "workers.look",
+        "workers.try_model",
         alias,
         *([str(image)] if image else []),
         *words,

@@ -9,7 +9,7 @@ from celery import Celery
 
 from maskpool import wire
 from maskpool.settings import load_settings
-from workers import transport
+from workers.broker import transport
 
 transport.install()
 _settings = load_settings()
@@ -21,5 +21,5 @@ app = Celery(
 )
 app.conf.update(wire.CELERY)
 app.conf.worker_send_task_events = True  # Flower lives on them
-app.conf.worker_consumer = "workers.telling:UnhurriedConsumer"
+app.conf.worker_consumer = "workers.broker.events:UnhurriedConsumer"
 app.conf.task_send_sent_event = False

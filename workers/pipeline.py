@@ -38,10 +38,10 @@ from maskpool.ports import Image, ObjectStore
 from maskpool.spec import BatchSpec, Prompt
 from storage.images.fetch import FetchedImage, Fetcher
 from storage.objects import keys, masks
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.gate import Gate
 from workers.leases import Holding, LeaseKeeper
-from workers.models.crop import crop_for_clip
+from workers.models.clip.crop import crop_for_clip
 from workers.outcomes import Annotated, Outage, Outcome, end_of, relate, single
 
 log = logging.getLogger(__name__)

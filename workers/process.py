@@ -24,10 +24,10 @@ from maskpool.health import Pulse
 from maskpool.settings import Settings, load_settings
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
-from workers.engine import Engine
+from workers.engine.engine import Engine
+from workers.health import Consumer, WorkerPulse
 from workers.leases import STALLED, LeaseKeeper
 from workers.pipeline import Pipeline
-from workers.pulse import Consumer, WorkerPulse
 
 log = logging.getLogger(__name__)
 

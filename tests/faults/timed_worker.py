@@ -29,7 +29,7 @@ from maskpool.settings import Settings
 from storage.images.fetch import FetchedImage, Fetcher
 from workers import process
 from workers.__main__ import main
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.process import Models
 
 IMAGE_SECONDS = 0.03

@@ -25,7 +25,7 @@ from maskpool.domain import Found
 from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_models, load_segmenter
 from workers.models.precision import precision
-from workers.models.sam3 import Sam3Segmenter
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 pytestmark = [
     pytest.mark.gpu,
@@ -93,8 +93,8 @@ def test_bf16_autocast_finds_what_fp32_finds() -> None:
 
 
 def test_fp32_on_the_device_agrees_with_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.models.sam3.precision", lambda _: nullcontext())
-    monkeypatch.setattr("workers.models.sam3.hold_products", lambda *_: None)
+    monkeypatch.setattr("workers.models.sam3.segmenter.precision", lambda _: nullcontext())
+    monkeypatch.setattr("workers.models.sam3.segmenter.hold_products", lambda *_: None)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     # At the model's own size: random weights blow up the level by which CUDA's resizing differs.
     images = [scene(96, 96, seed) for seed in (1, 2)]

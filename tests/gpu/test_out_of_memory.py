@@ -9,8 +9,8 @@ import torch
 from small_models import scene, small_sam3, word_tokenizer
 
 from maskpool.errors import Transient
-from workers.engine import Engine
-from workers.models.sam3 import Sam3Segmenter
+from workers.engine.engine import Engine
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 pytestmark = [
     pytest.mark.gpu,

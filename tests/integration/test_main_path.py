@@ -35,7 +35,7 @@ from producer.sources import open_source
 from producer.submit import Submission, Submitted, Submitter
 from storage.images.fetch import Fetcher
 from storage.objects import masks, open_store
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.leases import LeaseKeeper
 from workers.pipeline import Pipeline
 

@@ -31,7 +31,7 @@ from maskpool.errors import (
 from maskpool.ports import Image
 from storage.images.fetch import FetchedImage
 from storage.objects import open_store
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.leases import LeaseKeeper
 from workers.pipeline import Pipeline
 

@@ -37,8 +37,9 @@ from maskpool.domain import Found, Klass
 from maskpool.ports import Image
 from maskpool.settings import Settings
 from storage.images.fetch import FetchedImage, Fetcher
-from workers import process, transport
-from workers.engine import Engine
+from workers import process
+from workers.broker import transport
+from workers.engine.engine import Engine
 from workers.process import Models, WorkerProcess
 
 #: What is to be found in an image: called with the image and the number of prompts.

@@ -18,7 +18,7 @@ from maskpool.ports import Image
 from maskpool.settings import Settings
 from workers import process
 from workers.__main__ import main
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.process import Models
 
 

@@ -13,10 +13,10 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel, Sam3Mo
 
 from maskpool.errors import ConfigError
 from maskpool.settings import ModelAlias, Settings
-from workers.engine import Engine
+from workers.engine.engine import Engine
 from workers.models.checkpoint import Checkpoint, first_line, whole
-from workers.models.clip import CROPS, ClipScorer, Preparation
-from workers.models.sam3 import PAIRS, Sam3Segmenter
+from workers.models.clip.scorer import CROPS, ClipScorer, Preparation
+from workers.models.sam3.segmenter import PAIRS, Sam3Segmenter
 
 log = logging.getLogger(__name__)
 

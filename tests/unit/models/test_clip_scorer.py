@@ -12,7 +12,7 @@ from small_models import image_processor, scene, small_clip, word_tokenizer
 from transformers import CLIPImageProcessorPil, CLIPProcessor
 
 from maskpool.errors import ConfigError, SpecError
-from workers.models.clip import ClipScorer, Preparation, crop_for_clip
+from workers.models.clip.scorer import ClipScorer, Preparation, crop_for_clip
 
 TEXTS = ["red circle", "a the green shape", "blue"]
 

@@ -5,7 +5,7 @@ import torch
 from small_models import small_sam3
 from torch.nn import functional
 
-from workers.models.drawing import Drawing, convolved_when_enlarged, enlarging_kernel
+from workers.models.sam3.mask_decoder import Drawing, convolved_when_enlarged, enlarging_kernel
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (7, 4)])

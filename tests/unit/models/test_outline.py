@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from maskpool import rle
-from workers.models import outline as rules
-from workers.models.outline import outline
+from workers.models.sam3 import mask_to_rle as rules
+from workers.models.sam3.mask_to_rle import outline
 
 
 def noise(count: int, height: int, width: int, seed: int) -> torch.Tensor:

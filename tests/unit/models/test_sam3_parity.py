@@ -20,7 +20,7 @@ from maskpool.domain import SCORE_FLOOR, Found
 from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_segmenter
 from workers.models.precision import cast_products
-from workers.models.sam3 import Sam3Segmenter
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 SCENES = Path(__file__).resolve().parents[3] / "samples" / "scenes"
 
@@ -120,7 +120,7 @@ def test_the_demo_weights() -> None:
 
 @needs_demo
 def test_the_demo_weights_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.models.sam3.precision", lambda _: bf16())
+    monkeypatch.setattr("workers.models.sam3.segmenter.precision", lambda _: bf16())
     segmenter = load_segmenter(BUILT_IN_MODELS["demo"].sam3, torch.device("cpu"))
     prompts = ["red circle", "blue square", "green triangle", "star"]
 
@@ -130,7 +130,7 @@ def test_the_demo_weights_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bf16_is_used_and_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
     images, prompts = [scene(120, 160, 8)], ["red circle", "blue", "a the green shape"]
     (exact,) = Sam3Segmenter(small_sam3(), word_tokenizer()).segment(images, prompts)
-    monkeypatch.setattr("workers.models.sam3.precision", lambda _: bf16())
+    monkeypatch.setattr("workers.models.sam3.segmenter.precision", lambda _: bf16())
 
     (found,) = Sam3Segmenter(small_sam3(), word_tokenizer()).segment(images, prompts)
 
@@ -145,7 +145,7 @@ def test_bf16_is_used_and_changes_little(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_weights_held_for_products_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.models.sam3.precision", lambda _: bf16())
+    monkeypatch.setattr("workers.models.sam3.segmenter.precision", lambda _: bf16())
     images, prompts = [scene(96, 96, 1), scene(120, 200, 2)], ["red circle", "blue"]
     segmenter = Sam3Segmenter(small_sam3(), word_tokenizer())
     cast_each_time, whole = segmenter.segment(images, prompts), size_of(segmenter._model)

@@ -13,10 +13,10 @@ from small_models import scene, small_sam3, word_tokenizer
 from torch._dynamo.utils import counters
 
 from maskpool.errors import ConfigError
-from workers.models.drawing import Drawing
-from workers.models.head import Head
-from workers.models.passes import Passes
-from workers.models.sam3 import Sam3Segmenter
+from workers.models.sam3.detector import Head
+from workers.models.sam3.mask_decoder import Drawing
+from workers.models.sam3.passes import Passes
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 SIDE, CHANNELS = 96, 32
 PROMPTS = ["red circle", "blue", "a the green shape"]
@@ -132,8 +132,8 @@ def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_compiler_that_is_wrong_is_not_believed(
     monkeypatch: pytest.MonkeyPatch, wrong_graphs: set[int], what: str
 ) -> None:
-    monkeypatch.setattr("workers.models.warm_up.IMAGE_SIZES", (1, 4))
-    monkeypatch.setattr("workers.models.warm_up.ROW_SIZES", (4,))
+    monkeypatch.setattr("workers.models.sam3.warm_up.IMAGE_SIZES", (1, 4))
+    monkeypatch.setattr("workers.models.sam3.warm_up.ROW_SIZES", (4,))
     graphs = count()
 
     def wrong(graph: torch.fx.GraphModule, _: Any) -> Callable[..., Any]:

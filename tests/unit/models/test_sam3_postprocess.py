@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from maskpool import rle
 from maskpool.domain import MAX_INSTANCES_PER_PROMPT, SCORE_FLOOR, Found
-from workers.models.postprocess import Pair, found_in_rows, kept_queries, scores_of
+from workers.models.sam3.postprocess import Pair, found_in_rows, kept_queries, scores_of
 
 
 def read_out(pairs: list[Pair], scores: np.ndarray, logits: torch.Tensor) -> list[list[Found]]:

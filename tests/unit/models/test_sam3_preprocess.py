@@ -6,7 +6,7 @@ import torch
 from PIL import Image as PillowImage
 from small_models import scene
 
-from workers.models.preprocess import Squares, _interpolate, resize, upload
+from workers.models.pixels import Squares, _interpolate, resize, upload
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ from small_models import scene, small_sam3, word_tokenizer
 
 from maskpool.domain import SCORE_FLOOR
 from maskpool.errors import SpecError
-from workers.models.sam3 import Sam3Segmenter
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 PROMPTS = ["red circle", "blue", "a the green shape"]
 
@@ -102,7 +102,7 @@ def test_the_portion_halves_where_memory_is_short(model: Any) -> None:
 def test_only_prompts_that_found_something_draw_masks(
     model: Any, monkeypatch: pytest.MonkeyPatch, best: float, drawn: list[int]
 ) -> None:
-    monkeypatch.setattr("workers.models.postprocess.SCORE_FLOOR", best)
+    monkeypatch.setattr("workers.models.sam3.postprocess.SCORE_FLOOR", best)
     rows: list[int] = []
     hook = model.mask_decoder.prompt_cross_attn_norm.register_forward_pre_hook(
         lambda _, inputs: rows.append(len(inputs[0]))

@@ -15,7 +15,7 @@ from maskpool.domain import Found, Klass
 from maskpool.errors import ImageError, Transient
 from maskpool.ports import Image
 from maskpool.rle import Rle
-from workers.engine import Engine, Scored, Segmented
+from workers.engine.engine import Engine, Scored, Segmented
 
 SECONDS = 10
 
@@ -583,7 +583,10 @@ def test_many_submitters_lose_nothing(
 
 
 def test_importing_the_engine_imports_no_torch() -> None:
-    code = "import sys, workers.engine; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    code = (
+        "import sys, workers.engine.engine; "
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
 
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -7,10 +7,10 @@ import torch
 from small_models import image_processor, scene, small_clip, small_sam3, word_tokenizer
 
 from maskpool.errors import SpecError
-from workers.engine import Engine
-from workers.models.clip import ClipScorer, Preparation
+from workers.engine.engine import Engine
+from workers.models.clip.scorer import ClipScorer, Preparation
 from workers.models.load import OUT_OF_MEMORY
-from workers.models.sam3 import Sam3Segmenter
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskpool.domain import new_id
-from workers.inbox import refusal
+from workers.broker.inbox import refusal
 
 GOOD = kwargs_of(new_id(), new_id())
 

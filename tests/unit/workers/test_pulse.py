@@ -11,8 +11,8 @@ import pytest
 
 from maskpool.domain import new_id
 from maskpool.health import Pulse, State, look
+from workers.health import Consumer, WorkerPulse
 from workers.leases import Holding, LeaseKeeper
-from workers.pulse import Consumer, WorkerPulse
 
 STALL_SECONDS = 120.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from workers.models.clip import crop_for_clip
+from workers.models.clip.scorer import crop_for_clip
 from workers.models.demo.data import squash
 from workers.models.demo.parallel import run_all
 from workers.models.demo.scenes import Scene, draw_scene

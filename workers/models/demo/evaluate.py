@@ -19,7 +19,7 @@ from transformers import (
     Sam3Model,
 )
 
-from workers.models.clip import crop_for_clip
+from workers.models.clip.scorer import crop_for_clip
 from workers.models.demo.questions import UNKNOWN_WORDS
 from workers.models.demo.reading import Found, mask_iou, segment
 from workers.models.demo.scenes import HELD_OUT_SEED, Scene, SceneObject, draw_scene

@@ -2,7 +2,7 @@
 
 Celery and kombu read far more than that – callbacks, chains, other tasks, times to wait – and an
 entry that they cannot read at all ends the process, after it was put back for the next one to die
-of. Here is said what is let in; ``workers.transport`` asks before they see it.
+of. Here is said what is let in; ``workers.broker.transport`` asks before they see it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from maskpool.domain import Found, Klass
 from maskpool.errors import Transient
 from maskpool.ports import Image, Scorer, Segmenter
-from workers.pace import Limit, Rate
+from workers.engine.pace import Limit, Rate
 
 _CLOSED = "the engine was closed before this was looked at; it will be tried again"
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 import torch
 from transformers import Sam3Model
 
-from workers.models.drawing import Drawing
-from workers.models.fixed import Fixed, Pass
-from workers.models.head import Head
+from workers.models.sam3.compiled import Fixed, Pass
+from workers.models.sam3.detector import Head
+from workers.models.sam3.mask_decoder import Drawing
 
 #: Images in one pass, and prompts of images: what is compiled where anything is.
 IMAGE_SIZES = (1, 2, 4, 8, 16)

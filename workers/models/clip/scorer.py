@@ -14,10 +14,10 @@ from transformers import CLIPModel
 
 from maskpool.errors import ConfigError, SpecError
 from maskpool.ports import Image
-from workers.models.bucket import Bucket
-from workers.models.crop import crop_for_clip
+from workers.models.clip.crop import crop_for_clip
+from workers.models.pixels import resize, upload
+from workers.models.portions import Bucket
 from workers.models.precision import hold_products, precision
-from workers.models.preprocess import resize, upload
 from workers.models.text import TextCache, Tokens
 
 __all__ = ["CROPS", "ClipScorer", "Preparation", "crop_for_clip"]

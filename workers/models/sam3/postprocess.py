@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from maskpool.domain import MAX_INSTANCES_PER_PROMPT, SCORE_FLOOR, Found
-from workers.models.outline import outline
+from workers.models.sam3.mask_to_rle import outline
 
 
 @dataclass(frozen=True, slots=True)

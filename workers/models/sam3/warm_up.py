@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 
 from maskpool.errors import ConfigError
-from workers.models.passes import IMAGE_SIZES, ROW_SIZES, Answers, Passes
+from workers.models.sam3.passes import IMAGE_SIZES, ROW_SIZES, Answers, Passes
 
 #: Largest relative error of what a compiler made, without and with bf16.
 _MOST_ERROR = {False: 1e-3, True: 0.05}

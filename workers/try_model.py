@@ -1,4 +1,4 @@
-"""``python -m workers.look ALIAS [IMAGE -p PROMPT …]``: load a model, look at one image, say so.
+"""``python -m workers.try_model ALIAS [IMAGE -p PROMPT …]``: try a model.
 
 Prints one JSON object: ``{"description", "load_seconds", "segment_seconds", "width", "height",
 "found": [{"prompt", "score", "size", "counts"}]}``. It is a process of its own because

@@ -14,13 +14,13 @@ from transformers import Sam3Model
 from maskpool.domain import Found
 from maskpool.errors import SpecError
 from maskpool.ports import Image
-from workers.models.bucket import Bucket
-from workers.models.passes import Passes, Seen
-from workers.models.postprocess import Pair, found_in_rows, kept_queries, scores_of
+from workers.models.pixels import Square, Squares
+from workers.models.portions import Bucket
 from workers.models.precision import hold_products, precision
-from workers.models.preprocess import Square, Squares
+from workers.models.sam3.passes import Passes, Seen
+from workers.models.sam3.postprocess import Pair, found_in_rows, kept_queries, scores_of
+from workers.models.sam3.warm_up import warm_up
 from workers.models.text import TextCache, Tokens
-from workers.models.warm_up import warm_up
 
 #: (image × prompt) rows in one pass of the head; about 0.3 GB each at SAM3's size in bf16.
 PAIRS = 32

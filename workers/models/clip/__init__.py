@@ -1,0 +1,1 @@
+"""CLIP's scores of crops against texts."""

@@ -1,0 +1,1 @@
+"""SAM3 behind its text encoder, as four passes of tensors."""
