@@ -40,7 +40,7 @@ format: $(VENV)/dev.stamp ## Fix what ruff can fix and format everything
 	$(BIN)/ruff format .
 
 demo-models: $(VENV)/run.stamp ## Train the demo checkpoints again, from drawn scenes
-	$(BIN)/python -m workers.models.demo.train
+	$(BIN)/python -m training.train
 
 env: .env ## Write .env for docker compose, with fresh random secrets
 

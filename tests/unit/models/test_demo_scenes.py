@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from workers.models.demo.brushes import DISTRACTORS, hsv_to_rgb, outline
-from workers.models.demo.scenes import (
+from training.brushes import DISTRACTORS, hsv_to_rgb, outline
+from training.scenes import (
     HELD_OUT_SEED,
     MAX_OBJECTS,
     MIN_VISIBLE_AREA,
@@ -12,7 +12,7 @@ from workers.models.demo.scenes import (
     draw_scene,
     mask_bounds,
 )
-from workers.models.demo.vocabulary import COLOURS, SHAPES
+from training.vocabulary import COLOURS, SHAPES
 
 #: Hue in degrees around which each colour's pixels lie, and how far they may stray.
 HUES = {"red": 0, "orange": 28, "yellow": 55, "green": 125, "blue": 222, "purple": 286}

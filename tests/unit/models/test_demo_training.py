@@ -7,13 +7,13 @@ import pytest
 import torch
 from transformers import AutoTokenizer, Sam3Model
 
-from workers.models.demo.data import pool_row
-from workers.models.demo.losses import PairTargets, box_iou_and_giou, mask_losses, match
-from workers.models.demo.optimiser import MovingAverage, Muon, orthogonalise, set_rate
-from workers.models.demo.questions import pick_phrases, wording
-from workers.models.demo.scenes import MAX_OBJECTS, draw_scene
-from workers.models.demo.train import parse, train_sam3
-from workers.models.demo.vocabulary import COLOURS, SHAPES, Phrase
+from training.losses import PairTargets, box_iou_and_giou, mask_losses, match
+from training.optimiser import MovingAverage, Muon, orthogonalise, set_rate
+from training.questions import pick_phrases, wording
+from training.scene_pool import pool_row
+from training.scenes import MAX_OBJECTS, draw_scene
+from training.train import parse, train_sam3
+from training.vocabulary import COLOURS, SHAPES, Phrase
 
 
 def test_iou_of_equal_disjoint_and_half_covered_boxes() -> None:

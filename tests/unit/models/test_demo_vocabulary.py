@@ -3,7 +3,7 @@
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from workers.models.demo.vocabulary import (
+from training.vocabulary import (
     BOS_ID,
     COLOURS,
     EOS_ID,

@@ -14,11 +14,11 @@ from transformers import (
     Sam3Model,
 )
 
-from workers.models.demo.evaluate import WEIGHTS, evaluate_clip, evaluate_sam3
-from workers.models.demo.network import forward_pairs
-from workers.models.demo.reading import mask_iou, segment, suppress
-from workers.models.demo.samples import PROMPTS, SAMPLES, ground_truth, sample_scenes
-from workers.models.demo.scenes import HELD_OUT_SEED, Scene, draw_scene
+from training.evaluate import WEIGHTS, evaluate_clip, evaluate_sam3
+from training.network import forward_pairs
+from training.predict import mask_iou, segment, suppress
+from training.samples import PROMPTS, SAMPLES, ground_truth, sample_scenes
+from training.scenes import HELD_OUT_SEED, Scene, draw_scene
 
 MEGABYTES = 1_000_000
 

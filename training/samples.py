@@ -1,4 +1,4 @@
-"""Draws the 24 sample scenes and their ground truth: `python -m workers.models.demo.samples`.
+"""Draws the 24 sample scenes and their ground truth: `python -m training.samples`.
 
 The same seeds always give the same pixels. They lie apart from those of training and measuring,
 and the scenes come from the same distribution. What is chosen among them looks at the ground truth
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from workers.models.demo.scenes import SAMPLE_SEED, Scene, draw_scene
-from workers.models.demo.vocabulary import Phrase
+from training.scenes import SAMPLE_SEED, Scene, draw_scene
+from training.vocabulary import Phrase
 
 #: The prompts of the demo batch; their category ids count from 1 in this order.
 PROMPTS = (
@@ -31,7 +31,7 @@ PROMPTS = (
 #: True of nothing in any sample, so that the demo also shows an empty answer.
 ABSENT = Phrase("purple", "cross")
 
-SAMPLES = Path(__file__).parents[3] / "samples" / "scenes"
+SAMPLES = Path(__file__).parents[1] / "samples" / "scenes"
 _PLAIN, _CROWDED = 18, 6
 _QUALITY = 92
 

@@ -1,4 +1,4 @@
-"""Trains both demo models: `python -m workers.models.demo.train`.
+"""Trains both demo models: `python -m training.train`.
 
 The defaults take about 75 minutes on two CPU cores. Finished stages leave checkpoints in the work
 folder, and a run with the same work folder goes on after them.
@@ -14,13 +14,14 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
-from workers.models.demo.data import build_pool
-from workers.models.demo.dense import DenseHeads
-from workers.models.demo.export import export_clip, export_sam3
-from workers.models.demo.network import GRID, HIDDEN, IMAGE_SIZE, new_sam3
-from workers.models.demo.scenes import TRAIN_SEED
-from workers.models.demo.train_clip import train_clip
-from workers.models.demo.train_sam3 import (
+from maskpool.settings import DEMO_MODELS
+from training.dense import DenseHeads
+from training.export import export_clip, export_sam3
+from training.network import GRID, HIDDEN, IMAGE_SIZE, new_sam3
+from training.scene_pool import build_pool
+from training.scenes import TRAIN_SEED
+from training.train_clip import train_clip
+from training.train_sam3 import (
     Stage,
     Trainee,
     load_state,
@@ -86,9 +87,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         default=75,
         help="training time; more is better, above all on a GPU",
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent, help="receives sam3/ and clip/"
-    )
+    parser.add_argument("--out", type=Path, default=DEMO_MODELS, help="receives sam3/ and clip/")
     parser.add_argument(
         "--work", type=Path, help="drawn data and checkpoints (default: a new temporary folder)"
     )

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from workers.models.demo.data import SceneBatch
-from workers.models.demo.losses import PairTargets
-from workers.models.demo.vocabulary import (
+from training.losses import PairTargets
+from training.scene_pool import SceneBatch
+from training.vocabulary import (
     ANY_SHAPE,
     ARTICLES,
     COLOURS,

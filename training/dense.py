@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from workers.models.demo.data import SceneBatch
-from workers.models.demo.losses import box_iou_and_giou
-from workers.models.demo.vocabulary import COLOURS, SHAPES
+from training.losses import box_iou_and_giou
+from training.scene_pool import SceneBatch
+from training.vocabulary import COLOURS, SHAPES
 
 _BOX = 4
 _SHAPE_CLASSES = len(SHAPES) + 1

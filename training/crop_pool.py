@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from training.processes import run_all
+from training.scene_pool import squash
+from training.scenes import Scene, draw_scene
+from training.vocabulary import COLOURS, SHAPES
 from workers.models.clip.scorer import crop_for_clip
-from workers.models.demo.data import squash
-from workers.models.demo.parallel import run_all
-from workers.models.demo.scenes import Scene, draw_scene
-from workers.models.demo.vocabulary import COLOURS, SHAPES
 
 Rng = np.random.Generator
 

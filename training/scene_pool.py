@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name everybody reads it by)
 
-from workers.models.demo.parallel import run_all
-from workers.models.demo.scenes import MAX_OBJECTS, Scene, draw_scene
-from workers.models.demo.vocabulary import COLOURS, SHAPES
+from training.processes import run_all
+from training.scenes import MAX_OBJECTS, Scene, draw_scene
+from training.vocabulary import COLOURS, SHAPES
 
 Rng = np.random.Generator
 

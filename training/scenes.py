@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from workers.models.demo.brushes import (
+from training.brushes import (
     DISTRACTORS,
     add_noise,
     background,
@@ -22,7 +22,7 @@ from workers.models.demo.brushes import (
     shape_coverage,
     smooth_field,
 )
-from workers.models.demo.vocabulary import COLOURS, SHAPES
+from training.vocabulary import COLOURS, SHAPES
 
 Rng = np.random.Generator
 Mask = npt.NDArray[np.bool_]

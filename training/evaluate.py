@@ -1,4 +1,4 @@
-"""Measures the demo models on scenes they never saw: `python -m workers.models.demo.evaluate`."""
+"""Measures the demo models on scenes they never saw: `python -m training.evaluate`."""
 
 import argparse
 import json
@@ -19,15 +19,16 @@ from transformers import (
     Sam3Model,
 )
 
+from maskpool.settings import DEMO_MODELS
+from training.predict import Found, mask_iou, segment
+from training.questions import UNKNOWN_WORDS
+from training.scenes import HELD_OUT_SEED, Scene, SceneObject, draw_scene
+from training.vocabulary import COLOURS, SHAPES, Phrase, combinations
 from workers.models.clip.scorer import crop_for_clip
-from workers.models.demo.questions import UNKNOWN_WORDS
-from workers.models.demo.reading import Found, mask_iou, segment
-from workers.models.demo.scenes import HELD_OUT_SEED, Scene, SceneObject, draw_scene
-from workers.models.demo.vocabulary import COLOURS, SHAPES, Phrase, combinations
 
 Rng = np.random.Generator
 
-WEIGHTS = Path(__file__).parent
+WEIGHTS = DEMO_MODELS
 MATCH_IOU = 0.5
 FEW_OBJECTS = 3
 

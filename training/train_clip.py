@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from transformers import CLIPModel, PreTrainedTokenizerFast
 
-from workers.models.demo.crops import CropPool, build_crops
-from workers.models.demo.data import normalise
-from workers.models.demo.network import CROP_SIZE, new_clip
-from workers.models.demo.optimiser import MovingAverage, build_optimisers, set_rate
-from workers.models.demo.questions import wording
-from workers.models.demo.scenes import TRAIN_SEED
-from workers.models.demo.vocabulary import COLOURS, SHAPES, Phrase, build_tokenizer, combinations
+from training.crop_pool import CropPool, build_crops
+from training.network import CROP_SIZE, new_clip
+from training.optimiser import MovingAverage, build_optimisers, set_rate
+from training.questions import wording
+from training.scene_pool import normalise
+from training.scenes import TRAIN_SEED
+from training.vocabulary import COLOURS, SHAPES, Phrase, build_tokenizer, combinations
 
 Rng = np.random.Generator
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from transformers import CLIPImageProcessorPil, CLIPModel, PreTrainedModel, Sam3Model
 
-from workers.models.demo.network import CROP_SIZE, new_sam3
-from workers.models.demo.vocabulary import build_tokenizer
+from training.network import CROP_SIZE, new_sam3
+from training.vocabulary import build_tokenizer
 
 _READABLE = 0o644
 

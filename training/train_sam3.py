@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import Sam3Model
 
-from workers.models.demo.data import SceneBatch, ScenePool, take
-from workers.models.demo.dense import DenseHeads
-from workers.models.demo.losses import Matches, decoder_losses, mask_losses
-from workers.models.demo.network import HIDDEN, PairOutputs, decode_masks, forward_pairs
-from workers.models.demo.optimiser import MovingAverage, build_optimisers, set_rate, share_gradients
-from workers.models.demo.questions import Questions, ask
-from workers.models.demo.vocabulary import build_tokenizer
+from training.dense import DenseHeads
+from training.losses import Matches, decoder_losses, mask_losses
+from training.network import HIDDEN, PairOutputs, decode_masks, forward_pairs
+from training.optimiser import MovingAverage, build_optimisers, set_rate, share_gradients
+from training.questions import Questions, ask
+from training.scene_pool import SceneBatch, ScenePool, take
+from training.vocabulary import build_tokenizer
 
 Rng = np.random.Generator
 

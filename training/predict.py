@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase, Sam3Model
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
-from workers.models.demo.data import normalise, squash
+from training.scene_pool import normalise, squash
 
 Mask = npt.NDArray[np.bool_]
 

@@ -15,7 +15,7 @@ from transformers import (
 )
 from transformers.models.sam3.modeling_sam3 import Sam3DetrEncoderLayer, inverse_sigmoid
 
-from workers.models.demo.vocabulary import BOS_ID, EOS_ID, MAX_TOKENS, PAD_ID, words
+from training.vocabulary import BOS_ID, EOS_ID, MAX_TOKENS, PAD_ID, words
 
 IMAGE_SIZE = 160
 PATCH_SIZE = 10

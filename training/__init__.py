@@ -1,0 +1,1 @@
+"""How the demo checkpoints were made: drawn scenes, training, measuring. Not shipped."""
