@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES = 8 * 1024 * 1024
 
-#: What decoding may cost, measured in ``tests/unit/test_hostile_images.py``; and how often a file's
-#: bytes may be held: as read, as a parser's pieces, as a decoder's input.
+#: What decoding may cost, measured in ``tests/unit/storage/images/test_hostile_images.py``; and
+#: how often a file's bytes may be held: as read, as a parser's pieces, as a decoder's input.
 BYTES_A_PIXEL = 20
 COPIES = 3
 

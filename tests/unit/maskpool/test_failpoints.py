@@ -13,7 +13,7 @@ import pytest
 from maskpool import failpoints
 from maskpool.errors import ConfigError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def _come_by(times: int, armed: str) -> subprocess.CompletedProcess[str]:

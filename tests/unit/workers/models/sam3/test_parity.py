@@ -22,7 +22,7 @@ from workers.models.load import load_segmenter
 from workers.models.precision import cast_products
 from workers.models.sam3.segmenter import Sam3Segmenter
 
-SCENES = Path(__file__).resolve().parents[3] / "samples" / "scenes"
+SCENES = Path(__file__).resolve().parents[5] / "samples" / "scenes"
 
 needs_demo = pytest.mark.skipif(
     not (DEMO_MODELS / "sam3" / "model.safetensors").exists(), reason="no demo weights here"

@@ -13,7 +13,7 @@ from maskpool import rle
 from maskpool.errors import SourceError
 from producer.formats.coco.read import read_coco
 
-PHOTOS = Path(__file__).parents[3] / ".." / "shared" / "photos"
+PHOTOS = Path(__file__).parents[5] / ".." / "shared" / "photos"
 POLYGON = [[2.0, 2.0, 9.0, 2.0, 9.0, 7.0, 2.0, 7.0]]
 
 

@@ -13,7 +13,7 @@ from maskpool.errors import SourceError
 from producer.scoring.evaluate import Evaluation, evaluate
 
 SIZE = (20, 40)
-PHOTOS = Path(__file__).parents[3] / ".." / "shared" / "photos"
+PHOTOS = Path(__file__).parents[4] / ".." / "shared" / "photos"
 
 #: ``(file_name, category, box_xyxy, more)``
 Row = tuple[str, str, tuple[int, int, int, int], dict[str, Any]]

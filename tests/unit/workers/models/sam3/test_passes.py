@@ -94,8 +94,8 @@ def test_rows_of_several_images_are_those_of_each_alone() -> None:
 def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled in one thread and used in another, as in a worker, at sizes between the fixed."""
     for module in ("passes", "warm_up"):
-        monkeypatch.setattr(f"workers.models.{module}.IMAGE_SIZES", (1, 4))
-        monkeypatch.setattr(f"workers.models.{module}.ROW_SIZES", (1, 8))
+        monkeypatch.setattr(f"workers.models.sam3.{module}.IMAGE_SIZES", (1, 4))
+        monkeypatch.setattr(f"workers.models.sam3.{module}.ROW_SIZES", (1, 8))
     plain = Sam3Segmenter(small_sam3(), word_tokenizer())
     compiled = Sam3Segmenter(small_sam3(), word_tokenizer(), pairs=8, backend="aot_eager")
     compiled.warm_up(4)

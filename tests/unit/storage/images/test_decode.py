@@ -24,7 +24,7 @@ from storage.images.decode import decode
 
 SETTINGS = Settings()
 
-PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "photos"
+PHOTOS = Path(__file__).resolve().parents[5] / "shared" / "photos"
 
 Pixels = npt.NDArray[np.uint8]
 
