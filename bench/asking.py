@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 
 from bench.pool import until
-from db import batches, workers
+from db import lookup, workers
 from db.session import Database
 from maskpool.domain import BatchState, Klass, new_id
 from maskpool.spec import BatchSpec
@@ -80,6 +80,6 @@ def await_end(database: Database, batch_id: UUID) -> None:
 
     def done() -> bool:
         with database.read() as session:
-            return batches.progress(session, batch_id).state == BatchState.DONE
+            return lookup.progress(session, batch_id).state == BatchState.DONE
 
     until(done)

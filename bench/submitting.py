@@ -13,7 +13,7 @@ from bench import machine
 from bench.asking import manifest
 from bench.pool import Servers, processes
 from bench.table import Row
-from db import batches
+from db import lookup
 from db.models import BatchRow
 from db.session import Database
 
@@ -33,7 +33,7 @@ def submitting(here: Servers, count: int, stock_rate: float) -> list[Row]:
     database = Database(told["MASKPOOL_DATABASE_URL"])
     with database.read() as session:
         batch_id = session.scalars(select(BatchRow.id)).one()
-        looks = [_timed(lambda: batches.progress(session, batch_id)) for _ in range(200)]
+        looks = [_timed(lambda: lookup.progress(session, batch_id)) for _ in range(200)]
     database.close()
     return [
         Row(f"submit {count:,} images", seconds, "s", "≤ 15", count / stock_rate),

@@ -11,7 +11,7 @@ from bench.crowd import listed, pool
 from bench.crowd_worker import MICRO_BATCH_SECONDS
 from bench.pool import Servers, processes, until
 from bench.table import Row
-from db import batches
+from db import lookup
 from db.session import Database
 
 _TIMES = 100
@@ -69,12 +69,12 @@ def behind(here: Servers, backlog: int) -> list[Row]:
 
         def at_work() -> bool:
             with database.read() as session:
-                return batches.progress(session, bulk).done > _AT_WORK
+                return lookup.progress(session, bulk).done > _AT_WORK
 
         until(at_work)
         behind = _wait(asker, one)
         with database.read() as session:
-            remaining = batches.progress(session, bulk).remaining
+            remaining = lookup.progress(session, bulk).remaining
     more = (behind.p95 - idle.p95) / 1000 / MICRO_BATCH_SECONDS
     note = f"idle + {more:.2f} micro-batches of {MICRO_BATCH_SECONDS * 1000:.0f} ms"
     most = idle.p95 + 2000 * MICRO_BATCH_SECONDS

@@ -12,7 +12,7 @@ from bench.asking import Asker, await_end, await_workers, manifest
 from bench.pool import Servers, processes
 from bench.stock import Stock
 from bench.table import Row
-from db import batches
+from db import lookup
 from db.models import InstanceRow
 from db.session import Database
 
@@ -95,7 +95,7 @@ def _through(here: Servers, count: int, chunk: int, instances: int) -> Cell:
         seconds = time.perf_counter() - began
         spent = {part: used / count * 1e6 for part, used in meter.read().items()}
     with database.read() as session:
-        assert batches.progress(session, batch_id).done == count
+        assert lookup.progress(session, batch_id).done == count
         assert (session.scalar(select(InstanceRow.seq).limit(1)) is not None) == bool(instances)
     database.close()
     return Cell(chunk, instances, count / seconds, spent)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -31,16 +29,3 @@ def count_by_prompt(session: Session, batch_id: UUID, rule: ReadingRule) -> dict
         .group_by(InstanceRow.prompt_index)
     )
     return {index: count for index, count in rows}  # noqa: C416 - a Row is no pair to mypy
-
-
-def of_jobs(session: Session, batch_id: UUID, seqs: Sequence[int], rule: ReadingRule) -> list[Any]:
-    """The instances of some jobs that count under a rule, by job and ordinal."""
-    rows = list(
-        session.scalars(
-            select(InstanceRow)
-            .where(InstanceRow.batch_id == batch_id, InstanceRow.seq.in_(seqs), admitted(rule))
-            .order_by(InstanceRow.seq, InstanceRow.ordinal)
-        )
-    )
-    session.expunge_all()
-    return rows

@@ -17,16 +17,13 @@ from db.clock import now_ms
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
 from maskpool.domain import MAX_ATTEMPTS, MAX_LOSSES, BatchState, JobState
 
-_UNENDED = (JobState.WAITING, JobState.RETRY)
-_ENDED = (JobState.DONE, JobState.FAILED)
-
 #: States that a job may have while its batch is in a state.
 _ALLOWED = {
     BatchState.LOADING: (JobState.WAITING,),
-    BatchState.ACTIVE: (*_UNENDED, *_ENDED),
-    BatchState.PAUSED: (*_UNENDED, *_ENDED),
-    BatchState.DONE: _ENDED,
-    BatchState.CANCELLED: (*_ENDED, JobState.CANCELLED),
+    BatchState.ACTIVE: (*JobState.open(), *JobState.counted()),
+    BatchState.PAUSED: (*JobState.open(), *JobState.counted()),
+    BatchState.DONE: JobState.counted(),
+    BatchState.CANCELLED: (*JobState.counted(), JobState.CANCELLED),
 }
 
 _RESULT = (

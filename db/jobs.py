@@ -1,4 +1,4 @@
-"""Jobs in bulk: loading them, finding duplicates, reading them page by page."""
+"""Jobs in bulk: loading them, finding duplicates, reading them page by page, giving them back."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from db.clock import now_ms
 from db.models import BatchRow, JobRow
 from db.postgres.copy_in import copy_in
-from db.session import Database
+from db.session import Database, is_postgres
 from maskpool.domain import BatchState, ImageRef, JobState
 
 #: Jobs in one transaction of a submit: large enough for COPY, small enough to resume soon.
@@ -74,7 +75,7 @@ def load_block(session: Session, batch_id: UUID, expected: int, images: Sequence
     ).one_or_none()
     if moved is None:
         return False
-    if _is_postgres(session):
+    if is_postgres(session):
         _copy(session, batch_id, expected, images)
     else:
         session.execute(
@@ -97,13 +98,9 @@ def _copy(session: Session, batch_id: UUID, first: int, images: Sequence[ImageRe
         copy.write(lines.encode())
 
 
-def _is_postgres(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
-
-
 def duplicate_names(session: Session, batch_id: UUID, *, limit: int = 5) -> list[str]:
     """Names that several jobs of a batch bear; the exact query runs only where hashes collide."""
-    if _is_postgres(session):
+    if is_postgres(session):
         distinct = text(
             "SELECT count(*) - count(DISTINCT hashtextextended(name, 0)) FROM jobs"
             " WHERE batch_id = :batch"
@@ -154,9 +151,19 @@ def done_page(
     return [DoneJob._make(row) for row in rows]
 
 
-def counts_by_state(session: Session, batch_id: UUID) -> dict[JobState, int]:
-    """A recount from the jobs themselves; reads the whole batch, so it is for checking only."""
-    rows = session.execute(
-        select(JobRow.state, func.count()).where(JobRow.batch_id == batch_id).group_by(JobRow.state)
+def chunk_seqs(lo: int, hi: int, seqs: Sequence[int] | None) -> Sequence[int]:
+    """The jobs of a chunk: a range, or the list where there is one."""
+    return range(lo, hi) if seqs is None else seqs
+
+
+def return_jobs(session: Session, batch_id: UUID, seqs: Sequence[int]) -> None:
+    """Unfinished jobs of a chunk go back uncharged, to be claimed again at once."""
+    session.execute(
+        update(JobRow)
+        .where(
+            JobRow.batch_id == batch_id,
+            JobRow.seq.in_(seqs),
+            JobRow.state == JobState.WAITING,
+        )
+        .values(state=JobState.RETRY, next_at=now_ms())
     )
-    return {JobState(state): count for state, count in rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -67,18 +67,6 @@ def seen(session: Session, kind: str) -> list[Seen]:
         .order_by(ServiceRow.seen_at.desc(), ServiceRow.name)
     )
     return [Seen(name, age_ms / 1000) for name, age_ms in rows]
-
-
-def alive(session: Session, kind: str) -> int:
-    """How many of a kind live."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(ServiceRow)
-            .where(ServiceRow.kind == kind, ServiceRow.seen_at > now_ms() - ALIVE_MS)
-        )
-        or 0
-    )
 
 
 def forget_old(session: Session) -> None:

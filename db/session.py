@@ -97,6 +97,11 @@ class Database:
         self._engine.dispose()
 
 
+def is_postgres(session: Session) -> bool:
+    """Whether a session speaks to Postgres; else it speaks to SQLite."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
 def normalised(url: str) -> str:
     """The URL with the driver we use.
 

@@ -1,4 +1,4 @@
-"""Which workers live, and how fast the slowest of them is."""
+"""Which workers live, and how fast those of each model are."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from sqlalchemy.orm import Session
 
 from db.clock import now_ms
 from db.models import WorkerRow
+from db.session import is_postgres
+from maskpool.fairness import Fleet
 
-#: A worker that was not heard of for this long is not counted as living.
+#: A worker without a heartbeat for this long is not counted as living.
 ALIVE_MS = 10_000
 
 #: Rows of workers gone for this long are swept.
 FORGET_MS = 24 * 3600 * 1000
 
 
-_POOLS = (
+_FLEETS = (
     select(
         WorkerRow.model,
         func.count(),
@@ -45,10 +47,7 @@ def _announce(insert: Any) -> Any:  # noqa: ANN401 - two dialects' types
     )
 
 
-_ANNOUNCE = {
-    "postgresql": _announce(postgresql.insert),
-    "sqlite": _announce(sqlite.insert),
-}
+_ANNOUNCE_POSTGRES, _ANNOUNCE_SQLITE = _announce(postgresql.insert), _announce(sqlite.insert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +62,9 @@ class WorkerInfo:
     images_per_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The living workers of one model.
-
-    Attributes:
-        workers: How many.
-        bulk_window: Bulk chunks that may be open at once: every thread but one of each worker.
-        images_per_s: Of the slowest; None until one has measured itself.
-        mean_images_per_s: Of those that have measured themselves; None before the first.
-    """
-
-    workers: int
-    bulk_window: int
-    images_per_s: float | None
-    mean_images_per_s: float | None
-
-
 def announce(session: Session, info: WorkerInfo) -> None:
     """Write that a worker lives."""
-    statement = _ANNOUNCE[session.get_bind().dialect.name]
+    statement = _ANNOUNCE_POSTGRES if is_postgres(session) else _ANNOUNCE_SQLITE
     session.connection().execute(statement, asdict(info))
 
 
@@ -91,10 +73,10 @@ def retire(session: Session, worker_id: UUID) -> None:
     session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
 
 
-def pools(session: Session) -> dict[str, Pool]:
-    """The living workers by model."""
-    rows = session.connection().execute(_POOLS)
-    return {model: Pool(*values) for model, *values in rows}
+def fleets(session: Session) -> dict[str, Fleet]:
+    """The living workers of each model."""
+    rows = session.connection().execute(_FLEETS)
+    return {model: Fleet(*values) for model, *values in rows}
 
 
 def alive(session: Session) -> list[WorkerInfo]:

@@ -46,6 +46,21 @@ class BatchState(IntEnum):
         """The state as people read it, e.g. ``active``."""
         return self.name.lower()
 
+    @classmethod
+    def live(cls) -> tuple[BatchState, ...]:
+        """Loaded, and not ended."""
+        return (cls.ACTIVE, cls.PAUSED)
+
+    @classmethod
+    def open(cls) -> tuple[BatchState, ...]:
+        """Not ended: what can still be cancelled."""
+        return (cls.LOADING, *cls.live())
+
+    @classmethod
+    def ended(cls) -> tuple[BatchState, ...]:
+        """Nothing changes any more by itself."""
+        return (cls.DONE, cls.CANCELLED)
+
 
 class JobState(IntEnum):
     """WAITING → DONE | FAILED | CANCELLED, with RETRY for those that come back.
@@ -70,6 +85,16 @@ class JobState(IntEnum):
         """The state as people read it, e.g. ``failed``."""
         return self.name.lower()
 
+    @classmethod
+    def open(cls) -> tuple[JobState, ...]:
+        """Not ended."""
+        return (cls.WAITING, cls.RETRY)
+
+    @classmethod
+    def counted(cls) -> tuple[JobState, ...]:
+        """Ended by work, and so counted in the batch's ``done`` and ``failed``."""
+        return (cls.DONE, cls.FAILED)
+
 
 class ChunkState(IntEnum):
     """QUEUED → RUNNING → DONE | EXPIRED | CANCELLED."""
@@ -84,6 +109,16 @@ class ChunkState(IntEnum):
     EXPIRED = 3
     #: Its batch was paused or cancelled.
     CANCELLED = 4
+
+    @classmethod
+    def open(cls) -> tuple[ChunkState, ...]:
+        """A worker has it or will have it."""
+        return (cls.QUEUED, cls.RUNNING)
+
+    @classmethod
+    def closed(cls) -> tuple[ChunkState, ...]:
+        """To be folded into its batch's counters."""
+        return (cls.DONE, cls.EXPIRED, cls.CANCELLED)
 
 
 class Klass(IntEnum):
@@ -239,7 +274,7 @@ class Progress:
     @property
     def ended(self) -> bool:
         """Whether nothing will change any more by itself."""
-        return self.state in (BatchState.DONE, BatchState.CANCELLED)
+        return self.state in BatchState.ended()
 
     @property
     def remaining(self) -> int:

@@ -166,7 +166,7 @@ def _workers(settings: Settings) -> Check:
     with _rows(settings) as session:
         if session is None:
             return Check("workers", None, "no database to look for them in")
-        pools = workers.pools(session)
+        pools = workers.fleets(session)
     if not pools:
         advice = "start one with maskpool worker, or maskpool up"
         return Check("workers", False, "none lives", advice)

@@ -16,7 +16,7 @@ from uuid import UUID
 from PIL import Image
 from pydantic import SecretStr
 
-from db import batches, workers
+from db import lookup, workers
 from db.session import Database
 from maskpool import __version__
 from maskpool.domain import Progress
@@ -200,8 +200,8 @@ def _await_end(
     while True:
         stack.watch()
         with database.read() as session:
-            progress = batches.progress(session, batch_id)
-            alive = bool(workers.pools(session))
+            progress = lookup.progress(session, batch_id)
+            alive = bool(workers.fleets(session))
         ended = progress.done + progress.failed
         if ready is None and alive:
             ready = (time.monotonic(), ended)
@@ -242,7 +242,7 @@ def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
     view = reader.view(database, batch_id)
     with database.read() as session:
-        progress = batches.progress(session, batch_id)
+        progress = lookup.progress(session, batch_id)
     info = {
         "description": f"instance masks of {without_query(asked.source)}",
         "contributor": f"maskpool {__version__}, model {progress.model}",

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from db import batches, jobs
+from db import batches, jobs, lookup
 from db.batches import Loading, NewBatch
 from db.session import Database
 from maskpool import failpoints
@@ -122,7 +122,7 @@ class Submitter:
         failpoints.reach("submit.loaded")
         with self._database.write() as session:
             created = batches.activate(session, at.batch_id)
-            total = batches.progress(session, at.batch_id).total
+            total = lookup.progress(session, at.batch_id).total
             failpoints.reach("submit.activated")
         failpoints.reach("submit.committed")
         self._wake()
@@ -136,7 +136,7 @@ class Submitter:
 
     def _already(self, at: Loading) -> Submitted:
         with self._database.read() as session:
-            return Submitted(at.batch_id, batches.progress(session, at.batch_id).total, False)
+            return Submitted(at.batch_id, lookup.progress(session, at.batch_id).total, False)
 
     def _check_same_source(self, submission: Submission, at: Loading) -> None:
         """The last image that was loaded must stand where it stood."""

@@ -10,22 +10,19 @@ from collections.abc import Sequence
 from types import ModuleType
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.batches import chunk_seqs
 from db.chunks import postgres, sqlite
 from db.chunks.records import JobEnd, TakenChunk
-from db.models import ChunkRow
+from db.session import is_postgres
 from maskpool.domain import BatchState
 from maskpool.errors import LeaseLost
 
-__all__ = ["JobEnd", "TakenChunk", "extend", "finish", "seqs_of", "take"]
+__all__ = ["JobEnd", "TakenChunk", "extend", "finish", "take"]
 
 
 def _statements(session: Session) -> ModuleType:
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    return postgres if is_postgres else sqlite
+    return postgres if is_postgres(session) else sqlite
 
 
 def take(
@@ -74,11 +71,3 @@ def finish(
     """
     if not _statements(session).finish(session, worker, chunk_id, ends, gpu_seconds):
         raise LeaseLost(f"chunk {chunk_id} was given to another worker or cancelled")
-
-
-def seqs_of(session: Session, chunk_id: UUID) -> Sequence[int]:
-    """The jobs of a chunk, or none where it is folded already."""
-    row = session.execute(
-        select(ChunkRow.lo, ChunkRow.hi, ChunkRow.seqs).where(ChunkRow.id == chunk_id)
-    ).one_or_none()
-    return () if row is None else chunk_seqs(row.lo, row.hi, row.seqs)

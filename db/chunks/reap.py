@@ -1,110 +1,22 @@
-"""Cleaning up behind workers: reaping lapsed leases, folding closed chunks, ending batches.
-
-The statements of every round are built once, as those of ``db.chunks.claim``.
-"""
+"""Reaping: chunks whose lease lapsed are expired, and their unfinished jobs go back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
-
-from sqlalchemy import bindparam, case, delete, func, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.batches import chunk_seqs, return_jobs
 from db.clock import now_ms
-from db.costs import cost
-from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
-from maskpool.domain import MAX_LOSSES, BatchState, ChunkState, JobState, Priority
+from db.jobs import chunk_seqs, return_jobs
+from db.models import ChunkRow, JobRow, WorkerRow
+from maskpool.domain import MAX_LOSSES, ChunkState, JobState
 
-#: Of a batch among its owner's.
-_WEIGHT = case({str(one): one.weight for one in Priority}, value=BatchRow.priority)
-
-_LIVE = (BatchState.ACTIVE, BatchState.PAUSED)
-_CLOSED = (ChunkState.DONE, ChunkState.EXPIRED, ChunkState.CANCELLED)
-
-_LAPSED = (
+#: Whether some chunk's lease is over.
+LAPSED = (
     select(ChunkRow.id)
     .where(ChunkRow.state == ChunkState.RUNNING, ChunkRow.lease_until < now_ms())
     .exists()
 )
-_ANY_LAPSED = select(_LAPSED)
-
-_ANYTHING_TO_DO = select(
-    _LAPSED
-    | select(ChunkRow.id).where(ChunkRow.state.in_((*_CLOSED, ChunkState.QUEUED))).exists()
-    | select(BatchRow.id)
-    .where(BatchRow.state == BatchState.ACTIVE, BatchRow.next_seq < BatchRow.total)
-    .exists()
-    | select(BatchRow.id)
-    .where(BatchRow.state.in_(_LIVE), BatchRow.done + BatchRow.failed == BatchRow.total)
-    .exists()
-    | select(JobRow.seq)
-    .join(BatchRow, BatchRow.id == JobRow.batch_id)
-    .where(
-        BatchRow.state == BatchState.ACTIVE,
-        JobRow.next_at.is_not(None),
-        JobRow.next_at <= now_ms(),
-    )
-    .exists()
-)
-
-_HOLD = (
-    select(BatchRow.id)
-    .where(
-        or_(
-            BatchRow.state.in_(_LIVE),
-            BatchRow.id.in_(select(ChunkRow.batch_id).where(ChunkRow.state.in_(_CLOSED))),
-        )
-    )
-    .order_by(BatchRow.id)
-    .with_for_update(skip_locked=True)
-)
-
-_FOLD = (
-    delete(ChunkRow)
-    .where(ChunkRow.state.in_(_CLOSED), ChunkRow.batch_id.in_(bindparam("held", expanding=True)))
-    .returning(
-        ChunkRow.batch_id,
-        ChunkRow.state,
-        ChunkRow.size,
-        ChunkRow.done,
-        ChunkRow.failed,
-        ChunkRow.gpu_seconds,
-        ChunkRow.charged,
-        (now_ms() - ChunkRow.created_at).label("held_ms"),
-    )
-)
-
-_ADD_TO_BATCH = (
-    update(BatchRow)
-    .where(BatchRow.id == bindparam("batch"))
-    .values(
-        done=BatchRow.done + bindparam("more_done"),
-        failed=BatchRow.failed + bindparam("more_failed"),
-        gpu_seconds=BatchRow.gpu_seconds + bindparam("spent"),
-        virtual_time=BatchRow.virtual_time + bindparam("correction") / _WEIGHT,
-    )
-    .returning(BatchRow.owner_id)
-)
-
-_ADD_TO_OWNER = (
-    update(UserRow)
-    .where(UserRow.id == bindparam("owner"))
-    .values(virtual_time=UserRow.virtual_time + bindparam("correction") / UserRow.weight)
-)
-
-_END = (
-    update(BatchRow)
-    .where(
-        BatchRow.id.in_(bindparam("held", expanding=True)),
-        BatchRow.state.in_(_LIVE),
-        BatchRow.done + BatchRow.failed == BatchRow.total,
-    )
-    .values(state=BatchState.DONE, finished_at=now_ms())
-    .returning(BatchRow.id)
-)
+_ANY_LAPSED = select(LAPSED)
 
 
 def any_lapsed(session: Session) -> bool:
@@ -183,79 +95,3 @@ def _lose_solo(session: Session, chunk: ChunkRow, lease_ms: int, *, charge: bool
     ).all()
     return_jobs(session, chunk.batch_id, seqs)
     return len(failed)
-
-
-def hold_batches(session: Session) -> Sequence[UUID]:
-    """Lock the batches that a tick may write to, all at once and before anything else.
-
-    Whoever cancels, pauses or resumes locks a batch first, too, and then what belongs to it: the
-    other way round is a deadlock. A batch that somebody holds just now – cancelling a million jobs
-    takes a while – is left to the next tick, so that it stops no other.
-    """
-    return session.connection().execute(_HOLD).scalars().all()
-
-
-def fold(session: Session, held: Sequence[UUID]) -> int:
-    """Add closed chunks to their batches and owners and delete them; returns how many.
-
-    Args:
-        session: Holds the rows of the batches ``held``.
-        held: Of these alone.
-    """
-    if not held:
-        return 0
-    closed = session.connection().execute(_FOLD, {"held": held}).all()
-    sums: dict[UUID, list[float]] = {}
-    for chunk in closed:
-        entry = sums.setdefault(chunk.batch_id, [0, 0, 0.0, 0.0])
-        values = (chunk.done, chunk.failed, chunk.gpu_seconds, _owed(chunk) - chunk.charged)
-        for place, value in enumerate(values):
-            entry[place] += value
-    for batch_id in sorted(sums):
-        _add(session, batch_id, sums[batch_id])
-    return len(closed)
-
-
-def _owed(chunk: Any) -> float:  # noqa: ANN401 - a Row of the statement above
-    """GPU-seconds for the clocks; a chunk that was lost or taken back costs nothing."""
-    if chunk.state != ChunkState.DONE:
-        return 0.0
-    return cost(
-        size=chunk.size,
-        done=chunk.done,
-        spent=chunk.gpu_seconds,
-        charged=chunk.charged,
-        held=chunk.held_ms / 1000,
-    )
-
-
-def _add(session: Session, batch_id: UUID, sums: Sequence[float]) -> None:
-    done, failed, spent, correction = sums
-    connection = session.connection()
-    more = {
-        "batch": batch_id,
-        "more_done": int(done),
-        "more_failed": int(failed),
-        "spent": spent,
-        "correction": correction,
-    }
-    owner_id = connection.execute(_ADD_TO_BATCH, more).scalar()
-    if owner_id is not None:  # else the batch was removed meanwhile
-        connection.execute(_ADD_TO_OWNER, {"owner": owner_id, "correction": correction})
-
-
-def end_batches(session: Session, held: Sequence[UUID]) -> list[UUID]:
-    """DONE is when every job has ended; a batch may end while it is paused. Of those held alone."""
-    if not held:
-        return []
-    return list(session.connection().execute(_END, {"held": held}).scalars())
-
-
-def anything_to_do(session: Session) -> bool:
-    """Whether a tick would write: lets an idle SQLite stack only read."""
-    return bool(session.connection().execute(_ANYTHING_TO_DO).scalar())
-
-
-def live_chunks(session: Session) -> int:
-    """Chunks that are not folded yet."""
-    return session.scalar(select(func.count()).select_from(ChunkRow)) or 0

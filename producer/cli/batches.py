@@ -174,13 +174,13 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a batch that has ended: its rows, its masks and its uploaded images."""
-    from db import batches
+    from db import batches, lookup
     from storage.objects import keys
 
     with pool() as here:
         batch_id = here.find(batch)
         with here.database.read() as session:
-            progress = batches.progress(session, batch_id)
+            progress = lookup.progress(session, batch_id)
         if not yes:
             typer.confirm(f"delete {progress.name} and its {progress.done:,} results?", abort=True)
         with here.database.write() as session:

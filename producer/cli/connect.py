@@ -36,10 +36,10 @@ class Pool:
         Raises:
             NotFound: None or several are meant.
         """
-        from db import batches
+        from db import lookup
 
         with self.database.read() as session:
-            return batches.find(session, reference)
+            return lookup.find(session, reference)
 
     def wake(self) -> None:
         """Tell the dispatcher; it looks by itself if the broker is away, so that only warns."""

@@ -17,7 +17,7 @@ def warn_if_idle(here: Pool, model: str | None = None) -> None:
 
     with here.database.read() as session:
         seen = services.seen(session, services.DISPATCHER)
-        served = workers.pools(session)
+        served = workers.fleets(session)
     if not any(one.alive for one in seen):
         when = f"was seen for {_ago(seen[0].seconds_ago)}" if seen else "was seen yet"
         errors.print(

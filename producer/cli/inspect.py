@@ -27,12 +27,12 @@ def list_batches(
     as_json: options.AsJson = False,
 ) -> None:
     """List batches, newest first."""
-    from db import batches
+    from db import lookup
 
     with pool() as here:
         owner = here.settings.owner_name if mine else None
         with here.database.read() as session:
-            found = batches.recent(session, limit=limit, owner=owner)
+            found = lookup.recent(session, limit=limit, owner=owner)
     if as_json:
         render.print_json([render.batch_json(one) for one in found])
     else:
@@ -55,12 +55,12 @@ def status(
 
 
 def _show_batch(here: Pool, batch: str, *, watch: bool, as_json: bool) -> int:
-    from db import batches
+    from db import lookup
     from producer.results.reader import Speed, count_instances, view
 
     batch_id = here.find(batch)
     with here.database.read() as session:
-        progress = batches.progress(session, batch_id)
+        progress = lookup.progress(session, batch_id)
     if progress.state == BatchState.ACTIVE:
         warn_if_idle(here, progress.model)
     if watch:
@@ -68,13 +68,13 @@ def _show_batch(here: Pool, batch: str, *, watch: bool, as_json: bool) -> int:
         with render.bar() as bar:
             while True:
                 with here.database.read() as session:
-                    progress = batches.progress(session, batch_id)
+                    progress = lookup.progress(session, batch_id)
                 bar.show(progress, *speed.see(progress))
                 if progress.ended:
                     break
                 time.sleep(_POLL_SECONDS)
     with here.database.read() as session:
-        progress = batches.progress(session, batch_id)
+        progress = lookup.progress(session, batch_id)
     if as_json:
         render.print_json(render.batch_json(progress))
     else:
@@ -194,7 +194,7 @@ def export(
 
     What an interrupted export left beside the file is taken up by the same command.
     """
-    from db import batches
+    from db import lookup
     from producer.formats import FORMATS
     from producer.results import reader as reading
 
@@ -205,7 +205,7 @@ def export(
         for reference in dict.fromkeys(batch):
             batch_id = here.find(reference)
             with here.database.read() as session:
-                progress = batches.progress(session, batch_id)
+                progress = lookup.progress(session, batch_id)
             if not progress.ended and not partial:
                 raise Conflict(
                     f"batch {batch_id} is {progress.state.label}, {progress.remaining:,} images to "

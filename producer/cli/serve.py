@@ -76,8 +76,8 @@ def dispatch() -> None:
     """Dispatch until SIGTERM; any number of dispatchers may run, one leads at a time."""
     from db.session import Database
     from producer.dispatch.broker import Broker
-    from producer.dispatch.heartbeat import Presence
-    from producer.dispatch.tick import Dispatcher
+    from producer.dispatch.heartbeat import Heartbeat
+    from producer.dispatch.loop import Dispatcher
 
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
@@ -92,7 +92,7 @@ def dispatch() -> None:
             broker,
             tick_seconds=settings.tick_seconds,
             lease_seconds=settings.lease_seconds,
-            presence=Presence(database, settings.health_file),
+            heartbeat=Heartbeat(database, settings.health_file),
         ).run(Event())
     finally:
         broker.close()

@@ -17,8 +17,8 @@ from maskpool.health import Pulse
 log = logging.getLogger(__name__)
 
 
-class Presence:
-    """One dispatcher's.
+class Heartbeat:
+    """One dispatcher's signs of life.
 
     Args:
         database: Where ``maskpool doctor`` and ``submit`` look for a dispatcher.
@@ -33,7 +33,7 @@ class Presence:
         self._announced = float("-inf")
         self._trouble = ""
 
-    def worked(self) -> None:
+    def round_done(self) -> None:
         """A round went well.
 
         Raises:
@@ -47,11 +47,11 @@ class Presence:
         self._trouble = ""
         self._pulse.beat()
 
-    def goes_on(self) -> None:
-        """A step of a round went well: it is no hang, however many are to come."""
+    def step(self) -> None:
+        """One step of a round is done: a long round is no hang."""
         self._pulse.beat(self._trouble)
 
-    def failed(self, error: MaskpoolError) -> None:
+    def round_failed(self, error: MaskpoolError) -> None:
         """A round ended early, but the loop goes on."""
         self._trouble = str(error)
         self._pulse.beat(self._trouble)

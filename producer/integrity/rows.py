@@ -14,8 +14,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import batches, integrity, jobs
-from db.batches import chunk_seqs
+from db import integrity, jobs, lookup
+from db.jobs import chunk_seqs
 from db.models import BatchRow, ChunkRow, JobRow
 from db.session import Database
 from maskpool.domain import BatchState, ChunkState, JobState
@@ -32,9 +32,6 @@ _PAGE = 2_000
 
 #: A dispatcher reaps within a second; a lease that lapsed so long ago meets none.
 _LAPSED_MS = 5 * 60 * 1000
-
-_LIVE_BATCH = (BatchState.ACTIVE, BatchState.PAUSED)
-_OPEN_CHUNK = (ChunkState.QUEUED, ChunkState.RUNNING)
 
 
 def verify(
@@ -61,7 +58,7 @@ def verify(
     tally = Tally() if tally is None else tally
     if batch_id is not None:
         with database.read() as session:
-            batches.progress(session, batch_id)
+            lookup.progress(session, batch_id)
     for one in [batch_id] if batch_id is not None else _all(database):
         with database.snapshot() as session:
             batch = integrity.batch(session, one)
@@ -167,7 +164,7 @@ _COUNTED = {"done": JobState.DONE, "failed": JobState.FAILED}
 
 def _check_names(session: Session, batch: BatchRow) -> Iterator[Finding]:
     # While it loads, nobody has looked yet; what was cancelled while it loaded was never looked at.
-    if batch.state in (*_LIVE_BATCH, BatchState.DONE):
+    if batch.state in (*BatchState.live(), BatchState.DONE):
         for name in jobs.duplicate_names(session, batch.id, limit=_PAGE):
             yield Finding(Kind.NAME, batch.id, name, "several jobs bear this name")
 
@@ -210,7 +207,7 @@ def _check_chunks(batch: BatchRow, chunks: Sequence[ChunkRow], now: int) -> Iter
             minutes = (now - (chunk.lease_until or now)) // 60_000
             sentence = f"its lease lapsed {minutes} minutes ago; does a dispatcher run?"
             yield Finding(Kind.LAPSED, batch.id, subject, sentence)
-        if chunk.state in _OPEN_CHUNK and batch.state not in _LIVE_BATCH:
+        if chunk.state in ChunkState.open() and batch.state not in BatchState.live():
             label = BatchState(batch.state).label
             sentence = f"it is {_chunk_state(chunk)} in a batch that is {label}"
             yield Finding(Kind.CHUNK, batch.id, subject, sentence)
@@ -228,7 +225,7 @@ def _check_claims(
     session: Session, batch: BatchRow, chunks: Sequence[ChunkRow]
 ) -> Iterator[Finding]:
     """A claimed job that waits is in exactly one live chunk, and a live chunk's jobs all wait."""
-    live = [chunk for chunk in chunks if chunk.state in _OPEN_CHUNK]
+    live = [chunk for chunk in chunks if chunk.state in ChunkState.open()]
     holders: dict[int, UUID] = {}
     for chunk in live:
         for seq in chunk_seqs(chunk.lo, chunk.hi, chunk.seqs):
@@ -237,7 +234,7 @@ def _check_claims(
                 yield Finding(Kind.CLAIMED_TWICE, batch.id, f"job {seq}", sentence)
             holders[seq] = chunk.id
     yield from _check_held(session, batch, holders)
-    if batch.state in _LIVE_BATCH:
+    if batch.state in BatchState.live():
         yield from _check_waiting(session, batch, holders)
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TypeAlias
 from uuid import UUID
 
-from db import batches, instances, jobs
+from db import instances, jobs, lookup
 from db.jobs import DoneJob
 from db.models import JobRow
 from db.session import Database
@@ -79,7 +79,7 @@ def view(
         NotFound: There is no such batch.
     """
     with database.read() as session:
-        stored, _ = batches.spec_and_source(session, batch_id)
+        stored, _ = lookup.spec_and_source(session, batch_id)
     spec = BatchSpec.read(stored)
     changes = {"threshold": threshold, "max_overlap": max_overlap}
     given = {name: value for name, value in changes.items() if value is not None}

@@ -15,9 +15,9 @@ from uuid import UUID
 import pytest
 from services.command_line import maskpool, maskpool_json, serving, until
 from services.process import free_port
+from services.rows import instances_of, unfolded_chunks
 
-from db import batches, instances
-from db.chunks import reap
+from db import lookup
 from db.session import Database
 from maskpool.domain import BatchState, ReadingRule
 from producer.integrity.rows import Tally, verify
@@ -112,9 +112,9 @@ def test_300_images_end_with_every_mask_in_its_place(
     store = open_store(environment["MASKPOOL_STORE_URL"], endpoint_url=endpoint)
     batch_id = UUID(submitted["id"])
     with database.read() as session:
-        progress = batches.progress(session, batch_id)
-        found = instances.of_jobs(session, batch_id, range(IMAGES), EVERYTHING)
-        assert reap.live_chunks(session) == 0
+        progress = lookup.progress(session, batch_id)
+        found = instances_of(session, batch_id, range(IMAGES), EVERYTHING)
+        assert unfolded_chunks(session) == 0
     assert (progress.state, progress.done, progress.failed) == (BatchState.DONE, IMAGES, 0)
     assert progress.gpu_seconds > 0
     tally = Tally()

@@ -10,11 +10,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from faults.leash import end_with_parent
 
-from db.chunks import claim
+from db.chunks import publish
 from producer.cli.serve import dispatch
 
 if __name__ == "__main__":
     end_with_parent()
-    claim._REPUBLISH_MS = {times: wait // 10 for times, wait in claim._REPUBLISH_MS.items()}
-    claim._REPUBLISH_MAX_MS //= 10
+    publish._REPUBLISH_MS = {times: wait // 10 for times, wait in publish._REPUBLISH_MS.items()}
+    publish._REPUBLISH_MAX_MS //= 10
     dispatch()

@@ -15,9 +15,9 @@ from faults import history
 from faults.sizes import Sizes
 from faults.world import HERE, Load, Member, Report, World
 from services.command_line import PATIENCE
+from services.rows import counts_by_state
 from sqlalchemy import select
 
-from db import jobs
 from db.models import BatchRow
 from maskpool.domain import MAX_LOSSES, BatchState
 from maskpool.failpoints import PLACES
@@ -89,7 +89,7 @@ def _nothing_of_it_is_in_work(world: World, batch_id: UUID) -> None:
     progress = world.progress(batch_id)
     assert (progress.state, progress.total) == (BatchState.LOADING, 0)
     with world.database.read() as session:
-        assert sum(jobs.counts_by_state(session, batch_id).values()) == progress.loaded
+        assert sum(counts_by_state(session, batch_id).values()) == progress.loaded
     assert [one for one in history.steps(world.database) if one.batch_id == batch_id] == []
 
 

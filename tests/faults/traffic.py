@@ -14,7 +14,7 @@ from faults import history, scenes
 from faults.world import SPEC, World, now_ms
 from sqlalchemy import func, select
 
-from db import batches
+from db import batches, lookup
 from db.models import BatchRow, ChunkRow, UserRow
 from maskpool.domain import BatchState, ChunkState, Klass, Priority, new_id
 from producer.dispatch.broker import Broker
@@ -163,7 +163,7 @@ class Traffic:
         """Cancel what is left, and wait until the pool is empty."""
         for one in self.sent:  # each by itself, as people would: together they could deadlock
             with self.world.database.write() as session:
-                if batches.progress(session, one.batch_id).state == BatchState.ACTIVE:
+                if lookup.progress(session, one.batch_id).state == BatchState.ACTIVE:
                     batches.cancel(session, one.batch_id)
         self.world.until(lambda: self._chunks() == 0, seconds=60, what="an empty pool")
 

@@ -24,7 +24,7 @@ from services.process import stop
 from services.redis_server import RedisServer, running_redis
 from sqlalchemy import select
 
-from db import batches
+from db import lookup
 from db.models import ChunkRow, InstanceRow, JobRow, WorkerRow
 from db.session import Database
 from maskpool.domain import BatchState, ChunkState, JobState, Klass, Progress, new_id
@@ -259,7 +259,7 @@ class World:
 
     def progress(self, batch_id: UUID) -> Progress:
         with self.database.read() as session:
-            return batches.progress(session, batch_id)
+            return lookup.progress(session, batch_id)
 
     def await_end(self, batch_ids: Iterable[UUID], seconds: float) -> None:
         for batch_id in batch_ids:
@@ -332,7 +332,7 @@ class World:
             session.expunge_all()
         ended = history.times_ended(self.database, mine)
         report.jobs = sum(self.progress(one).total for one in mine)
-        final = [job for job in jobs if job.state in (JobState.DONE, JobState.FAILED)]
+        final = [job for job in jobs if job.state in JobState.counted()]
         report.lost = report.jobs - len(final)
         report.twice = sum(times > 1 for times in ended.values())
         report.failed = sum(job.state == JobState.FAILED for job in final)

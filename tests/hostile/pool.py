@@ -17,7 +17,7 @@ import redis
 from services.process import stop
 from sqlalchemy import select
 
-from db import batches
+from db import lookup
 from db.models import JobRow, WorkerRow
 from db.session import Database
 from maskpool import wire
@@ -62,7 +62,7 @@ class HostilePool:
 
     def progress(self, batch_id: UUID) -> Progress:
         with self.database.read() as session:
-            return batches.progress(session, batch_id)
+            return lookup.progress(session, batch_id)
 
     def run(self, batch_id: UUID, seconds: float) -> None:
         """Dispatch until the batch has ended."""

@@ -23,7 +23,7 @@ from services.postgres_server import PostgresServer, postgres_programs
 from services.redis_server import running_redis
 from sqlalchemy import select
 
-from db import batches
+from db import batches, lookup
 from db.models import InstanceRow, JobRow
 from db.session import Database
 from maskpool.domain import BatchState, JobState
@@ -254,7 +254,7 @@ def test_a_pool_at_work_comes_back_from_its_backup(sites: Sites, redis_url: str)
 
 def _states(database: Database) -> set[BatchState]:
     with database.read() as session:
-        return {one.state for one in batches.recent(session, limit=100)}
+        return {one.state for one in lookup.recent(session, limit=100)}
 
 
 def test_the_other_order_would_lose_masks(sites: Sites) -> None:
@@ -303,7 +303,7 @@ def test_a_database_that_is_older_than_its_store_goes_on(sites: Sites) -> None:
     again = PlainPool(new.database, new.store, worker_id=pool.worker_id)
     again.drain()
     with new.database.read() as session:
-        queued = batches.progress(session, batch_id)
+        queued = lookup.progress(session, batch_id)
     assert queued.failed == 0
     assert new.wrong() == []
 

@@ -9,9 +9,10 @@ import pytest
 
 from db.session import Database
 from maskpool.errors import Unreachable
-from producer.dispatch import tick as dispatch
+from producer.dispatch import loop
 from producer.dispatch.broker import Broker
-from producer.dispatch.tick import Dispatcher, Tick
+from producer.dispatch.loop import Dispatcher
+from producer.dispatch.tick import Tick
 
 
 def test_dying_before_everything_is_sent_again_forgets_nothing(
@@ -32,7 +33,7 @@ def test_dying_before_everything_is_sent_again_forgets_nothing(
             stop.set()
         return Tick()
 
-    monkeypatch.setattr(dispatch, "tick", tick)
+    monkeypatch.setattr(loop, "tick", tick)
     dispatcher.run(stop)
     assert asked == [True, True, True, False], "until a tick of ours went through"
     broker.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from services.command_line import until
 from services.plain_pool import PlainPool
+from services.rows import unfolded_chunks
 
 from db import chunks
 from db import session as sessions
@@ -40,7 +41,7 @@ def test_a_chunk_locked_by_a_frozen_client_is_reaped(
     with pytest.raises(Unreachable, match="connection was lost"):
         stand_still()
     with frozen.read() as session:  # and the process goes on over a new connection
-        assert reap.live_chunks(session) == 1
+        assert unfolded_chunks(session) == 1
     pool.drain()
     frozen.close()
     well.close()

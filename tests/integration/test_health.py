@@ -32,8 +32,9 @@ from maskpool.errors import Unreachable
 from maskpool.health import Pulse, State, look
 from producer.dispatch import tick as dispatch
 from producer.dispatch.broker import Broker
-from producer.dispatch.heartbeat import Presence
-from producer.dispatch.tick import Dispatcher, tick
+from producer.dispatch.heartbeat import Heartbeat
+from producer.dispatch.loop import Dispatcher
+from producer.dispatch.tick import tick
 from producer.local.children import Child
 from storage.objects import open_store
 from workers.leases import STALLED
@@ -214,7 +215,7 @@ def test_who_is_there_is_said_by_doctor_status_and_submit(
         assert "nothing will happen" not in told.stderr
     assert checks(environment)["dispatcher"]["found"] == "never seen", "it signed off"
     database = Database(environment["MASKPOOL_DATABASE_URL"])
-    Presence(database).worked()
+    Heartbeat(database).round_done()
     with database.write() as session:
         session.execute(update(ServiceRow).values(seen_at=ServiceRow.seen_at - 6_000_000))
     database.close()
@@ -235,19 +236,19 @@ def test_a_dispatcher_writes_its_row_rarely(
     written = []
     announce = services.announce
     monkeypatch.setattr(services, "announce", lambda *words: (written.append(1), announce(*words)))
-    presence = Presence(database)
+    heartbeat = Heartbeat(database)
     for _ in range(500):
-        presence.worked()
+        heartbeat.round_done()
     assert len(written) == 1
     with database.read() as session:
         [seen] = services.seen(session, services.DISPATCHER)
     assert seen.alive
-    presence._announced -= services.BEAT_SECONDS + 1
-    presence.worked()
+    heartbeat._announced -= services.BEAT_SECONDS + 1
+    heartbeat.round_done()
     assert len(written) == 2
     with database.read() as session:
         assert len(services.seen(session, services.DISPATCHER)) == 1
-    presence.leave()
+    heartbeat.leave()
     with database.read() as session:
         assert services.seen(session, services.DISPATCHER) == []
     database.close()
@@ -255,10 +256,10 @@ def test_a_dispatcher_writes_its_row_rarely(
 
 def test_rows_of_dispatchers_long_gone_are_swept(database_url: str) -> None:
     database = Database(database_url)
-    Presence(database).worked()
+    Heartbeat(database).round_done()
     with database.write() as session:
         session.execute(update(ServiceRow).values(seen_at=ServiceRow.seen_at - services.FORGET_MS))
-    Presence(database).worked()
+    Heartbeat(database).round_done()
     with database.read() as session:
         assert [one.alive for one in services.seen(session, services.DISPATCHER)] == [True]
     database.close()
@@ -338,14 +339,14 @@ def test_a_dispatcher_is_heard_while_a_round_takes_long(
 ) -> None:
     """Thousands of lapsed chunks are reaped, one transaction each, before a round is whole."""
     database, broker, file = Database(database_url), Broker(redis_url), tmp_path / "health.json"
-    presence, stop = Presence(database, file), threading.Event()
+    heartbeat, stop = Heartbeat(database, file), threading.Event()
     lapsed = iter(range(3))
     heard: list[State] = []
 
     def reap_one(*_: object, **__: object) -> bool:
         heard.append(look(file))
         file.unlink(missing_ok=True)
-        presence._pulse._written = float("-inf")  # as if a second had passed
+        heartbeat._pulse._written = float("-inf")  # as if a second had passed
         if next(lapsed, None) is None:
             stop.set()
         return not stop.is_set()
@@ -353,7 +354,7 @@ def test_a_dispatcher_is_heard_while_a_round_takes_long(
     monkeypatch.setattr(reap, "reap_one", reap_one)
     monkeypatch.setattr(reap, "any_lapsed", lambda _: True)
     monkeypatch.setattr(reap, "anything_to_do", lambda _: True)
-    Dispatcher(database, broker, tick_seconds=0.05, lease_seconds=30, presence=presence).run(stop)
+    Dispatcher(database, broker, tick_seconds=0.05, lease_seconds=30, heartbeat=heartbeat).run(stop)
     assert [state.ready for state in heard] == [True] * 4
     broker.close()
     database.close()
@@ -371,7 +372,7 @@ def test_each_step_of_a_round_is_told(
     done = tick(
         pool.database,
         lambda _: steps.append("sent"),
-        goes_on=lambda: steps.append("goes on"),
+        beat=lambda: steps.append("goes on"),
     )
     assert done.published == 2
     # Folding, each claim, COMMIT; then each message.
@@ -383,14 +384,14 @@ def test_each_step_of_a_round_is_told(
 
 def test_a_step_that_went_well_does_not_end_the_trouble(database_url: str, tmp_path: Path) -> None:
     database, file = Database(database_url), tmp_path / "health.json"
-    presence = Presence(database, file)
-    presence.failed(Unreachable("Redis", "refused"))
+    heartbeat = Heartbeat(database, file)
+    heartbeat.round_failed(Unreachable("Redis", "refused"))
     file.unlink()
-    presence._pulse._written = float("-inf")
-    presence.goes_on()
+    heartbeat._pulse._written = float("-inf")
+    heartbeat.step()
     assert (look(file).live, look(file).ready) == (True, False)
-    presence.worked()
-    presence._pulse._written = float("-inf")
-    presence.goes_on()
+    heartbeat.round_done()
+    heartbeat._pulse._written = float("-inf")
+    heartbeat.step()
     assert look(file).ready
     database.close()

@@ -12,14 +12,15 @@ from services.plain_pool import PlainPool
 from sqlalchemy import select, text, update
 
 from db import batches
-from db.chunks import claim, reap
+from db.chunks import publish, reap
 from db.models import ChunkRow, JobRow, WorkerRow
 from db.session import Database
 from maskpool.domain import MAX_LOSSES, ChunkMessage, JobState
 from maskpool.errors import Unreachable
-from producer.dispatch import tick as dispatch
+from producer.dispatch import loop
 from producer.dispatch.broker import Broker
-from producer.dispatch.tick import Dispatcher, Tick, tick
+from producer.dispatch.loop import Dispatcher
+from producer.dispatch.tick import Tick, tick
 from storage.objects import open_store
 
 LEASE_MS = 30_000
@@ -128,7 +129,7 @@ def test_the_dispatcher_charges_nobody_for_a_lease_after_an_outage(
             stop.set()
         return Tick()
 
-    monkeypatch.setattr(dispatch, "tick", tick)
+    monkeypatch.setattr(loop, "tick", tick)
     dispatcher.run(stop)
     assert [charge for _, charge in told[:4]] == [True, True, True, False]
     assert told[-1][0] - told[2][0] >= lease_seconds
@@ -142,8 +143,8 @@ def test_messages_of_a_model_that_nobody_serves_keep_no_others_out(pool: PlainPo
     [message] = pool.tick()
     with pool.database.write() as session:
         session.execute(update(ChunkRow).values(published_at=0, publishes=0))
-        assert claim.unheard(session, ["another"], limit=1) == []
-        assert claim.unheard(session, ["demo", "another"], limit=1) == [message]
+        assert publish.unpublished(session, ["another"], limit=1) == []
+        assert publish.unpublished(session, ["demo", "another"], limit=1) == [message]
 
 
 def test_a_batch_that_somebody_holds_stops_no_other(

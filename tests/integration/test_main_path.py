@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from services.rows import counts_by_state, instances_of, unfolded_chunks
 
-from db import batches, chunks, instances, jobs
-from db.chunks import reap
+from db import batches, chunks, instances, jobs, lookup
 from db.models import InstanceRow
 from db.session import Database
 from db.workers import WorkerInfo
@@ -143,12 +143,12 @@ def world(database_url: str, folder_store_url: str, tmp_path: Path) -> Iterator[
 
 def progress_of(world: World, batch_id: object) -> object:
     with world.database.read() as session:
-        return batches.progress(session, batch_id)
+        return lookup.progress(session, batch_id)
 
 
 def recount(world: World, batch_id: object) -> dict[JobState, int]:
     with world.database.read() as session:
-        return jobs.counts_by_state(session, batch_id)
+        return counts_by_state(session, batch_id)
 
 
 def test_every_job_ends_done_and_every_row_points_to_its_masks(world: World) -> None:
@@ -173,7 +173,7 @@ def test_every_job_ends_done_and_every_row_points_to_its_masks(world: World) -> 
         assert len(record.instances) == row.n_instances == 4
         assert rle.decode(record.instances[0].found.mask)[:, :4].all()
     with world.database.read() as session:
-        assert reap.live_chunks(session) == 0
+        assert unfolded_chunks(session) == 0
 
 
 def test_bad_images_fail_alone_with_a_sentence(world: World) -> None:
@@ -326,7 +326,7 @@ def test_an_interrupted_submit_resumes_where_it_stopped(
     with pytest.raises(KeyboardInterrupt):
         world.submit(10, key="k")
     with world.database.read() as session:
-        [half] = batches.recent(session, limit=5)
+        [half] = lookup.recent(session, limit=5)
     assert (half.state, half.loaded) == (BatchState.LOADING, 6)
     monkeypatch.setattr(jobs, "load_block", load)
     whole = world.submit(10, key="k")
@@ -366,7 +366,7 @@ def test_duplicate_names_are_refused_and_leave_nothing(world: World, tmp_path: P
     with pytest.raises(SourceError, match=r"'x' appears more than once: line 2, line 3"):
         world.submit(0, source=open_source(str(manifest)), key="dup")
     with world.database.read() as session:
-        assert len(batches.recent(session, limit=10)) == 1
+        assert len(lookup.recent(session, limit=10)) == 1
 
 
 def test_a_source_that_breaks_off_leaves_nothing(world: World, tmp_path: Path) -> None:
@@ -376,7 +376,7 @@ def test_a_source_that_breaks_off_leaves_nothing(world: World, tmp_path: Path) -
     with pytest.raises(SourceError, match="line 2"):
         world.submit(0, source=open_source(str(manifest)), key="broken")
     with world.database.read() as session:
-        assert len(batches.recent(session, limit=10)) == 1
+        assert len(lookup.recent(session, limit=10)) == 1
 
 
 def test_an_empty_source_is_refused(world: World) -> None:
@@ -391,7 +391,7 @@ def test_negative_texts_get_a_clip_score(world: World) -> None:
     batch = world.submit(1, spec=spec)
     world.drain(world.worker())
     with world.database.read() as session:
-        rows = instances.of_jobs(session, batch.batch_id, [0], ReadingRule(0.05))
+        rows = instances_of(session, batch.batch_id, [0], ReadingRule(0.05))
     by_prompt = {row.prompt_index: row.clip_score for row in rows}
     assert by_prompt == {0: pytest.approx(1 / (1 + np.exp(-1))), 1: None}
 
@@ -416,7 +416,7 @@ def test_a_removed_batch_leaves_no_row(world: World) -> None:
     with world.database.read() as session:
         assert session.query(InstanceRow).count() == 0
         with pytest.raises(NotFound):
-            batches.progress(session, batch.batch_id)
+            lookup.progress(session, batch.batch_id)
 
 
 @pytest.mark.parametrize("everything", [True, False])

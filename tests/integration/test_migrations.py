@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, create_engine, inspect
 
-from db import batches
+from db import batches, lookup
 from db.models import Base
 from db.schema import alembic_config, head_revision, revision, upgrade
 from db.session import Database, normalised
@@ -104,7 +104,7 @@ def test_downgrading_leaves_nothing(database_url: str) -> None:
 def test_a_database_without_tables_says_what_to_do(empty_url: str) -> None:
     database = Database(empty_url)
     with pytest.raises(ConfigError, match="run maskpool migrate"), database.read() as session:
-        batches.recent(session, limit=1)
+        lookup.recent(session, limit=1)
     database.close()
 
 
@@ -120,7 +120,7 @@ def _read(url: str) -> None:
     database = Database(url)
     try:
         with database.read() as session:
-            batches.recent(session, limit=1)
+            lookup.recent(session, limit=1)
     finally:
         database.close()
 

@@ -12,7 +12,7 @@ from services.old_world import OldWorld, read, write
 from services.plain_pool import PlainPool
 from sqlalchemy import create_engine, inspect
 
-from db import batches
+from db import batches, lookup
 from db.schema import alembic_config, head_revision, upgrade
 from db.session import Database, normalised
 from maskpool.domain import BatchState, ChunkMessage, ChunkState, JobState, Klass
@@ -115,7 +115,7 @@ def test_a_batch_that_was_running_is_finished_after_the_upgrade(
     pool.drain()
 
     with database.read() as session:
-        ended = {one.batch_id: one for one in batches.recent(session, limit=100)}
+        ended = {one.batch_id: one for one in lookup.recent(session, limit=100)}
     for row in world.rows["batches"]:
         batch = ended[UUID(row["id"])]
         cancelled = row["state"] == BatchState.CANCELLED

@@ -26,8 +26,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from db import batches, chunks, jobs, workers
-from db.batches import NewBatch, chunk_seqs
+from db.batches import NewBatch
 from db.chunks import JobEnd, TakenChunk, claim
+from db.jobs import chunk_seqs
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
 from db.session import Database
 from db.workers import WorkerInfo
@@ -53,9 +54,6 @@ from producer.dispatch.tick import tick
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]}).dump()
 
-LIVE_BATCH = (BatchState.ACTIVE, BatchState.PAUSED)
-LIVE_CHUNK = (ChunkState.QUEUED, ChunkState.RUNNING)
-ENDED_JOB = (JobState.DONE, JobState.FAILED)
 
 #: Workers 0 and 1 still beat when their leases lapse; 2 and 3 are dead by then.
 WORKERS = [new_id() for _ in range(4)]
@@ -70,9 +68,9 @@ ALLOWED: dict[str, Callable[[BatchRow], bool]] = {
     "activate": lambda batch: batch.state == BatchState.LOADING,
     "pause": lambda batch: batch.state == BatchState.ACTIVE,
     "resume": lambda batch: batch.state == BatchState.PAUSED,
-    "cancel": lambda batch: batch.state in (BatchState.LOADING, *LIVE_BATCH),
+    "cancel": lambda batch: batch.state in (BatchState.LOADING, *BatchState.live()),
     "retry_failed": lambda batch: batch.state == BatchState.DONE and batch.failed > 0,
-    "remove": lambda batch: batch.state not in LIVE_BATCH,
+    "remove": lambda batch: batch.state not in BatchState.live(),
 }
 
 #: What becomes of each job of a chunk in a worker's hands.
@@ -283,10 +281,12 @@ class Protocol(RuleBasedStateMachine):
         with self.database.read() as session:
             # A tick looks whether there is anything to do before it does anything.
             closed = session.scalars(
-                select(ChunkRow.id).where(ChunkRow.state.not_in(LIVE_CHUNK))
+                select(ChunkRow.id).where(ChunkRow.state.not_in(ChunkState.open()))
             ).all()
             assert closed == [], "every closed chunk is folded"
-            for batch in session.scalars(select(BatchRow).where(BatchRow.state.in_(LIVE_BATCH))):
+            for batch in session.scalars(
+                select(BatchRow).where(BatchRow.state.in_(BatchState.live()))
+            ):
                 assert batch.done + batch.failed < batch.total, "a batch whose jobs ended is DONE"
             queued = session.scalars(
                 select(ChunkRow.id).where(ChunkRow.state == ChunkState.QUEUED)
@@ -431,7 +431,7 @@ class Protocol(RuleBasedStateMachine):
         with self.database.write() as session:
             chunks.finish(session, held.worker, chunk_id, ends, gpu_seconds=0.1 * len(ends))
         for end in ends:
-            if end.state in ENDED_JOB:
+            if end.state in JobState.counted():
                 key = (held.taken.batch_id, end.seq)
                 assert key not in self.ended, "a job ended twice"
                 self.ended[key] = end.state
@@ -475,7 +475,7 @@ class Protocol(RuleBasedStateMachine):
                 assert job.losses == MAX_LOSSES, "an innocent was failed"
                 assert "died" in (job.error or "")
                 self.ended[key] = JobState.FAILED
-            if job.state in ENDED_JOB:
+            if job.state in JobState.counted():
                 assert self.ended.get(key) == job.state
         for key, state in self.ended.items():
             assert all_jobs[key].state == state, "an acknowledged end was lost"
@@ -493,7 +493,7 @@ class Protocol(RuleBasedStateMachine):
             seqs = chunk_seqs(chunk.lo, chunk.hi, chunk.seqs)
             assert len(seqs) == chunk.size
             assert not chunk.solo or chunk.size == 1
-            if chunk.state in LIVE_CHUNK:
+            if chunk.state in ChunkState.open():
                 live.update((chunk.batch_id, seq) for seq in seqs)
                 bulk += all_batches[chunk.batch_id].klass == Klass.BULK
         assert bulk <= WINDOW
@@ -506,7 +506,7 @@ class Protocol(RuleBasedStateMachine):
         self, batch: BatchRow, mine: list[JobRow], its: list[ChunkRow], live: Counter[JobKey]
     ) -> None:
         states = Counter(JobState(job.state) for job in mine)
-        closed = [chunk for chunk in its if chunk.state not in LIVE_CHUNK]
+        closed = [chunk for chunk in its if chunk.state not in ChunkState.open()]
         assert batch.done + sum(chunk.done for chunk in closed) == states[JobState.DONE]
         assert batch.failed + sum(chunk.failed for chunk in closed) == states[JobState.FAILED]
         assert batch.loaded == len(mine)
@@ -514,14 +514,12 @@ class Protocol(RuleBasedStateMachine):
         if batch.state == BatchState.DONE:
             assert ended == batch.total == len(mine)
         if batch.state == BatchState.CANCELLED:
-            assert not [chunk for chunk in its if chunk.state in LIVE_CHUNK]
+            assert not [chunk for chunk in its if chunk.state in ChunkState.open()]
             assert ended + states[JobState.CANCELLED] == len(mine)
         else:
             assert states[JobState.CANCELLED] == 0
-        assert (batch.finished_at is not None) == (
-            batch.state in (BatchState.DONE, BatchState.CANCELLED)
-        )
-        if batch.state in LIVE_BATCH:
+        assert (batch.finished_at is not None) == (batch.state in BatchState.ended())
+        if batch.state in BatchState.live():
             for job in mine:
                 claimed = (batch.id, job.seq) in live
                 if job.state == JobState.WAITING:
@@ -560,7 +558,7 @@ class Protocol(RuleBasedStateMachine):
                     ends = [end_of(job, "done") for job in taken.jobs]
                     self._finish(Held(BEATING[0], taken), ends)
         self.the_rows_are_sound()
-        assert self._live(BatchState.LOADING, *LIVE_BATCH) == []
+        assert self._live(BatchState.LOADING, *BatchState.live()) == []
         with self.database.read() as session:
             assert claim.open_chunks(session) == {}
 

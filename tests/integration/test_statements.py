@@ -9,15 +9,16 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from services.rows import counts_by_state, instances_of, seqs_of
 from sqlalchemy import select, text, update
 
-from db import batches, chunks, instances, jobs, workers
+from db import batches, chunks, jobs, lookup, ticks, workers
 from db.batches import NewBatch
-from db.chunks import JobEnd, claim, reap
+from db.chunks import JobEnd, claim, publish, reap
 from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
 from db.postgres.copy_in import copy_in
 from db.session import Database
-from db.workers import Pool, WorkerInfo
+from db.workers import WorkerInfo
 from maskpool.domain import (
     BatchState,
     ChunkMessage,
@@ -32,6 +33,7 @@ from maskpool.domain import (
     new_id,
 )
 from maskpool.errors import Conflict, NotFound, Unreachable
+from maskpool.fairness import Fleet
 from maskpool.rle import Rle
 from maskpool.spec import BatchSpec
 from producer.dispatch.tick import tick
@@ -119,7 +121,7 @@ def test_a_batch_is_found_by_id_by_either_end_of_it_and_by_name(database: Databa
     ways = [str(batch_id), plain, str(batch_id).upper(), plain[:8], plain[:20], plain[-4:]]
     ways += [str(batch_id)[:13], str(batch_id)[-20:], "street scenes"]
     with database.read() as session:
-        assert [batches.find(session, way) for way in ways] == [batch_id] * len(ways)
+        assert [lookup.find(session, way) for way in ways] == [batch_id] * len(ways)
 
 
 @pytest.mark.parametrize(
@@ -128,39 +130,39 @@ def test_a_batch_is_found_by_id_by_either_end_of_it_and_by_name(database: Databa
 def test_what_means_no_batch_is_not_found(database: Database, reference: str) -> None:
     a_batch(database, name="street scenes")
     with database.read() as session, pytest.raises(NotFound, match="there is no batch"):
-        batches.find(session, reference)
+        lookup.find(session, reference)
 
 
 def test_what_means_several_batches_names_them(database: Database) -> None:
     first, second = a_batch(database, name="twice"), a_batch(database, name="twice")
     with database.read() as session:
         with pytest.raises(NotFound, match=f"several batches.*{second} or {first}"):
-            batches.find(session, "twice")
+            lookup.find(session, "twice")
         with pytest.raises(NotFound, match="several batches"):
-            batches.find(session, first.hex[:4])  # the front of the id is the time
+            lookup.find(session, first.hex[:4])  # the front of the id is the time
 
 
 def test_a_name_that_looks_like_an_id_is_found_too(database: Database) -> None:
     batch_id = a_batch(database, name="decade")
     with database.read() as session:
-        assert batches.find(session, "decade") == batch_id
+        assert lookup.find(session, "decade") == batch_id
 
 
 def test_the_latest_batches_come_first(database: Database) -> None:
     ids = [a_batch(database, owner=owner) for owner in ("ann", "ben", "ann", "ann")]
     with database.read() as session:
-        assert [one.batch_id for one in batches.recent(session, limit=3)] == ids[:0:-1]
-        mine = batches.recent(session, limit=10, owner="ben")
+        assert [one.batch_id for one in lookup.recent(session, limit=3)] == ids[:0:-1]
+        mine = lookup.recent(session, limit=10, owner="ben")
         assert [(one.batch_id, one.owner) for one in mine] == [(ids[1], "ben")]
-        assert batches.recent(session, limit=10, owner="nobody") == []
+        assert lookup.recent(session, limit=10, owner="nobody") == []
 
 
 def test_a_batch_that_is_not_there_is_not_found(database: Database) -> None:
     nothing = new_id()
     for ask in (
-        batches.progress,
+        lookup.progress,
         batches.loading,
-        batches.spec_and_source,
+        lookup.spec_and_source,
         batches.pause,
         batches.resume,
         batches.cancel,
@@ -175,7 +177,7 @@ def test_a_batch_that_is_not_there_is_not_found(database: Database) -> None:
 
 def unheard(database: Database) -> int:
     with database.read() as session:
-        return len(claim.unheard(session, ["demo"]))
+        return len(publish.unpublished(session, ["demo"]))
 
 
 def aged(database: Database, **values: int) -> None:
@@ -228,7 +230,7 @@ def test_marking_as_published_counts(database: Database) -> None:
     sent = one_tick(database)
     assert len(sent) == 2
     with database.write() as session:
-        claim.mark_published(session, [sent[0].chunk_id])
+        publish.mark_published(session, [sent[0].chunk_id])
     with database.read() as session:
         publishes = dict(session.execute(select(ChunkRow.id, ChunkRow.publishes)).all())
     assert publishes == {sent[0].chunk_id: 2, sent[1].chunk_id: 1}
@@ -261,7 +263,7 @@ def test_a_clock_just_below_zero_does_no_harm(database: Database) -> None:
     with database.write() as session:
         batches.resume(session, batch_id)
     with database.read() as session:
-        assert batches.progress(session, batch_id).state == BatchState.ACTIVE
+        assert lookup.progress(session, batch_id).state == BatchState.ACTIVE
 
 
 def test_who_was_away_starts_where_the_others_are(database: Database) -> None:
@@ -293,7 +295,7 @@ def test_what_was_charged_is_corrected_by_what_was_spent(database: Database) -> 
     one_tick(database)
     assert clocks() == (pytest.approx(2.0), pytest.approx(0.5))
     with database.read() as session:
-        assert batches.progress(session, batch_id).gpu_seconds == 2.0
+        assert lookup.progress(session, batch_id).gpu_seconds == 2.0
 
 
 def finish(
@@ -325,7 +327,7 @@ def test_retries_are_claimed_before_fresh_jobs_and_oldest_first(database: Databa
         )
     message = one_tick(database)[0]
     with database.read() as session:
-        assert chunks.seqs_of(session, message.chunk_id) == [1, 3, 0], "seq 2 rests longer"
+        assert seqs_of(session, message.chunk_id) == [1, 3, 0], "seq 2 rests longer"
         assert [job.attempts for job in jobs.page(session, message.batch_id, limit=4)] == [1] * 4
 
 
@@ -335,7 +337,7 @@ def test_retry_failed_keeps_the_order_of_the_images(database: Database) -> None:
     for _ in range(2):
         for message in one_tick(database):
             with database.read() as session:
-                seqs = chunks.seqs_of(session, message.chunk_id)
+                seqs = seqs_of(session, message.chunk_id)
             ends = [JobEnd(n, JobState.FAILED, attempts=3, error="no") for n in reversed(seqs)]
             finish(database, message, ends)
     one_tick(database)
@@ -346,7 +348,7 @@ def test_retry_failed_keeps_the_order_of_the_images(database: Database) -> None:
         assert {(r.state, r.attempts, r.losses, r.error) for r in rows} == {
             (JobState.RETRY, 0, 0, None)
         }
-        progress = batches.progress(session, batch_id)
+        progress = lookup.progress(session, batch_id)
         assert (progress.state, progress.failed, progress.finished_at_ms) == (
             BatchState.ACTIVE,
             0,
@@ -354,7 +356,7 @@ def test_retry_failed_keeps_the_order_of_the_images(database: Database) -> None:
         )
     sent = one_tick(database)
     with database.read() as session:
-        claimed = [list(chunks.seqs_of(session, message.chunk_id)) for message in sent]
+        claimed = [list(seqs_of(session, message.chunk_id)) for message in sent]
     assert claimed == [[0, 1, 2, 3], [4, 5, 6, 7]]
     with database.write() as session, pytest.raises(Conflict, match="active with 0 failed"):
         batches.retry_failed(session, batch_id)
@@ -399,7 +401,7 @@ def test_two_dispatchers_at_once_claim_no_job_twice(postgres: Database) -> None:
         claimed = Counter(
             (message.batch_id, seq)
             for message in sent
-            for seq in chunks.seqs_of(session, message.chunk_id)
+            for seq in seqs_of(session, message.chunk_id)
         )
     assert claimed == Counter({(batch, seq): 1 for batch in ids for seq in range(40)})
     assert len(set(sent)) == len(sent)
@@ -407,11 +409,11 @@ def test_two_dispatchers_at_once_claim_no_job_twice(postgres: Database) -> None:
 
 def test_of_two_transactions_one_leads(postgres: Database) -> None:
     with postgres.write() as leader:
-        assert claim.lead(leader)
+        assert ticks.lead(leader)
         with postgres.write() as other:
-            assert not claim.lead(other)
+            assert not ticks.lead(other)
     with postgres.write() as later:
-        assert claim.lead(later)
+        assert ticks.lead(later)
 
 
 def test_many_submitters_of_one_key_make_one_batch(
@@ -433,7 +435,7 @@ def test_many_submitters_of_one_key_make_one_batch(
     assert [one.total for one in submitted] == [25] * 20
     assert sum(one.created for one in submitted) == 1
     with database.read() as session:
-        [batch] = batches.recent(session, limit=5)
+        [batch] = lookup.recent(session, limit=5)
         names = [job.name for job in jobs.page(session, batch.batch_id)]
     assert (batch.state, batch.loaded) == (BatchState.ACTIVE, 25)
     assert names == [f"{number:02d}.png" for number in range(25)]
@@ -443,7 +445,7 @@ def test_many_owners_at_once_are_one_row_each(database: Database) -> None:
     at_once(12, lambda number: a_batch(database, 1, owner=("ann", "ben", "cid")[number % 3]))
     with database.read() as session:
         assert sorted(session.scalars(select(UserRow.name))) == ["ann", "ben", "cid"]
-        assert len(batches.recent(session, limit=50)) == 12
+        assert len(lookup.recent(session, limit=50)) == 12
 
 
 def test_two_that_reap_at_once_expire_each_chunk_once(postgres: Database) -> None:
@@ -502,9 +504,9 @@ def test_pools_count_the_living_by_model(database: Database) -> None:
             .values(seen_at=WorkerRow.seen_at - workers.ALIVE_MS)
         )
     with database.read() as session:
-        assert workers.pools(session) == {
-            "demo": Pool(workers=3, bulk_window=8, images_per_s=2.0, mean_images_per_s=5.0),
-            "sam3": Pool(workers=1, bulk_window=1, images_per_s=None, mean_images_per_s=None),
+        assert workers.fleets(session) == {
+            "demo": Fleet(workers=3, bulk_window=8, images_per_s=2.0, mean_images_per_s=5.0),
+            "sam3": Fleet(workers=1, bulk_window=1, images_per_s=None, mean_images_per_s=None),
         }
         assert {info.id for info in workers.alive(session)} == {info.id for info in infos}
 
@@ -568,7 +570,7 @@ def test_odd_names_survive_loading(database: Database) -> None:
         assert [ImageRef(row.name, row.image_uri) for row in rows] == refs
         assert jobs.duplicate_names(session, batch_id) == []
         assert jobs.name_at(session, batch_id, len(refs)) is None
-        [batch] = batches.recent(session, limit=1)
+        [batch] = lookup.recent(session, limit=1)
     assert (batch.owner, batch.name) == (new.owner, new.name)
 
 
@@ -600,7 +602,7 @@ def test_odd_errors_and_instances_survive_finishing(database: Database) -> None:
         rows = jobs.page(session, batch_id)
         assert [(row.state, row.n_instances) for row in rows] == [(3, None), (2, 2), (2, 0)]
         assert rows[0].error == odd
-        low, high = instances.of_jobs(session, batch_id, [0, 1, 2], ReadingRule(0.0))
+        low, high = instances_of(session, batch_id, [0, 1, 2], ReadingRule(0.0))
     assert (low.seq, low.ordinal, low.prompt_index) == (1, 0, 1)
     assert (low.x, low.y, low.w, low.h, low.area) == (3, 4, 7, 16, 55)
     assert low.clip_score == pytest.approx(0.7)
@@ -653,4 +655,4 @@ def test_a_connection_lost_in_the_middle_is_a_service_that_does_not_answer(
     with postgres.write() as session:
         chunks.finish(session, WORKER.id, message.chunk_id, ends, gpu_seconds=1.0)
     with postgres.read() as session:
-        assert jobs.counts_by_state(session, batch_id) == {JobState.DONE: 4}
+        assert counts_by_state(session, batch_id) == {JobState.DONE: 4}

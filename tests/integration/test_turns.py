@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-from db import batches, chunks, jobs, workers
+from db import batches, chunks, jobs, ticks, workers
 from db.batches import NewBatch
-from db.chunks import JobEnd, reap
+from db.chunks import JobEnd, fold
 from db.models import BatchRow, UserRow
 from db.session import Database
 from db.workers import WorkerInfo
@@ -123,9 +123,9 @@ def test_a_batch_that_comes_back_does_not_wait_for_the_others_to_catch_up(
     else:
         turns(database, 10, failing=old)
         with database.write() as session:
-            held = reap.hold_batches(session)
-            reap.fold(session, held)
-            reap.end_batches(session, held)
+            held = ticks.hold_batches(session)
+            fold.fold(session, held)
+            fold.end_batches(session, held)
     with database.write() as session:
         session.execute(update(BatchRow).where(BatchRow.id == old).values(virtual_time=100_000.0))
     new = a_batch(database, "ann")

@@ -13,7 +13,7 @@ from services.command_line import maskpool
 from services.plain_pool import PlainPool
 from sqlalchemy import delete, insert, select, update
 
-from db import batches
+from db import batches, lookup
 from db.chunks import reap
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
 from db.session import Database
@@ -410,7 +410,7 @@ def test_removing_a_batch_while_it_is_checked_is_no_alarm(
 
     def remove_first(self: ObjectStore, key: str, *words: object) -> bytes:
         with pool.database.write() as session:
-            if batches.recent(session, limit=1):
+            if lookup.recent(session, limit=1):
                 batches.remove(session, batch)
         pool.store.delete(objects(pool.store))
         return get(self, key, *words)

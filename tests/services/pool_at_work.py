@@ -12,7 +12,7 @@ from uuid import UUID
 
 import redis
 
-from db import chunks, workers
+from db import chunks, lookup, workers
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool import wire
@@ -20,7 +20,7 @@ from maskpool.domain import ChunkMessage, Klass
 from maskpool.errors import Transient
 from maskpool.ports import ObjectStore
 from producer.dispatch.broker import Broker
-from producer.dispatch.tick import Dispatcher
+from producer.dispatch.loop import Dispatcher
 from services.plain_pool import RATE, PlainPool
 
 LEASE_SECONDS = 3.0
@@ -123,8 +123,7 @@ def _message(raw: bytes, klass: Klass) -> ChunkMessage:
 
 def unfinished(database: Database, batch_ids: list[UUID]) -> int:
     """Jobs of some batches that have not ended."""
-    from db import batches
 
     with database.read() as session:
-        found = [batches.progress(session, batch_id) for batch_id in batch_ids]
+        found = [lookup.progress(session, batch_id) for batch_id in batch_ids]
     return sum(one.total - one.done - one.failed for one in found)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from db.costs import cost
+from maskpool.fairness import cost
 
 seconds = st.floats(0, 1e4)
 sizes = st.integers(1, 64)

@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.chunks.claim import Candidate
-from db.workers import Pool
 from maskpool.domain import MAX_CHUNK, Klass, Priority, new_id
-from producer.fairness import Claim, chunk_size, plan
+from maskpool.fairness import Candidate, Claim, Fleet, chunk_size, plan
 
 OneKey = tuple[str, Klass]
 
@@ -44,7 +42,7 @@ class Simulation:
     """A pool that works on what is claimed; owners' and batches' clocks advance as in the rows."""
 
     batches: list[Candidate]
-    pool: Pool
+    pool: Fleet
     open: list[tuple[UUID, int]] = field(default_factory=list)
     given: Counter[UUID] = field(default_factory=Counter)
     owner_times: dict[int, float] = field(default_factory=dict)
@@ -89,7 +87,7 @@ class Simulation:
 
 rates = st.none() | st.floats(0.01, 500)
 pools = st.builds(
-    lambda workers, threads, rate: Pool(workers, workers * (threads - 1), rate, rate),
+    lambda workers, threads, rate: Fleet(workers, workers * (threads - 1), rate, rate),
     st.integers(1, 8),
     st.integers(2, 4),
     rates,
@@ -117,7 +115,7 @@ keys = st.tuples(st.sampled_from(["demo", "sam3", "idle"]), st.sampled_from(Klas
 )
 @settings(deadline=None)
 def test_the_window_is_never_exceeded_and_never_left_open(
-    batches: list[Candidate], pools: Mapping[str, Pool], open_chunks: Mapping[OneKey, int]
+    batches: list[Candidate], pools: Mapping[str, Fleet], open_chunks: Mapping[OneKey, int]
 ) -> None:
     claims = plan(batches, pools, open_chunks)
     for model, pool in pools.items():
@@ -140,20 +138,20 @@ def test_the_window_is_never_exceeded_and_never_left_open(
 
 def test_a_model_without_workers_gets_nothing() -> None:
     batches = [a_batch(model="sam3"), a_batch(model="sam3", klass=Klass.NOW)]
-    assert plan(batches, {"demo": Pool(1, 2, 4.0, 4.0)}, {}) == []
+    assert plan(batches, {"demo": Fleet(1, 2, 4.0, 4.0)}, {}) == []
     assert plan(batches, {}, {}) == []
 
 
 def test_each_model_has_a_window_of_its_own() -> None:
     batches = [a_batch(model="demo"), a_batch(model="sam3", owner_time=1e9)]
-    pools = {"demo": Pool(1, 2, 4.0, 4.0), "sam3": Pool(3, 6, 4.0, 4.0)}
+    pools = {"demo": Fleet(1, 2, 4.0, 4.0), "sam3": Fleet(3, 6, 4.0, 4.0)}
     claims = plan(batches, pools, {("demo", Klass.BULK): 1})
     assert {c.candidate.model: c.chunks for c in claims} == {"demo": 1, "sam3": 6}
 
 
 def test_interactive_batches_come_first_and_need_no_window() -> None:
     bulk, now = a_batch(), a_batch(klass=Klass.NOW, owner_time=1e9, fresh=1)
-    pools = {"demo": Pool(1, 2, 4.0, 4.0)}
+    pools = {"demo": Fleet(1, 2, 4.0, 4.0)}
     claims = plan([bulk, now], pools, {})
     assert [claim.candidate for claim in claims] == [now, bulk]
     assert plan([bulk, now], pools, {("demo", Klass.BULK): 2})[0].candidate == now
@@ -161,7 +159,7 @@ def test_interactive_batches_come_first_and_need_no_window() -> None:
 
 def test_a_huge_interactive_batch_does_not_flood_the_broker() -> None:
     huge = a_batch(klass=Klass.NOW, fresh=1_000_000)
-    [claim] = plan([huge], {"demo": Pool(2, 4, 4.0, 4.0)}, {("demo", Klass.NOW): 5})
+    [claim] = plan([huge], {"demo": Fleet(2, 4, 4.0, 4.0)}, {("demo", Klass.NOW): 5})
     assert claim.chunks == 2 * 16 - 5
 
 
@@ -169,7 +167,7 @@ def shares(weights: list[float], *, ticks: int = 300, workers: int = 4) -> list[
     batches = [
         a_batch(owner_id=n, owner_weight=weight, fresh=10**7) for n, weight in enumerate(weights)
     ]
-    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0, 4.0))
+    simulation = Simulation(batches, Fleet(workers, 2 * workers, 4.0, 4.0))
     for _ in range(ticks):
         simulation.tick()
         simulation.work(workers)
@@ -197,7 +195,7 @@ def test_no_clock_runs_away_whatever_the_weights_and_costs(
         a_batch(owner_id=n, owner_weight=weight, fresh=10**7, seconds_per_image=cost)
         for n, (weight, cost) in enumerate(zip(weights, costs, strict=False))
     ]
-    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0, 4.0))
+    simulation = Simulation(batches, Fleet(workers, 2 * workers, 4.0, 4.0))
     size = chunk_size(simulation.pool, 10**7)
     steps = [size * (one.seconds_per_image or 0) / one.owner_weight for one in batches]
     for _ in range(100):
@@ -210,7 +208,7 @@ def test_no_clock_runs_away_whatever_the_weights_and_costs(
 def test_many_batches_buy_no_greater_share() -> None:
     greedy = [a_batch(owner_id=1, fresh=10**6) for _ in range(20)]
     modest = a_batch(owner_id=2, fresh=10**6)
-    simulation = Simulation([*greedy, modest], Pool(2, 4, 4.0, 4.0))
+    simulation = Simulation([*greedy, modest], Fleet(2, 4, 4.0, 4.0))
     for _ in range(200):
         simulation.tick()
         simulation.work(2)
@@ -220,7 +218,7 @@ def test_many_batches_buy_no_greater_share() -> None:
 
 def test_priorities_share_as_a_quarter_one_and_four() -> None:
     batches = [a_batch(priority=priority, fresh=10**6) for priority in Priority]
-    simulation = Simulation(batches, Pool(4, 8, 4.0, 4.0))
+    simulation = Simulation(batches, Fleet(4, 8, 4.0, 4.0))
     for _ in range(300):
         simulation.tick()
         simulation.work(4)
@@ -233,7 +231,7 @@ def test_priorities_share_as_a_quarter_one_and_four() -> None:
 def test_priority_is_an_owners_own_affair() -> None:
     high = a_batch(owner_id=1, priority=Priority.HIGH, fresh=10**6)
     low = a_batch(owner_id=2, priority=Priority.LOW, fresh=10**6)
-    simulation = Simulation([high, low], Pool(2, 4, 4.0, 4.0))
+    simulation = Simulation([high, low], Fleet(2, 4, 4.0, 4.0))
     for _ in range(200):
         simulation.tick()
         simulation.work(2)
@@ -243,7 +241,7 @@ def test_priority_is_an_owners_own_affair() -> None:
 @pytest.mark.parametrize("same_owner", [True, False])
 def test_a_small_batch_behind_a_large_one_starts_within_two_chunks(*, same_owner: bool) -> None:
     large = a_batch(fresh=10**6)
-    simulation = Simulation([large], Pool(1, 2, 4.0, 4.0))
+    simulation = Simulation([large], Fleet(1, 2, 4.0, 4.0))
     for _ in range(50):
         simulation.tick()
         simulation.work(1)
@@ -285,7 +283,7 @@ def test_nobody_starves(data: st.DataObject, workers: int) -> None:
         )
     )
     total = sum(batch.fresh for batch in batches)
-    simulation = Simulation(batches, Pool(workers, 2 * workers, 4.0, 4.0))
+    simulation = Simulation(batches, Fleet(workers, 2 * workers, 4.0, 4.0))
     for _ in range(total):
         simulation.tick()
         simulation.work(1)
@@ -293,7 +291,7 @@ def test_nobody_starves(data: st.DataObject, workers: int) -> None:
 
 
 @given(pools, st.integers(1, 10**7))
-def test_chunks_have_at_least_one_job_and_at_most_the_largest(pool: Pool, left: int) -> None:
+def test_chunks_have_at_least_one_job_and_at_most_the_largest(pool: Fleet, left: int) -> None:
     size = chunk_size(pool, left)
     assert 1 <= size <= MAX_CHUNK
     if pool.images_per_s:
@@ -313,26 +311,26 @@ def test_chunks_have_at_least_one_job_and_at_most_the_largest(pool: Pool, left: 
     ],
 )
 def test_chunk_sizes(rate: float | None, left: int, size: int) -> None:
-    assert chunk_size(Pool(1, 2, rate, rate), left) == size
+    assert chunk_size(Fleet(1, 2, rate, rate), left) == size
 
 
 def test_an_image_is_estimated_by_its_batch_then_by_its_pool() -> None:
-    pool = {"demo": Pool(2, 4, 0.1, 4.0)}  # the mean: one slow worker makes no image dear
+    pool = {"demo": Fleet(2, 4, 0.1, 4.0)}  # the mean: one slow worker makes no image dear
     [measured] = plan([a_batch(seconds_per_image=3.0)], pool, {})
     [unmeasured] = plan([a_batch(seconds_per_image=None)], pool, {})
-    [unknown] = plan([a_batch(seconds_per_image=None)], {"demo": Pool(1, 2, None, None)}, {})
+    [unknown] = plan([a_batch(seconds_per_image=None)], {"demo": Fleet(1, 2, None, None)}, {})
     seconds = [claim.image_seconds for claim in (measured, unmeasured, unknown)]
     assert seconds == [3.0, 0.25, 0.1]
 
 
 def test_the_smaller_is_first_where_clocks_are_equal() -> None:
     large, small = a_batch(fresh=10**6), a_batch(fresh=3)
-    [claim] = plan([large, small], {"demo": Pool(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 1})
+    [claim] = plan([large, small], {"demo": Fleet(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 1})
     assert claim.candidate == small
 
 
 def test_planning_changes_nothing() -> None:
     batches = [a_batch(), a_batch(owner_id=2)]
-    pools, open_chunks = {"demo": Pool(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 0}
+    pools, open_chunks = {"demo": Fleet(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 0}
     assert plan(batches, pools, open_chunks) == plan(batches, pools, open_chunks)
     assert open_chunks == {("demo", Klass.BULK): 0}

@@ -1,0 +1,100 @@
+"""Which chunks' messages must be sent, once more or for the first time.
+
+A message may be lost with the broker or with the worker that had it; a second copy is harmless,
+since a chunk is taken once. So a chunk that nobody takes is published again, after longer and
+longer waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import Select, and_, bindparam, case, or_, select, update
+from sqlalchemy.orm import Session
+
+from db.clock import now_ms
+from db.models import BatchRow, ChunkRow
+from maskpool.domain import ChunkMessage, ChunkState, Klass
+
+#: A chunk that is not marked as published after so long: its dispatcher died before it sent it.
+_UNPUBLISHED_MS = 2_000
+#: How long a message may wait to be taken, by how often it was published: twice as long each time,
+#: up to ``_REPUBLISH_MAX_MS``.
+_REPUBLISH_MS = {publishes: 30_000 << (publishes - 1) for publishes in range(1, 6)}
+_REPUBLISH_MAX_MS = 600_000
+
+_MARK_PUBLISHED = (
+    update(ChunkRow)
+    .where(ChunkRow.id.in_(bindparam("chunks", expanding=True)))
+    .values(published_at=now_ms(), publishes=ChunkRow.publishes + 1)
+)
+
+
+def distrust_sent(session: Session, *, older_than_ms: int = 0) -> None:
+    """Take messages of queued chunks for lost: they are sent again as if for the first time.
+
+    Args:
+        session: Written to.
+        older_than_ms: Only messages that were sent at least so long ago.
+    """
+    session.execute(
+        update(ChunkRow)
+        .where(
+            ChunkRow.state == ChunkState.QUEUED,
+            ChunkRow.published_at <= now_ms() - older_than_ms,
+        )
+        .values(published_at=0, publishes=0)
+    )
+
+
+def unpublished(
+    session: Session, models: Collection[str], *, limit: int = 1_000
+) -> list[ChunkMessage]:
+    """Queued chunks whose message was not sent, or must be sent again.
+
+    Args:
+        session: Read from.
+        models: Those that a living worker serves; messages for others would only wait in Redis.
+        limit: Return at most so many.
+    """
+    rows = session.connection().execute(_unpublished(), {"models": list(models), "limit": limit})
+    return [
+        ChunkMessage(batch_id, chunk_id, model, Klass(klass), size, solo)
+        for batch_id, chunk_id, model, klass, size, solo in rows
+    ]
+
+
+@cache
+def _unpublished() -> Select[UUID, UUID, str, int, int, bool]:
+    waited = now_ms() - ChunkRow.published_at
+    # A table of steps, since SQLite may lack an exponential function.
+    max_wait = case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
+    overdue = or_(
+        and_(ChunkRow.published_at.is_(None), ChunkRow.created_at < now_ms() - _UNPUBLISHED_MS),
+        waited > max_wait,
+    )
+    return (
+        select(
+            ChunkRow.batch_id,
+            ChunkRow.id,
+            BatchRow.model,
+            BatchRow.klass,
+            ChunkRow.size,
+            ChunkRow.solo,
+        )
+        .join(BatchRow, BatchRow.id == ChunkRow.batch_id)
+        .where(
+            ChunkRow.state == ChunkState.QUEUED,
+            overdue,
+            BatchRow.model.in_(bindparam("models", expanding=True)),
+        )
+        .order_by(ChunkRow.id)
+        .limit(bindparam("limit"))
+    )
+
+
+def mark_published(session: Session, chunk_ids: Sequence[UUID]) -> None:
+    """The broker has these messages now."""
+    session.connection().execute(_MARK_PUBLISHED, {"chunks": chunk_ids})
