@@ -12,8 +12,8 @@ import sys
 from types import SimpleNamespace
 from typing import Any, cast
 
-from db.chunks.records import JobEnd, TakenChunk
-from maskpool.domain import Found, Instance, JobState, Klass
+from db.chunks.records import Done, TakenChunk
+from maskpool.domain import Found, Instance, Klass
 from maskpool.rle import Rle
 from workers import process
 from workers.__main__ import main
@@ -34,9 +34,8 @@ class QueuePipeline(Pipeline):
         found = (Instance(_FOUND, 20_000, 0.0),) * self.instances
         key = f"{taken.chunk_id}-{_SHA}"
         ends = [
-            JobEnd(
+            Done(
                 job.seq,
-                JobState.DONE,
                 masks_key=key,
                 masks_offset=200 * place,
                 masks_length=200,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from maskpool.domain import Found, ObjectInfo
 
 #: RGB, uint8, shape (height, width, 3), upright (EXIF orientation applied).
 Image = npt.NDArray[np.uint8]
+
+#: What a segmenter's images are made into ahead of need.
+Prepared_contra = TypeVar("Prepared_contra", contravariant=True)
 
 
 class ObjectStore(Protocol):
@@ -60,19 +63,25 @@ class ObjectStore(Protocol):
         ...
 
 
-class Segmenter(Protocol):
-    """Finds every instance of every prompt. All prompts of an image at once is the contract."""
+class Segmenter(Protocol[Prepared_contra]):
+    """Finds every instance of every prompt. All prompts of an image at once is the contract.
 
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
+    ``Prepared_contra`` is what an image may be made into ahead of need, in another thread: e.g.
+    pixels that are resized and on the device already.
+    """
+
+    def segment(
+        self, images: Sequence[Prepared_contra | Image], prompts: Sequence[str]
+    ) -> list[list[Found]]:
         """Segment a micro-batch.
 
         Args:
-            images: RGB uint8 arrays (height, width, 3); sizes may differ.
+            images: Prepared, or RGB uint8 arrays (height, width, 3); sizes may differ.
             prompts: Texts, the same for every image.
 
         Returns:
-            One list an image, in the order of ``images``: instances with score ≥ ``SCORE_FLOOR``,
-            by prompt and then by falling score.
+            One list for each image, in the order of ``images``: instances with score ≥
+            ``SCORE_FLOOR``, by prompt and then by falling score.
 
         Raises:
             SpecError: A prompt is longer than the text encoder's context.

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from db.chunks import Done, Failed, JobEnd, Returned
+from maskpool.domain import MAX_ATTEMPTS, Job, JobFailure, JobResult
+from maskpool.errors import Permanent, Transient
+from storage.objects.masks import ChunkObject
 
-from db.chunks import JobEnd
-from maskpool import rle
-from maskpool.domain import (
-    MAX_ATTEMPTS,
-    Found,
-    Instance,
-    Job,
-    JobFailure,
-    JobResult,
-    JobState,
-)
-from maskpool.errors import MaskpoolError
-from storage.objects import masks
-
-#: Rest before a job's second attempt, and how much longer each further one is. A blip costs little,
-#: and whatever holds the images may be away for minutes (2 + 10 + 50 + 250 s) before one is FAILED.
+#: Seconds that a job rests before its second attempt, and how much longer before each further one.
+#: So a short fault costs little, and a host of images may be away for minutes (2 + 10 + 50 + 250 s)
+#: before one is FAILED.
 _RETRY_SECONDS = 2.0
 _RETRY_GROWTH = 5.0
 
-#: Rest of a job that the store's outage kept from its end.
+#: Seconds that a job rests after an outage of the pool's own store.
 _OUTAGE_SECONDS = 30.0
 
 #: Characters of an error that a job's row keeps.
-_ERROR = 4_000
+_MAX_ERROR_CHARS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,88 +33,61 @@ class Annotated:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A job that came to nothing because the store is away: no image's fault, so uncharged."""
+    """A job without a result because the pool's store is away: no image's fault, so uncharged."""
 
     error: str
 
 
-#: None: not begun, because the chunk should stop.
-Outcome = Annotated | Outage | JobFailure | None
+#: Why a job has no result; None where it was not begun, because the chunk should stop.
+NoResult = Outage | JobFailure | None
+
+Outcome = Annotated | NoResult
 
 
-def relate(found: Sequence[Found], clip_scores: dict[int, float]) -> list[Instance]:
-    """Say of each mask how much it overlaps a better one of its prompt.
-
-    Args:
-        found: By prompt and then by falling score, as a segmenter returns it.
-        clip_scores: CLIP's verdict by place in ``found``, where there is one.
-    """
-    instances = []
-    runs = [rle.to_runs(one.mask) for one in found]
-    by_prompt: dict[int, list[int]] = {}
-    for place, one in enumerate(found):
-        by_prompt.setdefault(one.prompt_index, []).append(place)
-    overlap: dict[int, float] = {}
-    for places in by_prompt.values():
-        values = rle.overlaps([runs[place] for place in places])
-        overlap |= dict(zip(places, values, strict=True))
-    for place, one in enumerate(found):
-        instances.append(
-            Instance(one, runs[place].area, single(overlap[place]), clip_scores.get(place))
-        )
-    return instances
+def done(job: Job, result: JobResult, content: ChunkObject) -> Done:
+    """The end of a job whose masks are stored in a chunk's object."""
+    offset, length = content.spans[job.seq]
+    return Done(
+        job.seq,
+        attempts=job.attempts,
+        masks_key=content.masks_key,
+        masks_offset=offset,
+        masks_length=length,
+        width=result.width,
+        height=result.height,
+        instances=result.instances,
+    )
 
 
-def single(value: float) -> float:
-    """As the row keeps it, so that a threshold cuts rows and objects at the same place."""
-    return float(np.float32(value))
+def not_stored(job: Job, error: Transient | Permanent) -> Outage | JobFailure:
+    """What a result comes to whose masks could not be stored."""
+    reason = f"its masks could not be stored: {error}"
+    if isinstance(error, Transient):
+        return Outage(reason)
+    return JobFailure(job.seq, reason, transient=True)
 
 
-def end_of(job: Job, outcome: Outcome, content: masks.ChunkObject | None = None) -> JobEnd:
-    """How a job's row ends, or comes back."""
+def end_of(job: Job, outcome: NoResult) -> JobEnd:
+    """How the row of a job without a result ends, or comes back."""
     match outcome:
         case None:
-            return JobEnd(job.seq, JobState.RETRY, attempts=job.attempts)
+            return Returned(job.seq, job.attempts)
         case Outage(error=error):
-            return _come_back(job, job.attempts, _OUTAGE_SECONDS, error)
+            return _return(job, job.attempts, _OUTAGE_SECONDS, error)
         case JobFailure(transient=True):
             return _try_again(job, outcome.error)
         case JobFailure():
-            return JobEnd(
-                job.seq, JobState.FAILED, attempts=job.attempts, error=outcome.error[:_ERROR]
-            )
-        case Annotated(result=result):
-            if content is None:
-                msg = "a job cannot be DONE before its masks are stored"
-                raise MaskpoolError(msg)
-            offset, length = content.spans[job.seq]
-            return JobEnd(
-                job.seq,
-                JobState.DONE,
-                attempts=job.attempts,
-                masks_key=content.masks_key,
-                masks_offset=offset,
-                masks_length=length,
-                width=result.width,
-                height=result.height,
-                instances=result.instances,
-            )
+            return Failed(job.seq, outcome.error[:_MAX_ERROR_CHARS], job.attempts)
 
 
 def _try_again(job: Job, error: str) -> JobEnd:
     attempts = job.attempts + 1
     if attempts >= MAX_ATTEMPTS:
-        sentence = f"gave up after {attempts} attempts; the last one: {error[:_ERROR]}"
-        return JobEnd(job.seq, JobState.FAILED, attempts=attempts, error=sentence)
-    return _come_back(job, attempts, _RETRY_SECONDS * _RETRY_GROWTH ** (attempts - 1), error)
+        last = error[:_MAX_ERROR_CHARS]
+        return Failed(job.seq, f"gave up after {attempts} attempts; the last one: {last}", attempts)
+    return _return(job, attempts, _RETRY_SECONDS * _RETRY_GROWTH ** (attempts - 1), error)
 
 
-def _come_back(job: Job, attempts: int, rest: float, error: str) -> JobEnd:
-    delay = rest * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-    return JobEnd(
-        job.seq,
-        JobState.RETRY,
-        attempts=attempts,
-        delay_ms=round(delay * 1000),
-        error=error[:_ERROR],
-    )
+def _return(job: Job, attempts: int, rest_seconds: float, error: str) -> Returned:
+    delay = rest_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+    return Returned(job.seq, attempts, round(delay * 1000), error[:_MAX_ERROR_CHARS])

@@ -43,7 +43,7 @@ class WorkerProcess:
     model: str
     pipeline: Pipeline
     leases: LeaseKeeper
-    engine: Engine
+    engine: Engine[object]
     database: Database
     broker: redis.Redis
     consumer: Consumer
@@ -71,7 +71,7 @@ class WorkerProcess:
 class Models:
     """A running engine and what to say of it."""
 
-    engine: Engine
+    engine: Engine[object]
     device: str
     description: str
 

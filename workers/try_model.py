@@ -20,8 +20,8 @@ from maskpool.errors import ImageError, MaskpoolError
 from maskpool.ports import Image
 from maskpool.settings import Settings, load_settings
 from storage.images.decode import decode
+from workers.image.relate import relate
 from workers.models.load import LoadedModels, load_for
-from workers.outcomes import relate
 
 
 def main() -> int:

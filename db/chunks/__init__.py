@@ -7,22 +7,49 @@ SQLite has the plain ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
+from typing import Protocol
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from db.chunks import postgres, sqlite
-from db.chunks.records import JobEnd, TakenChunk
+from db.chunks.records import Done, Failed, JobEnd, Returned, TakenChunk
 from db.session import is_postgres
 from maskpool.domain import BatchState
 from maskpool.errors import LeaseLost
 
-__all__ = ["JobEnd", "TakenChunk", "extend", "finish", "take"]
+__all__ = ["Done", "Failed", "JobEnd", "Returned", "TakenChunk", "extend", "finish", "take"]
 
 
-def _statements(session: Session) -> ModuleType:
-    return postgres if is_postgres(session) else sqlite
+class Statements(Protocol):
+    """What a database's module has: the functions below, before errors and states are named."""
+
+    def take(
+        self, session: Session, chunk_id: UUID, worker: UUID, *, solo: bool, lease_ms: int
+    ) -> TakenChunk | None:
+        """See ``db.chunks.take``."""
+
+    def extend(
+        self, session: Session, worker: UUID, chunk_ids: Sequence[UUID], lease_ms: int
+    ) -> Sequence[Row[UUID, int]]:
+        """Pairs of a chunk that is still the worker's and its batch's state."""
+
+    def finish(
+        self,
+        session: Session,
+        worker: UUID,
+        chunk_id: UUID,
+        ends: Sequence[JobEnd],
+        gpu_seconds: float,
+    ) -> bool:
+        """Whether the chunk was still the worker's; else nothing is written."""
+
+
+def _statements(session: Session) -> Statements:
+    if is_postgres(session):
+        return postgres
+    return sqlite
 
 
 def take(
@@ -34,10 +61,7 @@ def take(
         None where the chunk is not to be had: done, expired, cancelled or another's. Drop the
         message then.
     """
-    taken: TakenChunk | None = _statements(session).take(
-        session, chunk_id, worker, solo=solo, lease_ms=lease_ms
-    )
-    return taken
+    return _statements(session).take(session, chunk_id, worker, solo=solo, lease_ms=lease_ms)
 
 
 def extend(

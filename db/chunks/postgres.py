@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from db.chunks.records import (
     INSTANCE_COLUMNS,
+    Done,
     JobEnd,
     TakenChunk,
     counts,
     instance_values,
-    storable,
 )
 from db.clock import POSTGRES_NOW_MS as _NOW_MS
 from db.postgres.copy_in import copy_in
@@ -111,27 +111,26 @@ def finish(
     asked = {"id": chunk_id, "worker": worker, "gpu_seconds": gpu_seconds}
     asked |= {"done": done, "failed": failed, **_columns(ends)}
     row = session.connection().exec_driver_sql(_FINISH, asked).one_or_none()
-    if row is not None and any(end.instances for end in ends):
+    if row is not None and any(isinstance(end, Done) and end.instances for end in ends):
         _copy_instances(session, row.batch_id, ends)
     return row is not None
 
 
 def _columns(ends: Sequence[JobEnd]) -> dict[str, Any]:
-    errors = [storable(end.error) for end in ends]
+    rows = [end.row() for end in ends]
+    errors = [row.error for row in rows]
     return {
         "seq": _literal(end.seq for end in ends),
-        "state": _literal(int(end.state) for end in ends),
-        "attempts": _literal(end.attempts for end in ends),
-        "delay": _literal(end.delay_ms for end in ends),
+        "state": _literal(int(row.state) for row in rows),
+        "attempts": _literal(row.attempts for row in rows),
+        "delay": _literal(row.delay_ms for row in rows),
         # A chunk's jobs share its one object.
-        "masks_key": next((end.masks_key for end in ends if end.masks_key), None),
-        "masks_offset": _literal(end.masks_offset for end in ends),
-        "masks_length": _literal(end.masks_length for end in ends),
-        "width": _literal(end.width for end in ends),
-        "height": _literal(end.height for end in ends),
-        "n_instances": _literal(
-            len(end.instances) if end.state == JobState.DONE else None for end in ends
-        ),
+        "masks_key": next((row.masks_key for row in rows if row.masks_key), None),
+        "masks_offset": _literal(row.masks_offset for row in rows),
+        "masks_length": _literal(row.masks_length for row in rows),
+        "width": _literal(row.width for row in rows),
+        "height": _literal(row.height for row in rows),
+        "n_instances": _literal(row.n_instances for row in rows),
         "error": errors if any(errors) else None,
     }
 

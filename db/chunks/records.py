@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from maskpool.domain import Instance, Job, JobState
@@ -27,46 +27,120 @@ class TakenChunk:
     jobs: tuple[Job, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnd:
-    """How one job leaves a chunk.
+class EndRow(NamedTuple):
+    """The columns that a job's end writes; in RETRY, ``next_at`` is now plus ``delay_ms``."""
 
-    Attributes:
-        seq: Which job.
-        state: DONE, FAILED, or RETRY.
-        attempts: Transient errors so far.
-        delay_ms: In RETRY: how long it rests before it may be claimed again.
-    """
-
-    seq: int
     state: JobState
-    attempts: int = 0
+    attempts: int
     delay_ms: int = 0
     masks_key: str | None = None
     masks_offset: int | None = None
     masks_length: int | None = None
     width: int | None = None
     height: int | None = None
+    n_instances: int | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job whose masks are stored.
+
+    Attributes:
+        seq: Which job.
+        masks_key: Of the chunk's mask object.
+        masks_offset: Where the job's record starts in it, in bytes.
+        masks_length: Bytes of the record.
+        width: Pixels, after EXIF orientation.
+        height: Pixels, after EXIF orientation.
+        instances: Everything found with score ≥ ``SCORE_FLOOR``.
+        attempts: Transient errors so far.
+    """
+
+    seq: int
+    masks_key: str
+    masks_offset: int
+    masks_length: int
+    width: int
+    height: int
     instances: tuple[Instance, ...] = field(default=(), repr=False)
+    attempts: int = 0
+
+    def row(self) -> EndRow:
+        """As the job's row keeps it."""
+        return EndRow(
+            JobState.DONE,
+            self.attempts,
+            masks_key=self.masks_key,
+            masks_offset=self.masks_offset,
+            masks_length=self.masks_length,
+            width=self.width,
+            height=self.height,
+            n_instances=len(self.instances),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job that ends without a result.
+
+    Attributes:
+        seq: Which job.
+        error: A sentence a person understands.
+        attempts: Transient errors so far.
+    """
+
+    seq: int
+    error: str
+    attempts: int = 0
+
+    def row(self) -> EndRow:
+        """As the job's row keeps it."""
+        return EndRow(JobState.FAILED, self.attempts, error=storable(self.error))
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A job that comes back and may be claimed again.
+
+    Attributes:
+        seq: Which job.
+        attempts: Transient errors so far.
+        delay_ms: How long it rests before it may be claimed.
+        error: Why it came back; None where it was not begun.
+    """
+
+    seq: int
+    attempts: int = 0
+    delay_ms: int = 0
+    error: str | None = None
+
+    def row(self) -> EndRow:
+        """As the job's row keeps it."""
+        error = None if self.error is None else storable(self.error)
+        return EndRow(JobState.RETRY, self.attempts, self.delay_ms, error=error)
+
+
+#: How one job leaves a chunk.
+JobEnd = Done | Failed | Returned
 
 
 def counts(ends: Sequence[JobEnd]) -> tuple[int, int]:
     """How many are DONE and how many FAILED."""
-    states = [end.state for end in ends]
-    return states.count(JobState.DONE), states.count(JobState.FAILED)
+    kinds = [type(end) for end in ends]
+    return kinds.count(Done), kinds.count(Failed)
 
 
-def storable(sentence: str | None) -> str | None:
+def storable(sentence: str) -> str:
     """Postgres stores neither NUL nor lone surrogates, and an error may quote anything."""
-    if sentence is None:
-        return None
     return sentence.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def instance_values(batch_id: UUID, ends: Sequence[JobEnd]) -> Iterator[tuple[Any, ...]]:
     """The rows of all instances, in the order of ``INSTANCE_COLUMNS``."""
     for end in ends:
+        if not isinstance(end, Done):
+            continue
         for ordinal, instance in enumerate(end.instances):
             x0, y0, x1, y1 = instance.found.box_xyxy
             yield (

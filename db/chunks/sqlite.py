@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from db.chunks.records import (
     INSTANCE_COLUMNS,
+    EndRow,
     JobEnd,
     TakenChunk,
     counts,
     instance_values,
-    storable,
 )
 from db.clock import now_ms
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
@@ -116,7 +116,7 @@ def finish(
 
 
 def end_jobs(session: Session, batch_id: UUID, ends: Sequence[JobEnd]) -> None:
-    """Write how jobs end; asks nobody whose they are."""
+    """Write how jobs end, whoever holds them; ``finish`` checks that first."""
     now = session.scalar(select(now_ms())) or 0
     statement = (
         update(JobRow.__table__)  # type: ignore[arg-type]
@@ -125,24 +125,24 @@ def end_jobs(session: Session, batch_id: UUID, ends: Sequence[JobEnd]) -> None:
     )
     rows = []
     for end in ends:
-        new = zip(_END_COLUMNS, _values(end, now), strict=True)
+        new = zip(_END_COLUMNS, _values(end.row(), now), strict=True)
         row = {f"new_{name}": value for name, value in new}
         rows.append({"of_batch": batch_id, "of_seq": end.seq, **row})
     session.connection().execute(statement, rows)
 
 
-def _values(end: JobEnd, now: int) -> tuple[Any, ...]:
+def _values(row: EndRow, now: int) -> tuple[Any, ...]:
     return (
-        int(end.state),
-        now + end.delay_ms if end.state == JobState.RETRY else None,
-        end.attempts,
-        end.masks_key,
-        end.masks_offset,
-        end.masks_length,
-        end.width,
-        end.height,
-        len(end.instances) if end.state == JobState.DONE else None,
-        storable(end.error),
+        int(row.state),
+        now + row.delay_ms if row.state == JobState.RETRY else None,
+        row.attempts,
+        row.masks_key,
+        row.masks_offset,
+        row.masks_length,
+        row.width,
+        row.height,
+        row.n_instances,
+        row.error,
     )
 
 

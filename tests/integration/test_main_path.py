@@ -234,7 +234,7 @@ def test_a_lapsed_chunk_goes_to_another_and_the_zombie_writes_nothing(world: Wor
     worker = world.worker()
     world.messages.clear()
     world.drain(worker)
-    ends = [chunks.JobEnd(job.seq, JobState.FAILED, error="zombie") for job in taken.jobs]
+    ends = [chunks.Failed(job.seq, "zombie") for job in taken.jobs]
     with pytest.raises(LeaseLost), world.database.write() as session:
         chunks.finish(session, zombie, message.chunk_id, ends, gpu_seconds=1.0)
     assert recount(world, batch.batch_id) == {JobState.DONE: 4}

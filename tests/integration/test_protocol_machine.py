@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 
 from db import batches, chunks, jobs, workers
 from db.batches import NewBatch
-from db.chunks import JobEnd, TakenChunk, claim
+from db.chunks import Done, Failed, JobEnd, Returned, TakenChunk, claim
 from db.jobs import chunk_seqs
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
 from db.session import Database
@@ -68,7 +68,7 @@ ALLOWED: dict[str, Callable[[BatchRow], bool]] = {
     "activate": lambda batch: batch.state == BatchState.LOADING,
     "pause": lambda batch: batch.state == BatchState.ACTIVE,
     "resume": lambda batch: batch.state == BatchState.PAUSED,
-    "cancel": lambda batch: batch.state in (BatchState.LOADING, *BatchState.live()),
+    "cancel": lambda batch: batch.state in BatchState.open(),
     "retry_failed": lambda batch: batch.state == BatchState.DONE and batch.failed > 0,
     "remove": lambda batch: batch.state not in BatchState.live(),
 }
@@ -94,18 +94,17 @@ def end_of(job: Job, fate: str) -> JobEnd:
     attempts = job.attempts + 1
     match fate:
         case "failed":
-            return JobEnd(job.seq, JobState.FAILED, attempts=job.attempts, error="bad image")
+            return Failed(job.seq, "bad image", job.attempts)
         case "returned":
-            return JobEnd(job.seq, JobState.RETRY, attempts=job.attempts)
+            return Returned(job.seq, job.attempts)
         case "transient" | "resting" if attempts >= MAX_ATTEMPTS:
-            return JobEnd(job.seq, JobState.FAILED, attempts=attempts, error="gave up")
+            return Failed(job.seq, "gave up", attempts)
         case "transient" | "resting":
             delay = 0 if fate == "transient" else 60_000
-            return JobEnd(job.seq, JobState.RETRY, attempts, delay, error="no answer")
+            return Returned(job.seq, attempts, delay, "no answer")
     found = Found(0, 0.875, (0.0, 0.0, 1.0, 1.0), Rle((1, 1), "01"))
-    return JobEnd(
+    return Done(
         job.seq,
-        JobState.DONE,
         attempts=job.attempts,
         masks_key="chunk-sha",
         masks_offset=0,
@@ -431,10 +430,10 @@ class Protocol(RuleBasedStateMachine):
         with self.database.write() as session:
             chunks.finish(session, held.worker, chunk_id, ends, gpu_seconds=0.1 * len(ends))
         for end in ends:
-            if end.state in JobState.counted():
+            if not isinstance(end, Returned):
                 key = (held.taken.batch_id, end.seq)
                 assert key not in self.ended, "a job ended twice"
-                self.ended[key] = end.state
+                self.ended[key] = end.row().state
 
     def _lapse(self, chunk_id: UUID) -> None:
         with self.database.write() as session:
@@ -558,7 +557,7 @@ class Protocol(RuleBasedStateMachine):
                     ends = [end_of(job, "done") for job in taken.jobs]
                     self._finish(Held(BEATING[0], taken), ends)
         self.the_rows_are_sound()
-        assert self._live(BatchState.LOADING, *BatchState.live()) == []
+        assert self._live(*BatchState.open()) == []
         with self.database.read() as session:
             assert claim.open_chunks(session) == {}
 

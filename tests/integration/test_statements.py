@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 
 from db import batches, chunks, jobs, lookup, ticks, workers
 from db.batches import NewBatch
-from db.chunks import JobEnd, claim, publish, reap
+from db.chunks import Done, Failed, JobEnd, Returned, claim, publish, reap
 from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
 from db.postgres.copy_in import copy_in
 from db.session import Database
@@ -291,7 +291,7 @@ def test_what_was_charged_is_corrected_by_what_was_spent(database: Database) -> 
             return owner, session.get_one(BatchRow, batch_id).virtual_time
 
     assert clocks() == (pytest.approx(0.4), pytest.approx(0.1))
-    finish(database, message, [JobEnd(n, JobState.FAILED, error="no") for n in range(4)], 2.0)
+    finish(database, message, [Failed(n, "no") for n in range(4)], 2.0)
     one_tick(database)
     assert clocks() == (pytest.approx(2.0), pytest.approx(0.5))
     with database.read() as session:
@@ -299,7 +299,7 @@ def test_what_was_charged_is_corrected_by_what_was_spent(database: Database) -> 
 
 
 def finish(
-    database: Database, message: ChunkMessage, ends: list[JobEnd], seconds: float = 0.1
+    database: Database, message: ChunkMessage, ends: Sequence[JobEnd], seconds: float = 0.1
 ) -> None:
     with database.write() as session:
         taken = chunks.take(
@@ -319,7 +319,7 @@ def test_retries_are_claimed_before_fresh_jobs_and_oldest_first(database: Databa
     a_batch(database, 12)
     first = one_tick(database)[0]  # of four jobs, as nothing is measured yet
     rests = [300, 100, 60_000, 200]
-    ends = [JobEnd(n, JobState.RETRY, 1, rest, error="x") for n, rest in enumerate(rests)]
+    ends = [Returned(n, 1, rest, "x") for n, rest in enumerate(rests)]
     finish(database, first, ends)
     with database.write() as session:
         session.execute(
@@ -338,7 +338,7 @@ def test_retry_failed_keeps_the_order_of_the_images(database: Database) -> None:
         for message in one_tick(database):
             with database.read() as session:
                 seqs = seqs_of(session, message.chunk_id)
-            ends = [JobEnd(n, JobState.FAILED, attempts=3, error="no") for n in reversed(seqs)]
+            ends = [Failed(n, "no", attempts=3) for n in reversed(seqs)]
             finish(database, message, ends)
     one_tick(database)
     with database.write() as session:
@@ -591,12 +591,12 @@ def test_odd_errors_and_instances_survive_finishing(database: Database) -> None:
     [message] = one_tick(database)
     found = Found(1, 0.1, (3.0, 4.0, 10.0, 20.0), Rle((30, 30), "x"))
     seen = (Instance(found, 55, 0.3, 0.7), Instance(replace(found, score=0.9), 56, 0.0))
-    done = JobEnd(1, JobState.DONE, masks_key="k", width=30, height=30, instances=seen)
+    done = Done(1, "k", 0, 1, 30, 30, seen)
     odd = "line\nof 'text' \\ 自転車\t{}"
     finish(
         database,
         message,
-        [JobEnd(0, JobState.FAILED, error=odd), done, JobEnd(2, JobState.DONE, masks_key="k")],
+        [Failed(0, odd), done, Done(2, "k", 1, 1, 30, 30)],
     )
     with database.read() as session:
         rows = jobs.page(session, batch_id)
@@ -615,7 +615,7 @@ def test_an_error_that_postgres_could_not_store_is_stored_readably(database: Dat
     announce(database)
     batch_id = a_batch(database, 1)
     [message] = one_tick(database)
-    finish(database, message, [JobEnd(0, JobState.FAILED, error="a\x00b \udcff c")])
+    finish(database, message, [Failed(0, "a\x00b \udcff c")])
     with database.read() as session:
         [job] = jobs.page(session, batch_id)
     assert job.error == "a\\x00b \\udcff c"
@@ -640,7 +640,7 @@ def test_a_connection_lost_in_the_middle_is_a_service_that_does_not_answer(
     with postgres.write() as session:
         chunks.take(session, message.chunk_id, WORKER.id, solo=False, lease_ms=30_000)
     other = Database(postgres_url)
-    ends = [JobEnd(n, JobState.DONE, masks_key="k") for n in range(4)]
+    ends = [Done(n, "k", n, 1, 8, 6) for n in range(4)]
     with pytest.raises(Unreachable), postgres.write() as session:  # noqa: PT012
         session.execute(text("SELECT 1"))
         disconnect_others(other)

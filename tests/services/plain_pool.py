@@ -10,7 +10,7 @@ import numpy as np
 
 from db import batches, chunks, jobs, workers
 from db.batches import NewBatch
-from db.chunks import JobEnd, TakenChunk
+from db.chunks import Done, JobEnd, Returned, TakenChunk
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool import rle
@@ -20,7 +20,6 @@ from maskpool.domain import (
     ImageRef,
     Instance,
     JobResult,
-    JobState,
     new_id,
 )
 from maskpool.ports import ObjectStore
@@ -88,13 +87,12 @@ class PlainPool:
     def finish(self, taken: TakenChunk, results: list[JobResult], content: ChunkObject) -> None:
         """The one transaction that makes them count; jobs without a result come back."""
         seqs = {result.seq for result in results}
-        ends = [JobEnd(job.seq, JobState.RETRY) for job in taken.jobs if job.seq not in seqs]
+        ends: list[JobEnd] = [Returned(job.seq) for job in taken.jobs if job.seq not in seqs]
         for result in results:
             offset, length = content.spans[result.seq]
             ends.append(
-                JobEnd(
+                Done(
                     result.seq,
-                    JobState.DONE,
                     masks_key=content.masks_key,
                     masks_offset=offset,
                     masks_length=length,

@@ -1,75 +1,38 @@
 """One thread owns the device: it micro-batches images from the chunks in flight.
 
-torch-free on purpose: what counts as "out of memory" or "device lost" is injected, so that the
-rules here are tested with segmenters that take milliseconds.
+It does not know torch: what counts as "out of memory" or "device lost" is given to it, so that its
+rules are tested with segmenters that take milliseconds.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-import traceback
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import Generic, Self
 
 from maskpool.domain import Found, Klass
 from maskpool.errors import Transient
 from maskpool.ports import Image, Scorer, Segmenter
-from workers.engine.pace import Limit, Rate
+from workers.engine.micro_batch import MicroBatchLimit
+from workers.engine.queues import Queues
+from workers.engine.rate import Rate
+from workers.engine.work import (
+    CropWork,
+    ImageWork,
+    Prepared_co,
+    Scored,
+    Segmented,
+    Work,
+    fail,
+    without_frames,
+)
 
 _CLOSED = "the engine was closed before this was looked at; it will be tried again"
 
 
-@dataclass(frozen=True, slots=True)
-class Segmented:
-    """What was found in one image, and the image's share of the device's time."""
-
-    #: By prompt and then by falling score.
-    found: list[Found]
-    #: Busy seconds of its micro-batch over the images in it.
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """CLIP's opinion on some crops, and the device time it took."""
-
-    #: Scaled cosine similarities, float32 (crops, texts).
-    similarities: npt.NDArray[np.float32]
-    #: Busy seconds.
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _ImageWork:
-    prepared: Any
-    prompts: tuple[str, ...]
-    #: Of the image as it was: its submitter holds it while it waits.
-    nbytes: int
-    future: Future[Segmented] = field(default_factory=Future)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _CropWork:
-    crops: Sequence[Image]
-    texts: tuple[str, ...]
-    future: Future[Scored] = field(default_factory=Future)
-
-    @property
-    def nbytes(self) -> int:
-        return sum(crop.nbytes for crop in self.crops)
-
-
-_Work = _ImageWork | _CropWork
-
-
-class Engine:
+class Engine(Generic[Prepared_co]):
     """Runs every forward pass of a process on one thread.
 
     Thread-safe. What is submitted before ``start`` waits for it.
@@ -79,6 +42,7 @@ class Engine:
         scorer: Used from the engine's thread alone.
         prepare: Called with each image in its submitter's thread, ahead of need; the segmenter is
             given what it returns, or the image where there was no memory for that. Thread-safe.
+            None: the segmenter is given the images.
         micro_batch: Most images in one call of the segmenter.
         max_waiting: Images of one class that may wait before ``submit`` blocks. 0: four
             micro-batches.
@@ -90,11 +54,11 @@ class Engine:
 
     def __init__(
         self,
-        segmenter: Segmenter,
+        segmenter: Segmenter[Prepared_co],
         scorer: Scorer,
         *,
         micro_batch: int,
-        prepare: Callable[[Image], Any] = lambda image: image,
+        prepare: Callable[[Image], Prepared_co] | None = None,
         max_waiting: int = 0,
         max_waiting_bytes: int = 1 << 30,
         out_of_memory: tuple[type[Exception], ...] = (MemoryError,),
@@ -107,17 +71,17 @@ class Engine:
         self._segmenter = segmenter
         self._prepare = prepare
         self._scorer = scorer
-        self._max_waiting = max_waiting or 4 * micro_batch
-        self._max_waiting_bytes = max_waiting_bytes
+        self._queues: Queues[Prepared_co] = Queues(
+            max_waiting or 4 * micro_batch, max_waiting_bytes
+        )
         self._out_of_memory = out_of_memory
         self._device_lost = device_lost
         self._clock = clock
-        self._waiting: dict[Klass, deque[_Work]] = {klass: deque() for klass in sorted(Klass)}
         self._changed = threading.Condition()
         self._closing = False
         self._lost: str | None = None
         self._ended = clock()
-        self._limit = Limit(micro_batch)
+        self._limit = MicroBatchLimit(micro_batch)
         self._rate = Rate()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -135,9 +99,9 @@ class Engine:
         """
         with self._changed:
             self._closing = True
-            left = [] if drain and self._thread.ident is not None else self._take_all()
+            left = [] if drain and self._thread.ident is not None else self._queues.take_all()
             self._changed.notify_all()
-        _fail(left, Transient(_CLOSED))
+        fail(left, Transient(_CLOSED))
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -163,12 +127,6 @@ class Engine:
         return self._clock() - self._ended
 
     @property
-    def waiting(self) -> int:
-        """Images and scorings that no micro-batch has taken yet."""
-        with self._changed:
-            return sum(len(queue) for queue in self._waiting.values())
-
-    @property
     def images_per_second(self) -> float | None:
         """Images a busy second, scoring included, lately; None before the first image."""
         return self._rate.value
@@ -188,12 +146,14 @@ class Engine:
         Raises:
             Transient: The engine is closed, or the device is lost.
         """
-        work = _ImageWork(self._prepared(image), tuple(prompts), image.nbytes)
+        work = ImageWork(self._prepared(image), tuple(prompts), image.nbytes)
         self._put(work, klass)
         return work.future
 
-    def _prepared(self, image: Image) -> Any:  # noqa: ANN401 - between prepare and the segmenter
+    def _prepared(self, image: Image) -> Prepared_co | Image:
         self._require_open()
+        if self._prepare is None:
+            return image
         try:
             return self._prepare(image)
         except self._out_of_memory:
@@ -216,16 +176,17 @@ class Engine:
         Raises:
             Transient: The engine is closed, or the device is lost.
         """
-        work = _CropWork(crops, tuple(texts))
+        work = CropWork(crops, tuple(texts))
         self._put(work, klass)
         return work.future
 
-    def _put(self, work: _Work, klass: Klass) -> None:
-        queue = self._waiting[klass]
+    def _put(self, work: Work[Prepared_co], klass: Klass) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._lost or not self._full(queue))
+            self._changed.wait_for(
+                lambda: self._closing or self._lost or not self._queues.full(klass)
+            )
             self._require_open()
-            queue.append(work)
+            self._queues.add(work, klass)
             self._changed.notify_all()
 
     def _require_open(self) -> None:
@@ -234,15 +195,9 @@ class Engine:
         if self._closing:
             raise Transient(_CLOSED)
 
-    def _full(self, queue: deque[_Work]) -> bool:
-        return (
-            len(queue) >= self._max_waiting
-            or sum(work.nbytes for work in queue) >= self._max_waiting_bytes
-        )
-
     def _run(self) -> None:
         reason = _CLOSED
-        batch: list[_Work] = []
+        batch: list[Work[Prepared_co]] = []
         try:
             while batch := self._next():
                 self._work_on(batch)
@@ -255,77 +210,58 @@ class Engine:
             # Whatever happened, nobody may wait for ever.
             with self._changed:
                 self._closing = True
-                left = [work for work in batch if not work.future.done()] + self._take_all()
+                left = [work for work in batch if not work.future.done()] + self._queues.take_all()
                 self._changed.notify_all()
-            _fail(left, Transient(self._lost or reason))
+            fail(left, Transient(self._lost or reason))
 
-    def _next(self) -> list[_Work]:
+    def _next(self) -> list[Work[Prepared_co]]:
         """Wait for work and take a micro-batch of it; empty when closed and drained."""
         with self._changed:
             while True:
-                self._changed.wait_for(
-                    lambda: self._closing or self._lost or any(self._waiting.values())
-                )
-                if self._lost:
+                self._changed.wait_for(lambda: self._closing or self._lost or self._queues)
+                if self._lost or not self._queues:
                     return []
-                queue = next((queue for queue in self._waiting.values() if queue), None)
-                if queue is None:
-                    return []
-                batch = [work for work in self._take(queue) if _begin(work)]
+                batch = self._queues.take(self._limit.size)
                 self._changed.notify_all()
                 if batch:
                     return batch
 
-    def _take(self, queue: deque[_Work]) -> list[_Work]:
-        """The oldest, and those behind it that ask the same of other images."""
-        first = queue[0]
-        if isinstance(first, _CropWork):
-            return [queue.popleft()]
-        taken = [
-            work for work in queue if isinstance(work, _ImageWork) and work.prompts == first.prompts
-        ][: self._limit.size]
-        for work in taken:
-            queue.remove(work)
-        return list(taken)
-
-    def _take_all(self) -> list[_Work]:
-        left = [work for queue in self._waiting.values() for work in queue]
-        for queue in self._waiting.values():
-            queue.clear()
-        return [work for work in left if _begin(work)]
-
-    def _work_on(self, batch: list[_Work]) -> None:
-        if isinstance(batch[0], _CropWork):
+    def _work_on(self, batch: list[Work[Prepared_co]]) -> None:
+        if isinstance(batch[0], CropWork):
             self._score(batch[0])
             return
-        parts = [[work for work in batch if isinstance(work, _ImageWork)]]
+        parts = [[work for work in batch if isinstance(work, ImageWork)]]
         while parts:
             parts = [*self._attempt(parts[0]), *parts[1:]]
 
-    def _attempt(self, part: list[_ImageWork]) -> list[list[_ImageWork]]:
+    def _attempt(self, part: list[ImageWork[Prepared_co]]) -> list[list[ImageWork[Prepared_co]]]:
         """Settle the futures of ``part``, or return smaller parts that are to be tried instead."""
         if self._lost:
-            _fail(part, Transient(self._lost))
+            fail(part, Transient(self._lost))
             return []
         begun = self._clock()
         try:
             found = self._segmenter.segment([work.prepared for work in part], part[0].prompts)
             pairs = list(zip(part, found, strict=True))
         except Exception as error:  # noqa: BLE001 - goes to the future of whom it concerns
-            failure = _without_frames(error)
+            failure = without_frames(error)
         else:
             self._settle(pairs, self._clock() - begun)
             return []
         # Outside the except block: there the error's frames would keep the device's memory taken.
         return self._after(failure, part)
 
-    def _settle(self, pairs: list[tuple[_ImageWork, list[Found]]], seconds: float) -> None:
+    def _settle(
+        self, pairs: list[tuple[ImageWork[Prepared_co], list[Found]]], seconds: float
+    ) -> None:
         self._limit.succeeded()
         self._rate.add(len(pairs), seconds)
         for work, found in pairs:
             work.future.set_result(Segmented(found, seconds / len(pairs)))
 
-    def _after(self, error: Exception, part: list[_ImageWork]) -> list[list[_ImageWork]]:
+    def _after(
+        self, error: Exception, part: list[ImageWork[Prepared_co]]
+    ) -> list[list[ImageWork[Prepared_co]]]:
         if isinstance(error, self._out_of_memory):
             if len(part) > 1:
                 self._limit.exceeded(len(part))
@@ -336,7 +272,7 @@ class Engine:
             error = self._lose(error)
         elif len(part) > 1:  # a bad image fails alone
             return [[work] for work in part]
-        _fail(part, error)
+        fail(part, error)
         return []
 
     def _lose(self, error: Exception) -> Transient:
@@ -345,7 +281,7 @@ class Engine:
             self._changed.notify_all()
         return Transient(self._lost)
 
-    def _score(self, work: _CropWork) -> None:
+    def _score(self, work: CropWork) -> None:
         begun = self._clock()
         try:
             similarities = self._scorer.similarities(work.crops, work.texts)
@@ -360,22 +296,3 @@ class Engine:
             seconds = self._clock() - begun
             self._rate.add(0, seconds)
             work.future.set_result(Scored(similarities, seconds))
-
-
-def _begin(work: _Work) -> bool:
-    """Whether the future is to be run: False where it was cancelled while it waited."""
-    return work.future.set_running_or_notify_cancel()
-
-
-def _fail(works: Sequence[_Work], error: Exception) -> None:
-    for work in works:
-        work.future.set_exception(error)
-
-
-def _without_frames(error: Exception) -> Exception:
-    """The same error, its traceback still printable, but its frames hold no tensor any more."""
-    chained: BaseException | None = error
-    while chained is not None:
-        traceback.clear_frames(chained.__traceback__)
-        chained = chained.__context__
-    return error

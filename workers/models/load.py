@@ -16,6 +16,7 @@ from maskpool.settings import ModelAlias, Settings
 from workers.engine.engine import Engine
 from workers.models.checkpoint import Checkpoint, first_line, whole
 from workers.models.clip.scorer import CROPS, ClipScorer, Preparation
+from workers.models.pixels import Square
 from workers.models.sam3.segmenter import PAIRS, Sam3Segmenter
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class LoadedModels:
     device: str
     description: str
 
-    def engine(self, micro_batch: int = 0) -> Engine:
+    def engine(self, micro_batch: int = 0) -> Engine[Square]:
         """An engine over the pair, warmed up and not yet started.
 
         Args:

@@ -39,18 +39,18 @@ def a_batch(**changes: object) -> Candidate:
 
 @dataclass
 class Simulation:
-    """A pool that works on what is claimed; owners' and batches' clocks advance as in the rows."""
+    """A fleet that works on what is claimed; owners' and batches' clocks advance as in the rows."""
 
     batches: list[Candidate]
-    pool: Fleet
+    fleet: Fleet
     open: list[tuple[UUID, int]] = field(default_factory=list)
     given: Counter[UUID] = field(default_factory=Counter)
     owner_times: dict[int, float] = field(default_factory=dict)
 
     def tick(self) -> list[Claim]:
         by_key = Counter((self._batch(batch_id).model, Klass.BULK) for batch_id, _ in self.open)
-        # Pool by pool one model is enough here: the window is what several batches share.
-        claims = plan([b for b in self.batches if b.fresh > 0], {"demo": self.pool}, by_key)
+        # Model by model one model is enough here: the window is what several batches share.
+        claims = plan([b for b in self.batches if b.fresh > 0], {"demo": self.fleet}, by_key)
         for claim in claims:
             self._apply(claim)
         return claims
@@ -86,7 +86,7 @@ class Simulation:
 
 
 rates = st.none() | st.floats(0.01, 500)
-pools = st.builds(
+fleets = st.builds(
     lambda workers, threads, rate: Fleet(workers, workers * (threads - 1), rate, rate),
     st.integers(1, 8),
     st.integers(2, 4),
@@ -110,20 +110,20 @@ keys = st.tuples(st.sampled_from(["demo", "sam3", "idle"]), st.sampled_from(Klas
 
 @given(
     st.lists(candidates, max_size=12),
-    st.dictionaries(st.sampled_from(["demo", "sam3"]), pools),
+    st.dictionaries(st.sampled_from(["demo", "sam3"]), fleets),
     st.dictionaries(keys, st.integers(0, 40)),
 )
 @settings(deadline=None)
 def test_the_window_is_never_exceeded_and_never_left_open(
-    batches: list[Candidate], pools: Mapping[str, Fleet], open_chunks: Mapping[OneKey, int]
+    batches: list[Candidate], fleets: Mapping[str, Fleet], open_chunks: Mapping[OneKey, int]
 ) -> None:
-    claims = plan(batches, pools, open_chunks)
-    for model, pool in pools.items():
-        for klass, most in {Klass.NOW: 16 * pool.workers, Klass.BULK: pool.bulk_window}.items():
+    claims = plan(batches, fleets, open_chunks)
+    for model, fleet in fleets.items():
+        for klass, most in {Klass.NOW: 16 * fleet.workers, Klass.BULK: fleet.bulk_window}.items():
             chosen = [c for c in claims if (c.candidate.model, c.candidate.klass) == (model, klass)]
             room = max(0, most - open_chunks.get((model, klass), 0))
             wanted = sum(
-                math.ceil((b.fresh + b.due) / chunk_size(pool, b.fresh + b.due))
+                math.ceil((b.fresh + b.due) / chunk_size(fleet, b.fresh + b.due))
                 for b in batches
                 if (b.model, b.klass) == (model, klass)
             )
@@ -132,7 +132,7 @@ def test_the_window_is_never_exceeded_and_never_left_open(
         assert claim.chunks >= 1
         assert 1 <= claim.size <= MAX_CHUNK
         assert (claim.chunks - 1) * claim.size < claim.candidate.fresh + claim.candidate.due
-    assert {claim.candidate.model for claim in claims} <= set(pools)
+    assert {claim.candidate.model for claim in claims} <= set(fleets)
     assert len({claim.candidate.batch_id for claim in claims}) == len(claims)
 
 
@@ -144,17 +144,17 @@ def test_a_model_without_workers_gets_nothing() -> None:
 
 def test_each_model_has_a_window_of_its_own() -> None:
     batches = [a_batch(model="demo"), a_batch(model="sam3", owner_time=1e9)]
-    pools = {"demo": Fleet(1, 2, 4.0, 4.0), "sam3": Fleet(3, 6, 4.0, 4.0)}
-    claims = plan(batches, pools, {("demo", Klass.BULK): 1})
+    fleets = {"demo": Fleet(1, 2, 4.0, 4.0), "sam3": Fleet(3, 6, 4.0, 4.0)}
+    claims = plan(batches, fleets, {("demo", Klass.BULK): 1})
     assert {c.candidate.model: c.chunks for c in claims} == {"demo": 1, "sam3": 6}
 
 
 def test_interactive_batches_come_first_and_need_no_window() -> None:
     bulk, now = a_batch(), a_batch(klass=Klass.NOW, owner_time=1e9, fresh=1)
-    pools = {"demo": Fleet(1, 2, 4.0, 4.0)}
-    claims = plan([bulk, now], pools, {})
+    fleets = {"demo": Fleet(1, 2, 4.0, 4.0)}
+    claims = plan([bulk, now], fleets, {})
     assert [claim.candidate for claim in claims] == [now, bulk]
-    assert plan([bulk, now], pools, {("demo", Klass.BULK): 2})[0].candidate == now
+    assert plan([bulk, now], fleets, {("demo", Klass.BULK): 2})[0].candidate == now
 
 
 def test_a_huge_interactive_batch_does_not_flood_the_broker() -> None:
@@ -196,7 +196,7 @@ def test_no_clock_runs_away_whatever_the_weights_and_costs(
         for n, (weight, cost) in enumerate(zip(weights, costs, strict=False))
     ]
     simulation = Simulation(batches, Fleet(workers, 2 * workers, 4.0, 4.0))
-    size = chunk_size(simulation.pool, 10**7)
+    size = chunk_size(simulation.fleet, 10**7)
     steps = [size * (one.seconds_per_image or 0) / one.owner_weight for one in batches]
     for _ in range(100):
         simulation.tick()
@@ -261,7 +261,7 @@ def test_a_small_batch_behind_a_large_one_starts_within_two_chunks(*, same_owner
         if simulation.given[small.batch_id]:
             break
         simulation.work(1)
-    size = chunk_size(simulation.pool, 10**6)
+    size = chunk_size(simulation.fleet, 10**6)
     assert simulation.given[small.batch_id] == 3
     assert simulation.given[large.batch_id] - before <= 2 * size
 
@@ -290,12 +290,12 @@ def test_nobody_starves(data: st.DataObject, workers: int) -> None:
     assert dict(simulation.given) == {batch.batch_id: batch.fresh for batch in batches}
 
 
-@given(pools, st.integers(1, 10**7))
-def test_chunks_have_at_least_one_job_and_at_most_the_largest(pool: Fleet, left: int) -> None:
-    size = chunk_size(pool, left)
+@given(fleets, st.integers(1, 10**7))
+def test_chunks_have_at_least_one_job_and_at_most_the_largest(fleet: Fleet, left: int) -> None:
+    size = chunk_size(fleet, left)
     assert 1 <= size <= MAX_CHUNK
-    if pool.images_per_s:
-        assert size <= max(1, 2 * pool.images_per_s), "no more than two seconds of the slowest"
+    if fleet.images_per_s:
+        assert size <= max(1, 2 * fleet.images_per_s), "no more than two seconds of the slowest"
 
 
 @pytest.mark.parametrize(
@@ -315,9 +315,9 @@ def test_chunk_sizes(rate: float | None, left: int, size: int) -> None:
 
 
 def test_an_image_is_estimated_by_its_batch_then_by_its_pool() -> None:
-    pool = {"demo": Fleet(2, 4, 0.1, 4.0)}  # the mean: one slow worker makes no image dear
-    [measured] = plan([a_batch(seconds_per_image=3.0)], pool, {})
-    [unmeasured] = plan([a_batch(seconds_per_image=None)], pool, {})
+    fleet = {"demo": Fleet(2, 4, 0.1, 4.0)}  # the mean: one slow worker makes no image dear
+    [measured] = plan([a_batch(seconds_per_image=3.0)], fleet, {})
+    [unmeasured] = plan([a_batch(seconds_per_image=None)], fleet, {})
     [unknown] = plan([a_batch(seconds_per_image=None)], {"demo": Fleet(1, 2, None, None)}, {})
     seconds = [claim.image_seconds for claim in (measured, unmeasured, unknown)]
     assert seconds == [3.0, 0.25, 0.1]
@@ -331,6 +331,6 @@ def test_the_smaller_is_first_where_clocks_are_equal() -> None:
 
 def test_planning_changes_nothing() -> None:
     batches = [a_batch(), a_batch(owner_id=2)]
-    pools, open_chunks = {"demo": Fleet(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 0}
-    assert plan(batches, pools, open_chunks) == plan(batches, pools, open_chunks)
+    fleets, open_chunks = {"demo": Fleet(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 0}
+    assert plan(batches, fleets, open_chunks) == plan(batches, fleets, open_chunks)
     assert open_chunks == {("demo", Klass.BULK): 0}

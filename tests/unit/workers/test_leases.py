@@ -126,14 +126,14 @@ def test_the_lease_begins_when_it_was_asked_for(world: World) -> None:
 
 
 def test_heartbeats_extend_the_lease_here_and_in_the_row(world: World) -> None:
-    keeper = world.keeper(lease_seconds=0.4)
+    keeper = world.keeper(lease_seconds=2.0)  # a busy machine may hold a heartbeat up for a second
     holding = world.take(keeper)
     first = world.lease_until()
-    end = time.monotonic() + 0.8
+    end = time.monotonic() + 2.5
     while time.monotonic() < end:
         assert holding.mine
         time.sleep(0.01)
-    assert world.lease_until() - first > 400
+    assert world.lease_until() - first > 2000
     assert holding.go_on
 
 

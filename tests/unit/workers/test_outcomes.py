@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from maskpool.domain import MAX_ATTEMPTS, Job, JobFailure, JobState
+from db.chunks import Failed, Returned
+from maskpool.domain import MAX_ATTEMPTS, Job, JobFailure
 from workers.outcomes import Outage, end_of
 
 JOB = Job(seq=3, name="a.jpg", uri="file:///a.jpg", attempts=1)
@@ -10,12 +11,12 @@ JOB = Job(seq=3, name="a.jpg", uri="file:///a.jpg", attempts=1)
 
 def test_a_job_that_was_not_begun_goes_back_uncharged() -> None:
     end = end_of(JOB, None)
-    assert (end.state, end.attempts, end.delay_ms, end.error) == (JobState.RETRY, 1, 0, None)
+    assert end == Returned(3, 1, 0, None)
 
 
 def test_bad_input_fails_at_once_and_is_not_charged() -> None:
     end = end_of(JOB, JobFailure(3, "not an image"))
-    assert (end.state, end.attempts, end.error) == (JobState.FAILED, 1, "not an image")
+    assert end == Failed(3, "not an image", 1)
 
 
 def test_trouble_that_may_pass_rests_longer_each_time() -> None:
@@ -23,7 +24,8 @@ def test_trouble_that_may_pass_rests_longer_each_time() -> None:
     for attempts in range(MAX_ATTEMPTS - 1):
         job = Job(3, "a.jpg", "file:///a.jpg", attempts)
         end = end_of(job, JobFailure(3, "S3 is away", transient=True))
-        assert (end.state, end.attempts) == (JobState.RETRY, attempts + 1)
+        assert isinstance(end, Returned)
+        assert end.attempts == attempts + 1
         rests.append(end.delay_ms)
     for number, rest in enumerate(rests):
         assert 1000 * 5**number <= rest <= 3000 * 5**number, "2 s × 5^n, give or take a half"
@@ -37,19 +39,19 @@ def test_whatever_holds_the_images_may_be_away_for_two_minutes() -> None:
 def test_an_outage_of_the_store_is_nobodys_fault() -> None:
     for attempts in (0, MAX_ATTEMPTS - 1):
         end = end_of(Job(3, "a.jpg", "file:///a.jpg", attempts), Outage("S3 is away"))
-        assert (end.state, end.attempts, end.error) == (JobState.RETRY, attempts, "S3 is away")
+        assert isinstance(end, Returned)
+        assert (end.attempts, end.error) == (attempts, "S3 is away")
         assert 15_000 <= end.delay_ms <= 45_000
 
 
 def test_the_last_attempt_fails_with_what_went_wrong() -> None:
     job = Job(3, "a.jpg", "file:///a.jpg", MAX_ATTEMPTS - 1)
     end = end_of(job, JobFailure(3, "S3 is away", transient=True))
-    assert end.state == JobState.FAILED
-    assert end.error is not None
+    assert isinstance(end, Failed)
     assert "gave up after 5 attempts" in end.error
     assert "S3 is away" in end.error
 
 
 def test_an_error_is_kept_at_a_length_that_people_read() -> None:
     end = end_of(JOB, JobFailure(3, "x" * 10_000))
-    assert end.error == "x" * 4_000
+    assert end == Failed(3, "x" * 4_000, 1)

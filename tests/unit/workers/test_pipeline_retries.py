@@ -9,7 +9,7 @@ import pytest
 from tenacity import stop_after_attempt
 
 from maskpool.errors import LeaseLost, Permanent, Unreachable
-from workers.pipeline import _patiently
+from workers.pipeline import _retrying
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def try_hard(error: Exception, tries: int) -> None:
-    for attempt in _patiently(stop_after_attempt(tries)):
+    for attempt in _retrying(stop_after_attempt(tries)):
         with attempt:
             raise error
 

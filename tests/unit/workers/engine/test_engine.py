@@ -15,7 +15,8 @@ from maskpool.domain import Found, Klass
 from maskpool.errors import ImageError, Transient
 from maskpool.ports import Image
 from maskpool.rle import Rle
-from workers.engine.engine import Engine, Scored, Segmented
+from workers.engine.engine import Engine
+from workers.engine.work import Scored, Segmented
 
 SECONDS = 10
 
@@ -472,7 +473,7 @@ def test_submit_blocks_while_too_many_wait(
     thread.start()
     thread.join(0.1)
     assert thread.is_alive()
-    assert engine.waiting == 3
+    assert engine._queues.full(Klass.BULK)
     # Who waits is never behind those who fill the queue.
     now = engine.submit(image(9), ("a",), Klass.NOW)
 
@@ -514,7 +515,7 @@ def test_close_without_draining_finishes_the_micro_batch_in_hand_alone(
 
     submitter = threading.Thread(target=submit)
     submitter.start()
-    while engine.waiting < 3:
+    while not engine._queues.full(Klass.BULK):
         time.sleep(0.001)
     closer = threading.Thread(target=lambda: engine.close(drain=False))
     closer.start()

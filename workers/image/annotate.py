@@ -1,0 +1,125 @@
+"""One image's way: fetch → segment → verify → relate, and what becomes of it where that fails."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+
+from maskpool.domain import Job, JobFailure, JobResult, Klass
+from maskpool.errors import ConfigError, NoAccess, Permanent, Transient, Unreachable, WrongClock
+from maskpool.ports import Image, ObjectStore
+from maskpool.spec import Prompt
+from storage.images.fetch import FetchedImage, Fetcher
+from storage.objects import keys
+from workers.engine.engine import Engine
+from workers.engine.work import Scored
+from workers.image.relate import relate
+from workers.image.verify import verify
+from workers.leases import Holding
+from workers.outcomes import Annotated, Outage, Outcome
+
+log = logging.getLogger(__name__)
+
+#: No object has this key: the store's answer to it shows whether the store itself is reachable.
+_PROBE_KEY = f"{keys.MASKS}nowhere"
+
+#: Characters of a traceback that a job's row keeps.
+_TRACEBACK_CHARS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """What annotating an image needs; used by many threads at once.
+
+    Attributes:
+        fetcher: Opens images.
+        engine: Runs the models.
+        store: The pool's own store, which may hold images, too.
+    """
+
+    fetcher: Fetcher
+    engine: Engine[object]
+    store: ObjectStore
+
+    def annotate(
+        self, job: Job, prompts: Sequence[Prompt], holding: Holding, klass: Klass
+    ) -> Outcome:
+        """Annotate one image; nothing that goes wrong with it is raised.
+
+        Args:
+            job: Names the image.
+            prompts: What to look for.
+            holding: The chunk that the job belongs to.
+            klass: Whether someone is waiting.
+        """
+        if not holding.go_on:
+            return None
+        try:
+            fetched = self.fetcher.fetch(job.uri)
+            return self._find(job, fetched, prompts, holding, klass)
+        except Permanent as error:
+            return JobFailure(job.seq, str(error))
+        except Transient as error:
+            return self._put_off(job, error, holding)
+        except Exception as error:
+            log.exception("bug while annotating %s", job.name, extra={"job": job.seq})
+            trace = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARS:]
+            return JobFailure(job.seq, f"internal error, please report it: {error!r}\n{trace}")
+        finally:
+            holding.made_progress()
+
+    def _find(
+        self,
+        job: Job,
+        fetched: FetchedImage,
+        prompts: Sequence[Prompt],
+        holding: Holding,
+        klass: Klass,
+    ) -> Annotated | None:
+        """Ask the models; None where the chunk was to stop before it was the image's turn.
+
+        A lost engine counts as a lost worker: the chunk is left to its lease. So nobody is charged,
+        and yet an image that loses every device is found out, since what comes back runs alone.
+        """
+
+        def score(crops: Sequence[Image], texts: Sequence[str]) -> Scored:
+            return holding.wait_for(self.engine.score(crops, texts, klass))
+
+        texts = tuple(prompt.text for prompt in prompts)
+        try:
+            segmented = holding.wait_for(self.engine.submit(fetched.image, texts, klass))
+            clip_scores, seconds = verify(fetched.image, segmented.found, prompts, score)
+        except CancelledError:
+            return None
+        except Transient:
+            if self.engine.healthy:
+                raise
+            holding.lose()
+            return None
+        instances = relate(segmented.found, clip_scores)
+        height, width = fetched.image.shape[:2]
+        result = JobResult(job.seq, width, height, instances, fetched.sha256)
+        return Annotated(result, segmented.seconds + seconds)
+
+    def _put_off(self, job: Job, error: Transient, holding: Holding) -> Outcome:
+        """Charge the job, unless the fault is the pool's: its store, its credentials, its clock."""
+        holding.made_progress()  # probing the store may take as long again
+        in_store = isinstance(error, Unreachable) and job.uri.startswith(f"{self.store.url}/")
+        ours = in_store or isinstance(error, NoAccess)  # wherever the image lies
+        if isinstance(error, WrongClock) or (ours and self._store_is_away()):
+            log.warning("image %s is put off: %s", job.name, error, extra={"job": job.seq})
+            return Outage(str(error))
+        return JobFailure(job.seq, str(error), transient=True)
+
+    def _store_is_away(self) -> bool:
+        """Whether the store answers nothing at all, which is no single image's fault."""
+        try:
+            self.store.size(_PROBE_KEY)
+        except (Unreachable, ConfigError):
+            return True
+        except Permanent:
+            return False
+        return False

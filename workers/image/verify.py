@@ -1,0 +1,48 @@
+"""CLIP's score of instances whose prompt has negative texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from maskpool.domain import Found
+from maskpool.ports import Image
+from maskpool.spec import Prompt
+from workers.engine.work import Scored
+from workers.image.relate import float32
+from workers.models.clip.crop import crop_for_clip
+
+#: Has crops compared with texts, e.g. by ``Engine.score``, and waits for the answer.
+Score = Callable[[Sequence[Image], Sequence[str]], Scored]
+
+
+def verify(
+    image: Image, found: Sequence[Found], prompts: Sequence[Prompt], score: Score
+) -> tuple[dict[int, float], float]:
+    """Compare each instance's crop with its prompt's text and negative texts.
+
+    Args:
+        image: RGB uint8 (height, width, 3).
+        found: What the segmenter found in it.
+        prompts: Those of the batch; those without negative texts are passed over.
+        score: Compares crops with texts.
+
+    Returns:
+        The probability that the prompt's text wins against its strongest negative text, by index
+        in ``found``: the logistic function of the difference of CLIP's logits. And the device's
+        seconds for all of it.
+    """
+    scores: dict[int, float] = {}
+    seconds = 0.0
+    for prompt_index, prompt in enumerate(prompts):
+        indices = [i for i, one in enumerate(found) if one.prompt_index == prompt_index]
+        if not prompt.negatives or not indices:
+            continue
+        crops = [crop_for_clip(image, found[i].box_xyxy) for i in indices]
+        scored = score(crops, (prompt.text, *prompt.negatives))
+        margin = scored.similarities[:, 0] - scored.similarities[:, 1:].max(axis=1)
+        wins = 1 / (1 + np.exp(-margin.astype(np.float64)))
+        scores |= zip(indices, map(float32, wins), strict=True)
+        seconds += scored.seconds
+    return scores, seconds
