@@ -12,8 +12,8 @@ autocast over weights that are kept in bf16 for products, which spares the stock
 
 ``bound`` is what sharing the vision pass alone can gain, P(V + H) / (V + P·H), with V the time of
 the vision pass and H that of the rest for one prompt, measured in the same run. ``used`` is the
-model's arithmetic – one vision pass an image, one head a prompt – over the time and what one large
-matrix product reaches here. Needs torch, transformers, numpy and Pillow; the whole worker's line
+model's arithmetic – one vision pass an image, one pass of the detector a prompt – over the time
+and what one large matrix product reaches here. Needs torch, transformers, numpy and Pillow; the whole worker's line
 needs an installation.
 """
 
@@ -57,7 +57,7 @@ def main() -> None:
         f"{one.what}{', compiled' if asked.compile else ''} on {where}, {asked.threads} CPU "
         f"thread(s), torch {torch.__version__}\n"
         f"vision {one.work.vision / 1e9:,.1f} GFLOP an image, "
-        f"head {one.work.pair / 1e9:,.2f} a prompt; one large product: {peak:,.2f} TFLOP/s",
+        f"detector {one.work.pair / 1e9:,.2f} a prompt; one large product: {peak:,.2f} TFLOP/s",
         flush=True,
     )
     if asked.compile:
@@ -109,13 +109,13 @@ def _cells(one: UnderTest, asked: argparse.Namespace, peak: float) -> list[dict[
 
 
 def _print_cells(rows: list[dict[str, Any]]) -> None:
-    stages = {"decode": "decode", "prepare": "h2d+resize", "outlines": "RLE+d2h"}
-    head = " ".join(f"{stages.get(name, name):>10}" for name in NAMES)
+    stages = {"decode": "decode", "prepare": "h2d+resize", "rle": "RLE+d2h"}
+    columns = " ".join(f"{stages.get(name, name):>10}" for name in NAMES)
     print("ms an image, every prompt of the cell included; behind the line by stage, the device")
     print("awaited at each end")
     print(
         f"{'images':>6} {'prompts':>7} {'stock':>8} {'ours':>8} {'ratio':>6} {'bound':>6} "
-        f"{'of it':>5} {'used':>5} | {head}"
+        f"{'of it':>5} {'used':>5} | {columns}"
     )
     for row in rows:
         figures = (
@@ -137,7 +137,7 @@ def _said(row: dict[str, Any]) -> str:
     words = [f"  {row['peak_gib']:.1f} GiB reserved"]
     target = H200_TARGETS.get(row["prompts"])
     if target and row["images"] >= 4:
-        alone = sum(row["stages_ms"][name] for name in ("vision", "head", "masks"))
+        alone = sum(row["stages_ms"][name] for name in ("vision", "detector", "masks"))
         words.append(f"model alone {alone:.1f} ms (H200: ≤ {target:g})")
     return ", ".join(words)
 

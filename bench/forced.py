@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from workers.models.sam3 import segmenter as sam3
-from workers.models.sam3.passes import Answers, Passes, Seen
+from workers.models.sam3.passes import Detections, ImageFeatures, Passes
 from workers.models.sam3.segmenter import Sam3Segmenter
 
 #: Different blobs there are.
@@ -42,23 +42,25 @@ class Forced:
     def on(self, segmenter: Sam3Segmenter, prompts: int) -> Iterator[None]:
         """Have our own way find them: all is computed as always, and then the masks replaced."""
         passes, kept_queries = segmenter._passes, sam3.kept_queries  # noqa: SLF001
-        count, draw = self.count(prompts), Passes.draw
+        count, draw = self.count(prompts), Passes.decode_masks
 
         def kept(scores: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
             kept_queries(scores)
             return [(row, query) for row in range(len(scores)) for query in range(count)]
 
-        def drawn(seen: Seen, answers: Answers, which: Sequence[tuple[int, int]]) -> torch.Tensor:
-            made = draw(passes, seen, answers, which)
+        def drawn(
+            image_features: ImageFeatures, detections: Detections, which: Sequence[tuple[int, int]]
+        ) -> torch.Tensor:
+            made = draw(passes, image_features, detections, which)
             return self.maps(len(which), made).float().logit(1e-4).to(made.dtype)
 
         sam3.kept_queries = kept
-        passes.draw = drawn  # type: ignore[method-assign]
+        passes.decode_masks = drawn  # type: ignore[method-assign]
         try:
             yield
         finally:
             sam3.kept_queries = kept_queries
-            del passes.draw
+            del passes.decode_masks
 
 
 def _ellipses(side: int) -> torch.Tensor:

@@ -149,13 +149,13 @@ def measure(
         stages, memory = _breakdown(one, images, texts), _peak_memory(one, len(images), texts)
     middle = {name: statistics.median(those) for name, those in taken.items()}
     stock = middle["stock"] * prompts / len(some)
-    head = max(middle.get("one", middle["stock"]) - middle["vision"], 1e-6)
+    detector = max(middle.get("one", middle["stock"]) - middle["vision"], 1e-6)
     return {
         "images": len(images),
         "prompts": prompts,
         "stock_ms": stock,
         "ours_ms": middle["ours"],
-        "bound": prompts * (middle["vision"] + head) / (middle["vision"] + prompts * head),
+        "bound": prompts * (middle["vision"] + detector) / (middle["vision"] + prompts * detector),
         "stages_ms": stages,
         "peak_gib": memory,
         "tflops": one.work.of(prompts) / middle["ours"] / 1e9,

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import torch
 
-#: In the order of an image's way. ``outlines``: threshold, RLE and the copy of its text.
-NAMES = ("decode", "prepare", "vision", "head", "masks", "outlines")
+#: In the order of an image's way. ``rle``: threshold, RLE and the copy of its text.
+NAMES = ("decode", "prepare", "vision", "detector", "masks", "rle")
 
 
 class Stages:

@@ -33,7 +33,7 @@ def main() -> int:
     asked = parser.parse_args()
     settings = load_settings(model=asked.alias)
     try:
-        report = _look(settings, asked.image, asked.prompt)
+        report = _try(settings, asked.image, asked.prompt)
     except MaskpoolError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -41,7 +41,7 @@ def main() -> int:
     return 0
 
 
-def _look(settings: Settings, path: Path | None, prompts: list[str]) -> dict[str, object]:
+def _try(settings: Settings, path: Path | None, prompts: list[str]) -> dict[str, object]:
     began = time.perf_counter()
     models = load_for(settings)
     report: dict[str, object] = {

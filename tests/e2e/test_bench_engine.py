@@ -33,7 +33,7 @@ def test_a_few_cells_end_in_a_table_and_a_file(tmp_path: Path) -> None:
     assert (four["images"], four["prompts"]) == (2, 4)
     for row in (one, four):
         stages = row["stages_ms"]
-        assert all(stages[name] > 0 for name in ("decode", "prepare", "vision", "head"))
+        assert all(stages[name] > 0 for name in ("decode", "prepare", "vision", "detector"))
         assert row["stock_ms"] > 0
         assert row["ratio"] == pytest.approx(row["stock_ms"] / row["ours_ms"])
         assert row["bound"] >= 1

@@ -94,7 +94,7 @@ def test_bf16_autocast_finds_what_fp32_finds() -> None:
 
 def test_fp32_on_the_device_agrees_with_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.models.sam3.segmenter.precision", lambda _: nullcontext())
-    monkeypatch.setattr("workers.models.sam3.segmenter.hold_products", lambda *_: None)
+    monkeypatch.setattr("workers.models.sam3.segmenter.cast_weights_on_cuda", lambda *_: None)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     # At the model's own size: random weights blow up the level by which CUDA's resizing differs.
     images = [scene(96, 96, seed) for seed in (1, 2)]

@@ -11,7 +11,7 @@ _Row = TypeVar("_Row")
 _Result = TypeVar("_Result")
 
 
-class Bucket:
+class Portions:
     """Runs rows in portions; halves the portion for good where the device has too little memory.
 
     Args:

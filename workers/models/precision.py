@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 #: Modules whose weights autocast casts at each call.
-_PRODUCTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+_AUTOCAST_MODULES = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def precision(device: torch.device) -> AbstractContextManager[object]:
@@ -21,7 +21,7 @@ def precision(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def hold_products(model: nn.Module, device: torch.device) -> None:
+def cast_weights_on_cuda(model: nn.Module, device: torch.device) -> None:
     """On CUDA, keep the weights of products as autocast casts them, once and for all.
 
     The results are the same to the last bit. Nothing is cast again at each call – 2.7 GB of traffic
@@ -29,11 +29,11 @@ def hold_products(model: nn.Module, device: torch.device) -> None:
     autocast leaves as they are, stay fp32.
     """
     if device.type == "cuda":
-        cast_products(model, torch.bfloat16)
+        cast_weights(model, torch.bfloat16)
 
 
-def cast_products(model: nn.Module, dtype: torch.dtype) -> None:
+def cast_weights(model: nn.Module, dtype: torch.dtype) -> None:
     """Cast the weights of linear layers and convolutions, and no others."""
     for module in model.modules():
-        if isinstance(module, _PRODUCTS):
+        if isinstance(module, _AUTOCAST_MODULES):
             module.to(dtype)

@@ -16,8 +16,8 @@ from maskpool.errors import ConfigError, SpecError
 from maskpool.ports import Image
 from workers.models.clip.crop import crop_for_clip
 from workers.models.pixels import resize, upload
-from workers.models.portions import Bucket
-from workers.models.precision import hold_products, precision
+from workers.models.portions import Portions
+from workers.models.precision import cast_weights_on_cuda, precision
 from workers.models.text import TextCache, Tokens
 
 __all__ = ["CROPS", "ClipScorer", "Preparation", "crop_for_clip"]
@@ -127,12 +127,12 @@ class ClipScorer:
     ) -> None:
         self._model = cast("Any", model)
         self._device: torch.device = model.device
-        hold_products(model, self._device)
+        cast_weights_on_cuda(model, self._device)
         self._preparation = preparation
         self._tokens = Tokens(tokenizer, self._model.config.text_config.max_position_embeddings)
         self._texts = TextCache(self._encode_texts, cached_texts)
-        self._text_bucket = Bucket(_TEXTS)
-        self._crop_bucket = Bucket(crops)
+        self._text_portions = Portions(_TEXTS)
+        self._crop_portions = Portions(crops)
 
     @property
     def parameters(self) -> int:
@@ -156,7 +156,7 @@ class ClipScorer:
             return np.zeros((len(crops), len(texts)), dtype=np.float32)
         with torch.inference_mode(), precision(self._device):
             (text_features,) = self._texts.stacked(texts)
-            image_features = torch.stack(self._crop_bucket.map(crops, self._encode_crops))
+            image_features = torch.stack(self._crop_portions.map(crops, self._encode_crops))
             with torch.autocast(self._device.type, enabled=False):
                 logits = image_features @ text_features.T * self._model.logit_scale.exp()
         similarities: npt.NDArray[np.float32] = logits.float().cpu().numpy()
@@ -167,7 +167,7 @@ class ClipScorer:
         return list(_unit(self._model.get_image_features(pixel_values=pixels).pooler_output))
 
     def _encode_texts(self, texts: Sequence[str]) -> list[tuple[torch.Tensor, ...]]:
-        return self._text_bucket.map(texts, self._encode_some_texts)
+        return self._text_portions.map(texts, self._encode_some_texts)
 
     def _encode_some_texts(self, texts: Sequence[str]) -> list[tuple[torch.Tensor, ...]]:
         ids, attention = self._tokens.encode(texts, self._device)

@@ -11,7 +11,7 @@ import torch
 Pass = Callable[..., tuple[torch.Tensor, ...]]
 
 
-class Fixed:
+class CompiledPass:
     """A pass that runs at the next larger of some sizes; the rows added are cut off again.
 
     Args:

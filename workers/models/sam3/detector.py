@@ -1,12 +1,12 @@
-"""SAM3's transformer over ``Sam3Model``'s own weights, without the work that nobody reads.
+"""SAM3's transformer over ``Sam3Model``'s own weights, without results that nobody reads.
 
 The published forward pass makes boxes and scores of every layer for each prompt of each image.
 Here, for text prompts and up to rounding the same:
 
 * what is true of an image whatever the prompt – the first self-attention of the DETR encoder – is
   computed once an image;
-* the boxes that nothing bends to any more and the scores of all layers but the last are left out: a
-  mask says where its instance is (``drawing`` makes those that are kept);
+* the boxes of the last layer and the scores of all layers but the last are left out: the box of an
+  instance is that of its mask, which ``mask_decoder`` makes for those that are kept;
 * no value is read back to the host on the way: sizes are known, masks are built once.
 
 Every method takes and returns tensors alone, so that each can be compiled as one graph.
@@ -26,7 +26,7 @@ from transformers.models.sam3.modeling_sam3 import inverse_sigmoid
 _LOG_SCALE = 8
 
 
-class Head:
+class Detector:
     """The part of SAM3 between the vision and text encoders and the masks.
 
     Args:
@@ -36,8 +36,8 @@ class Head:
     def __init__(self, model: Sam3Model) -> None:
         self._model = cast("Any", model)
 
-    def look(self, grid: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
-        """What can be said of images before anything is asked.
+    def encode_images(self, grid: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        """The features of images before any prompt is known.
 
         Args:
             grid: The FPN's map of the transformer's grid, (images, channels, rows, columns).
@@ -53,61 +53,71 @@ class Head:
         attended, _ = layer.self_attn(query=placed, key=placed, value=normed)
         return cast("torch.Tensor", attended + tokens)
 
-    def ask(
+    def detect(
         self,
         cells: torch.Tensor,
         text: torch.Tensor,
-        read: torch.Tensor,
+        text_mask: torch.Tensor,
         position: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Look for one prompt in one image, a row each.
+        """Detect one prompt in one image for each row.
 
         Args:
-            cells: The image of each row as ``look`` returns it, (rows, cells, channels).
+            cells: The image of each row as ``encode_images`` returns it, (rows, cells, channels).
             text: Projected features, (rows, tokens, channels).
-            read: True for the tokens that are text, (rows, tokens).
+            text_mask: True for the tokens that are text, (rows, tokens).
             position: Encoding of the cells of a square grid, (1, cells, channels).
 
         Returns:
-            Logits of the classes, (rows, queries); of the presence, (rows, 1); what masks are drawn
-            from, (rows, queries, channels); the image as it looks to the prompt, (rows, cells,
-            channels).
+            Logits of the classes, (rows, queries); logits of the presence, (rows, 1); the queries
+            that masks are decoded from, (rows, queries, channels); the image's features conditioned
+            on the prompt, (rows, cells, channels).
         """
-        whom = read[:, None, None, :]
-        cells = self._encode(cells, text, whom, position)
-        hidden = self._decode(cells, text, whom, position)
+        attention_mask = text_mask[:, None, None, :]
+        cells = self._encode(cells, text, attention_mask, position)
+        hidden = self._decode(cells, text, attention_mask, position)
         decoder = self._model.detr_decoder
         queries = decoder.output_layer_norm(hidden[:, 1:])
         presence = decoder.presence_head(decoder.presence_layer_norm(hidden[:, :1])).squeeze(-1)
         limit = decoder.clamp_presence_logit_max_val
-        logits = self._model.dot_product_scoring(queries[None], text, read)[0].squeeze(-1)
+        logits = self._model.dot_product_scoring(queries[None], text, text_mask)[0].squeeze(-1)
         return logits, presence.clamp(-limit, limit), queries, cells
 
     def _encode(
-        self, cells: torch.Tensor, text: torch.Tensor, whom: torch.Tensor, position: torch.Tensor
+        self,
+        cells: torch.Tensor,
+        text: torch.Tensor,
+        attention_mask: torch.Tensor,
+        position: torch.Tensor,
     ) -> torch.Tensor:
         """``Sam3DetrEncoder``, its first self-attention done."""
         first, *others = self._model.detr_encoder.layers
-        asked = first.layer_norm2(cells)
-        cells = cells + first.cross_attn(asked, text, text, attention_mask=whom)[0]
+        normed = first.layer_norm2(cells)
+        cells = cells + first.cross_attn(normed, text, text, attention_mask=attention_mask)[0]
         cells = cells + first.mlp(first.layer_norm3(cells))
         for layer in others:
             cells = layer(
                 cells,
                 prompt_feats=text,
                 vision_pos_encoding=position,
-                prompt_cross_attn_mask=whom,
+                prompt_cross_attn_mask=attention_mask,
             )
         return cells
 
     def _decode(
-        self, cells: torch.Tensor, text: torch.Tensor, whom: torch.Tensor, position: torch.Tensor
+        self,
+        cells: torch.Tensor,
+        text: torch.Tensor,
+        attention_mask: torch.Tensor,
+        position: torch.Tensor,
     ) -> torch.Tensor:
         """``Sam3DetrDecoder``: (rows, 1 + queries, channels), the presence token first."""
         decoder = self._model.detr_decoder
         start = torch.cat([decoder.presence_token.weight, decoder.query_embed.weight])
         hidden: torch.Tensor = start.expand(len(cells), -1, -1)
-        boxes = decoder.reference_points.weight[None].sigmoid()  # one for all rows, until they bend
+        boxes = decoder.reference_points.weight[
+            None
+        ].sigmoid()  # the same for all rows before the first layer
         side = math.isqrt(cells.shape[1])
         for number, layer in enumerate(decoder.layers):
             if number:
@@ -119,20 +129,20 @@ class Head:
                 text_features=text,
                 vision_features=cells,
                 vision_pos_encoding=position,
-                text_cross_attn_mask=whom,
-                vision_cross_attn_mask=self._nearness(boxes, side),
+                text_cross_attn_mask=attention_mask,
+                vision_cross_attn_mask=self._position_bias(boxes, side),
             )
         return hidden
 
-    def _nearness(self, boxes: torch.Tensor, side: int) -> torch.Tensor:
-        """How much each query's box bends its attention to each cell.
+    def _position_bias(self, boxes: torch.Tensor, side: int) -> torch.Tensor:
+        """The attention bias of each query to each cell, from the cell's place relative to its box.
 
         Args:
             boxes: cxcywh in [0, 1], (rows, queries, 4).
             side: Rows, and columns, of cells.
 
         Returns:
-            (rows, heads, 1 + queries, cells); the presence token in front is not bent.
+            (rows, heads, 1 + queries, cells); 0 for the presence token in front.
         """
         x, y, width, height = boxes.unbind(-1)
         decoder = self._model.detr_decoder

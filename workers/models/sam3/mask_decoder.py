@@ -1,10 +1,10 @@
 """SAM3's mask decoder over ``Sam3Model``'s own weights: what depends on the prompt, and no more.
 
 The published decoder refines, for each prompt of an image, the same fine maps of the image: nearest
-enlargement of the prompt's view, plus the map, then a 3 × 3 convolution. A convolution of a sum is
-the sum of two: that of the map is done once an image, and that of an enlarged view is four
-convolutions of 2 × 2 on the view as it is, since each of its values stands there twice. Together
-they cost less than half from the second prompt on, and are the same up to rounding.
+enlargement of the features under the prompt, plus the map, then a 3 × 3 convolution. The convolution
+of a sum is the sum of two: that of the map is done once an image, and that of enlarged features is
+four convolutions of 2 × 2 on the features before they are enlarged, since each value stands there
+twice. Together they cost less than half from the second prompt on, and are the same up to rounding.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch.nn import functional
 from transformers import Sam3Model
 
 
-class Drawing:
-    """From what a prompt sees to the embedding of every pixel, and on to the masks.
+class MaskDecoder:
+    """From an image's features under a prompt to the embedding of every pixel, and to the masks.
 
     Args:
         model: In eval mode, with ``sdpa`` attention.
@@ -30,8 +30,8 @@ class Drawing:
         with torch.no_grad():
             self._kernels = [enlarging_kernel(conv.weight) for conv in self._convolutions]
 
-    def outlines(self, *finer: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """What the fine maps of images add to every prompt's pixels.
+    def fine_features(self, *finer: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The share of pixel embeddings that depends on the image alone.
 
         Args:
             finer: The FPN's maps above the transformer's grid, finest first, (images, channels,
@@ -47,26 +47,28 @@ class Drawing:
         self,
         cells: torch.Tensor,
         text: torch.Tensor,
-        read: torch.Tensor,
-        *outlines: torch.Tensor,
+        text_mask: torch.Tensor,
+        *fine_features: torch.Tensor,
     ) -> tuple[torch.Tensor]:
         """The embeddings of pixels, before the projection, (rows, channels, h, w).
 
         Args:
-            cells: The image as it looks to the prompt, (rows, cells, channels).
+            cells: The image's features conditioned on the prompt, (rows, cells, channels).
             text: Features, (rows, tokens, channels).
-            read: True for the tokens that are text, (rows, tokens).
-            outlines: As ``outlines`` returns them, those of each row's image.
+            text_mask: True for the tokens that are text, (rows, tokens).
+            fine_features: As ``fine_features`` returns them, those of each row's image.
         """
         decoder = self._decoder
-        asked = decoder.prompt_cross_attn_norm(cells)
-        whom = read[:, None, None, :]
-        cells = cells + decoder.prompt_cross_attn(asked, text, text, attention_mask=whom)[0]
-        height, width = (side // 2 for side in outlines[0].shape[-2:])
+        normed = decoder.prompt_cross_attn_norm(cells)
+        attention_mask = text_mask[:, None, None, :]
+        cells = (
+            cells + decoder.prompt_cross_attn(normed, text, text, attention_mask=attention_mask)[0]
+        )
+        height, width = (side // 2 for side in fine_features[0].shape[-2:])
         pixels = cells.transpose(1, 2).reshape(len(cells), -1, height, width)
-        stages = zip(self._kernels, decoder.pixel_decoder.norms, outlines, strict=False)
-        for kernel, norm, outline in stages:
-            summed = convolved_when_enlarged(pixels, kernel) + outline
+        stages = zip(self._kernels, decoder.pixel_decoder.norms, fine_features, strict=False)
+        for kernel, norm, fine in stages:
+            summed = convolved_when_enlarged(pixels, kernel) + fine
             pixels = functional.relu(norm(summed), inplace=True)
         return (pixels,)
 
@@ -80,7 +82,7 @@ class Drawing:
 
         Args:
             pixels: (rows, channels, h, w).
-            queries: What the masks are drawn from, (masks, channels), by row.
+            queries: What the masks are decoded from, (masks, channels), by row.
             counts: How many are each row's.
 
         Returns:

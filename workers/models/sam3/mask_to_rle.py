@@ -1,4 +1,4 @@
-"""From small maps of probabilities to the RLE of large masks, at the cost of their outlines.
+"""From small maps of probabilities to the RLE of large masks, at the cost of their contours.
 
 The published rule enlarges each map to its image, bilinearly, and takes the pixels above one half.
 Along a column of the image the enlarged map is a chain of straight lines between the map's cells,
@@ -8,7 +8,7 @@ A mask of twelve megapixels then costs its columns times the map's rows, a tenth
 Everything happens on the maps' device, for all masks of one pass together: what comes back to the
 host is the text of the RLE.
 
-Words: a *toggle* is a pixel position, in column-major order, at which a mask begins or ends.
+A *toggle* is a pixel position, in column-major order, at which a mask begins or ends.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from maskpool.rle import Rle
 _THRESHOLD = 0.5
 
 #: Column-major cells looked at in one go; bounds the memory, 128 MiB for each of a few arrays.
-_MOST_CELLS = 1 << 25
+_MAX_CELLS = 1 << 25
 
 #: Groups of five bits that the text of one count has at most.
 _GROUPS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Outlined:
+class EncodedMask:
     """A mask that is not empty.
 
     Attributes:
@@ -47,7 +47,7 @@ class Outlined:
     mask: Rle
 
 
-def outline(maps: torch.Tensor, sizes: Sequence[tuple[int, int]]) -> list[Outlined]:
+def masks_to_rle(maps: torch.Tensor, sizes: Sequence[tuple[int, int]]) -> list[EncodedMask]:
     """The masks of maps, in their order; those without a pixel are left out.
 
     Args:
@@ -56,9 +56,9 @@ def outline(maps: torch.Tensor, sizes: Sequence[tuple[int, int]]) -> list[Outlin
     """
     turned = maps.transpose(1, 2).contiguous()  # (maps, w, h): column-major, as RLE walks
     spans = _pixel_spans(turned, [width for _, width in sizes])
-    found: list[Outlined] = []
+    found: list[EncodedMask] = []
     for part in _portions(spans[:, 1] - spans[:, 0], turned.shape[2]):
-        found += _outline_some(turned, sizes, spans, part)
+        found += _encode_some(turned, sizes, spans, part)
     return found
 
 
@@ -86,7 +86,7 @@ def _portions(columns: npt.NDArray[np.int64], cells: int) -> Iterator[range]:
     """Cut the maps into runs that fit into memory, at least one map each."""
     first, taken = 0, 0
     for place, count in enumerate(columns.tolist()):
-        if place > first and (taken + count) * cells > _MOST_CELLS:
+        if place > first and (taken + count) * cells > _MAX_CELLS:
             yield range(first, place)
             first, taken = place, 0
         taken += count
@@ -94,12 +94,12 @@ def _portions(columns: npt.NDArray[np.int64], cells: int) -> Iterator[range]:
         yield range(first, len(columns))
 
 
-def _outline_some(
+def _encode_some(
     turned: torch.Tensor,
     sizes: Sequence[tuple[int, int]],
     spans: npt.NDArray[np.int64],
     part: range,
-) -> list[Outlined]:
+) -> list[EncodedMask]:
     device = turned.device
     shape = np.array([sizes[place] for place in part], dtype=np.int64)
     table = np.concatenate([shape, spans[part.start : part.stop]], axis=1)
@@ -112,7 +112,7 @@ def _outline_some(
     texts = _texts(mask, positions, counts, height * width)
     found = zip(part, counts.tolist(), boxes.tolist(), texts, strict=True)
     return [
-        Outlined(place, (float(x0), float(y0), float(x1), float(y1)), Rle(sizes[place], text))
+        EncodedMask(place, (float(x0), float(y0), float(x1), float(y1)), Rle(sizes[place], text))
         for place, toggles, (x0, y0, x1, y1), text in found
         if toggles
     ]

@@ -1,4 +1,4 @@
-"""SAM3's passes over a micro-batch: see images, ask prompts, draw the masks that are kept."""
+"""SAM3's passes over a micro-batch: encode images, detect prompts, decode the masks kept."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, cast
 import torch
 from transformers import Sam3Model
 
-from workers.models.sam3.compiled import Fixed, Pass
-from workers.models.sam3.detector import Head
-from workers.models.sam3.mask_decoder import Drawing
+from workers.models.sam3.compiled import CompiledPass, Pass
+from workers.models.sam3.detector import Detector
+from workers.models.sam3.mask_decoder import MaskDecoder
 
 #: Images in one pass, and prompts of images: what is compiled where anything is.
 IMAGE_SIZES = (1, 2, 4, 8, 16)
@@ -19,27 +19,27 @@ ROW_SIZES = (1, 4, 8, 16, 32)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What there is to say of a micro-batch's images before anything is asked.
+class ImageFeatures:
+    """The features of a micro-batch's images, the same for all prompts.
 
     Attributes:
         finer: The FPN's maps that are finer than the transformer's grid, finest first,
             (images, channels, h, w) each.
         cells: (images, cells, channels): behind the encoder's first self-attention.
         position: Encoding of the grid's cells, (1, cells, channels).
-        outlines: What the fine maps add to the pixels of every prompt, by image, (channels, h, w)
-            a level; filled in as masks are drawn.
+        fine_features: What the fine maps add to the pixels of every prompt, by image: (channels, h,
+            w) for each level; computed when the first mask of an image is decoded.
     """
 
     finer: tuple[torch.Tensor, ...]
     cells: torch.Tensor
     position: torch.Tensor
-    outlines: dict[int, tuple[torch.Tensor, ...]] = field(default_factory=dict)
+    fine_features: dict[int, tuple[torch.Tensor, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What was found for some rows, each one prompt about one image.
+class Detections:
+    """What was detected in some rows, each of which is one prompt on one image.
 
     Attributes:
         images: Which image each row is about.
@@ -48,7 +48,7 @@ class Answers:
         queries: What the masks are drawn from, (rows, queries, channels).
         cells: The image as it looks to the prompt, (rows, cells, channels).
         text: Features, (rows, tokens, channels).
-        read: True for the tokens that are text, (rows, tokens).
+        text_mask: True for the tokens that are text, (rows, tokens).
     """
 
     images: tuple[int, ...]
@@ -57,7 +57,7 @@ class Answers:
     queries: torch.Tensor
     cells: torch.Tensor
     text: torch.Tensor
-    read: torch.Tensor
+    text_mask: torch.Tensor
 
 
 class Passes:
@@ -70,18 +70,20 @@ class Passes:
 
     def __init__(self, model: Sam3Model, backend: str | None = None) -> None:
         self._encoder = cast("Any", model).vision_encoder
-        self._head = Head(model)
-        self._drawing = Drawing(model)
+        self._detector = Detector(model)
+        self._mask_decoder = MaskDecoder(model)
 
         def prepared(function: Pass, sizes: tuple[int, ...]) -> Pass:
-            return function if backend is None else Fixed(function, sizes, backend)
+            return function if backend is None else CompiledPass(function, sizes, backend)
 
-        self._look = prepared(self._look_at, IMAGE_SIZES)
-        self._outlines_of = prepared(self._drawing.outlines, IMAGE_SIZES)
-        self._ask = prepared(self._head.ask, ROW_SIZES)
-        self._pixels = prepared(self._drawing.pixels, ROW_SIZES)
+        self._vision = prepared(self._encode_images, IMAGE_SIZES)
+        self._fine_features_of = prepared(self._mask_decoder.fine_features, IMAGE_SIZES)
+        self._detect = prepared(self._detector.detect, ROW_SIZES)
+        self._pixels = prepared(self._mask_decoder.pixels, ROW_SIZES)
 
-    def _look_at(self, pixels: torch.Tensor, position: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def _encode_images(
+        self, pixels: torch.Tensor, position: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
         """The vision encoder, without the level and the encodings that nobody reads.
 
         The neck's own forward would also keep position encodings of every batch size in a cache.
@@ -91,7 +93,7 @@ class Passes:
         side = self._cells_aside(pixels)
         grid = states.view(len(pixels), side, side, -1).permute(0, 3, 1, 2)
         *finer, coarsest = (layer(grid) for layer in encoder.neck.fpn_layers[:-1])
-        return (self._head.look(coarsest, position), *finer)
+        return (self._detector.encode_images(coarsest, position), *finer)
 
     def _cells_aside(self, pixels: torch.Tensor) -> int:
         return int(pixels.shape[-1]) // int(self._encoder.config.backbone_config.patch_size)
@@ -105,68 +107,78 @@ class Passes:
         encoding = neck.position_encoding(shape, pixels.device, dtype)
         return cast("torch.Tensor", encoding.flatten(2).transpose(1, 2).contiguous())
 
-    def see(self, pixels: torch.Tensor) -> Seen:
-        """Look at images.
+    def encode(self, pixels: torch.Tensor) -> ImageFeatures:
+        """Encode images.
 
         Args:
             pixels: float32 (images, 3, side, side) in [-1, 1].
         """
         position = self._position(pixels)
-        cells, *finer = self._look(pixels, position=position)
-        return Seen(tuple(finer), cells, position)
+        cells, *finer = self._vision(pixels, position=position)
+        return ImageFeatures(tuple(finer), cells, position)
 
-    def ask(
-        self, seen: Seen, images: Sequence[int], text: torch.Tensor, read: torch.Tensor
-    ) -> Answers:
-        """Look for one prompt in one image, a row each.
+    def detect(
+        self,
+        image_features: ImageFeatures,
+        images: Sequence[int],
+        text: torch.Tensor,
+        text_mask: torch.Tensor,
+    ) -> Detections:
+        """Detect one prompt in one image for each row.
 
         Args:
-            seen: The images.
+            image_features: The images.
             images: Which of them each row is about.
             text: Projected features, (rows, tokens, channels).
-            read: True for the tokens that are text, (rows, tokens).
+            text_mask: True for the tokens that are text, (rows, tokens).
         """
-        cells = seen.cells[_index(images, text.device)]
-        logits, presence, queries, asked = self._ask(cells, text, read, position=seen.position)
-        return Answers(tuple(images), logits, presence, queries, asked, text, read)
+        cells = image_features.cells[_index(images, text.device)]
+        logits, presence, queries, asked = self._detect(
+            cells, text, text_mask, position=image_features.position
+        )
+        return Detections(tuple(images), logits, presence, queries, asked, text, text_mask)
 
-    def draw(self, seen: Seen, answers: Answers, kept: Sequence[tuple[int, int]]) -> torch.Tensor:
-        """The masks of some queries.
+    def decode_masks(
+        self, image_features: ImageFeatures, detections: Detections, kept: Sequence[tuple[int, int]]
+    ) -> torch.Tensor:
+        """Decode the masks of some queries.
 
         Args:
-            seen: The images.
-            answers: Of all rows.
+            image_features: The images.
+            detections: Of all rows.
             kept: Row and query of each mask, by row.
 
         Returns:
             Logits, (kept, h, w), h and w as the finest of the FPN's maps.
         """
-        device = answers.cells.device
+        device = detections.cells.device
         of_row, of_query = zip(*kept, strict=True)
         rows = list(dict.fromkeys(of_row))
-        theirs = self._outlines_of_images(seen, [answers.images[row] for row in rows])
+        theirs = self._fine_features_of_images(
+            image_features, [detections.images[row] for row in rows]
+        )
         these = _index(rows, device)
         (pixels,) = self._pixels(
-            *(part[these] for part in (answers.cells, answers.text, answers.read)),
+            *(part[these] for part in (detections.cells, detections.text, detections.text_mask)),
             *(torch.stack(level) for level in zip(*theirs, strict=True)),
         )
-        queries = answers.queries[_index(of_row, device), _index(of_query, device)]
+        queries = detections.queries[_index(of_row, device), _index(of_query, device)]
         counts = [of_row.count(row) for row in rows]
-        return self._drawing.masks(pixels, queries, counts)
+        return self._mask_decoder.masks(pixels, queries, counts)
 
-    def outlines(self, finer: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    def fine_features(self, finer: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """What the fine maps of images add to every prompt's pixels, coarsest first."""
-        return self._outlines_of(*finer)
+        return self._fine_features_of(*finer)
 
-    def _outlines_of_images(
-        self, seen: Seen, images: Sequence[int]
+    def _fine_features_of_images(
+        self, image_features: ImageFeatures, images: Sequence[int]
     ) -> list[tuple[torch.Tensor, ...]]:
         """Of each, (channels, h, w) a level; made once, and only where a mask is drawn."""
-        if missing := sorted(set(images) - seen.outlines.keys()):
-            here = _index(missing, seen.cells.device)
-            made = self.outlines([fine[here] for fine in seen.finer])
-            seen.outlines.update(zip(missing, zip(*made, strict=True), strict=True))
-        return [seen.outlines[image] for image in images]
+        if missing := sorted(set(images) - image_features.fine_features.keys()):
+            here = _index(missing, image_features.cells.device)
+            made = self.fine_features([fine[here] for fine in image_features.finer])
+            image_features.fine_features.update(zip(missing, zip(*made, strict=True), strict=True))
+        return [image_features.fine_features[image] for image in images]
 
 
 def _index(places: Sequence[int], device: torch.device) -> torch.Tensor:

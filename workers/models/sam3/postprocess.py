@@ -1,4 +1,4 @@
-"""From a head's output to instances: the published rules, at the cost of what is kept."""
+"""From the detector's output to instances: the published rules, at the cost of what is kept."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 
 from maskpool.domain import MAX_INSTANCES_PER_PROMPT, SCORE_FLOOR, Found
-from workers.models.sam3.mask_to_rle import outline
+from workers.models.sam3.mask_to_rle import masks_to_rle
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row of the head's output: which image, which prompt, and how large the image is."""
+    """One row of the detector's output: which image, which prompt, and how large the image is."""
 
     image_index: int
     prompt_index: int
@@ -59,7 +59,7 @@ def found_in_rows(
     kept: Sequence[tuple[int, int]],
     mask_logits: torch.Tensor,
 ) -> list[list[Found]]:
-    """Read the instances out of the masks of one pass of the head.
+    """Read the instances out of the masks of one pass of the mask decoder.
 
     Args:
         pairs: What each row is about.
@@ -72,7 +72,7 @@ def found_in_rows(
     """
     found: list[list[Found]] = [[] for _ in pairs]
     sizes = [pairs[row].size for row, _ in kept]
-    for one in outline(mask_logits.float().sigmoid(), sizes):
+    for one in masks_to_rle(mask_logits.float().sigmoid(), sizes):
         row, query = kept[one.place]
         found[row].append(
             Found(

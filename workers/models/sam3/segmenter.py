@@ -15,14 +15,14 @@ from maskpool.domain import Found
 from maskpool.errors import SpecError
 from maskpool.ports import Image
 from workers.models.pixels import Square, Squares
-from workers.models.portions import Bucket
-from workers.models.precision import hold_products, precision
-from workers.models.sam3.passes import Passes, Seen
+from workers.models.portions import Portions
+from workers.models.precision import cast_weights_on_cuda, precision
+from workers.models.sam3.passes import ImageFeatures, Passes
 from workers.models.sam3.postprocess import Pair, found_in_rows, kept_queries, scores_of
 from workers.models.sam3.warm_up import warm_up
 from workers.models.text import TextCache, Tokens
 
-#: (image × prompt) rows in one pass of the head; about 0.3 GB each at SAM3's size in bf16.
+#: (image × prompt) rows in one pass of the detector; about 0.3 GB each at SAM3's size in bf16.
 PAIRS = 32
 
 #: Texts in one pass of the text encoder.
@@ -36,10 +36,10 @@ class Sam3Segmenter:
         model: On its device, fp32, in eval mode; on CUDA its weights are cast to what they are
             used as.
         tokenizer: As ``AutoTokenizer`` loads it.
-        pairs: Most (image × prompt) rows in one pass of the head.
+        pairs: Most (image × prompt) rows in one pass of the detector.
         cached_texts: Texts whose features are kept.
         backend: Of ``torch.compile``; None runs everything as it is written.
-        stage: Called with the name of each stage – ``vision``, ``head``, ``masks``, ``outlines`` –
+        stage: Called with the name of each stage – ``vision``, ``detector``, ``masks``, ``rle`` –
             for a context around it.
     """
 
@@ -59,18 +59,18 @@ class Sam3Segmenter:
         self._squares = Squares(self._side, self._device)
         self._passes = Passes(model, backend)
         self._plain = Passes(model) if backend else None
-        # Only now: what the passes make of weights is made of whole ones.
-        hold_products(model, self._device)
+        # After the passes are made: they compute kernels from the fp32 weights.
+        cast_weights_on_cuda(model, self._device)
         self._tokens = Tokens(tokenizer, self._model.config.text_config.max_position_embeddings)
         self._texts = TextCache(self._encode_texts, cached_texts)
-        self._text_bucket = Bucket(_TEXTS)
-        self._pair_bucket = Bucket(pairs)
+        self._text_portions = Portions(_TEXTS)
+        self._pair_portions = Portions(pairs)
         self._stage = stage
 
     @property
     def pairs(self) -> int:
-        """Rows in one pass of the head at present; halved where the device's memory was short."""
-        return self._pair_bucket.size
+        """Rows in one pass of the detector at present; halved when the device's memory is short."""
+        return self._pair_portions.size
 
     @property
     def parameters(self) -> int:
@@ -101,7 +101,7 @@ class Sam3Segmenter:
         if self._plain is not None:
             with torch.inference_mode(), precision(self._device):
                 features, _ = self._texts.stacked(["warm up"])
-                rows = self._pair_bucket.size
+                rows = self._pair_portions.size
                 warm_up(
                     self._passes,
                     self._plain,
@@ -124,13 +124,15 @@ class Sam3Segmenter:
             return [[] for _ in images]
         squares = [one if isinstance(one, Square) else self.prepare(one) for one in images]
         with torch.inference_mode(), precision(self._device):
-            features, read = self._texts.stacked(prompts)
+            features, text_mask = self._texts.stacked(prompts)
             with self._stage("vision"):
-                seen = self._passes.see(self._squares.stacked(squares))
-            return self._read([square.size for square in squares], seen, features, read)
+                image_features = self._passes.encode(self._squares.stacked(squares))
+            return self._read(
+                [square.size for square in squares], image_features, features, text_mask
+            )
 
     def _encode_texts(self, texts: Sequence[str]) -> list[tuple[torch.Tensor, ...]]:
-        return self._text_bucket.map(texts, self._encode_some_texts)
+        return self._text_portions.map(texts, self._encode_some_texts)
 
     def _encode_some_texts(self, texts: Sequence[str]) -> list[tuple[torch.Tensor, ...]]:
         ids, attention = self._tokens.encode(texts, self._device)
@@ -140,11 +142,11 @@ class Sam3Segmenter:
     def _read(
         self,
         sizes: Sequence[tuple[int, int]],
-        seen: Seen,
+        image_features: ImageFeatures,
         features: torch.Tensor,
-        read: torch.Tensor,
+        text_mask: torch.Tensor,
     ) -> list[list[Found]]:
-        """Run the head over every (image × prompt) and gather what it found by image."""
+        """Run the detector over every (image × prompt) and gather what it found by image."""
         pairs = [
             Pair(image_index, prompt_index, size)
             for image_index, size in enumerate(sizes)
@@ -152,25 +154,31 @@ class Sam3Segmenter:
         ]
 
         def run(portion: Sequence[Pair]) -> list[list[Found]]:
-            return self._read_some(portion, seen, features, read)
+            return self._read_some(portion, image_features, features, text_mask)
 
         found: list[list[Found]] = [[] for _ in sizes]
-        for pair, instances in zip(pairs, self._pair_bucket.map(pairs, run), strict=True):
+        for pair, instances in zip(pairs, self._pair_portions.map(pairs, run), strict=True):
             found[pair.image_index].extend(instances)
         return found
 
     def _read_some(
-        self, portion: Sequence[Pair], seen: Seen, features: torch.Tensor, read: torch.Tensor
+        self,
+        portion: Sequence[Pair],
+        image_features: ImageFeatures,
+        features: torch.Tensor,
+        text_mask: torch.Tensor,
     ) -> list[list[Found]]:
         prompts = [pair.prompt_index for pair in portion]
         about = [pair.image_index for pair in portion]
-        with self._stage("head"):
-            answers = self._passes.ask(seen, about, features[prompts], read[prompts])
-            scores = scores_of(answers.logits, answers.presence)
+        with self._stage("detector"):
+            detections = self._passes.detect(
+                image_features, about, features[prompts], text_mask[prompts]
+            )
+            scores = scores_of(detections.logits, detections.presence)
         kept = kept_queries(scores)
         if not kept:
             return [[] for _ in portion]
         with self._stage("masks"):
-            drawn = self._passes.draw(seen, answers, kept)
-        with self._stage("outlines"):
+            drawn = self._passes.decode_masks(image_features, detections, kept)
+        with self._stage("rle"):
             return found_in_rows(portion, scores, kept, drawn)

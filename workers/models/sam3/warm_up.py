@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import torch
 
 from maskpool.errors import ConfigError
-from workers.models.sam3.passes import IMAGE_SIZES, ROW_SIZES, Answers, Passes
+from workers.models.sam3.passes import IMAGE_SIZES, ROW_SIZES, Detections, Passes
 
 #: Largest relative error of what a compiler made, without and with bf16.
-_MOST_ERROR = {False: 1e-3, True: 0.05}
+_MAX_ERROR = {False: 1e-3, True: 0.05}
 
 
 def warm_up(
@@ -30,7 +30,7 @@ def warm_up(
         text: Features of any one prompt, (1, tokens, channels).
         side: Of the squares, pixels.
         most_images: In one micro-batch.
-        most_rows: In one pass of the head.
+        most_rows: In one pass of the detector.
 
     Raises:
         ConfigError: What was compiled does not compute what was written.
@@ -38,34 +38,38 @@ def warm_up(
     generator = torch.Generator(text.device).manual_seed(0)
     for count in _needed(IMAGE_SIZES, most_images):
         noise = torch.rand(count, 3, side, side, generator=generator, device=text.device)
-        seen, expected = (one.see(noise * 2 - 1) for one in (compiled, plain))
-        _agree(f"{count} images", [seen.cells, *seen.finer], [expected.cells, *expected.finer])
-        drawn = (one.outlines(expected.finer) for one in (compiled, plain))
-        _agree(f"outlines of {count} images", *drawn)
+        image_features, expected = (one.encode(noise * 2 - 1) for one in (compiled, plain))
+        _agree(
+            f"{count} images",
+            [image_features.cells, *image_features.finer],
+            [expected.cells, *expected.finer],
+        )
+        drawn = (one.fine_features(expected.finer) for one in (compiled, plain))
+        _agree(f"fine features of {count} images", *drawn)
     for count in _needed(ROW_SIZES, most_rows):
         images = [row % len(expected.cells) for row in range(count)]
         rows = text.expand(count, -1, -1), text.new_ones(count, text.shape[1], dtype=torch.bool)
-        answers, wanted = (one.ask(expected, images, *rows) for one in (compiled, plain))
-        _agree(f"{count} prompts", _numbers(answers), _numbers(wanted))
+        detections, wanted = (one.detect(expected, images, *rows) for one in (compiled, plain))
+        _agree(f"{count} prompts", _numbers(detections), _numbers(wanted))
         kept = [(row, 0) for row in range(count)]
-        masks = ([one.draw(expected, wanted, kept)] for one in (compiled, plain))
+        masks = ([one.decode_masks(expected, wanted, kept)] for one in (compiled, plain))
         _agree(f"{count} masks", *masks)
 
 
-def _numbers(answers: Answers) -> list[torch.Tensor]:
-    """What is read of answers. Logits near zero have no relative error, their probabilities do."""
+def _numbers(detections: Detections) -> list[torch.Tensor]:
+    """What is read of detections; probabilities, since logits near zero have no relative error."""
     return [
-        answers.queries,
-        answers.cells,
-        answers.logits.float().sigmoid(),
-        answers.presence.float().sigmoid(),
+        detections.queries,
+        detections.cells,
+        detections.logits.float().sigmoid(),
+        detections.presence.float().sigmoid(),
     ]
 
 
 def _agree(what: str, mine: Iterable[torch.Tensor], expected: Iterable[torch.Tensor]) -> None:
     for one, other in zip(mine, expected, strict=True):
         error = float((one.float() - other.float()).norm() / other.float().norm())
-        if not error <= _MOST_ERROR[torch.is_autocast_enabled(one.device.type)]:
+        if not error <= _MAX_ERROR[torch.is_autocast_enabled(one.device.type)]:
             raise ConfigError(
                 f"MASKPOOL_COMPILE: {what}, compiled, are off by {error:.1%} from the models as "
                 "they are written; set it to false, and please report it"

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from maskpool import rle
 from workers.models.sam3 import mask_to_rle as rules
-from workers.models.sam3.mask_to_rle import outline
+from workers.models.sam3.mask_to_rle import masks_to_rle
 
 
 def noise(count: int, height: int, width: int, seed: int) -> torch.Tensor:
@@ -24,7 +24,7 @@ def enlarged(maps: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
 
 def masks_of(maps: torch.Tensor, sizes: list[tuple[int, int]]) -> list[np.ndarray]:
     masks = [np.zeros(size, dtype=bool) for size in sizes]
-    for one in outline(maps, sizes):
+    for one in masks_to_rle(maps, sizes):
         masks[one.place] = rle.decode(one.mask)
     return masks
 
@@ -58,14 +58,14 @@ def test_the_masks_are_those_of_enlarging_every_pixel(
 def test_text_and_box_are_those_of_the_mask(
     size: tuple[int, int], cells: tuple[int, int], seed: int
 ) -> None:
-    for one in outline(noise(3, *cells, seed), [size] * 3):
+    for one in masks_to_rle(noise(3, *cells, seed), [size] * 3):
         assert one.mask == rle.encode(rle.decode(one.mask))
         assert one.box_xyxy == rle.box_xyxy(rle.to_runs(one.mask))
 
 
 @pytest.mark.parametrize("fill", [0.0, 0.5, 1.0])
 def test_all_or_nothing(fill: float) -> None:
-    found = outline(torch.full((2, 6, 8), fill), [(30, 50), (7, 3)])
+    found = masks_to_rle(torch.full((2, 6, 8), fill), [(30, 50), (7, 3)])
 
     if fill <= 0.5:
         assert found == []
@@ -86,13 +86,13 @@ def test_a_pixel_of_exactly_one_half_is_outside() -> None:
 def test_portions_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     maps, sizes = noise(7, 12, 12, 3), [(40, 30), (9, 90), (64, 64)] * 2 + [(1, 1)]
     maps[2] = 0.1  # nothing in one of them
-    whole = outline(maps, sizes)
+    whole = masks_to_rle(maps, sizes)
 
-    monkeypatch.setattr(rules, "_MOST_CELLS", 500)
+    monkeypatch.setattr(rules, "_MAX_CELLS", 500)
 
-    assert outline(maps, sizes) == whole
+    assert masks_to_rle(maps, sizes) == whole
     assert {one.place for one in whole} >= {0, 1, 3, 4, 5}
 
 
 def test_no_maps_no_masks() -> None:
-    assert outline(torch.zeros(0, 4, 4), []) == []
+    assert masks_to_rle(torch.zeros(0, 4, 4), []) == []

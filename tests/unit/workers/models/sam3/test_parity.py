@@ -19,7 +19,7 @@ from maskpool import rle
 from maskpool.domain import SCORE_FLOOR, Found
 from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_segmenter
-from workers.models.precision import cast_products
+from workers.models.precision import cast_weights
 from workers.models.sam3.segmenter import Sam3Segmenter
 
 SCENES = Path(__file__).resolve().parents[5] / "samples" / "scenes"
@@ -150,7 +150,7 @@ def test_weights_held_for_products_change_no_bit(monkeypatch: pytest.MonkeyPatch
     segmenter = Sam3Segmenter(small_sam3(), word_tokenizer())
     cast_each_time, whole = segmenter.segment(images, prompts), size_of(segmenter._model)
 
-    cast_products(segmenter._model, torch.bfloat16)
+    cast_weights(segmenter._model, torch.bfloat16)
 
     assert segmenter.segment(images, prompts) == cast_each_time
     assert all(cast_each_time)

@@ -13,8 +13,8 @@ from small_models import scene, small_sam3, word_tokenizer
 from torch._dynamo.utils import counters
 
 from maskpool.errors import ConfigError
-from workers.models.sam3.detector import Head
-from workers.models.sam3.mask_decoder import Drawing
+from workers.models.sam3.detector import Detector
+from workers.models.sam3.mask_decoder import MaskDecoder
 from workers.models.sam3.passes import Passes
 from workers.models.sam3.segmenter import Sam3Segmenter
 
@@ -41,27 +41,28 @@ def pixels(images: int) -> torch.Tensor:
 
 
 def asked(rows: int) -> tuple[torch.Tensor, torch.Tensor]:
-    read = torch.ones(rows, 32, dtype=torch.bool)
-    read[:, 9:] = False
-    return torch.randn(rows, 32, CHANNELS), read
+    text_mask = torch.ones(rows, 32, dtype=torch.bool)
+    text_mask[:, 9:] = False
+    return torch.randn(rows, 32, CHANNELS), text_mask
 
 
 def passes() -> dict[str, Callable[[], Any]]:
     model = small_sam3()
-    head, drawing, whole, images = Head(model), Drawing(model), Passes(model), pixels(2)
+    detector, mask_decoder = Detector(model), MaskDecoder(model)
+    whole, images = Passes(model), pixels(2)
     cells, position = torch.randn(6, 64, CHANNELS), torch.randn(1, 64, CHANNELS)
     finer = [torch.randn(6, CHANNELS, side, side) for side in (32, 16)]
-    text, read = asked(6)
+    text, text_mask = asked(6)
     return {
-        "look": lambda: whole._look_at(images, position),
-        "ask": lambda: head.ask(cells, text, read, position),
-        "outlines": lambda: drawing.outlines(*finer),
-        "pixels": lambda: drawing.pixels(cells, text, read, *reversed(finer)),
+        "vision": lambda: whole._encode_images(images, position),
+        "detect": lambda: detector.detect(cells, text, text_mask, position),
+        "fine features": lambda: mask_decoder.fine_features(*finer),
+        "pixels": lambda: mask_decoder.pixels(cells, text, text_mask, *reversed(finer)),
     }
 
 
 @pytest.mark.usefixtures("fresh_compiler")
-@pytest.mark.parametrize("name", ["look", "ask", "outlines", "pixels"])
+@pytest.mark.parametrize("name", ["vision", "detect", "fine features", "pixels"])
 @torch.inference_mode()
 def test_each_is_one_graph_without_a_break(name: str) -> None:
     told = torch._dynamo.explain(passes()[name])()
@@ -73,20 +74,22 @@ def test_each_is_one_graph_without_a_break(name: str) -> None:
 def test_rows_of_several_images_are_those_of_each_alone() -> None:
     torch.manual_seed(1)
     both = Passes(small_sam3())
-    images, (text, read) = pixels(2), asked(3)
+    images, (text, text_mask) = pixels(2), asked(3)
     kept = [(0, 2), (2, 0), (2, 7)]
 
-    seen = both.see(images)
-    together = both.ask(seen, [0, 1, 1], text, read)
-    masks = both.draw(seen, together, kept)
+    image_features = both.encode(images)
+    together = both.detect(image_features, [0, 1, 1], text, text_mask)
+    masks = both.decode_masks(image_features, together, kept)
 
     for row, image in enumerate((0, 1, 1)):
-        seen = both.see(images[image : image + 1])
-        alone = both.ask(seen, [0], text[row : row + 1], read[row : row + 1])
+        image_features = both.encode(images[image : image + 1])
+        alone = both.detect(image_features, [0], text[row : row + 1], text_mask[row : row + 1])
         torch.testing.assert_close(alone.logits[0], together.logits[row], rtol=1e-4, atol=1e-4)
         mine = [place for place, (of, _) in enumerate(kept) if of == row]
         if mine:
-            again = both.draw(seen, alone, [(0, kept[place][1]) for place in mine])
+            again = both.decode_masks(
+                image_features, alone, [(0, kept[place][1]) for place in mine]
+            )
             torch.testing.assert_close(again, masks[mine], rtol=1e-3, atol=1e-3)
 
 
@@ -127,7 +130,7 @@ def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("wrong_graphs", "what"),
     # In the order in which they are compiled: a first image takes all four passes at one row.
-    [({4}, "4 images"), ({2}, "outlines of 1 images"), ({7}, "4 masks")],
+    [({4}, "4 images"), ({2}, "fine features of 1 images"), ({7}, "4 masks")],
 )
 def test_a_compiler_that_is_wrong_is_not_believed(
     monkeypatch: pytest.MonkeyPatch, wrong_graphs: set[int], what: str
@@ -152,14 +155,16 @@ def test_a_compiler_that_is_wrong_is_not_believed(
 def test_the_fine_maps_of_an_image_are_convolved_once() -> None:
     """Whatever portions its prompts come in, and only where a mask is drawn."""
     all_passes = Passes(small_sam3())
-    seen, (text, read) = all_passes.see(pixels(3)), asked(2)
+    image_features, (text, text_mask) = all_passes.encode(pixels(3)), asked(2)
     convolved: list[int] = []
-    outlines = all_passes._outlines_of
-    all_passes._outlines_of = lambda *finer: convolved.append(len(finer[0])) or outlines(*finer)
+    fine_features = all_passes._fine_features_of
+    all_passes._fine_features_of = lambda *finer: (
+        convolved.append(len(finer[0])) or fine_features(*finer)
+    )
 
     for images in ((0, 0), (0, 2), (2, 2)):
-        answers = all_passes.ask(seen, images, text, read)
-        all_passes.draw(seen, answers, [(0, 1), (1, 1)])
+        detections = all_passes.detect(image_features, images, text, text_mask)
+        all_passes.decode_masks(image_features, detections, [(0, 1), (1, 1)])
 
     assert convolved == [1, 1]
 
@@ -167,9 +172,9 @@ def test_the_fine_maps_of_an_image_are_convolved_once() -> None:
 def test_nothing_waits_where_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     segmenter = Sam3Segmenter(small_sam3(), word_tokenizer())
     sizes: list[int] = []
-    see = segmenter._passes.see
+    see = segmenter._passes.encode
     monkeypatch.setattr(
-        segmenter._passes, "see", lambda pixels: sizes.append(len(pixels)) or see(pixels)
+        segmenter._passes, "encode", lambda pixels: sizes.append(len(pixels)) or see(pixels)
     )
 
     segmenter.warm_up(8)

@@ -40,11 +40,11 @@ def test_instances_come_by_prompt_and_then_by_falling_score(segmenter: Sam3Segme
 def test_vision_runs_once_per_image_and_texts_once_for_ever(
     model: Any, segmenter: Sam3Segmenter
 ) -> None:
-    seen: list[int] = []
+    image_features: list[int] = []
     texts: list[int] = []
     hooks = [
         model.vision_encoder.backbone.register_forward_pre_hook(
-            lambda _, inputs: seen.append(len(inputs[0]))
+            lambda _, inputs: image_features.append(len(inputs[0]))
         ),
         model.text_encoder.register_forward_pre_hook(
             lambda _, __, options: texts.append(len(options["input_ids"])), with_kwargs=True
@@ -57,7 +57,7 @@ def test_vision_runs_once_per_image_and_texts_once_for_ever(
         for hook in hooks:
             hook.remove()
 
-    assert seen == [2, 1]
+    assert image_features == [2, 1]
     assert texts == [3, 1]
 
 
