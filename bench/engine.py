@@ -13,8 +13,8 @@ autocast over weights that are kept in bf16 for products, which spares the stock
 ``bound`` is what sharing the vision pass alone can gain, P(V + H) / (V + P·H), with V the time of
 the vision pass and H that of the rest for one prompt, measured in the same run. ``used`` is the
 model's arithmetic – one vision pass an image, one pass of the detector a prompt – over the time
-and what one large matrix product reaches here. Needs torch, transformers, numpy and Pillow; the whole worker's line
-needs an installation.
+and what one large matrix product reaches here. Needs torch, transformers, numpy and Pillow; the
+whole worker's line needs an installation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SAM3's mask decoder over ``Sam3Model``'s own weights: what depends on the prompt, and no more.
 
 The published decoder refines, for each prompt of an image, the same fine maps of the image: nearest
-enlargement of the features under the prompt, plus the map, then a 3 × 3 convolution. The convolution
+enlargement of the features under the prompt, plus the map, then a 3 × 3 convolution. A convolution
 of a sum is the sum of two: that of the map is done once an image, and that of enlarged features is
 four convolutions of 2 × 2 on the features before they are enlarged, since each value stands there
 twice. Together they cost less than half from the second prompt on, and are the same up to rounding.
