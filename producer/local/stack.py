@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from maskpool import exits
 from maskpool.errors import ConfigError, Conflict, Unreachable
 from maskpool.settings import Settings
 from producer.dispatch.broker import Broker
@@ -32,11 +33,8 @@ _MAX_DEATHS = 5
 #: The one child that is not ours, writes no health file, and goes last.
 _BROKER = "redis"
 
-#: A worker's or dispatcher's exit status for bad input: starting it again changes nothing.
-_BAD_INPUT = 2
-
-#: Seconds in which somebody who only looks at the lock lets go of it.
-_GLANCE_SECONDS = 0.5
+#: Whoever only asks whether the home is held lets go of the lock within these seconds.
+_LOCK_SECONDS = 0.5
 
 
 class Stack:
@@ -109,7 +107,8 @@ class Stack:
             status = child.process.returncode
             now = time.monotonic()
             child.deaths = [death for death in child.deaths if now - death < 60] + [now]
-            if status == _BAD_INPUT or len(child.deaths) >= _MAX_DEATHS:
+            # Settings that were refused are refused again, however often it is started.
+            if status == exits.BAD_INPUT or len(child.deaths) >= _MAX_DEATHS:
                 raise ConfigError(
                     f"the {child.name} ended with status {status}: {child.last_words()} "
                     f"(whole log: {child.log})"
@@ -196,7 +195,7 @@ class Stack:
 
 
 def _locked(lock: IO[str]) -> bool:
-    end = time.monotonic() + _GLANCE_SECONDS
+    end = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
