@@ -19,6 +19,7 @@ from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from maskpool import failpoints
 from maskpool.errors import Conflict
+from maskpool.files import sync_folder, write_whole
 from producer.results.records import ImageStream, OpenImages
 
 #: Images between two entries of the journal: seconds of work, and one wait for the disk.
@@ -156,10 +157,8 @@ class Parts:
         failpoints.reach("export.written")
         sizes = {name: file.tell() for name, file in self.files.items()}
         journal = _Journal(question=self._question, mark=mark, sizes=sizes)
-        new = self._folder / f"{_JOURNAL}.new"
-        _write(new, lambda out: out.write(journal.model_dump_json().encode()))
-        new.replace(self._folder / _JOURNAL)
-        _sync_folder(self._folder)
+        # The journal must outlive a power cut, as the parts that it counts do.
+        write_whole(self._folder / _JOURNAL, journal.model_dump_json().encode(), durable=True)
         self.mark = mark
         failpoints.reach("export.kept")
 
@@ -173,7 +172,7 @@ class Parts:
         _write(whole, lambda out: join(out, self._paths))
         failpoints.reach("export.joined")
         whole.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         failpoints.reach("export.replaced")
 
     def close(self) -> None:
@@ -197,7 +196,7 @@ class Parts:
     def _start_over(self, images: OpenImages) -> None:
         # An old journal must never be seen beside new parts.
         (self._folder / _JOURNAL).unlink(missing_ok=True)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         self.mark = Mark()
         self.images = images(0)
         for path in self._paths.values():
@@ -252,11 +251,3 @@ def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         fill(out)
         out.flush()
         os.fsync(out.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
