@@ -17,7 +17,6 @@ from db.session import Database
 from maskpool.domain import ObjectInfo
 from maskpool.ports import ObjectStore
 from storage.objects import keys
-from storage.objects.folder import FolderStore
 
 #: Objects looked at in one short transaction: one scan of their batches' jobs a page.
 _PAGE = 5_000
@@ -49,7 +48,7 @@ class Collected:
     Attributes:
         masks: Mask objects that neither a chunk nor a job names.
         sources: Uploaded images of batches that are gone.
-        leftovers: Half-written files of a folder store.
+        leftovers: Half-written objects of writers that were killed.
         looked_at: Objects that were listed.
     """
 
@@ -75,7 +74,7 @@ def collect(
     """Delete every orphan that is old enough; safe beside workers and submitters at work.
 
     Args:
-        database: The truth.
+        database: The pool's database.
         store: What is cleaned; objects whose keys are not ours are left alone.
         older_than: Seconds since the object's chunk, or the uploaded image's batch, was made.
         dry_run: Only count.
@@ -92,9 +91,8 @@ def collect(
                 heap.add(orphan.size)
             if not dry_run:
                 store.delete(orphan.key for orphan in orphans)
-    if isinstance(store, FolderStore):
-        for size in store.sweep(max(older_than, _UNFINISHED_SECONDS), dry_run=dry_run):
-            collected.leftovers.add(size)
+    for size in store.sweep(max(older_than, _UNFINISHED_SECONDS), dry_run=dry_run):
+        collected.leftovers.add(size)
     return collected
 
 

@@ -51,7 +51,7 @@ _TRIES = 3
 #: A body that breaks off is asked for again this long.
 _BODY_SECONDS = 30.0
 
-_ANOTHER_DAY = frozenset(
+_TRY_LATER = frozenset(
     {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "InternalError"}
 )
 #: What was sent did not arrive as it was.
@@ -211,6 +211,13 @@ class S3Store:
             asked += len(block)
         return asked
 
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> Iterator[int]:  # noqa: ARG002 - there is nothing to sweep
+        """See ``ObjectStore.sweep``: a bucket shows no half-written object, so there is none.
+
+        Parts of an upload that was killed cost space until the bucket's own lifecycle rule.
+        """
+        return iter(())
+
     def _delete_block(self, full_keys: builtins.list[str]) -> None:
         wanted = {"Objects": [{"Key": key} for key in full_keys], "Quiet": True}
         with translated(self._bucket, full_keys[0]):
@@ -330,7 +337,7 @@ def _code(error: Any) -> str:  # noqa: ANN401 - a ClientError, which mypy does n
 
 def _refused(bucket: str, key: str, code: str, status: int) -> NotFound | ConfigError | Unreachable:
     damaged = code in _DAMAGED_ON_ITS_WAY
-    if damaged or code in _ANOTHER_DAY or status >= 500 or status == 429:
+    if damaged or code in _TRY_LATER or status >= 500 or status == 429:
         reason = f"{_DAMAGED} ({code})" if damaged else f"it answers {code or status}"
         return Unreachable(f"the object store s3://{bucket}", reason)
     if code == "NoSuchBucket":
