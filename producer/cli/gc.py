@@ -30,7 +30,8 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 def deep(batch: str | None, *, as_json: bool) -> int:
     """Check one batch or the whole world; returns the exit code."""
     with pool() as here:
-        from producer.integrity.rows import Tally, verify
+        from producer.integrity.check import verify
+        from producer.integrity.findings import Tally
 
         batch_id = None if batch is None else here.find(batch)
         tally, counts, wrong = Tally(), Counter[str](), 0

@@ -19,8 +19,8 @@ from db.session import Database
 from maskpool.domain import new_id
 from maskpool.ports import ObjectStore
 from producer.integrity import orphans
+from producer.integrity.check import verify
 from producer.integrity.orphans import Heap, collect
-from producer.integrity.rows import verify
 from storage.objects import keys, open_store
 from storage.objects.folder import FolderStore
 
