@@ -1,4 +1,4 @@
-"""Looking after a pool: ``doctor --deep`` reads the whole world, ``gc`` frees what nobody names."""
+"""Looking after what is stored: ``doctor --deep`` checks it, ``gc`` frees what no row names."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
+from maskpool import exits
 from maskpool.errors import SpecError
 from producer.cli import options, render
-from producer.cli.connect import pool
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from producer.integrity.findings import Finding, Tally
     from producer.integrity.orphans import Heap
-
-_SOMETHING_WRONG = 3
 
 #: Findings that are shown; a store that was emptied has as many as there are chunks.
 _SHOWN = 1_000
@@ -28,16 +25,17 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def deep(batch: str | None, *, as_json: bool) -> int:
-    """Check one batch or the whole world; returns the exit code."""
-    with pool() as here:
-        from producer.integrity.check import verify
-        from producer.integrity.findings import Tally
+    """Check one batch, or everything; returns the exit code."""
+    from producer.integrity.check import verify
+    from producer.integrity.findings import Tally
+    from producer.pool import open_pool
 
-        batch_id = None if batch is None else here.find(batch)
+    with open_pool() as pool:
+        batch_id = None if batch is None else pool.find(batch)
         tally, counts, wrong = Tally(), Counter[str](), 0
         shown: list[Finding] = []
         with render.errors.status("reading rows and masks"):
-            for finding in verify(here.database, here.store(), batch_id, tally):
+            for finding in verify(pool.database, pool.store(), batch_id, tally):
                 counts[finding.kind.value] += 1
                 wrong += finding.wrong
                 if len(shown) < _SHOWN:
@@ -53,7 +51,7 @@ def deep(batch: str | None, *, as_json: bool) -> int:
         )
     else:
         _print_findings(shown, counts.total(), wrong, tally)
-    return _SOMETHING_WRONG if wrong else 0
+    return exits.SOME_FAILED if wrong else exits.OK
 
 
 def _finding_json(finding: Finding) -> dict[str, object]:
@@ -68,11 +66,7 @@ def _finding_json(finding: Finding) -> dict[str, object]:
 
 def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) -> None:
     if shown:
-        # Names of files and errors may hold what Rich would take for markup.
-        rows = [
-            (one.kind.value, one.batch_id, escape(one.subject), escape(one.sentence))
-            for one in shown
-        ]
+        rows = [(one.kind.value, one.batch_id, one.subject, one.sentence) for one in shown]
         render.print_table("", ("kind", "batch", "what", "found"), rows)
     if count > len(shown):
         render.console.print(f"… and {count - len(shown):,} more")
@@ -93,12 +87,12 @@ def gc(
     as_json: options.AsJson = False,
 ) -> None:
     """Delete objects that no row names: of batches that are gone, and of uploads that were lost."""
-    seconds = _duration(older_than)
-    with pool() as here:
-        from producer.integrity.orphans import collect
+    from producer.integrity.orphans import collect
+    from producer.pool import open_pool
 
-        with render.errors.status("listing objects"):
-            collected = collect(here.database, here.store(), older_than=seconds, dry_run=dry_run)
+    seconds = _duration(older_than)
+    with open_pool() as pool, render.errors.status("listing objects"):
+        collected = collect(pool.database, pool.store(), older_than=seconds, dry_run=dry_run)
     if as_json:
         render.print_json({"dry_run": dry_run, **asdict(collected)})
         return
