@@ -179,6 +179,12 @@ def test_a_removed_batch_is_collected(pool: PlainPool) -> None:
     assert objects(pool.store) == set()
 
 
+def test_every_store_can_be_swept_of_nothing(pool: PlainPool) -> None:
+    pool.store.put("masks/v1/readme.txt", b"kept")
+    assert list(pool.store.sweep(0.0)) == []
+    assert objects(pool.store) == {"masks/v1/readme.txt"}
+
+
 def test_half_written_files_go_when_their_writer_is_long_dead(
     sqlite_url: str, tmp_path: Path
 ) -> None:
