@@ -35,7 +35,7 @@ class Exported:
 def export(
     pool: Pool,
     references: Sequence[str],
-    target: Path,
+    target: Path | None = None,
     *,
     form: str = "coco",
     threshold: float | None = None,
@@ -51,7 +51,8 @@ def export(
     Args:
         pool: Where the batches are.
         references: Ids or names of the batches, at least one.
-        target: What to write; an older export there is replaced at the end.
+        target: The file or folder to write; an older export there is replaced at the end. None is
+            the format's own name in the present folder.
         form: A key of ``FORMATS``.
         threshold: Lowest score that counts instead of each batch's own.
         max_overlap: Highest overlap that counts instead of each batch's own.
@@ -68,6 +69,7 @@ def export(
     """
     if form not in FORMATS:
         raise SpecError("format", f"{form!r} is not known; there is {', '.join(FORMATS)}")
+    target = target or Path(FORMATS[form].default_target)
     views = [
         reader.view(pool.database, batch_id, threshold=threshold, max_overlap=max_overlap)
         for batch_id in _readable(pool, references, partial_too=partial_too)
@@ -75,7 +77,7 @@ def export(
     if not target.absolute().parent.is_dir():
         raise NotFound(f"there is no folder {target.absolute().parent} to write {target.name} in")
     categories = reader.merged_categories(views)
-    counts = FORMATS[form](
+    counts = FORMATS[form].write(
         target,
         categories,
         partial(reader.read_images, pool.database, pool.store(), views),

@@ -18,9 +18,15 @@ def export(
             help="Ids or names; several over one source are merged.", show_default=False
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path(
-        "coco.json"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file or folder to write; default coco.json.",
+            show_default=False,
+        ),
+    ] = None,
     form: Annotated[str, typer.Option("--format", "-f", help="coco.")] = "coco",
     threshold: options.OwnThreshold = None,
     max_overlap: options.OwnOverlap = None,
@@ -34,7 +40,7 @@ def export(
 ) -> None:
     """Write batches as a dataset; batches over the same images become one.
 
-    What an interrupted export left beside the file is taken up by the same command.
+    The same command goes on with what an interrupted export left beside its target.
     """
     from producer.export import export as write
     from producer.pool import open_pool
@@ -53,11 +59,15 @@ def export(
         )
     if as_json:
         render.print_json(
-            {"file": str(out), "images": written.images, "annotations": written.annotations}
+            {
+                "file": str(written.target),
+                "images": written.images,
+                "annotations": written.annotations,
+            }
         )
     else:
         render.console.print(
-            f"{out}: {written.images:,} images, {written.annotations:,} instances, "
+            f"{written.target}: {written.images:,} images, {written.annotations:,} instances, "
             f"{len(written.categories)} categories",
             soft_wrap=True,
         )

@@ -15,7 +15,9 @@ DOOR = sorted((ROOM / "cli").glob("*.py"))
 BEHIND = sorted(file for file in ROOM.rglob("*.py") if "cli" not in file.relative_to(ROOM).parts)
 
 #: A transaction, or the room of statements.
-DECIDES = re.compile(r"\.(?:read|write|snapshot)\(\)|^\s*from db\b(?!\.(?:session|schema) )", re.M)
+DECIDES = re.compile(
+    r"\.(?:read|write|snapshot)\(\)|^\s*from db\b(?!\.(?:session|schema) )", re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("file", DOOR, ids=lambda file: file.name)
