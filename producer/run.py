@@ -30,7 +30,8 @@ from producer.report.page import write_index, write_summary
 from producer.results import reader
 from producer.results.progress import Speed
 from producer.results.records import Failure
-from producer.scoring.evaluate import Evaluation, evaluate
+from producer.scoring.evaluate import evaluate
+from producer.scoring.records import Evaluation
 from producer.sources import Source, open_source
 from producer.sources.web import MAY_NAME_HOSTS, hosts_in
 from producer.submit import Submission, Submitter
