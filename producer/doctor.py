@@ -35,7 +35,7 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor's sheet.
+    """One line of the doctor's report.
 
     Attributes:
         ok: False where something must be done; None where the part is not in use.

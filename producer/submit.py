@@ -166,12 +166,12 @@ class Submitter:
             at = batches.create_or_find(session, _new_batch(submission))
         failpoints.reach("submit.created")
         if at.state != BatchState.LOADING:
-            return self._already(at)
+            return self._existing(at)
         self._check_same_source(submission, at)
         try:
             self._load(at, refs, on_loaded)
         except SourceError:
-            self._forget(at)
+            self._remove_if_new(at)
             raise
         self._refuse_duplicates(submission.source, at.batch_id)
         failpoints.reach("submit.loaded")
@@ -183,13 +183,13 @@ class Submitter:
         self._wake()
         return Submitted(at.batch_id, total, created)
 
-    def _forget(self, at: Loading) -> None:
+    def _remove_if_new(self, at: Loading) -> None:
         """A source that is refused half-way leaves no batch, unless an earlier submit began it."""
         if at.loaded == 0:
             with self._database.write() as session:
                 batches.remove(session, at.batch_id)
 
-    def _already(self, at: Loading) -> Submitted:
+    def _existing(self, at: Loading) -> Submitted:
         with self._database.read() as session:
             return Submitted(at.batch_id, batches.progress(session, at.batch_id).total, False)
 
@@ -214,7 +214,7 @@ class Submitter:
             at = self._load_block(at, position, block)
             position += len(block)
             on_loaded(position)
-            if at.state != BatchState.LOADING:  # another submitter of this key was quicker
+            if at.state != BatchState.LOADING:  # another submitter of this key loaded the rest
                 return
 
     def _load_block(self, at: Loading, position: int, block: list[ImageRef]) -> Loading:

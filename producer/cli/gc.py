@@ -15,10 +15,10 @@ from producer.cli import options, render
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from producer.integrity.findings import Finding, Tally
-    from producer.integrity.orphans import Heap
+    from producer.integrity.orphans import Amount
 
-#: Findings that are shown; a store that was emptied has as many as there are chunks.
-_SHOWN = 1_000
+#: Findings that are shown at most; a store that was emptied has as many as there are chunks.
+_MAX_SHOWN = 1_000
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -38,7 +38,7 @@ def deep(batch: str | None, *, as_json: bool) -> int:
             for finding in verify(pool.database, pool.store(), batch_id, tally):
                 counts[finding.kind.value] += 1
                 wrong += finding.wrong
-                if len(shown) < _SHOWN:
+                if len(shown) < _MAX_SHOWN:
                     shown.append(finding)
     if as_json:
         render.print_json(
@@ -70,10 +70,10 @@ def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) 
         render.print_table("", ("kind", "batch", "what", "found"), rows)
     if count > len(shown):
         render.console.print(f"… and {count - len(shown):,} more")
-    verdict = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
+    summary = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
     notes = f", {count - wrong:,} worth knowing" if count > wrong else ""
     render.console.print(
-        f"{verdict}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "
+        f"{summary}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "
         f"{tally.objects:,} mask objects, {tally.instances:,} instances",
         soft_wrap=True,
     )
@@ -96,17 +96,19 @@ def gc(
     if as_json:
         render.print_json({"dry_run": dry_run, **asdict(collected)})
         return
-    heaps = {
+    amounts = {
         "masks that no job names": collected.masks,
         "uploaded images of removed batches": collected.sources,
         "half-written files": collected.leftovers,
     }
-    rows = [(words, f"{heap.objects:,}", _size(heap.bytes)) for words, heap in heaps.items()]
+    rows = [
+        (words, f"{amount.objects:,}", _size(amount.bytes)) for words, amount in amounts.items()
+    ]
     render.print_table("", ("what", "#objects", "#size"), rows)
     render.console.print(_summary(collected.total, collected.looked_at, dry_run=dry_run))
 
 
-def _summary(total: Heap, looked_at: int, *, dry_run: bool) -> str:
+def _summary(total: Amount, looked_at: int, *, dry_run: bool) -> str:
     word = "would free" if dry_run else "freed"
     return f"{word} {_size(total.bytes)}: {total.objects:,} of {looked_at:,} objects"
 

@@ -68,7 +68,7 @@ def worker(
     os.environ["MASKPOOL_MODEL"], os.environ["MASKPOOL_DEVICE"] = settings.model, settings.device
     # -P: a folder named workers or storage where the user stands must not pass for ours.
     command = [sys.executable, "-P", "-m", "workers"]
-    # It takes this process over: signals reach it without anybody in between.
+    # It replaces this process, so that signals reach it directly.
     os.execv(sys.executable, command)  # noqa: S606
 
 

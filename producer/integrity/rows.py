@@ -98,7 +98,7 @@ _COUNTED = {"done": JobState.DONE, "failed": JobState.FAILED}
 
 
 def _check_names(session: Session, batch: BatchRow) -> Iterator[Finding]:
-    # While it loads, nobody has looked yet; what was cancelled while it loaded was never looked at.
+    # Names are compared when loading ends: not yet while it loads, never if it was cancelled then.
     if batch.state in (*_LIVE_BATCH, BatchState.DONE):
         for name in jobs.duplicate_names(session, batch.id, limit=_PAGE):
             yield Finding(Kind.NAME, batch.id, name, "several jobs bear this name")
@@ -110,11 +110,11 @@ def _check_jobs(session: Session, batch: BatchRow) -> Iterator[Finding]:
     while found := integrity.broken_jobs(session, batch.id, state, after=after, limit=_PAGE):
         for job, broken in found:
             for kind in map(Kind, broken):
-                yield Finding(kind, batch.id, f"job {job.seq}", _say(kind, job, state))
+                yield Finding(kind, batch.id, f"job {job.seq}", _sentence(kind, job, state))
         after = found[-1][0].seq
 
 
-def _say(kind: Kind, job: JobRow, batch_state: BatchState) -> str:
+def _sentence(kind: Kind, job: JobRow, batch_state: BatchState) -> str:
     state = JobState(job.state).label if job.state in list(JobState) else f"in state {job.state}"
     match kind:
         case Kind.STATE:

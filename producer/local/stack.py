@@ -25,12 +25,12 @@ from producer.local.endpoints import Endpoints, health_folder
 _BROKER_SECONDS = 10.0
 
 #: Bytes that the path of a Unix socket may have.
-_SOCKET_PATH = 107
+_MAX_SOCKET_PATH = 107
 
 #: A child that dies this often within a minute is not started again.
 _MAX_DEATHS = 5
 
-#: The one child that is not ours, writes no health file, and goes last.
+#: The one child that is no program of ours: it writes no health file, and is stopped last.
 _BROKER = "redis"
 
 #: Whoever only asks whether the home is held lets go of the lock within these seconds.
@@ -95,7 +95,7 @@ class Stack:
         """Start children again that died, or that hang; call it now and then.
 
         Raises:
-            ConfigError: One of them will not live; says its last words.
+            ConfigError: One of them will not live; quotes the last line of its log.
         """
         for child in self._children:
             if child.process is None:
@@ -110,7 +110,7 @@ class Stack:
             # Settings that were refused are refused again, however often it is started.
             if status == exits.BAD_INPUT or len(child.deaths) >= _MAX_DEATHS:
                 raise ConfigError(
-                    f"the {child.name} ended with status {status}: {child.last_words()} "
+                    f"the {child.name} ended with status {status}: {child.last_log_line()} "
                     f"(whole log: {child.log})"
                 )
             child.start()
@@ -160,7 +160,7 @@ class Stack:
     def _start_redis(self) -> str:
         binary = find_redis()
         folder = self._home / "redis"
-        if len(str(folder / "redis.sock").encode()) > _SOCKET_PATH:
+        if len(str(folder / "redis.sock").encode()) > _MAX_SOCKET_PATH:
             folder = self._sockets = Path(tempfile.mkdtemp(prefix="maskpool-"))
         folder.mkdir(exist_ok=True, mode=0o700)
         socket = folder / "redis.sock"

@@ -64,7 +64,7 @@ def view(
     threshold: float | None = None,
     max_overlap: float | None = None,
 ) -> BatchView:
-    """A batch under its own reading settings, or under others: that costs no GPU.
+    """A batch with its own reading settings, or with others; no image is segmented again for them.
 
     Args:
         database: The pool's database.
@@ -164,30 +164,30 @@ class _Images:
     def __init__(self, database: Database, store: ObjectStore, views: Sequence[BatchView]) -> None:
         self._store = store
         self._planned = _planned(database, views)
-        self._seen = hashlib.sha256()
+        self._hash = hashlib.sha256()
         for view in views:
-            self._seen.update(f"{view.batch_id} {view.rule}\n".encode())
+            self._hash.update(f"{view.batch_id} {view.rule}\n".encode())
 
     @property
     def fingerprint(self) -> str:
-        return self._seen.hexdigest()
+        return self._hash.hexdigest()
 
     def leave_out(self, count: int) -> None:
         for parts in islice(self._planned, count):
-            self._see(parts)
+            self._add_to_hash(parts)
 
     def __iter__(self) -> Iterator[ImageResult]:
         pool = ThreadPoolExecutor(_FETCHES, "masks")
         try:
             for window, chunks in self._fetched(pool):
                 for parts in window:
-                    self._see(parts)
+                    self._add_to_hash(parts)
                     yield _image(parts, chunks)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _see(self, parts: _Parts) -> None:
-        self._seen.update(f"{[(view.batch_id.hex, *job) for view, job in parts]}\n".encode())
+    def _add_to_hash(self, parts: _Parts) -> None:
+        self._hash.update(f"{[(view.batch_id.hex, *job) for view, job in parts]}\n".encode())
 
     def _fetched(self, pool: ThreadPoolExecutor) -> Iterator[tuple[list[_Parts], _Chunks]]:
         """Images and the mask objects they need; the next ones are fetched meanwhile."""

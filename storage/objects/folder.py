@@ -19,7 +19,7 @@ from storage.objects.keys import TEMPORARY, checked
 
 _COPY_BYTES = 1024 * 1024
 
-#: A deleter may take an empty folder away between our making it and our writing into it.
+#: Another process may delete an empty folder between our making it and our writing into it.
 _FOLDER_TRIES = 20
 
 
@@ -167,7 +167,7 @@ class FolderStore:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except FileExistsError:
-                # Said also of a folder that was there for mkdir, and gone when pathlib looked.
+                # Also raised for a folder that was there for mkdir and gone when pathlib checked.
                 if any(part.is_file() for part in (folder, *folder.parents)):
                     raise
                 return

@@ -292,11 +292,11 @@ def test_a_child_of_a_stack_that_hangs_is_noticed_and_ended_with_all_it_leads(
         assert not child.hangs(), "a minute is allowed"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("producer.local.children.look", lambda path: look(path, max_age=SHORT))
-            assert not child.hangs(), "one look is not enough"
-            until(child.hangs, seconds=60, what="the second look")
+            assert not child.hangs(), "one reading is not enough"
+            until(child.hangs, seconds=60, what="the second reading")
             child.kill()
             until(lambda: not Path(f"/proc/{pid}").exists(), seconds=30, what="its end")
-            patch.setattr("producer.local.children._SECOND_LOOK_SECONDS", -1.0)
+            patch.setattr("producer.local.children._SILENCE_SECONDS", -1.0)
             child.start()
             assert not child.hangs(), "what the dead one said is not its own"
             ready(file)
@@ -309,7 +309,7 @@ def test_a_child_that_starts_after_a_hard_reboot_is_not_taken_to_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody took the file away, and the clock of its boot was further than this one's."""
-    monkeypatch.setattr("producer.local.children._SECOND_LOOK_SECONDS", -1.0)
+    monkeypatch.setattr("producer.local.children._SILENCE_SECONDS", -1.0)
     file = tmp_path / "health.json"
     program = [sys.executable, "-P", "-c", "import time; time.sleep(600)"]
     child = Child("worker-1", program, dict(os.environ), tmp_path / "log", file)
