@@ -40,7 +40,7 @@ def export(
     form: str = "coco",
     threshold: float | None = None,
     max_overlap: float | None = None,
-    partial_too: bool = False,
+    allow_partial: bool = False,
     fresh: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Exported:
@@ -56,7 +56,7 @@ def export(
         form: A key of ``FORMATS``.
         threshold: Lowest score that counts instead of each batch's own.
         max_overlap: Highest overlap that counts instead of each batch's own.
-        partial_too: Also of batches that have not ended.
+        allow_partial: Also of batches that have not ended.
         fresh: Start over, whatever an interrupted export left.
         say: Takes sentences for the user.
 
@@ -72,7 +72,7 @@ def export(
     target = target or Path(FORMATS[form].default_target)
     views = [
         reader.view(pool.database, batch_id, threshold=threshold, max_overlap=max_overlap)
-        for batch_id in _readable(pool, references, partial_too=partial_too)
+        for batch_id in _readable(pool, references, allow_partial=allow_partial)
     ]
     if not target.absolute().parent.is_dir():
         raise NotFound(f"there is no folder {target.absolute().parent} to write {target.name} in")
@@ -88,12 +88,12 @@ def export(
     return Exported(target, counts.images, counts.annotations, categories)
 
 
-def _readable(pool: Pool, references: Sequence[str], *, partial_too: bool) -> Iterator[UUID]:
+def _readable(pool: Pool, references: Sequence[str], *, allow_partial: bool) -> Iterator[UUID]:
     for reference in dict.fromkeys(references):
         batch_id = pool.find(reference)
         with pool.database.read() as session:
             progress = batches.progress(session, batch_id)
-        if not progress.ended and not partial_too:
+        if not progress.ended and not allow_partial:
             raise Conflict(
                 f"batch {batch_id} is {progress.state.label}, {progress.remaining:,} images to "
                 "go; wait for it (maskpool status --watch), or say --partial"

@@ -53,7 +53,7 @@ def export(
             form=form,
             threshold=threshold,
             max_overlap=max_overlap,
-            partial_too=partial,
+            allow_partial=partial,
             fresh=fresh,
             say=render.say,
         )

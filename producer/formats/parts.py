@@ -92,6 +92,7 @@ def unfinished(
     """
     folder = target.with_name(f".{target.name}.partial")
     with _locked(folder, target):
+        targets.bring_back(folder / _ASIDE, target)
         parts = Parts(folder, names, question)
         try:
             parts.open(images, fresh=fresh, say=say)

@@ -41,7 +41,7 @@ def put_in_place(whole: Path, target: Path, aside: Path) -> None:
         whole: The new folder, on the same file system.
         target: Its place.
         aside: Where an older export goes; the caller deletes it. A process that dies between the
-            two renames leaves the old one there, and no half of the new one anywhere.
+            two renames leaves it there, for ``bring_back``.
 
     Raises:
         ConfigError, Conflict: ``target`` is not free; see ``require_free``.
@@ -55,6 +55,12 @@ def put_in_place(whole: Path, target: Path, aside: Path) -> None:
         target.rename(aside)
     whole.rename(target)
     sync_folder(target.absolute().parent)
+
+
+def bring_back(aside: Path, target: Path) -> None:
+    """Put an older export back in its place, if a process died after it had been moved aside."""
+    if aside.is_dir() and not target.exists():
+        aside.rename(target)
 
 
 def remove_tree(path: Path) -> None:

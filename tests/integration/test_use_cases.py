@@ -131,7 +131,7 @@ def test_a_dataset_is_written_of_batches_that_have_ended(
     target, batch_id = tmp_path / "coco.json", work.submit(3)
     with pytest.raises(Conflict, match="3 images to go"):
         export(pool, [str(batch_id)], target)
-    assert export(pool, [str(batch_id)], target, partial_too=True).images == 0
+    assert export(pool, [str(batch_id)], target, allow_partial=True).images == 0
     work.drain()
     written = export(pool, [str(batch_id), str(batch_id)], target)
     assert (written.images, written.annotations, written.categories) == (3, 6, ["a", "b"])

@@ -174,7 +174,15 @@ def test_a_process_that_dies_at_any_step_leaves_no_half(
     assert left(target.parent) == ["sizes"]
 
 
-def test_a_process_that_dies_between_the_two_renames_has_all_it_needs(
+def _interrupt(_: int) -> None:
+    raise KeyboardInterrupt
+
+
+def _die(*_: object) -> None:
+    raise Killed
+
+
+def test_a_process_that_dies_between_the_two_renames_loses_nothing(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sizes(target, [], Album(images(4, width=1)), {})
@@ -190,6 +198,19 @@ def test_a_process_that_dies_between_the_two_renames_has_all_it_needs(
         with pytest.raises(Killed):
             write_sizes(target, [], Album(images(5)), {})
     assert not target.exists()
+    with pytest.raises(KeyboardInterrupt):
+        write_sizes(target, [], Album(images(5), before=_interrupt), {}, fresh=True)
+    assert written(target) == expected(4, width=1), "the older export is back"
+
+
+def test_what_was_written_before_a_death_at_the_end_is_not_read_again(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sizes(target, [], Album(images(4, width=1)), {})
+    with monkeypatch.context() as patched:
+        patched.setattr(targets, "put_in_place", _die)
+        with pytest.raises(Killed):
+            write_sizes(target, [], Album(images(5)), {})
     album = Album(images(5))
     write_sizes(target, [], album, {})
     assert album.opened == [5], "nothing is read again"
