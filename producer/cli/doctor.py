@@ -1,8 +1,10 @@
-"""``doctor``: is everything there, and what to do where it is not."""
+"""``doctor``: what is not well and what to do about it; ``--deep``: are the results right?"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +15,13 @@ from maskpool import exits
 from maskpool.errors import NotFound
 from maskpool.settings import load_settings
 from producer.cli import options, render
-from producer.cli.gc import deep as check_deeply
 
 if TYPE_CHECKING:  # imported only when the verb runs
     from producer.doctor import Check
+    from producer.integrity.findings import Finding, Tally
+
+#: Findings that are shown at most; a store that was emptied has as many as there are chunks.
+_MAX_SHOWN = 1_000
 
 _MARKS = {True: Text("ok", "green"), False: Text("no", "red"), None: Text("–", "dim")}
 
@@ -47,7 +52,7 @@ def doctor(
     if deep and model is not None:
         raise typer.BadParameter("say either --deep or --model", param_hint="--deep")
     if deep:
-        return check_deeply(what, as_json=as_json)
+        return _check_deeply(what, as_json=as_json)
     if model is not None:
         image = None if what is None else Path(what)
         return _try_model(model, image, prompt or [], out, as_json=as_json)
@@ -95,3 +100,57 @@ def _try_model(
             soft_wrap=True,
         )
     return exits.OK
+
+
+def _check_deeply(batch: str | None, *, as_json: bool) -> int:
+    from producer.integrity.check import verify
+    from producer.integrity.findings import Tally
+    from producer.pool import open_pool
+
+    with open_pool() as pool:
+        batch_id = None if batch is None else pool.find(batch)
+        tally, counts, wrong = Tally(), Counter[str](), 0
+        shown: list[Finding] = []
+        with render.errors.status("reading rows and masks"):
+            for finding in verify(pool.database, pool.store(), batch_id, tally):
+                counts[finding.kind.value] += 1
+                wrong += finding.wrong
+                if len(shown) < _MAX_SHOWN:
+                    shown.append(finding)
+    if as_json:
+        render.print_json(
+            {
+                "ok": wrong == 0,
+                "read": asdict(tally),
+                "counts": dict(counts),
+                "findings": [_finding_json(one) for one in shown],
+            }
+        )
+    else:
+        _print_findings(shown, counts.total(), wrong, tally)
+    return exits.SOME_FAILED if wrong else exits.OK
+
+
+def _finding_json(finding: Finding) -> dict[str, object]:
+    return {
+        "kind": finding.kind.value,
+        "wrong": finding.wrong,
+        "batch": finding.batch_id and str(finding.batch_id),
+        "subject": finding.subject,
+        "sentence": finding.sentence,
+    }
+
+
+def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) -> None:
+    if shown:
+        rows = [(one.kind.value, one.batch_id, one.subject, one.sentence) for one in shown]
+        render.print_table("", ("kind", "batch", "what", "found"), rows)
+    if count > len(shown):
+        render.console.print(f"… and {count - len(shown):,} more")
+    summary = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
+    notes = f", {count - wrong:,} worth knowing" if count > wrong else ""
+    render.console.print(
+        f"{summary}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "
+        f"{tally.objects:,} mask objects, {tally.instances:,} instances",
+        soft_wrap=True,
+    )

@@ -1,82 +1,21 @@
-"""Looking after what is stored: ``doctor --deep`` checks it, ``gc`` frees what no row names."""
+"""``gc``: free the objects that no row names."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maskpool import exits
 from maskpool.errors import SpecError
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
-    from producer.integrity.findings import Finding, Tally
     from producer.integrity.orphans import Amount
-
-#: Findings that are shown at most; a store that was emptied has as many as there are chunks.
-_MAX_SHOWN = 1_000
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def deep(batch: str | None, *, as_json: bool) -> int:
-    """Check one batch, or everything; returns the exit code."""
-    from producer.integrity.check import verify
-    from producer.integrity.findings import Tally
-    from producer.pool import open_pool
-
-    with open_pool() as pool:
-        batch_id = None if batch is None else pool.find(batch)
-        tally, counts, wrong = Tally(), Counter[str](), 0
-        shown: list[Finding] = []
-        with render.errors.status("reading rows and masks"):
-            for finding in verify(pool.database, pool.store(), batch_id, tally):
-                counts[finding.kind.value] += 1
-                wrong += finding.wrong
-                if len(shown) < _MAX_SHOWN:
-                    shown.append(finding)
-    if as_json:
-        render.print_json(
-            {
-                "ok": wrong == 0,
-                "read": asdict(tally),
-                "counts": dict(counts),
-                "findings": [_finding_json(one) for one in shown],
-            }
-        )
-    else:
-        _print_findings(shown, counts.total(), wrong, tally)
-    return exits.SOME_FAILED if wrong else exits.OK
-
-
-def _finding_json(finding: Finding) -> dict[str, object]:
-    return {
-        "kind": finding.kind.value,
-        "wrong": finding.wrong,
-        "batch": finding.batch_id and str(finding.batch_id),
-        "subject": finding.subject,
-        "sentence": finding.sentence,
-    }
-
-
-def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) -> None:
-    if shown:
-        rows = [(one.kind.value, one.batch_id, one.subject, one.sentence) for one in shown]
-        render.print_table("", ("kind", "batch", "what", "found"), rows)
-    if count > len(shown):
-        render.console.print(f"… and {count - len(shown):,} more")
-    summary = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
-    notes = f", {count - wrong:,} worth knowing" if count > wrong else ""
-    render.console.print(
-        f"{summary}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "
-        f"{tally.objects:,} mask objects, {tally.instances:,} instances",
-        soft_wrap=True,
-    )
 
 
 def gc(
