@@ -135,7 +135,7 @@ class State:
     heard: float | None = None
 
 
-def look(file: Path, *, max_age: float = MAX_AGE_SECONDS) -> State:
+def read_state(file: Path, *, max_age: float = MAX_AGE_SECONDS) -> State:
     """Read a health file of this machine.
 
     Args:
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--ready", action="store_true", help="ask whether it can work, too")
     asked = parser.parse_args(arguments)
-    state = look(asked.file, max_age=asked.max_age)
+    state = read_state(asked.file, max_age=asked.max_age)
     sys.stdout.write(f"{state.sentence}\n")
     return 0 if (state.ready if asked.ready else state.live) else 1
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskpool.errors import MaskpoolError, Transient, Unreachable
-from maskpool.health import look
+from maskpool.health import read_state
 from maskpool.settings import Settings, load_settings
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when rows are checked
@@ -214,7 +214,7 @@ def _processes(settings: Settings) -> Iterator[Check]:
     if settings.health_file is not None and settings.health_file.exists():
         files.append(settings.health_file)
     for file in files:
-        state = look(file)
+        state = read_state(file)
         advice = "" if state.ready else "see its log"
         name = f"health of {file.stem}"
         yield Check(name, state.ready, state.sentence, advice, service=not state.ready)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskpool.health import look
+from maskpool.health import read_state
 from producer.local import leash
 
 #: A child that is silent is given so long to write its health file again.
@@ -71,7 +71,7 @@ class Child:
     def _is_heard(self) -> bool:
         if self.health is None:
             return True
-        state = look(self.health)
+        state = read_state(self.health)
         return state.live or state.heard is None or state.heard < self._started
 
     def kill(self) -> None:

@@ -29,7 +29,7 @@ from db.models import ServiceRow
 from db.schema import upgrade
 from db.session import Database
 from maskpool.errors import Unreachable
-from maskpool.health import Pulse, State, look
+from maskpool.health import Pulse, State, read_state
 from producer.dispatch import tick as dispatch
 from producer.dispatch.broker import Broker
 from producer.dispatch.heartbeat import Presence
@@ -68,8 +68,8 @@ def check(file: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def becomes(file: Path, wanted: Callable[[State], bool], what: str) -> State:
-    until(lambda: wanted(look(file, max_age=SHORT)), seconds=90, what=what)
-    return look(file, max_age=SHORT)
+    until(lambda: wanted(read_state(file, max_age=SHORT)), seconds=90, what=what)
+    return read_state(file, max_age=SHORT)
 
 
 def ready(file: Path) -> State:
@@ -128,7 +128,7 @@ def test_a_database_that_is_away_makes_both_unready_and_neither_dead(
             assert "the database is unreachable" in hindered.sentence
         time.sleep(8)  # longer than the longest pause between two tries
         for file in files.values():
-            state = look(file, max_age=20)
+            state = read_state(file, max_age=20)
             assert (state.live, state.ready) == (True, False), state.sentence
             assert check(file).returncode == 0
             assert check(file, "--ready").returncode == 1
@@ -176,7 +176,7 @@ def test_a_worker_whose_engine_hangs_is_not_live_and_ends(
             maskpool("submit", str(tmp_path / "images"), "-p", "a", env=environment).returncode == 0
         )
         assert worker.wait(90) == STALLED
-    state = look(file)
+    state = read_state(file)
     assert not state.live
     assert "made no progress" in state.sentence
 
@@ -189,7 +189,7 @@ def test_celery_is_heard_by_the_pulse(environment: dict[str, str], tmp_path: Pat
         ready(file)
         end = time.monotonic() + 15
         while time.monotonic() < end:
-            assert look(file).ready, look(file).sentence
+            assert read_state(file).ready, read_state(file).sentence
             time.sleep(0.2)
 
 
@@ -288,10 +288,12 @@ def test_a_child_of_a_stack_that_hangs_is_noticed_and_ended_with_all_it_leads(
         assert not child.hangs()
         pid = json.loads(file.read_text())["pid"]
         os.kill(pid, signal.SIGSTOP)
-        until(lambda: not look(file, max_age=SHORT).live, seconds=60, what="silence")
+        until(lambda: not read_state(file, max_age=SHORT).live, seconds=60, what="silence")
         assert not child.hangs(), "a minute is allowed"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("producer.local.children.look", lambda path: look(path, max_age=SHORT))
+            patch.setattr(
+                "producer.local.children.read_state", lambda path: read_state(path, max_age=SHORT)
+            )
             assert not child.hangs(), "one reading is not enough"
             until(child.hangs, seconds=60, what="the second reading")
             child.kill()
@@ -344,7 +346,7 @@ def test_a_dispatcher_is_heard_while_a_round_takes_long(
     heard: list[State] = []
 
     def reap_one(*_: object, **__: object) -> bool:
-        heard.append(look(file))
+        heard.append(read_state(file))
         file.unlink(missing_ok=True)
         presence._pulse._written = float("-inf")  # as if a second had passed
         if next(lapsed, None) is None:
@@ -389,9 +391,9 @@ def test_a_step_that_went_well_does_not_end_the_trouble(database_url: str, tmp_p
     file.unlink()
     presence._pulse._written = float("-inf")
     presence.goes_on()
-    assert (look(file).live, look(file).ready) == (True, False)
+    assert (read_state(file).live, read_state(file).ready) == (True, False)
     presence.worked()
     presence._pulse._written = float("-inf")
     presence.goes_on()
-    assert look(file).ready
+    assert read_state(file).ready
     database.close()
