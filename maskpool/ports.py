@@ -58,6 +58,17 @@ class ObjectStore(Protocol):
         """Delete objects; those that are gone already are no error. Returns how many were asked."""
         ...
 
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> Iterator[int]:
+        """Delete what writers that were killed left half-written; yields the bytes of each.
+
+        Nothing is deleted that ``list`` shows. A store that never has any yields nothing.
+
+        Args:
+            older_than: Seconds since it was last written to; a write in progress is younger.
+            dry_run: Delete nothing.
+        """
+        ...
+
     def uri(self, key: str) -> str:
         """The URI under which a worker's fetcher finds the object, e.g. ``s3://bucket/prefix/key``."""
         ...

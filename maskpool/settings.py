@@ -270,3 +270,23 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each field ha
         raise ConfigError(
             'MASKPOOL_MODELS is no JSON; write {"name": {"sam3": "…", "clip": "…"}}'
         ) from None
+
+
+def require(settings: Settings, *names: str, who: str) -> None:
+    """Refuse to start what cannot work without certain settings.
+
+    Args:
+        settings: Of this process.
+        names: Fields that must not be empty.
+        who: Needs them, e.g. ``a worker``.
+
+    Raises:
+        ConfigError: One of them is empty; names its variable.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+            raise ConfigError(
+                f"MASKPOOL_{name.upper()} is not set; {who} needs it "
+                "(maskpool up sets it for the local stack)"
+            )

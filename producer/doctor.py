@@ -1,4 +1,4 @@
-"""What ``maskpool doctor`` looks at: each check says what it found and what to do about it."""
+"""Checks of a pool's parts: each says what it found and what to do about it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskpool.errors import ConfigError, MaskpoolError, NotFound
-from maskpool.health import look
-from maskpool.settings import Settings
+from maskpool.errors import MaskpoolError, Transient, Unreachable
+from maskpool.health import read_state
+from maskpool.settings import Settings, load_settings
 
-if TYPE_CHECKING:  # SQLAlchemy is imported only when rows are looked at
+if TYPE_CHECKING:  # SQLAlchemy is imported only when rows are checked
     from sqlalchemy.orm import Session
 
-#: Importing torch on a cold disk takes a while; a model is read from disk on top.
-_PROBE_SECONDS = 120
-_LOOK_SECONDS = 900
+#: Importing torch on a cold disk takes a while.
+_TORCH_SECONDS = 120
 
-_PROBE = """
+_TORCH_PROGRAM = """
 import json, torch, transformers
 cuda = torch.cuda.is_available()
 print(json.dumps({
@@ -36,21 +35,34 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor's sheet.
+    """One line of the doctor's report.
 
     Attributes:
         ok: False where something must be done; None where the part is not in use.
         advice: What to do, empty where nothing is.
+        service: Whether it is a running part of the pool that is not well: it is away, not ready
+            or of another schema. False where this machine or a setting is at fault.
     """
 
     name: str
     ok: bool | None
     found: str
     advice: str = ""
+    service: bool = False
+
+
+def settings_to_check() -> Settings:
+    """The settings of the pool that is named or runs here; those of the environment without one."""
+    from producer.local.endpoints import settings_here  # noqa: PLC0415 - likewise
+
+    try:
+        return settings_here()
+    except Unreachable:
+        return load_settings()
 
 
 def run_checks(settings: Settings) -> Iterator[Check]:
-    """Look at everything, one after the other; no check stops the others."""
+    """Check everything, one part after the other; no check stops the others."""
     yield _python()
     yield _torch()
     yield _guarded("Redis", "start it, or correct MASKPOOL_REDIS_URL", lambda: _redis(settings))
@@ -70,7 +82,8 @@ def _guarded(name: str, advice: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except MaskpoolError as error:
-        return Check(name, False, str(error), advice)
+        # What is permanent is a setting that is refused; the service itself may be well.
+        return Check(name, False, str(error), advice, service=isinstance(error, Transient))
 
 
 def _python() -> Check:
@@ -91,10 +104,10 @@ def _torch() -> Check:
                 "needed on workers only: pip install -e '.[worker]' in the checkout",
             )
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _PROBE],
+        [sys.executable, "-P", "-c", _TORCH_PROGRAM],
         capture_output=True,
         text=True,
-        timeout=_PROBE_SECONDS,
+        timeout=_TORCH_SECONDS,
         check=False,
     )
     if done.returncode != 0:
@@ -107,7 +120,7 @@ def _torch() -> Check:
 
 
 def _redis(settings: Settings) -> Check:
-    from producer.dispatch.broker import Broker  # noqa: PLC0415 - only when it is looked at
+    from producer.dispatch.broker import Broker  # noqa: PLC0415 - only when it is checked
 
     url = settings.redis_url.get_secret_value()
     if not url:
@@ -120,7 +133,7 @@ def _redis(settings: Settings) -> Check:
 
 
 def _database(settings: Settings) -> Check:
-    from db.schema import head_revision, is_newer, revision  # noqa: PLC0415 - only when it is looked at
+    from db.schema import head_revision, is_newer, revision  # noqa: PLC0415 - only when it is checked
     from db.session import Database  # noqa: PLC0415
 
     url = settings.database_url.get_secret_value()
@@ -139,44 +152,44 @@ def _database(settings: Settings) -> Check:
         newer = f"answers, at revision {have}, which is newer than this code's {want}"
         return Check("database", True, newer, "upgrade maskpool here when it suits you")
     if have != want:
-        return Check(
-            "database", False, f"it is at revision {have}, not {want}", "run maskpool migrate"
-        )
+        found = f"it is at revision {have}, not {want}"
+        return Check("database", False, found, "run maskpool migrate", service=True)
     return Check("database", True, f"answers, at revision {have}")
 
 
 def _dispatcher(settings: Settings) -> Check:
-    from db import services  # noqa: PLC0415 - only when it is looked at
+    from db import services  # noqa: PLC0415 - only when it is checked
 
     with _rows(settings) as session:
         if session is None:
-            return Check("dispatcher", None, "no database to look for it in")
+            return Check("dispatcher", None, "no database to find it in")
         seen = services.seen(session, services.DISPATCHER)
     alive = [one for one in seen if one.alive]
     if alive:
         names = ", ".join(f"{one.name} ({one.seconds_ago:.0f} s ago)" for one in alive)
         return Check("dispatcher", True, f"seen lately: {names}")
     found = f"last seen {seen[0].seconds_ago:.0f} s ago: {seen[0].name}" if seen else "never seen"
-    return Check("dispatcher", False, found, "start one with maskpool dispatch, or maskpool up")
+    advice = "start one with maskpool dispatch, or maskpool up"
+    return Check("dispatcher", False, found, advice, service=True)
 
 
 def _workers(settings: Settings) -> Check:
-    from db import workers  # noqa: PLC0415 - only when it is looked at
+    from db import workers  # noqa: PLC0415 - only when it is checked
 
     with _rows(settings) as session:
         if session is None:
-            return Check("workers", None, "no database to look for them in")
+            return Check("workers", None, "no database to find them in")
         pools = workers.fleets(session)
     if not pools:
         advice = "start one with maskpool worker, or maskpool up"
-        return Check("workers", False, "none lives", advice)
+        return Check("workers", False, "none lives", advice, service=True)
     served = ", ".join(f"{pools[model].workers} serve {model}" for model in sorted(pools))
     return Check("workers", True, served)
 
 
 @contextmanager
 def _rows(settings: Settings) -> Iterator[Session | None]:
-    from db.schema import require_fit  # noqa: PLC0415 - only when it is looked at
+    from db.schema import require_fit  # noqa: PLC0415 - only when it is checked
     from db.session import Database  # noqa: PLC0415
 
     url = settings.database_url.get_secret_value()
@@ -201,13 +214,14 @@ def _processes(settings: Settings) -> Iterator[Check]:
     if settings.health_file is not None and settings.health_file.exists():
         files.append(settings.health_file)
     for file in files:
-        state = look(file)
+        state = read_state(file)
         advice = "" if state.ready else "see its log"
-        yield Check(f"health of {file.stem}", state.ready, state.sentence, advice)
+        name = f"health of {file.stem}"
+        yield Check(name, state.ready, state.sentence, advice, service=not state.ready)
 
 
 def _store(settings: Settings) -> Check:
-    from maskpool.domain import new_id  # noqa: PLC0415 - only when it is looked at
+    from maskpool.domain import new_id  # noqa: PLC0415 - only when it is checked
     from storage.objects import open_store  # noqa: PLC0415
 
     if not settings.store_url:
@@ -217,7 +231,8 @@ def _store(settings: Settings) -> Check:
     store.put(key, b"maskpool")
     try:
         if store.get(key) != b"maskpool":
-            return Check("store", False, f"{store.url} gave back other bytes", "look at the store")
+            found = f"{store.url} gave back other bytes than were written"
+            return Check("store", False, found, "check the store's disk", service=True)
     finally:
         store.delete([key])
     return Check("store", True, f"{store.url} can be written, read and deleted from")
@@ -234,31 +249,3 @@ def _models(settings: Settings) -> Check:
             return Check("models", False, f"{folder} holds no model", "make demo-models trains it")
     words = f"{settings.model}: {alias.sam3} and {alias.clip}"
     return Check("models", True, words, f"try it: maskpool doctor --model {settings.model} IMAGE")
-
-
-def look_at(alias: str, image: Path | None, prompts: list[str]) -> dict[str, object]:
-    """Load a model in a process of its own and segment one image; see ``workers.try_model``.
-
-    Raises:
-        NotFound: There is no such image.
-        ConfigError: The model refuses to load, or the image; says why.
-    """
-    if image is not None and not image.is_file():
-        raise NotFound(f"there is no image {image}")
-    words = [word for prompt in prompts for word in ("-p", prompt)]
-    command = [
-        sys.executable,
-        "-m",
-        "workers.try_model",
-        alias,
-        *([str(image)] if image else []),
-        *words,
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_LOOK_SECONDS, check=False
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise ConfigError(f"model {alias}: {lines[-1]}")
-    report: dict[str, object] = json.loads(done.stdout)
-    return report

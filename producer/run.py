@@ -1,10 +1,8 @@
-"""``run``: one shot on the embedded profile – start, submit, wait, export, draw, stop."""
+"""One source from images to a dataset, on a private stack: start, submit, wait, write, stop."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,19 +18,20 @@ from db import lookup, workers
 from db.session import Database
 from maskpool import __version__
 from maskpool.domain import Progress
-from maskpool.errors import ConfigError, Conflict
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
+from producer import run_folder
 from producer.dispatch.broker import Broker
 from producer.formats import write_coco
 from producer.formats.coco.read import read_coco
-from producer.local.endpoints import is_held
 from producer.local.stack import Stack
 from producer.report.overlays import Overlay, save_overlays
 from producer.report.page import write_index, write_summary
 from producer.results import reader
+from producer.results.progress import Speed
 from producer.results.records import Failure
-from producer.scoring.evaluate import Evaluation, evaluate
+from producer.scoring.evaluate import evaluate
+from producer.scoring.records import Evaluation
 from producer.sources import Source, open_source
 from producer.sources.web import MAY_NAME_HOSTS, hosts_in
 from producer.submit import Submission, Submitter
@@ -41,19 +40,13 @@ from storage.images.web.urls import without_query
 from storage.objects import open_store
 from storage.uris import split_s3
 
-#: How often progress is looked at.
-_LOOK_SECONDS = 0.1
-
-#: The private stack's folder under OUT, and what tells an OUT of ours from any other folder. Not
-#: the name of ``maskpool up``'s home: a pool must never be taken for the leavings of a run.
-_HOME = ".maskpool-run"
+#: Seconds between two readings of the progress.
+_POLL_SECONDS = 0.1
 
 #: Hosts of a list that a run's workers are told by name.
 _MAX_HOSTS = 1_000
 
-#: Below this many free bytes under OUT nothing can be finished.
-_LEAST_FREE = 256 * 1024
-
+#: Called with the progress, images a second and seconds left; None where not known yet.
 OnProgress = Callable[[Progress | None, float | None, float | None], None]
 
 
@@ -65,7 +58,7 @@ class Run:
         source: Folder, image, glob, bucket prefix, URL of an image, or manifest.
         prompts: What to look for.
         out: Folder of the results.
-        threshold: Least score that counts.
+        threshold: Lowest score that counts.
         truth: COCO file to score against, or None.
         overlays: Most images to draw; None draws all.
         resume: Go on with an interrupted run into the same ``out`` instead of starting afresh.
@@ -83,8 +76,8 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of it; ``summary`` is the content of ``summary.json``."""
+class RunResult:
+    """What a run wrote into ``out``; ``summary`` is the content of ``summary.json``."""
 
     out: Path
     summary: Mapping[str, object]
@@ -96,14 +89,13 @@ class Outcome:
         return int(str(self.summary["failed"]))
 
 
-def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
+def run(asked: Run, settings: Settings, on_progress: OnProgress) -> RunResult:
     """Annotate a source into a folder; whatever happens, no process stays behind.
 
     Args:
         asked: What.
         settings: ``model`` and the worker's settings count; ``home`` is replaced.
-        on_progress: Called with the progress, images a second and seconds to go; with None while
-            the workers load their models.
+        on_progress: Called often; with None while the workers load their models.
 
     Raises:
         SpecError, SourceError: The input is refused; nothing was started.
@@ -116,7 +108,7 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
     source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
     if asked.truth:
         read_coco(asked.truth)  # refused now, not after hours of work
-    _prepare(asked.out, resume=asked.resume)
+    run_folder.prepare(asked.out, resume=asked.resume)
     roots = [source.root] if source.root else []
     with Stack(
         _private(asked, source, settings), source_roots=roots, workers=asked.workers
@@ -126,8 +118,8 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
         try:
             submission = Submission(source, spec, settings.owner_name, _key(asked.source, spec))
             batch_id = Submitter(database, broker.wake).submit(submission).batch_id
-            rate = _await_end(database, stack, batch_id, on_progress)
-            written = _write(asked, stack.settings, database, batch_id)
+            rate = _wait_for_end(database, stack, batch_id, on_progress)
+            written = _write_results(asked, stack.settings, database, batch_id)
             return _conclude(asked, written, began=began, rate=rate)
         finally:
             broker.close()
@@ -135,67 +127,44 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> Outcome:
 
 
 def _private(asked: Run, source: Source, settings: Settings) -> Settings:
-    """The run's own home, and leave to read the one bucket, or the hosts, that its source names."""
+    """The settings of the run's own stack, which may read the bucket or hosts its source names."""
     place = split_s3(asked.source)
     buckets = (*settings.source_buckets, *([place[0]] if place else []))
     update: dict[str, object] = {
-        "home": asked.out / _HOME,
+        "home": run_folder.home_of(asked.out),
         "source_buckets": buckets,
         "source_hosts": (*settings.source_hosts, *_hosts(source)),
     }
     if settings.database_url.get_secret_value():
-        # The environment names a pool; what is one shot must not join it, nor read its messages.
+        # The environment names a pool; a run must not join it, nor read its messages.
         update |= {"database_url": SecretStr(""), "redis_url": SecretStr("")}
     return settings.model_copy(update=update | {"store_url": ""})
 
 
 def _hosts(source: Source) -> list[str]:
-    """Hosts of the web images that a source names; reads a list once more."""
+    """Hosts of the web images that a source names; a list is read once for that."""
     if source.kind not in MAY_NAME_HOSTS:
         return []
     hosts = hosts_in(source.refs())
     # The names go to the workers in their environment, which has room for some thousands. Whoever
-    # lists more hosts than anybody looks through means the web; private addresses stay closed.
+    # lists more hosts than anybody reads means the whole web; private addresses stay closed.
     return sorted(hosts) if len(hosts) <= _MAX_HOSTS else ["*"]
 
 
 def _key(source: str, spec: BatchSpec) -> str:
-    """What is asked, not when: so that the same run finds its interrupted self."""
+    """A key made of what is asked, so that the same run again goes on with an interrupted one."""
     asked = f"{Path(source).absolute()}\0{spec.model_dump_json(by_alias=True)}"
     return hashlib.sha256(asked.encode()).hexdigest()[:32]
 
 
-def _prepare(out: Path, *, resume: bool) -> None:
-    """Make ``out`` ours, without ever touching what we did not write."""
-    ours = (out / _HOME).is_dir()
-    if out.exists() and not ours and any(out.iterdir()):
-        raise Conflict(f"{out} holds other files; give a new or empty folder with -o")
-    if is_held(out / _HOME):
-        raise Conflict(f"another run works on {out}; wait for it, or give another folder")
-    for path in _written(out) if ours else ():
-        path.unlink(missing_ok=True)
-    if ours and not resume:
-        shutil.rmtree(out / _HOME)
-    (out / _HOME).mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
-def _written(out: Path) -> list[Path]:
-    """The files that the last run into ``out`` wrote, by its own list."""
-    try:
-        names = json.loads((out / _HOME / "written.json").read_text())
-        return [out / name for name in names]
-    except (OSError, ValueError):
-        return []  # it did not come that far
-
-
-def _await_end(
+def _wait_for_end(
     database: Database, stack: Stack, batch_id: UUID, on_progress: OnProgress
 ) -> float | None:
     """Wait for the end; returns images a second since a worker was ready.
 
     Loading a model once says nothing of a pool's speed, so it is not counted.
     """
-    speed = reader.Speed()
+    speed = Speed()
     ready: tuple[float, int] | None = None
     while True:
         stack.watch()
@@ -205,26 +174,17 @@ def _await_end(
         ended = progress.done + progress.failed
         if ready is None and alive:
             ready = (time.monotonic(), ended)
-        on_progress(*((progress, *speed.see(progress)) if ready else (None, None, None)))
-        _require_room(stack.settings.home)
+        on_progress(*((progress, *speed.measure(progress)) if ready else (None, None, None)))
+        run_folder.require_room(stack.settings.home)
         if progress.ended:
             seconds = time.monotonic() - ready[0] if ready else 0.0
             return (ended - ready[1]) / seconds if ready and seconds else None
-        time.sleep(_LOOK_SECONDS)
-
-
-def _require_room(folder: Path) -> None:
-    """A full disk fails every commit, again and again: better one sentence than silence."""
-    free = shutil.disk_usage(folder).free
-    if free < _LEAST_FREE:
-        raise ConfigError(
-            f"no space is left under {folder} ({free:,} bytes); make room, then go on with --resume"
-        )
+        time.sleep(_POLL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What was read back and written."""
+    """What was read back, and how much of it was written."""
 
     progress: Progress
     view: reader.BatchView
@@ -238,7 +198,7 @@ def _ended_at(progress: Progress) -> datetime:
     return datetime.fromtimestamp(ms // 1000, UTC)
 
 
-def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -> _Written:
+def _write_results(asked: Run, settings: Settings, database: Database, batch_id: UUID) -> _Written:
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
     view = reader.view(database, batch_id)
     with database.read() as session:
@@ -264,7 +224,7 @@ def _write(asked: Run, settings: Settings, database: Database, batch_id: UUID) -
     return _Written(progress, view, counts.annotations, overlays, failures)
 
 
-def _conclude(asked: Run, written: _Written, *, began: float, rate: float | None) -> Outcome:
+def _conclude(asked: Run, written: _Written, *, began: float, rate: float | None) -> RunResult:
     """Score against the truth where there is one; write the summary and the page."""
     coco, progress = asked.out / "coco.json", written.progress
     scored = evaluate(coco, asked.truth, threshold=asked.threshold) if asked.truth else None
@@ -286,9 +246,8 @@ def _conclude(asked: Run, written: _Written, *, began: float, rate: float | None
     page = _write_page(asked, written.view, summary, written.overlays, written.failures)
     files = [coco, page, write_summary(asked.out, summary)]
     files += [overlay.path for overlay in written.overlays]
-    names = [str(file.relative_to(asked.out)) for file in files]
-    (asked.out / _HOME / "written.json").write_text(json.dumps(names))
-    return Outcome(asked.out, summary, scored)
+    run_folder.note_written(asked.out, files)
+    return RunResult(asked.out, summary, scored)
 
 
 def _write_page(

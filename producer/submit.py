@@ -1,39 +1,29 @@
-"""THE use case: a source and a spec become a batch. CLI, API and page are thin doors to it."""
+"""The main use case: a source and a spec become a batch. CLI, API and page are thin doors to it."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID
-
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from db import batches, jobs, lookup
 from db.batches import Loading, NewBatch
 from db.session import Database
 from maskpool import failpoints
-from maskpool.domain import BatchState, ImageRef, Klass, Priority
-from maskpool.errors import Conflict, SourceError, Unreachable
+from maskpool.domain import DEFAULT_THRESHOLD, BatchState, ImageRef, Klass, Priority, new_id
+from maskpool.errors import Conflict, SourceError
 from maskpool.ports import ObjectStore
-from maskpool.spec import BatchSpec
-from producer.sources import Source
-from storage.objects import keys
-from storage.uris import path_of
-
-log = logging.getLogger(__name__)
-
-#: Images uploaded side by side.
-_UPLOADS = 8
+from maskpool.settings import Settings
+from maskpool.spec import BatchSpec, Prompt, ReadingSettings
+from producer.pool import Pool
+from producer.sources import Source, open_source
+from producer.sources.allowed import require_bucket, require_root
+from producer.upload import upload
 
 #: Images in one block while uploading: what an interruption can cost.
 _UPLOAD_BLOCK = 500
-
-#: A store that fails now and then must not end a submit of many images; one that is away may.
-_UPLOAD_SECONDS = 15.0
 
 #: What to do about names that appear twice, by the kind of source.
 _NAME_EACH = "give each row a name of its own"
@@ -53,6 +43,9 @@ class Submission:
         owner: Who submits.
         name: For people; the source's own name where empty.
         key: Idempotency key: the same key twice is one batch, and resumes an interrupted submit.
+        klass: Of the queue; NOW goes before all bulk.
+        priority: Among the owner's own batches.
+        upload: Whether local images are copied into the store first.
     """
 
     source: Source
@@ -62,13 +55,16 @@ class Submission:
     name: str = ""
     klass: Klass = Klass.BULK
     priority: Priority = Priority.NORMAL
+    upload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What came of it.
+    """The batch that a submission became.
 
     Attributes:
+        batch_id: Its id.
+        total: Images in it.
         created: False where the key's batch was complete already.
     """
 
@@ -77,11 +73,70 @@ class Submitted:
     created: bool
 
 
+def prepare(
+    settings: Settings,
+    source: str,
+    prompts: tuple[Prompt, ...],
+    *,
+    model: str = "",
+    threshold: float = DEFAULT_THRESHOLD,
+    name: str = "",
+    key: str = "",
+    klass: Klass = Klass.BULK,
+    priority: Priority = Priority.NORMAL,
+    same_paths: bool = False,
+) -> Submission:
+    """Check what is asked for, and refuse what the workers would refuse; nothing is written yet.
+
+    Args:
+        settings: The pool's.
+        source: Folder, image, glob, bucket prefix, URL of an image, or manifest.
+        prompts: What to look for.
+        model: Alias of the models; the settings' own where empty.
+        threshold: Lowest score that counts.
+        name: For people.
+        key: Idempotency key; a new one where empty.
+        klass: Of the queue.
+        priority: Among the owner's own batches.
+        same_paths: Workers see the same paths as we do: upload nothing.
+
+    Raises:
+        SpecError: A prompt, the model or the threshold is refused.
+        SourceError: The source cannot be opened, or the workers may not read it.
+    """
+    alias_name = model or settings.model
+    alias = settings.alias(alias_name)
+    reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
+    spec = BatchSpec.of(alias_name, prompts, reading)
+    require_bucket(source, settings)
+    opened = open_source(source, endpoint_url=settings.s3_endpoint_url, hosts=settings.source_hosts)
+    # Workers of a store in a bucket run on other machines, which see a bucket but not our disk.
+    must_upload = settings.store_url.startswith("s3://") and opened.kind != "s3" and not same_paths
+    if not must_upload:
+        require_root(opened, settings)
+    return Submission(
+        source=opened,
+        spec=spec,
+        owner=settings.owner_name,
+        key=key or str(new_id()),
+        name=name,
+        klass=klass,
+        priority=priority,
+        upload=must_upload,
+    )
+
+
+def submit(pool: Pool, submission: Submission, on_loaded: OnLoaded = lambda _: None) -> Submitted:
+    """Submit to a pool; see ``Submitter.submit``."""
+    upload_to = pool.store() if submission.upload else None
+    return Submitter(pool.database, pool.wake, upload_to).submit(submission, on_loaded)
+
+
 class Submitter:
     """Submits to one stack.
 
     Args:
-        database: The truth.
+        database: The pool's database.
         wake: Tells the dispatcher, after COMMIT.
         upload_to: Where local images are copied, so that workers elsewhere see them; None where
             every worker sees the submitter's paths.
@@ -111,12 +166,12 @@ class Submitter:
             at = batches.create_or_find(session, _new_batch(submission))
         failpoints.reach("submit.created")
         if at.state != BatchState.LOADING:
-            return self._already(at)
+            return self._existing(at)
         self._check_same_source(submission, at)
         try:
             self._load(at, refs, on_loaded)
         except SourceError:
-            self._forget(at)
+            self._remove_if_new(at)
             raise
         self._refuse_duplicates(submission.source, at.batch_id)
         failpoints.reach("submit.loaded")
@@ -128,13 +183,13 @@ class Submitter:
         self._wake()
         return Submitted(at.batch_id, total, created)
 
-    def _forget(self, at: Loading) -> None:
+    def _remove_if_new(self, at: Loading) -> None:
         """A source that is refused half-way leaves no batch, unless an earlier submit began it."""
         if at.loaded == 0:
             with self._database.write() as session:
                 batches.remove(session, at.batch_id)
 
-    def _already(self, at: Loading) -> Submitted:
+    def _existing(self, at: Loading) -> Submitted:
         with self._database.read() as session:
             return Submitted(at.batch_id, lookup.progress(session, at.batch_id).total, False)
 
@@ -148,7 +203,7 @@ class Submitter:
         if now is None or now.name != loaded:
             raise SourceError(
                 submission.source.text,
-                f"it changed since an earlier submit with this key was interrupted behind "
+                f"it changed since an earlier submit with this key was interrupted after "
                 f"{loaded!r}; submit under another key, and remove batch {at.batch_id}",
             )
 
@@ -159,7 +214,7 @@ class Submitter:
             at = self._load_block(at, position, block)
             position += len(block)
             on_loaded(position)
-            if at.state != BatchState.LOADING:  # another submitter of this key was quicker
+            if at.state != BatchState.LOADING:  # another submitter of this key loaded the rest
                 return
 
     def _load_block(self, at: Loading, position: int, block: list[ImageRef]) -> Loading:
@@ -176,19 +231,13 @@ class Submitter:
             rest = block[max(0, at.loaded - position) :]
             if not rest or at.state != BatchState.LOADING:
                 return at
-            images = self._uploaded(at.batch_id, rest)
+            if self._upload_to is not None:
+                rest = upload(self._upload_to, at.batch_id, rest)
             with self._database.write() as session:
-                jobs.load_block(session, at.batch_id, at.loaded, images)
+                jobs.load_block(session, at.batch_id, at.loaded, rest)
                 at = batches.loading(session, at.batch_id)
                 failpoints.reach("submit.block_written")
             failpoints.reach("submit.block_committed")
-
-    def _uploaded(self, batch_id: UUID, block: list[ImageRef]) -> list[ImageRef]:
-        if self._upload_to is None:
-            return block
-        store = self._upload_to
-        with ThreadPoolExecutor(_UPLOADS, "upload") as pool:
-            return list(pool.map(lambda image: _upload(store, batch_id, image), block))
 
     def _refuse_duplicates(self, source: Source, batch_id: UUID) -> None:
         with self._database.read() as session:
@@ -225,32 +274,3 @@ def _new_batch(submission: Submission) -> NewBatch:
         klass=submission.klass,
         priority=submission.priority,
     )
-
-
-def _upload(store: ObjectStore, batch_id: UUID, image: ImageRef) -> ImageRef:
-    """Copy a local image into the store, unless an interrupted submit did it before.
-
-    A file that cannot be read keeps its place: its job fails with the fetcher's sentence, and the
-    rest of the batch loses nothing.
-    """
-    local = path_of(image.uri)
-    if local is None:
-        return image
-    path = Path(local)
-    key = keys.source_object(batch_id, image.name)
-    again = Retrying(
-        retry=retry_if_exception_type(Unreachable),
-        wait=wait_random_exponential(multiplier=0.4, max=5.0),
-        stop=stop_after_delay(_UPLOAD_SECONDS),
-        reraise=True,
-    )
-    try:
-        again(_copy, store, key, path)
-    except (OSError, SourceError) as error:
-        log.warning("%s cannot be uploaded (%s); its job will fail", image.name, error)
-    return replace(image, uri=store.uri(key))
-
-
-def _copy(store: ObjectStore, key: str, path: Path) -> None:
-    if store.size(key) != path.stat().st_size:
-        store.put_file(key, path)

@@ -17,11 +17,11 @@ from redis.exceptions import RedisError
 from db.schema import require_fit
 from db.session import Database
 from db.workers import WorkerInfo
-from maskpool import logs, wire
+from maskpool import exits, logs, wire
 from maskpool.domain import new_id
-from maskpool.errors import ConfigError, MaskpoolError, Unreachable
+from maskpool.errors import ConfigError, MaskpoolError
 from maskpool.health import Pulse
-from maskpool.settings import Settings, load_settings
+from maskpool.settings import Settings, load_settings, require
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
 from workers.engine.engine import Engine
@@ -102,16 +102,17 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
         Unreachable: Database or broker does not answer.
     """
     global _current  # noqa: PLW0603 - Celery's task has no other way to its process
+    require(settings, "redis_url", "database_url", "store_url", who="a worker")
     database = Database(
-        _required(settings, "database_url"),
+        settings.database_url.get_secret_value(),
         pool_size=settings.worker_threads + 2,
         patience_seconds=settings.patience_seconds,
     )
     with database.read() as session:
         require_fit(session)
-    store = open_store(_required(settings, "store_url"), endpoint_url=settings.s3_endpoint_url)
+    store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
     broker = redis.Redis.from_url(
-        wire.redis_py_url(_required(settings, "redis_url")),
+        wire.redis_py_url(settings.redis_url.get_secret_value()),
         socket_connect_timeout=5,
         socket_timeout=5,  # a thread that waits for ever is a chunk less at once
     )
@@ -194,14 +195,6 @@ def load(settings: Settings) -> Models:
     return Models(engine, loaded.device, loaded.description)
 
 
-def _required(settings: Settings, name: str) -> str:
-    value = getattr(settings, name)
-    text = value if isinstance(value, str) else str(value.get_secret_value())
-    if not text:
-        raise ConfigError(f"MASKPOOL_{name.upper()} is not set; a worker needs it")
-    return text
-
-
 @signals.setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
     """Being connected is the point: Celery then leaves the root logger alone."""
@@ -216,11 +209,11 @@ def _on_init(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
         logs.always(worker=start(settings).id)
     except MaskpoolError as error:
         sys.stderr.write(f"maskpool worker: {error}\n")
-        sys.exit(4 if isinstance(error, Unreachable) else 2)
+        sys.exit(exits.exit_code(error))
     except Exception:
         # Celery would log it and go on, with a worker that takes every message and does nothing.
         log.exception("the worker could not be put together; please report it")
-        sys.exit(1)
+        sys.exit(exits.BUG)
 
 
 @signals.heartbeat_sent.connect

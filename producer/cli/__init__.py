@@ -9,18 +9,16 @@ from typing import Any, NoReturn
 
 import typer
 
-from maskpool.errors import MaskpoolError, Permanent
-from producer.cli import batches, gc, inspect, run, serve
+from maskpool import exits
+from maskpool.errors import MaskpoolError
+from producer.cli import batches, export, gc, inspect, run, serve, submit
 from producer.cli.doctor import doctor
-
-#: Exit codes; documented in the README and in ``maskpool --help``.
-OK, BUG, BAD_INPUT, SOME_FAILED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 app = typer.Typer(
     name="maskpool",
     help="Images and prompts in, instance masks out, on a pool that loses nothing.",
     epilog="Exit codes: 0 ok · 1 bug · 2 bad input · 3 some jobs failed, or doctor --deep found "
-    "something wrong · 4 a service is unreachable · 130 Ctrl-C.",
+    "something wrong · 4 a service is unreachable or, of doctor, not well · 130 Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -30,16 +28,16 @@ app = typer.Typer(
 #: Typer carries its own copy of Click and names only the leaves of its errors.
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
-_ANNOTATE, _WATCH, _CONTROL, _SERVE = "Annotate", "Look", "Control", "Run a pool"
+_ANNOTATE, _READ, _CONTROL, _SERVE = "Annotate", "Read", "Control", "Run a pool"
 
 app.command(rich_help_panel=_ANNOTATE)(run.demo)
 app.command(rich_help_panel=_ANNOTATE)(run.run)
-app.command(rich_help_panel=_ANNOTATE)(batches.submit)
-app.command("ls", rich_help_panel=_WATCH)(inspect.list_batches)
-app.command(rich_help_panel=_WATCH)(inspect.status)
-app.command(rich_help_panel=_WATCH)(inspect.results)
-app.command(rich_help_panel=_WATCH)(inspect.export)
-app.command("eval", rich_help_panel=_WATCH)(inspect.evaluate)
+app.command(rich_help_panel=_ANNOTATE)(submit.submit)
+app.command("ls", rich_help_panel=_READ)(inspect.list_batches)
+app.command(rich_help_panel=_READ)(inspect.status)
+app.command(rich_help_panel=_READ)(inspect.results)
+app.command(rich_help_panel=_READ)(export.export)
+app.command("eval", rich_help_panel=_READ)(export.evaluate)
 app.command(rich_help_panel=_CONTROL)(batches.pause)
 app.command(rich_help_panel=_CONTROL)(batches.resume)
 app.command(rich_help_panel=_CONTROL)(batches.cancel)
@@ -54,7 +52,7 @@ app.command(rich_help_panel=_SERVE)(doctor)
 
 
 def main() -> NoReturn:
-    """Run the command line; ends the process with one of the exit codes above."""
+    """Run the command line; ends the process with one of the codes in ``maskpool.exits``."""
     signal.signal(signal.SIGTERM, _leave)
     # A shell starts background jobs with SIGINT ignored; a stack must end on it all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -71,24 +69,24 @@ def _run() -> int:
         status = app(standalone_mode=False)
     except _UsageError as error:
         error.show()
-        return BAD_INPUT
+        return exits.BAD_INPUT
     except (typer.Abort, KeyboardInterrupt):
         _say("interrupted")
-        return INTERRUPTED
+        return exits.INTERRUPTED
     except MaskpoolError as error:
         _say(str(error))
-        return BAD_INPUT if isinstance(error, Permanent) else UNREACHABLE
+        return exits.exit_code(error)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         _say(f"{(error.strerror or str(error)).lower()}{where}")
-        return BAD_INPUT
+        return exits.BAD_INPUT
     except Exception:  # noqa: BLE001 - the one place that names a bug a bug
         traceback.print_exc()
         _say("this is a bug in maskpool; please report it with the lines above")
-        return BUG
-    if status == INTERRUPTED:  # Typer's own word for Ctrl-C
+        return exits.BUG
+    if status == exits.INTERRUPTED:  # Typer's own word for Ctrl-C
         _say("interrupted")
-    return status if isinstance(status, int) else OK
+    return status if isinstance(status, int) else exits.OK
 
 
 def _say(sentence: str) -> None:

@@ -1,24 +1,29 @@
-"""``doctor``: is everything there, and what to do where it is not."""
+"""``doctor``: what is not well and what to do about it; ``--deep``: are the results right?"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from maskpool.errors import NotFound, Unreachable
-from maskpool.settings import Settings, load_settings
-from maskpool.spec import read_prompts
+from maskpool import exits
+from maskpool.errors import NotFound
+from maskpool.settings import load_settings
 from producer.cli import options, render
-from producer.cli.gc import deep as check_deeply
 
-_NOT_WELL = 2
+if TYPE_CHECKING:  # imported only when the verb runs
+    from producer.doctor import Check
+    from producer.integrity.findings import Finding, Tally
+
+#: Findings that are shown at most; a store that was emptied has as many as there are chunks.
+_MAX_SHOWN = 1_000
+
 _MARKS = {True: Text("ok", "green"), False: Text("no", "red"), None: Text("–", "dim")}
-
-#: What is looked for where nothing is asked: a word that the models know.
-_WORDS = {"demo": "shape"}
 
 
 def doctor(
@@ -47,18 +52,18 @@ def doctor(
     if deep and model is not None:
         raise typer.BadParameter("say either --deep or --model", param_hint="--deep")
     if deep:
-        return check_deeply(what, as_json=as_json)
+        return _check_deeply(what, as_json=as_json)
     if model is not None:
         image = None if what is None else Path(what)
         return _try_model(model, image, prompt or [], out, as_json=as_json)
     if what is not None:
         raise NotFound(
-            "an image is looked at by a model, say --model NAME as well; "
+            "a model is needed to try an image, say --model NAME as well; "
             "a batch is checked with --deep"
         )
-    from producer.doctor import run_checks
+    from producer.doctor import run_checks, settings_to_check
 
-    checks = list(run_checks(_settings()))
+    checks = list(run_checks(settings_to_check()))
     if as_json:
         render.print_json(
             [{"name": c.name, "ok": c.ok, "found": c.found, "advice": c.advice} for c in checks]
@@ -66,55 +71,86 @@ def doctor(
     else:
         rows = [(_MARKS[c.ok], c.name, c.found, c.advice) for c in checks]
         render.print_table("", ("", "part", "found", "what to do"), rows)
-    return _NOT_WELL if any(check.ok is False for check in checks) else 0
+    return _exit_code(checks)
 
 
-def _settings() -> Settings:
-    from producer.local.endpoints import settings_here
-
-    try:
-        return settings_here()
-    except Unreachable:
-        return load_settings()
+def _exit_code(checks: Sequence[Check]) -> int:
+    """A service that is not well outweighs a setting: it may mend itself while one waits."""
+    failed = [check for check in checks if check.ok is False]
+    if any(check.service for check in failed):
+        return exits.UNREACHABLE
+    return exits.BAD_INPUT if failed else exits.OK
 
 
 def _try_model(
     model: str, image: Path | None, prompts: list[str], out: Path, *, as_json: bool
 ) -> int:
-    from producer.doctor import look_at
+    from producer.model_trial import try_model
 
-    load_settings().alias(model)
-    asked = read_prompts(prompts or ([_WORDS.get(model, "object")] if image else []))
     with render.errors.status(f"loading {model}"):
-        report = look_at(model, image, [one.text for one in asked])
-    if image is not None:
-        _draw(image, report, [one.name for one in asked], out)
+        trial = try_model(load_settings(), model, image, prompts, out)
+    report = trial.report
     if as_json:
-        render.print_json(report | ({"overlay": str(out)} if image else {}))
-        return 0
+        render.print_json({**report, **({"overlay": str(out)} if trial.overlay else {})})
+        return exits.OK
     render.console.print(f"{report['description']}, loaded in {report['load_seconds']} s")
-    if image is not None:
-        found = report["found"]
-        count = len(found) if isinstance(found, list) else 0
+    if trial.overlay is not None:
         render.console.print(
-            f"{count} instances in {report['segment_seconds']} s; drawn in {out}", soft_wrap=True
+            f"{trial.instances} instances in {report['segment_seconds']} s; drawn in {out}",
+            soft_wrap=True,
         )
-    return 0
+    return exits.OK
 
 
-def _draw(path: Path, report: dict[str, Any], names: list[str], out: Path) -> None:
-    from PIL import Image
+def _check_deeply(batch: str | None, *, as_json: bool) -> int:
+    from producer.integrity.check import verify
+    from producer.integrity.findings import Tally
+    from producer.pool import open_pool
 
-    from maskpool.domain import Found, Instance
-    from maskpool.rle import Rle
-    from producer.report.overlays import draw
-    from producer.results.records import LabelledInstance
-    from storage.images.decode import decode
+    with open_pool() as pool:
+        batch_id = None if batch is None else pool.find(batch)
+        tally, counts, wrong = Tally(), Counter[str](), 0
+        shown: list[Finding] = []
+        with render.errors.status("reading rows and masks"):
+            for finding in verify(pool.database, pool.store(), batch_id, tally):
+                counts[finding.kind.value] += 1
+                wrong += finding.wrong
+                if len(shown) < _MAX_SHOWN:
+                    shown.append(finding)
+    if as_json:
+        render.print_json(
+            {
+                "ok": wrong == 0,
+                "read": asdict(tally),
+                "counts": dict(counts),
+                "findings": [_finding_json(one) for one in shown],
+            }
+        )
+    else:
+        _print_findings(shown, counts.total(), wrong, tally)
+    return exits.SOME_FAILED if wrong else exits.OK
 
-    image = Image.fromarray(decode(path.read_bytes(), load_settings()))
-    shown = []
-    for one in report["found"]:
-        mask = Rle(tuple(one["size"]), one["counts"])
-        found = Found(one["prompt"], one["score"], tuple(one["box"]), mask)
-        shown.append(LabelledInstance(names[one["prompt"]], Instance(found, 0, 0.0)))
-    draw(image, shown).save(out, "JPEG", quality=90)
+
+def _finding_json(finding: Finding) -> dict[str, object]:
+    return {
+        "kind": finding.kind.value,
+        "wrong": finding.wrong,
+        "batch": finding.batch_id and str(finding.batch_id),
+        "subject": finding.subject,
+        "sentence": finding.sentence,
+    }
+
+
+def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) -> None:
+    if shown:
+        rows = [(one.kind.value, one.batch_id, one.subject, one.sentence) for one in shown]
+        render.print_table("", ("kind", "batch", "what", "found"), rows)
+    if count > len(shown):
+        render.console.print(f"… and {count - len(shown):,} more")
+    summary = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
+    notes = f", {count - wrong:,} worth knowing" if count > wrong else ""
+    render.console.print(
+        f"{summary}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "
+        f"{tally.objects:,} mask objects, {tally.instances:,} instances",
+        soft_wrap=True,
+    )

@@ -1,87 +1,21 @@
-"""Looking after a pool: ``doctor --deep`` reads the whole world, ``gc`` frees what nobody names."""
+"""``gc``: free the objects that no row names."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from maskpool.errors import SpecError
 from producer.cli import options, render
-from producer.cli.connect import pool
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
-    from producer.integrity.findings import Finding, Tally
-    from producer.integrity.orphans import Heap
-
-_SOMETHING_WRONG = 3
-
-#: Findings that are shown; a store that was emptied has as many as there are chunks.
-_SHOWN = 1_000
+    from producer.integrity.orphans import Amount
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def deep(batch: str | None, *, as_json: bool) -> int:
-    """Check one batch or the whole world; returns the exit code."""
-    with pool() as here:
-        from producer.integrity.rows import Tally, verify
-
-        batch_id = None if batch is None else here.find(batch)
-        tally, counts, wrong = Tally(), Counter[str](), 0
-        shown: list[Finding] = []
-        with render.errors.status("reading rows and masks"):
-            for finding in verify(here.database, here.store(), batch_id, tally):
-                counts[finding.kind.value] += 1
-                wrong += finding.wrong
-                if len(shown) < _SHOWN:
-                    shown.append(finding)
-    if as_json:
-        render.print_json(
-            {
-                "ok": wrong == 0,
-                "read": asdict(tally),
-                "counts": dict(counts),
-                "findings": [_finding_json(one) for one in shown],
-            }
-        )
-    else:
-        _print_findings(shown, counts.total(), wrong, tally)
-    return _SOMETHING_WRONG if wrong else 0
-
-
-def _finding_json(finding: Finding) -> dict[str, object]:
-    return {
-        "kind": finding.kind.value,
-        "wrong": finding.wrong,
-        "batch": finding.batch_id and str(finding.batch_id),
-        "subject": finding.subject,
-        "sentence": finding.sentence,
-    }
-
-
-def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) -> None:
-    if shown:
-        # Names of files and errors may hold what Rich would take for markup.
-        rows = [
-            (one.kind.value, one.batch_id, escape(one.subject), escape(one.sentence))
-            for one in shown
-        ]
-        render.print_table("", ("kind", "batch", "what", "found"), rows)
-    if count > len(shown):
-        render.console.print(f"… and {count - len(shown):,} more")
-    verdict = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
-    notes = f", {count - wrong:,} worth knowing" if count > wrong else ""
-    render.console.print(
-        f"{verdict}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "
-        f"{tally.objects:,} mask objects, {tally.instances:,} instances",
-        soft_wrap=True,
-    )
 
 
 def gc(
@@ -92,26 +26,28 @@ def gc(
     as_json: options.AsJson = False,
 ) -> None:
     """Delete objects that no row names: of batches that are gone, and of uploads that were lost."""
-    seconds = _duration(older_than)
-    with pool() as here:
-        from producer.integrity.orphans import collect
+    from producer.integrity.orphans import collect
+    from producer.pool import open_pool
 
-        with render.errors.status("listing objects"):
-            collected = collect(here.database, here.store(), older_than=seconds, dry_run=dry_run)
+    seconds = _duration(older_than)
+    with open_pool() as pool, render.errors.status("listing objects"):
+        collected = collect(pool.database, pool.store(), older_than=seconds, dry_run=dry_run)
     if as_json:
         render.print_json({"dry_run": dry_run, **asdict(collected)})
         return
-    heaps = {
+    amounts = {
         "masks that no job names": collected.masks,
         "uploaded images of removed batches": collected.sources,
         "half-written files": collected.leftovers,
     }
-    rows = [(words, f"{heap.objects:,}", _size(heap.bytes)) for words, heap in heaps.items()]
+    rows = [
+        (words, f"{amount.objects:,}", _size(amount.bytes)) for words, amount in amounts.items()
+    ]
     render.print_table("", ("what", "#objects", "#size"), rows)
     render.console.print(_summary(collected.total, collected.looked_at, dry_run=dry_run))
 
 
-def _summary(total: Heap, looked_at: int, *, dry_run: bool) -> str:
+def _summary(total: Amount, looked_at: int, *, dry_run: bool) -> str:
     word = "would free" if dry_run else "freed"
     return f"{word} {_size(total.bytes)}: {total.objects:,} of {looked_at:,} objects"
 

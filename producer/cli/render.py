@@ -1,9 +1,9 @@
-"""How things look on a terminal: tables, a progress bar, JSON for programs."""
+"""What the verbs print: sentences, tables and a progress bar for people, JSON for programs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -23,6 +23,12 @@ errors = Console(stderr=True, markup=False, highlight=False)
 def say(sentence: str) -> None:
     """One sentence on standard error, unbroken: it may hold a path."""
     errors.print(sentence, soft_wrap=True)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Sentences on standard error that a user should not miss, each on a line of its own."""
+    for sentence in sentences:
+        errors.print(sentence, style="yellow")
 
 
 def print_json(value: object) -> None:
@@ -103,7 +109,7 @@ BATCH_COLUMNS = ("id", "name", "owner", "state", "#images", "#done", "#failed", 
 
 
 def duration(seconds: float | None) -> str:
-    """A time to go, as people say it."""
+    """A time that is left, as people say it."""
     if seconds is None:
         return "–"
     if seconds < 90:
@@ -120,12 +126,18 @@ class Bar:
         self._progress = progress
         self._task = progress.add_task("starting", total=None, rate="")
 
-    def show(self, batch: BatchProgress | None, rate: float | None, to_go: float | None) -> None:
+    def show(
+        self, batch: BatchProgress | None, images_per_s: float | None, seconds_left: float | None
+    ) -> None:
         """Draw the present state; ``batch`` is None while no worker is ready."""
         if batch is None:
             self._progress.update(self._task, description="loading models")
             return
-        words = "" if rate is None else f"{rate:.1f} images/s · {duration(to_go)} left"
+        words = (
+            ""
+            if images_per_s is None
+            else f"{images_per_s:.1f} images/s · {duration(seconds_left)} left"
+        )
         if batch.failed:
             words += f" · {batch.failed} failed"
         self._progress.update(

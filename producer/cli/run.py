@@ -1,19 +1,23 @@
-"""``run`` and ``demo``: one shot from images to a dataset, on a private stack."""
+"""``run`` and ``demo``: from images to a dataset in one command, on a private stack."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+from maskpool import exits
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import NotFound, SpecError
 from maskpool.settings import load_settings
 from maskpool.spec import read_prompts
 from producer.cli import options, render
+
+if TYPE_CHECKING:  # imported only when a verb runs
+    from producer.run import Run
 
 #: What the demo looks for; the last is in none of the scenes.
 DEMO_PROMPTS = (
@@ -26,10 +30,9 @@ DEMO_PROMPTS = (
 )
 
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
-_SOME_FAILED = 3
 
-#: Failures that are printed; summary.json has them all.
-_FAILURES = 5
+#: Failures that are printed at most; summary.json has them all.
+_MAX_FAILURES = 5
 
 
 def run(
@@ -59,11 +62,11 @@ def run(
         out=out,
         threshold=threshold,
         truth=truth,
-        overlays=_how_many(overlays),
+        overlays=_overlay_limit(overlays),
         resume=resume,
         workers=workers,
     )
-    return _shoot(asked, model, as_json=as_json)
+    return _run(asked, model, as_json=as_json)
 
 
 def demo(
@@ -83,10 +86,10 @@ def demo(
         truth=_SAMPLES / "ground_truth.json",
         overlays=None,
     )
-    return _shoot(asked, "demo", as_json=as_json)
+    return _run(asked, "demo", as_json=as_json)
 
 
-def _how_many(text: str) -> int | None:
+def _overlay_limit(text: str) -> int | None:
     if text == "all":
         return None
     if text.isdecimal():
@@ -94,21 +97,21 @@ def _how_many(text: str) -> int | None:
     raise SpecError("--overlays", f"{text!r} is neither a number nor 'all'")
 
 
-def _shoot(asked, model: str | None, *, as_json: bool) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001 - imported late
-    from producer.run import run as shoot
+def _run(asked: Run, model: str | None, *, as_json: bool) -> int:
+    from producer.run import run as annotate
 
     settings = load_settings(**({} if model is None else {"model": model}))
     asked = replace(asked, out=asked.out.absolute())
     with render.bar() as bar:
-        outcome = shoot(asked, settings, bar.show)
+        done = annotate(asked, settings, bar.show)
     if as_json:
-        render.print_json(outcome.summary)
+        render.print_json(done.summary)
     else:
-        _tell(outcome.out, dict(outcome.summary))
-    return _SOME_FAILED if outcome.failed else 0
+        _print_summary(done.out, dict(done.summary))
+    return exits.SOME_FAILED if done.failed else exits.OK
 
 
-def _tell(out: Path, summary: dict[str, object]) -> None:
+def _print_summary(out: Path, summary: dict[str, object]) -> None:
     rate = summary["images_per_second"]
     render.console.print(
         f"{summary['done']} of {summary['jobs']} images, "
@@ -124,19 +127,19 @@ def _tell(out: Path, summary: dict[str, object]) -> None:
         )
     failures = summary["failures"]
     if isinstance(failures, list):
-        for failure in failures[:_FAILURES]:
+        for failure in failures[:_MAX_FAILURES]:
             render.console.print(f"failed {failure['image']}: {failure['error']}", style="red")
-        if len(failures) > _FAILURES:
-            render.console.print(f"… and {len(failures) - _FAILURES:,} more in summary.json")
+        if len(failures) > _MAX_FAILURES:
+            render.console.print(f"… and {len(failures) - _MAX_FAILURES:,} more in summary.json")
     for name, what in (
         ("index.html", "contact sheet, opens in a browser"),
         ("coco.json", "dataset, COCO instances"),
         ("overlays", "masks drawn on the images"),
         ("summary.json", "the figures above"),
     ):
-        line = Text(f"  {_shown(out / name)}  ").append(what, "dim")
+        line = Text(f"  {_relative(out / name)}  ").append(what, "dim")
         render.console.print(line, soft_wrap=True)
 
 
-def _shown(path: Path) -> Path:
+def _relative(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from maskpool import logs
-from maskpool.errors import ConfigError
-from maskpool.settings import Settings, load_settings
+from maskpool.settings import load_settings, require
 from producer.cli import options, render
 
-_LOOK_SECONDS = 0.5
+#: Seconds between two checks of the stack's children.
+_WATCH_SECONDS = 0.5
 
 
 def up(
@@ -51,7 +51,7 @@ def up(
         )
         while True:
             stack.watch()
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_WATCH_SECONDS)
 
 
 def worker(
@@ -64,11 +64,11 @@ def worker(
     chosen = {"model": model, "device": device}
     settings = load_settings(**{name: value for name, value in chosen.items() if value})
     settings.alias(settings.model)
-    _require(settings, "redis_url", "database_url", "store_url")
+    require(settings, "redis_url", "database_url", "store_url", who="a worker")
     os.environ["MASKPOOL_MODEL"], os.environ["MASKPOOL_DEVICE"] = settings.model, settings.device
     # -P: a folder named workers or storage where the user stands must not pass for ours.
     command = [sys.executable, "-P", "-m", "workers"]
-    # It takes this process over: signals reach it without anybody in between.
+    # It replaces this process, so that signals reach it directly.
     os.execv(sys.executable, command)  # noqa: S606
 
 
@@ -81,7 +81,7 @@ def dispatch() -> None:
 
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
-    _require(settings, "redis_url", "database_url")
+    require(settings, "redis_url", "database_url", who="a dispatcher")
     database = Database(
         settings.database_url.get_secret_value(), patience_seconds=settings.patience_seconds
     )
@@ -104,16 +104,6 @@ def migrate() -> None:
     from db.schema import upgrade
 
     settings = load_settings()
-    _require(settings, "database_url")
+    require(settings, "database_url", who="maskpool migrate")
     revision = upgrade(settings.database_url.get_secret_value())
     render.console.print(f"the database is at revision {revision}")
-
-
-def _require(settings: Settings, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not (value if isinstance(value, str) else value.get_secret_value()):
-            raise ConfigError(
-                f"MASKPOOL_{name.upper()} is not set; this service needs it "
-                "(maskpool up sets it for the local stack)"
-            )

@@ -1,8 +1,12 @@
-"""A dataset file that is not whole yet: parts beside it, and a journal of how much of them counts.
+"""A dataset that is not whole yet: parts beside it, and a journal of how much of them counts.
 
 An export that was interrupted, by whatever, goes on where its journal says. The journal holds the
 question and a fingerprint of the images that were written, so only the same command over the same
-images goes on, and its file is, byte for byte, the one that no interruption would have changed.
+images goes on, and what it writes is, byte for byte, what it would have been without interruption.
+
+The target may be a file or a folder. Either way a format appends to a few parts, which can be cut
+back to where the journal says, and makes the target of them at the end: a file is joined from them,
+a folder is filled from them.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from maskpool import failpoints
 from maskpool.errors import Conflict
+from maskpool.files import sync_folder, write_whole
+from producer.formats import targets
 from producer.results.records import ImageStream, OpenImages
 
 #: Images between two entries of the journal: seconds of work, and one wait for the disk.
@@ -27,7 +33,8 @@ STEP = 10_000
 #: Bytes of a part that are written at once.
 _BUFFER = 1 << 20
 
-_JOURNAL, _LOCK, _WHOLE = "journal.json", "lock", "whole"
+#: Names in the folder of the parts; no part may have one of them.
+_JOURNAL, _LOCK, _WHOLE, _ASIDE = "journal.json", "lock", "whole", "aside"
 
 
 class Mark(BaseModel):
@@ -70,21 +77,22 @@ def unfinished(
     fresh: bool,
     say: Callable[[str], None],
 ) -> Iterator[Parts]:
-    """The parts of a file, for one process at a time; they go when it is whole.
+    """The parts of a file or folder, for one process at a time; they go when it is whole.
 
     Args:
-        target: The file.
+        target: The file or folder.
         names: Of its parts.
         question: JSON; parts that were begun under another one are of no use.
-        images: Of the file.
+        images: Of the dataset.
         fresh: Start over, whatever is there.
         say: Takes sentences for the user.
 
     Raises:
-        Conflict: Another process writes the same file.
+        Conflict: Another process writes the same target.
     """
     folder = target.with_name(f".{target.name}.partial")
     with _locked(folder, target):
+        targets.bring_back(folder / _ASIDE, target)
         parts = Parts(folder, names, question)
         try:
             parts.open(images, fresh=fresh, say=say)
@@ -93,7 +101,7 @@ def unfinished(
             parts.close()
             if parts.are_kept:
                 say(
-                    f"what was written stays in {folder}: the same command goes on behind "
+                    f"what was written stays in {folder}: the same command resumes after "
                     f"{parts.mark.images:,} images"
                 )
             else:
@@ -135,11 +143,11 @@ class Parts:
             self.images = images(self.mark.images)
             if self.images.fingerprint == self.mark.fingerprint:
                 self._open_files(journal.sizes)
-                say(f"going on behind {self.mark.images:,} images")
+                say(f"resuming after {self.mark.images:,} images")
                 return
         if self.are_kept and not fresh:
             say(
-                "starting over: what an interrupted export left here was asked otherwise, or its "
+                "starting over: what an interrupted export left here is of another command, or its "
                 "images have changed since"
             )
         self._start_over(images)
@@ -156,24 +164,51 @@ class Parts:
         failpoints.reach("export.written")
         sizes = {name: file.tell() for name, file in self.files.items()}
         journal = _Journal(question=self._question, mark=mark, sizes=sizes)
-        new = self._folder / f"{_JOURNAL}.new"
-        _write(new, lambda out: out.write(journal.model_dump_json().encode()))
-        new.replace(self._folder / _JOURNAL)
-        _sync_folder(self._folder)
+        # The journal must outlive a power cut, as the parts that it counts do.
+        write_whole(self._folder / _JOURNAL, journal.model_dump_json().encode(), durable=True)
         self.mark = mark
         failpoints.reach("export.kept")
 
     def finish(
         self, mark: Mark, target: Path, join: Callable[[BinaryIO, Mapping[str, Path]], object]
     ) -> None:
-        """Make ``target`` of the parts; it appears whole or not at all."""
+        """Make a file of the parts; it appears whole or not at all.
+
+        Args:
+            mark: How far the writer came.
+            target: The file; one that exists is replaced.
+            join: Writes the whole file, given the paths of the parts by name.
+        """
         self.keep(mark)
         self.close()
         whole = self._folder / _WHOLE
         _write(whole, lambda out: join(out, self._paths))
         failpoints.reach("export.joined")
         whole.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
+        failpoints.reach("export.replaced")
+
+    def finish_folder(
+        self, mark: Mark, target: Path, fill: Callable[[Path, Mapping[str, Path]], object]
+    ) -> None:
+        """Make a folder of the parts; it appears whole or not at all.
+
+        Args:
+            mark: How far the writer came.
+            target: The folder; one that an earlier export wrote is replaced.
+            fill: Makes the files in an empty folder, given the paths of the parts by name.
+
+        Raises:
+            Conflict: ``target`` holds what no export of ours wrote.
+        """
+        self.keep(mark)
+        self.close()
+        whole = self._folder / _WHOLE
+        targets.remove_tree(whole)  # of a process that died while it filled it
+        whole.mkdir()
+        fill(whole, self._paths)
+        failpoints.reach("export.joined")
+        targets.put_in_place(whole, target, self._folder / _ASIDE)
         failpoints.reach("export.replaced")
 
     def close(self) -> None:
@@ -197,7 +232,7 @@ class Parts:
     def _start_over(self, images: OpenImages) -> None:
         # An old journal must never be seen beside new parts.
         (self._folder / _JOURNAL).unlink(missing_ok=True)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         self.mark = Mark()
         self.images = images(0)
         for path in self._paths.values():
@@ -214,10 +249,10 @@ class Parts:
 
 
 def _locked(folder: Path, target: Path) -> BinaryIO:
-    """Make the folder, and be the only one in it until the file that is returned is closed."""
+    """Make the folder, and lock it for this process until the file that is returned is closed."""
     while True:
         folder.mkdir(exist_ok=True)
-        # Whoever finishes takes folder and lock away, perhaps just now: then try again.
+        # Another process that finishes just now deletes folder and lock: then try again.
         with suppress(FileNotFoundError):
             lock = _lock(folder / _LOCK, target)
             if lock is not None:
@@ -231,7 +266,7 @@ def _lock(path: Path, target: Path) -> BinaryIO | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(
-                f"another export is writing {target}; wait for it, or write to another file"
+                f"another export is writing {target}; wait for it, or write to another place"
             ) from None
         if path.stat().st_ino != os.fstat(lock.fileno()).st_ino:
             return None
@@ -242,7 +277,7 @@ def _lock(path: Path, target: Path) -> BinaryIO | None:
 def _remove(folder: Path) -> None:
     """The lock goes last; whoever opened it meanwhile keeps the folder."""
     for name in (_JOURNAL, *(path.name for path in folder.iterdir() if path.name != _LOCK), _LOCK):
-        (folder / name).unlink(missing_ok=True)
+        targets.remove_tree(folder / name)
     with suppress(OSError):
         folder.rmdir()
 
@@ -252,11 +287,3 @@ def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         fill(out)
         out.flush()
         os.fsync(out.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -79,7 +79,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Tally:
-    """How much was read; a clean verdict on nothing is worth nothing."""
+    """How much was read: that nothing is wrong with nothing would say little."""
 
     batches: int = 0
     jobs: int = 0

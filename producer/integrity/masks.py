@@ -1,4 +1,4 @@
-"""The checker's look into mask objects: each is read once and compared with its jobs' rows."""
+"""Checking mask objects: each is read once and compared with the rows of its jobs."""
 
 from __future__ import annotations
 

@@ -17,9 +17,8 @@ from db.session import Database
 from maskpool.domain import ObjectInfo
 from maskpool.ports import ObjectStore
 from storage.objects import keys
-from storage.objects.folder import FolderStore
 
-#: Objects looked at in one short transaction: one scan of their batches' jobs a page.
+#: Objects checked in one short transaction, at the price of one scan of their batches' jobs.
 _PAGE = 5_000
 
 #: Objects whose chunk or batch is younger than this are left alone, if nothing else is said.
@@ -30,7 +29,7 @@ _UNFINISHED_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
-class Heap:
+class Amount:
     """So many objects of one sort, and their bytes."""
 
     objects: int = 0
@@ -49,20 +48,20 @@ class Collected:
     Attributes:
         masks: Mask objects that neither a chunk nor a job names.
         sources: Uploaded images of batches that are gone.
-        leftovers: Half-written files of a folder store.
+        leftovers: Half-written objects of writers that were killed.
         looked_at: Objects that were listed.
     """
 
-    masks: Heap = field(default_factory=Heap)
-    sources: Heap = field(default_factory=Heap)
-    leftovers: Heap = field(default_factory=Heap)
+    masks: Amount = field(default_factory=Amount)
+    sources: Amount = field(default_factory=Amount)
+    leftovers: Amount = field(default_factory=Amount)
     looked_at: int = 0
 
     @property
-    def total(self) -> Heap:
+    def total(self) -> Amount:
         """All three together."""
         parts = (self.masks, self.sources, self.leftovers)
-        return Heap(sum(part.objects for part in parts), sum(part.bytes for part in parts))
+        return Amount(sum(part.objects for part in parts), sum(part.bytes for part in parts))
 
 
 def collect(
@@ -75,7 +74,7 @@ def collect(
     """Delete every orphan that is old enough; safe beside workers and submitters at work.
 
     Args:
-        database: The truth.
+        database: The pool's database.
         store: What is cleaned; objects whose keys are not ours are left alone.
         older_than: Seconds since the object's chunk, or the uploaded image's batch, was made.
         dry_run: Only count.
@@ -84,17 +83,16 @@ def collect(
         Unreachable: Database or store is away; what was deleted until then was garbage.
     """
     collected = Collected()
-    for heap, prefix in ((collected.masks, keys.MASKS), (collected.sources, keys.SOURCES)):
+    for amount, prefix in ((collected.masks, keys.MASKS), (collected.sources, keys.SOURCES)):
         for page in _pages(store, prefix):
             collected.looked_at += len(page)
             orphans = orphans_in(database, page, older_than=older_than)
             for orphan in orphans:
-                heap.add(orphan.size)
+                amount.add(orphan.size)
             if not dry_run:
                 store.delete(orphan.key for orphan in orphans)
-    if isinstance(store, FolderStore):
-        for size in store.sweep(max(older_than, _UNFINISHED_SECONDS), dry_run=dry_run):
-            collected.leftovers.add(size)
+    for size in store.sweep(max(older_than, _UNFINISHED_SECONDS), dry_run=dry_run):
+        collected.leftovers.add(size)
     return collected
 
 

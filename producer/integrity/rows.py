@@ -1,9 +1,6 @@
-"""THE checker: reads the whole world of one batch, or of all, and says what is not as it must be.
+"""What the rows of one batch say of each other: sequence, counters, names, states and claims.
 
-It is safe beside a pool at work, for two reasons. What rows say of each other is read in one
-snapshot a batch, which takes seconds and sees one moment of it. What objects hold is compared with
-rows in short transactions a page, as a DONE job and its object never change any more; only removing
-the batch can take them away, so what looks missing is looked for once more in the rows first.
+Everything is read in one snapshot, so that it shows one moment of a pool at work.
 """
 
 from __future__ import annotations
@@ -14,18 +11,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import integrity, jobs, lookup
+from db import integrity, jobs
 from db.jobs import chunk_seqs
 from db.models import BatchRow, ChunkRow, JobRow
-from db.session import Database
 from maskpool.domain import BatchState, ChunkState, JobState
-from maskpool.ports import ObjectStore
 from producer.integrity.findings import Finding, Kind, Tally
-from producer.integrity.masks import check_masks
-from producer.integrity.orphans import find_orphans
-from storage.objects import keys
-
-__all__ = ["Finding", "Kind", "Tally", "verify"]
 
 #: Suspicious rows read at once, and seqs in one question.
 _PAGE = 2_000
@@ -34,66 +24,8 @@ _PAGE = 2_000
 _LAPSED_MS = 5 * 60 * 1000
 
 
-def verify(
-    database: Database,
-    store: ObjectStore,
-    batch_id: UUID | None = None,
-    tally: Tally | None = None,
-) -> Iterator[Finding]:
-    """Check one batch, or all and what belongs to none; nothing found means nothing is wrong.
-
-    Memory is bounded by a page of jobs, the chunks in flight and a few mask objects, whatever the
-    batch's size. Read the findings to their end, and without long pauses: a snapshot may be open.
-
-    Args:
-        database: The truth.
-        store: Where the masks lie.
-        batch_id: Which; None for the whole world.
-        tally: Is added to while reading.
-
-    Raises:
-        NotFound: There is no such batch.
-        Unreachable: Database or store is away.
-    """
-    tally = Tally() if tally is None else tally
-    if batch_id is not None:
-        with database.read() as session:
-            lookup.progress(session, batch_id)
-    for one in [batch_id] if batch_id is not None else _all(database):
-        with database.snapshot() as session:
-            batch = integrity.batch(session, one)
-            if batch is None:  # removed since it was listed
-                continue
-            tally.batches += 1
-            yield from _check_rows(session, batch, tally)
-        yield from check_masks(database, store, one, tally)
-    if batch_id is None:
-        with database.read() as session:
-            for table, gone in integrity.rows_of_no_batch(session, limit=_PAGE):
-                yield Finding(
-                    Kind.NO_BATCH, gone, table, f"{table} has rows of a batch that is gone"
-                )
-    for orphan in find_orphans(database, store, batch_id):
-        yield Finding(
-            Kind.ORPHAN,
-            keys.batch_of(orphan.key),
-            orphan.key,
-            f"no row names this object of {orphan.size:,} bytes; maskpool gc deletes it",
-        )
-
-
-def _all(database: Database) -> Iterator[UUID]:
-    after: UUID | None = None
-    while True:
-        with database.read() as session:
-            page = integrity.batch_ids(session, after, _PAGE)
-        if not page:
-            return
-        yield from page
-        after = page[-1]
-
-
-def _check_rows(session: Session, batch: BatchRow, tally: Tally) -> Iterator[Finding]:
+def check_rows(session: Session, batch: BatchRow, tally: Tally) -> Iterator[Finding]:
+    """Check every row of a batch; the session is one snapshot."""
     now = integrity.now(session)  # first: the counts of a large batch take a while
     counts = integrity.counts(session, batch.id)
     chunks = integrity.chunks(session, batch.id)
@@ -112,8 +44,8 @@ def _check_rows(session: Session, batch: BatchRow, tally: Tally) -> Iterator[Fin
 def _check_sequence(session: Session, batch: BatchRow) -> Iterator[Finding]:
     """Exactly 0 … loaded - 1."""
 
-    def missing(first: int, behind: int) -> Finding:
-        subject = f"job {first}" if behind == first + 1 else f"jobs {first} to {behind - 1}"
+    def missing(first: int, end: int) -> Finding:
+        subject = f"job {first}" if end == first + 1 else f"jobs {first} to {end - 1}"
         return Finding(Kind.JOB, batch.id, subject, f"submitted, but there is no row of {subject}")
 
     ask = _pager(
@@ -163,7 +95,7 @@ _COUNTED = {"done": JobState.DONE, "failed": JobState.FAILED}
 
 
 def _check_names(session: Session, batch: BatchRow) -> Iterator[Finding]:
-    # While it loads, nobody has looked yet; what was cancelled while it loaded was never looked at.
+    # Names are compared when loading ends: not yet while it loads, never if it was cancelled then.
     if batch.state in (*BatchState.live(), BatchState.DONE):
         for name in jobs.duplicate_names(session, batch.id, limit=_PAGE):
             yield Finding(Kind.NAME, batch.id, name, "several jobs bear this name")
@@ -175,11 +107,11 @@ def _check_jobs(session: Session, batch: BatchRow) -> Iterator[Finding]:
     while found := integrity.broken_jobs(session, batch.id, state, after=after, limit=_PAGE):
         for job, broken in found:
             for kind in map(Kind, broken):
-                yield Finding(kind, batch.id, f"job {job.seq}", _say(kind, job, state))
+                yield Finding(kind, batch.id, f"job {job.seq}", _sentence(kind, job, state))
         after = found[-1][0].seq
 
 
-def _say(kind: Kind, job: JobRow, batch_state: BatchState) -> str:
+def _sentence(kind: Kind, job: JobRow, batch_state: BatchState) -> str:
     state = JobState(job.state).label if job.state in list(JobState) else f"in state {job.state}"
     match kind:
         case Kind.STATE:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskpool.health import look
+from maskpool.health import read_state
 from producer.local import leash
 
-#: A child that is found silent is given so long to be heard again.
-_SECOND_LOOK_SECONDS = 5.0
+#: A child that is silent is given so long to write its health file again.
+_SILENCE_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Child:
     def start(self) -> None:
         """Start it, or start it again."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.ask_to_end()  # the one that died leaves its end of the pipe to us
+        self.ask_to_end()  # closes our end of the pipe to the one that died
         if self.health is not None:  # what the one before left says nothing of this one
             self.health.unlink(missing_ok=True)
         self._started, self._silent_since = time.monotonic(), None
@@ -59,23 +59,23 @@ class Child:
     def hangs(self) -> bool:
         """Whether it was heard of since it was started, and is not live any more; ask repeatedly.
 
-        One look is not enough: where all of us were asleep, it is heard again in a moment.
+        One reading is not enough: after the whole machine slept, it is heard again in a moment.
         """
         if self._is_heard():
             self._silent_since = None
             return False
         now = time.monotonic()
         self._silent_since = self._silent_since or now
-        return now - self._silent_since > _SECOND_LOOK_SECONDS
+        return now - self._silent_since > _SILENCE_SECONDS
 
     def _is_heard(self) -> bool:
         if self.health is None:
             return True
-        state = look(self.health)
+        state = read_state(self.health)
         return state.live or state.heard is None or state.heard < self._started
 
     def kill(self) -> None:
-        """End it by force, with the process it leads: one that hangs does not listen."""
+        """End it by force, with all of its session: one that hangs answers no signal."""
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -97,7 +97,7 @@ class Child:
             self.process.wait()
         self.process = None
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         """The last line of the log, for people."""
         lines = (
             self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []

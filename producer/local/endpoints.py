@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from maskpool.errors import Unreachable
+from maskpool.files import write_whole
 from maskpool.settings import Settings, load_settings
 
 #: In a home: where the parts are, and the lock that its stack holds.
@@ -93,7 +92,6 @@ def settings_here() -> Settings:
 
 def write(home: Path, endpoints: Endpoints) -> None:
     """Say where the parts are, to the owner alone, whole or not at all."""
-    part = home / f"{FILE}.{secrets.token_hex(4)}"
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(asdict(endpoints), file, indent=1)
-    part.replace(home / FILE)
+    # After a power cut no stack runs, and the file says nothing: no wait for the disk.
+    data = json.dumps(asdict(endpoints), indent=1).encode()
+    write_whole(home / FILE, data, durable=False, mode=0o600)

@@ -15,8 +15,8 @@ import sys
 #: Seconds a command has to end by itself: a worker finishes its micro-batch and commits.
 GRACE_SECONDS = 20.0
 
-#: How often a command that ended by itself is noticed.
-_LOOK_SECONDS = 0.2
+#: Seconds until a command that ended by itself is noticed.
+_POLL_SECONDS = 0.2
 
 
 def main(command: list[str]) -> int:
@@ -25,7 +25,7 @@ def main(command: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: child.terminate())
     while child.poll() is None:
-        readable, _, _ = select.select([sys.stdin], [], [], _LOOK_SECONDS)
+        readable, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
         if readable and not os.read(sys.stdin.fileno(), 1):
             _end(child)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode

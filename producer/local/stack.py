@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from maskpool import exits
 from maskpool.errors import ConfigError, Conflict, Unreachable
 from maskpool.settings import Settings
 from producer.dispatch.broker import Broker
@@ -24,19 +25,16 @@ from producer.local.endpoints import Endpoints, health_folder
 _BROKER_SECONDS = 10.0
 
 #: Bytes that the path of a Unix socket may have.
-_SOCKET_PATH = 107
+_MAX_SOCKET_PATH = 107
 
 #: A child that dies this often within a minute is not started again.
 _MAX_DEATHS = 5
 
-#: The one child that is not ours, writes no health file, and goes last.
+#: The one child that is no program of ours: it writes no health file, and is stopped last.
 _BROKER = "redis"
 
-#: A worker's or dispatcher's exit status for bad input: starting it again changes nothing.
-_BAD_INPUT = 2
-
-#: Seconds in which somebody who only looks at the lock lets go of it.
-_GLANCE_SECONDS = 0.5
+#: Whoever only asks whether the home is held lets go of the lock within these seconds.
+_LOCK_SECONDS = 0.5
 
 
 class Stack:
@@ -97,7 +95,7 @@ class Stack:
         """Start children again that died, or that hang; call it now and then.
 
         Raises:
-            ConfigError: One of them will not live; says its last words.
+            ConfigError: One of them will not live; quotes the last line of its log.
         """
         for child in self._children:
             if child.process is None:
@@ -109,9 +107,10 @@ class Stack:
             status = child.process.returncode
             now = time.monotonic()
             child.deaths = [death for death in child.deaths if now - death < 60] + [now]
-            if status == _BAD_INPUT or len(child.deaths) >= _MAX_DEATHS:
+            # Settings that were refused are refused again, however often it is started.
+            if status == exits.BAD_INPUT or len(child.deaths) >= _MAX_DEATHS:
                 raise ConfigError(
-                    f"the {child.name} ended with status {status}: {child.last_words()} "
+                    f"the {child.name} ended with status {status}: {child.last_log_line()} "
                     f"(whole log: {child.log})"
                 )
             child.start()
@@ -161,7 +160,7 @@ class Stack:
     def _start_redis(self) -> str:
         binary = find_redis()
         folder = self._home / "redis"
-        if len(str(folder / "redis.sock").encode()) > _SOCKET_PATH:
+        if len(str(folder / "redis.sock").encode()) > _MAX_SOCKET_PATH:
             folder = self._sockets = Path(tempfile.mkdtemp(prefix="maskpool-"))
         folder.mkdir(exist_ok=True, mode=0o700)
         socket = folder / "redis.sock"
@@ -196,7 +195,7 @@ class Stack:
 
 
 def _locked(lock: IO[str]) -> bool:
-    end = time.monotonic() + _GLANCE_SECONDS
+    end = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""What a run leaves to look at: masks drawn on images, and a page that shows them."""
+"""What a run writes for people: masks drawn on images, and a page that shows them."""

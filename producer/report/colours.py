@@ -13,7 +13,7 @@ Rgb = tuple[int, int, int]
 _LIGHTNESS, _CHROMA = 0.72, 0.17
 
 #: Fewer slots than this would put the hues of two or three categories at arbitrary places.
-_LEAST_SLOTS = 6
+_MIN_SLOTS = 6
 
 #: Fractions of the golden ratio lie far from their predecessors, however many there are.
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -26,7 +26,7 @@ def palette(categories: Iterable[str]) -> dict[str, Rgb]:
     one batch never share a hue.
     """
     names = sorted(set(categories))
-    slots = max(len(names), _LEAST_SLOTS)
+    slots = max(len(names), _MIN_SLOTS)
     taken: dict[int, str] = {}
     for name in names:
         slot = crc32(name.encode("utf-8", "replace")) % slots

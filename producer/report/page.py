@@ -1,4 +1,4 @@
-"""What a run leaves to look at: ``index.html``, which opens from disk, and ``summary.json``."""
+"""The pages of a run: ``index.html``, which a browser opens from disk, and ``summary.json``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from urllib.parse import quote
 
 import orjson
 
+from maskpool.files import write_whole
 from producer.report.colours import css, palette
 from producer.report.overlays import Overlay
 from producer.results.records import Failure
 
-#: A browser is still quick with so many cards.
-MOST_CARDS = 2000
+#: With more cards than this a browser gets slow.
+MAX_CARDS = 2000
 
 #: More rows than this nobody reads on a page; ``summary.json`` has them all.
-MOST_FAILURES = 500
+MAX_FAILURES = 500
 
 #: Key in the summary, words on the page, and how the number is written.
 _FIGURES = (
@@ -40,7 +41,7 @@ _FIGURES = (
 def write_summary(folder: Path, summary: Mapping[str, object]) -> Path:
     """Write ``summary.json``, whole or not at all."""
     path = folder / "summary.json"
-    _replace(path, orjson.dumps(dict(summary), option=orjson.OPT_INDENT_2) + b"\n")
+    _write(path, orjson.dumps(dict(summary), option=orjson.OPT_INDENT_2) + b"\n")
     return path
 
 
@@ -59,15 +60,15 @@ def write_index(
     Args:
         folder: Where the page goes; it refers to overlays by relative links.
         summary: Headline figures by the keys of ``summary.json``; missing and None are left out.
-        overlays: Cards, in this order; of more than ``MOST_CARDS`` the first ones.
-        failures: Rows of the failure table; of more than ``MOST_FAILURES`` the first ones.
+        overlays: Cards, in this order; of more than ``MAX_CARDS`` the first ones.
+        failures: Rows of the failure table; of more than ``MAX_FAILURES`` the first ones.
         categories: All of the batch, with or without instances; chips and colours follow them.
         title: Heading of the page.
         lead: A line below it, e.g. prompts, model and threshold.
     """
     colours = {name: css(colour) for name, colour in palette(categories).items()}
     numbers = {name: str(number) for number, name in enumerate(categories)}
-    cards = overlays[:MOST_CARDS]
+    cards = overlays[:MAX_CARDS]
     page = Template(files("producer.report").joinpath("page.html").read_text("utf-8")).substitute(
         title=_html(title),
         lead=_html(lead),
@@ -79,18 +80,14 @@ def write_index(
         foot="Made by maskpool. Colours stand for categories, shades for instances.",
     )
     path = folder / "index.html"
-    _replace(path, page.encode())
+    _write(path, page.encode())
     return path
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    # The same run again makes the same file: no wait for the disk.
+    write_whole(path, data, durable=False)
 
 
 def _html(value: object) -> str:
@@ -107,7 +104,7 @@ def _figures(summary: Mapping[str, object]) -> Iterable[str]:
 
 
 def _failure_section(failures: Iterable[Failure], failed: object) -> str:
-    rows = list(islice(failures, MOST_FAILURES))
+    rows = list(islice(failures, MAX_FAILURES))
     if not rows:
         return ""
     body = "\n".join(

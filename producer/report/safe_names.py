@@ -14,7 +14,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 #: File systems take 255 bytes a name; the rest is room for suffixes.
-_MOST_BYTES = 200
+_MAX_BYTES = 200
 
 
 class SafeNames:
@@ -59,7 +59,7 @@ def _safe(part: str) -> str:
     if _DEVICES.match(cleaned):
         cleaned = "_" + cleaned
     encoded = cleaned.encode()
-    if len(encoded) > _MOST_BYTES:
+    if len(encoded) > _MAX_BYTES:
         digest = sha256(part.encode("utf-8", "replace")).hexdigest()[:12]
-        cleaned = encoded[: _MOST_BYTES - 13].decode("utf-8", "ignore") + "-" + digest
+        cleaned = encoded[: _MAX_BYTES - 13].decode("utf-8", "ignore") + "-" + digest
     return cleaned

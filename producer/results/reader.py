@@ -1,9 +1,8 @@
-"""Reading a batch back: finished images with their masks, failures, counts, and the time to go."""
+"""Reading batches back: their finished images with masks, and the images that failed."""
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,11 +12,11 @@ from itertools import islice
 from typing import TypeAlias
 from uuid import UUID
 
-from db import instances, jobs, lookup
+from db import jobs, lookup
 from db.jobs import DoneJob
 from db.models import JobRow
 from db.session import Database
-from maskpool.domain import JobState, Progress, ReadingRule
+from maskpool.domain import JobState, ReadingRule
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
@@ -25,17 +24,15 @@ from producer.results.records import Failure, ImageResult, ImageStream, Labelled
 from storage.objects import masks
 from storage.objects.masks import MaskRecord, StoredChunk
 
-#: Jobs read in one short transaction, and most images whose masks are held at once, twice.
+#: Jobs read in one short transaction. Also the images in one window, of which two are held at once:
+#: one is handed out while the next one is fetched.
 _PAGE = 512
 
-#: About so many bytes of masks, as they are stored, are held at once, twice: crowds are large.
+#: A window ends early at about so many bytes of masks, as they are stored: crowds are large.
 _HELD_BYTES = 8 * 1024 * 1024
 
 #: Mask objects fetched side by side.
 _FETCHES = 8
-
-#: Seconds of progress that the present speed is measured over.
-_SPEED_WINDOW = 20.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class BatchView:
 
 #: What one image is made from: a row of each batch that has it.
 _Parts: TypeAlias = list[tuple[BatchView, DoneJob]]
-#: Jobs of the batches behind the first that no image was made from yet, by name.
+#: Jobs of the batches after the first that no image was made from yet, by name.
 _Waiting: TypeAlias = list[tuple[BatchView, dict[str, DoneJob]]]
 #: Mask objects that are there or on their way, by batch and ``masks_key``.
 _Chunks: TypeAlias = dict[tuple[UUID, str], Future[StoredChunk]]
@@ -67,13 +64,13 @@ def view(
     threshold: float | None = None,
     max_overlap: float | None = None,
 ) -> BatchView:
-    """A batch under its own reading settings, or under others: that costs no GPU.
+    """A batch with its own reading settings, or with others; no image is segmented again for them.
 
     Args:
-        database: The truth.
+        database: The pool's database.
         batch_id: Which.
-        threshold: Least score instead of the batch's own.
-        max_overlap: Most overlap instead of the batch's own; 1 keeps every duplicate.
+        threshold: Lowest score that counts instead of the batch's own.
+        max_overlap: Highest overlap that counts instead of the batch's own; 1 keeps duplicates.
 
     Raises:
         NotFound: There is no such batch.
@@ -88,7 +85,7 @@ def view(
 
 
 def read_images(
-    database: Database, store: ObjectStore, views: Sequence[BatchView], behind: int = 0
+    database: Database, store: ObjectStore, views: Sequence[BatchView], skip: int = 0
 ) -> ImageStream:
     """Every image that is DONE in at least one of the batches, with what counts in it.
 
@@ -97,17 +94,17 @@ def read_images(
     held in memory, half a kilobyte an image.
 
     Args:
-        database: The truth.
+        database: The pool's database.
         store: Where the masks lie.
         views: At least one.
-        behind: So many images are left out; only their rows are read.
+        skip: So many images at the beginning are left out; only their rows are read.
 
     Raises:
         CorruptObject: While it is read: a mask object is damaged or gone; names it.
         Unreachable: Database or store is away.
     """
     images = _Images(database, store, views)
-    images.leave_out(behind)
+    images.leave_out(skip)
     return images
 
 
@@ -121,13 +118,6 @@ def read_failures(database: Database, batch_id: UUID) -> Iterator[Failure]:
     for page in _pages(database, batch_id, JobState.FAILED):
         for job in page:
             yield Failure(job.name, job.error or "no reason was recorded")
-
-
-def count_instances(database: Database, view: BatchView) -> dict[str, int]:
-    """How many instances of each category count, from their rows alone."""
-    with database.read() as session:
-        counts = instances.count_by_prompt(session, view.batch_id, view.rule)
-    return {name: counts.get(index, 0) for index, name in enumerate(view.categories)}
 
 
 def _pages(
@@ -174,30 +164,30 @@ class _Images:
     def __init__(self, database: Database, store: ObjectStore, views: Sequence[BatchView]) -> None:
         self._store = store
         self._planned = _planned(database, views)
-        self._seen = hashlib.sha256()
+        self._hash = hashlib.sha256()
         for view in views:
-            self._seen.update(f"{view.batch_id} {view.rule}\n".encode())
+            self._hash.update(f"{view.batch_id} {view.rule}\n".encode())
 
     @property
     def fingerprint(self) -> str:
-        return self._seen.hexdigest()
+        return self._hash.hexdigest()
 
     def leave_out(self, count: int) -> None:
         for parts in islice(self._planned, count):
-            self._see(parts)
+            self._add_to_hash(parts)
 
     def __iter__(self) -> Iterator[ImageResult]:
         pool = ThreadPoolExecutor(_FETCHES, "masks")
         try:
             for window, chunks in self._fetched(pool):
                 for parts in window:
-                    self._see(parts)
+                    self._add_to_hash(parts)
                     yield _image(parts, chunks)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _see(self, parts: _Parts) -> None:
-        self._seen.update(f"{[(view.batch_id.hex, *job) for view, job in parts]}\n".encode())
+    def _add_to_hash(self, parts: _Parts) -> None:
+        self._hash.update(f"{[(view.batch_id.hex, *job) for view, job in parts]}\n".encode())
 
     def _fetched(self, pool: ThreadPoolExecutor) -> Iterator[tuple[list[_Parts], _Chunks]]:
         """Images and the mask objects they need; the next ones are fetched meanwhile."""
@@ -257,22 +247,3 @@ def _labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
         for instance in record.instances
         if admits(instance)
     ]
-
-
-class Speed:
-    """Images a second and the time to go, from progress seen now and then."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def see(self, progress: Progress) -> tuple[float | None, float | None]:
-        """Note the progress; returns images a second and seconds to go, None while unknown."""
-        now, ended = time.monotonic(), progress.done + progress.failed
-        self._seen.append((now, ended))
-        while now - self._seen[0][0] > _SPEED_WINDOW:
-            self._seen.popleft()
-        since, before = self._seen[0]
-        if ended == before:
-            return None, None
-        rate = (ended - before) / (now - since)
-        return rate, progress.remaining / rate

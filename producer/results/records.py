@@ -52,15 +52,15 @@ class ImageStream(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Of where the images so far were read from, and by which rule; left out ones count.
+        """A hash of where the images so far were read, and by which rule; left out ones count.
 
-        As many images with the same fingerprint are the same images.
+        Two streams that are equally far and have the same fingerprint gave the same images.
         """
 
     def __iter__(self) -> Iterator[ImageResult]: ...
 
 
-#: Opens the images behind the first so many, at the price of the rows of those that are left out.
+#: Opens the images after the first so many; of those that are left out only the rows are read.
 OpenImages = Callable[[int], ImageStream]
 
 

@@ -21,7 +21,7 @@ def mask_ap(
         from pycocotools.cocoeval import COCOeval  # noqa: PLC0415 - it is not always installed
     except ImportError:
         return None, None
-    with contextlib.redirect_stdout(io.StringIO()):  # it talks
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its results
         scorer = COCOeval(
             _as_coco(right, names, categories), _as_coco(predicted, names, categories), "segm"
         )

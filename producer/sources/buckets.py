@@ -31,7 +31,7 @@ def open_bucket(text: str, endpoint_url: str = "") -> BucketSource:
     store = open_store(f"s3://{bucket}", endpoint_url=endpoint_url)
     source = BucketSource(text, store, f"{prefix}/" if prefix else "")
     if not source.has_objects():
-        raise SourceError(text, "there is no object below this prefix; look at its spelling")
+        raise SourceError(text, "there is no object below this prefix; check its spelling")
     return source
 
 

@@ -31,7 +31,7 @@ _URI_FIELDS = ("uri", "image", "path", "file", "url", "source-ref")
 #: A longer line is no line of a manifest, and would have to be held in memory.
 _MAX_LINE_BYTES = 1024 * 1024
 
-#: Relative paths that need no second look: they are name, path and URI alike.
+#: Relative paths that need no further check: such a path is its own name, and needs no escape.
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _PLAIN_LENGTH = 500
 

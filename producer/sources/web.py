@@ -1,7 +1,7 @@
 """Web images as sources: one URL by itself, and what a URL in a list is called.
 
-Here nothing is looked up or asked: whether a host may be read is known from its name, whether its
-addresses may is for the worker to see, at the moment it connects.
+No host is resolved and nothing is requested here: whether a host may be read is decided by its
+name. Its addresses are checked by the worker, at the moment it connects.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def name_of(url: WebUrl) -> str:
 
 
 def open_web(text: str, list_suffixes: Collection[str], hosts: Collection[str] | None) -> WebSource:
-    """The one image behind a URL.
+    """The one image that a URL names.
 
     Args:
         text: The URL.

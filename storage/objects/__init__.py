@@ -1,4 +1,4 @@
-"""Where objects lie: a bucket or a folder, behind the one port ``ObjectStore``."""
+"""Object stores: a bucket or a folder, through the one port ``ObjectStore``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EXPECTED = "write s3://bucket/prefix or file:///absolute/folder"
 
 
 def open_store(url: str, *, endpoint_url: str = "") -> ObjectStore:
-    """The object store behind a URL; nothing is asked of it yet.
+    """The object store that a URL names; nothing is requested of it yet.
 
     Args:
         url: ``s3://bucket/prefix`` or ``file:///absolute/folder``.

@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 from maskpool.domain import ObjectInfo
 from maskpool.errors import ConfigError, Conflict, NotFound, Permanent, SourceError, Unreachable
+from maskpool.files import sync_folder
 from storage.objects.keys import TEMPORARY, checked
 
 _COPY_BYTES = 1024 * 1024
 
-#: A deleter may take an empty folder away between our making it and our writing into it.
+#: Another process may delete an empty folder between our making it and our writing into it.
 _FOLDER_TRIES = 20
 
 
@@ -96,13 +97,7 @@ class FolderStore:
         return asked
 
     def sweep(self, older_than: float, *, dry_run: bool = False) -> Iterator[int]:
-        """Delete what writers that were killed left behind; yields the bytes of each file.
-
-        Args:
-            older_than: Seconds since the file was last written to. A write in progress moves its
-                file's time on, so anything above a pause of the disk spares it.
-            dry_run: Only look.
-        """
+        """See ``ObjectStore.sweep``; a write in progress moves its file's time on."""
         for folder, _, names in os.walk(self._root):
             for path in (Path(folder, name) for name in names if name.startswith(TEMPORARY)):
                 with self._translated(path.name), suppress(FileNotFoundError):
@@ -149,7 +144,7 @@ class FolderStore:
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def _open_beside(self, path: Path) -> Path:
         """Make an empty file beside ``path`` under a name that no listing shows."""
@@ -172,13 +167,13 @@ class FolderStore:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except FileExistsError:
-                # Said also of a folder that was there for mkdir, and gone when pathlib looked.
+                # Also raised for a folder that was there for mkdir and gone when pathlib checked.
                 if any(part.is_file() for part in (folder, *folder.parents)):
                     raise
                 return
             # The names of new folders must be as durable as the object that needs them.
             for made in (folder, *folder.parents):
-                _sync_folder(made.parent)
+                sync_folder(made.parent)
                 if made == self._root:
                     break
 
@@ -223,11 +218,3 @@ def _entries(folder: Path, start: str) -> Iterable[tuple[bytes, os.DirEntry[str]
             elif entry.is_file(follow_symlinks=False):
                 found.append((os.fsencode(entry.name), entry))
     return sorted(found, key=lambda pair: pair[0])
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

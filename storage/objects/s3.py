@@ -7,7 +7,7 @@ import builtins
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,23 @@ from tenacity import (
 from maskpool.domain import ObjectInfo
 from maskpool.errors import (
     ConfigError,
-    CredentialsError,
     NotFound,
     Permanent,
     SourceError,
     Unreachable,
 )
-from storage.objects.clock_skew import wrong_clock
 from storage.objects.keys import MAX_KEY_BYTES, checked
+from storage.objects.s3_errors import (
+    BROKEN_BODY,
+    DAMAGED,
+    error_code,
+    no_bucket,
+    refused,
+    translated,
+)
 
 _PART_BYTES = 16 * 1024 * 1024
 _DELETE_AT_ONCE = 1000
-
-_DAMAGED = "what was sent did not arrive whole"
 
 _DEFAULT_REGION = "us-east-1"
 
@@ -50,29 +54,6 @@ _TRIES = 3
 
 #: A body that breaks off is asked for again this long.
 _BODY_SECONDS = 30.0
-
-_ANOTHER_DAY = frozenset(
-    {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "InternalError"}
-)
-#: What was sent did not arrive as it was.
-_DAMAGED_ON_ITS_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
-#: Refusals of whoever asks, whatever is asked for.
-_BAD_CREDENTIALS = frozenset(
-    {
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "InvalidToken",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
-    }
-)
-_NO_KEY = frozenset({"NoSuchKey", "404"})
-_BROKEN_BODY = (
-    boto.ReadTimeoutError,
-    boto.ResponseStreamingError,
-    boto.IncompleteReadError,
-    boto.ConnectionClosedError,
-)
 
 
 class _BrokenOff(Exception):
@@ -109,7 +90,7 @@ def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes it
         )
     except (boto.BotoCoreError, ValueError) as error:
         raise ConfigError(
-            f"the S3 client cannot be made: {error}; look at MASKPOOL_S3_ENDPOINT_URL and AWS_*"
+            f"the S3 client cannot be made: {error}; check MASKPOOL_S3_ENDPOINT_URL and AWS_*"
         ) from None
 
 
@@ -163,7 +144,7 @@ class S3Store:
             with translated(self._bucket, full):
                 self._client.upload_fileobj(file, self._bucket, full, Config=transfer)
         if self.size(key) != size:  # parts carry no hash
-            raise Unreachable(f"the object store s3://{self._bucket}", _DAMAGED)
+            raise Unreachable(f"the object store s3://{self._bucket}", DAMAGED)
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """See ``ObjectStore.get``."""
@@ -189,7 +170,7 @@ class S3Store:
             with translated(self._bucket, ""):
                 self._client.head_bucket(Bucket=self._bucket)
         except NotFound:
-            raise ConfigError(_no_bucket(self._bucket)) from None
+            raise ConfigError(no_bucket(self._bucket)) from None
         self._bucket_seen = True
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -211,13 +192,20 @@ class S3Store:
             asked += len(block)
         return asked
 
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> Iterator[int]:  # noqa: ARG002 - there is nothing to sweep
+        """See ``ObjectStore.sweep``: a bucket shows no half-written object, so there is none.
+
+        Parts of a killed upload take space until a lifecycle rule of the bucket deletes them.
+        """
+        return iter(())
+
     def _delete_block(self, full_keys: builtins.list[str]) -> None:
         wanted = {"Objects": [{"Key": key} for key in full_keys], "Quiet": True}
         with translated(self._bucket, full_keys[0]):
             reply = self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
-        for refused in reply.get("Errors", ()):
-            if refused.get("Code") != "NoSuchKey":
-                raise _refused(self._bucket, str(refused.get("Key")), str(refused.get("Code")), 0)
+        for failed in reply.get("Errors", ()):
+            if failed.get("Code") != "NoSuchKey":
+                raise refused(self._bucket, str(failed.get("Key")), str(failed.get("Code")), 0)
 
     def _full(self, key: str) -> str:
         full = self._base + checked(key)
@@ -273,7 +261,7 @@ def read_object(
         try:
             data: bytes = again(_read_once, client, wanted, max_bytes)
         except boto.ClientError as error:
-            if _code(error) in ("InvalidRange", "416"):  # the object ends before the offset
+            if error_code(error) in ("InvalidRange", "416"):  # the object ends before the offset
                 return b""
             raise
         except _BrokenOff as error:
@@ -290,62 +278,9 @@ def _read_once(client: Any, wanted: dict[str, str], max_bytes: int | None) -> by
             raise Permanent(f"it has {told} bytes, more than the {max_bytes:,} allowed")
         try:
             return bytes(body.read())
-        except _BROKEN_BODY as error:
+        except BROKEN_BODY as error:
             raise _BrokenOff from error
-
-
-@contextmanager
-def translated(bucket: str, key: str) -> Iterator[None]:
-    """Turn what boto3 raises into our tree; codes are repeated, messages may hold secrets."""
-    try:
-        yield
-    except boto.ClientError as error:
-        answer = error.response.get("ResponseMetadata", {})
-        status = int(answer.get("HTTPStatusCode", 0))
-        wrong = wrong_clock(bucket, _code(error), status, answer.get("HTTPHeaders", {}))
-        raise wrong or _refused(bucket, key, _code(error), status) from None
-    except (boto.HTTPClientError, boto.ConnectionError, *_BROKEN_BODY) as error:
-        raise Unreachable(f"the object store s3://{bucket}", type(error).__name__) from None
-    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError):
-        raise CredentialsError(
-            f"s3://{bucket}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ) from None
-    except boto.ParamValidationError:
-        raise ConfigError(
-            f"s3://{bucket}/{key}: S3 allows no such bucket name or object key"
-        ) from None
-    except boto.BotoCoreError as error:  # such as a login that ended
-        raise CredentialsError(
-            f"s3://{bucket}: the AWS configuration cannot be used ({type(error).__name__})"
-        ) from None
 
 
 def _md5(data: bytes) -> str:
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-
-
-def _code(error: Any) -> str:  # noqa: ANN401 - a ClientError, which mypy does not know
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _refused(bucket: str, key: str, code: str, status: int) -> NotFound | ConfigError | Unreachable:
-    damaged = code in _DAMAGED_ON_ITS_WAY
-    if damaged or code in _ANOTHER_DAY or status >= 500 or status == 429:
-        reason = f"{_DAMAGED} ({code})" if damaged else f"it answers {code or status}"
-        return Unreachable(f"the object store s3://{bucket}", reason)
-    if code == "NoSuchBucket":
-        return ConfigError(_no_bucket(bucket))
-    if code in _NO_KEY or status == 404:
-        return NotFound(f"there is no object s3://{bucket}/{key}")
-    bad_credentials = code in _BAD_CREDENTIALS
-    if bad_credentials or status in (401, 403) or code == "AccessDenied":
-        kind = CredentialsError if bad_credentials else ConfigError
-        return kind(
-            f"s3://{bucket}/{key}: access denied ({code}); look at the credentials in AWS_* and "
-            "what they may do in this bucket"
-        )
-    return ConfigError(f"s3://{bucket}/{key}: the object store refuses this ({code or status})")
-
-
-def _no_bucket(bucket: str) -> str:
-    return f"there is no bucket {bucket!r}; create it, or correct its name or the endpoint"

@@ -65,7 +65,7 @@ class Desk:
 
     @contextmanager
     def frozen(self, target: Path, time: int = 1) -> Iterator[subprocess.Popen[str]]:
-        """An export that stands still behind so many steps; killed if it still runs at the end."""
+        """An export that stands still after so many steps; killed if it still runs at the end."""
         process = self.begin(target, armed=f"export.kept=stop@{time}")
         try:
             until(lambda: _state(process.pid) == "T", what="the step")
@@ -129,7 +129,7 @@ def test_killed_at_any_step_it_goes_on_behind_it(
     status, said = desk.export(target, merged=merged)
 
     assert status == 0, said
-    assert said == (f"going on behind {kept:,} images\n" if kept else "")
+    assert said == (f"resuming after {kept:,} images\n" if kept else "")
     assert target.read_bytes() == whole[merged]
     assert left(target) == ["coco.json"]
 
@@ -143,8 +143,8 @@ def test_interrupted_by_ctrl_c_it_says_how_to_go_on(
         process.send_signal(signal.SIGCONT)
         status, said = ended(process)
     assert status == 130
-    assert f"{tmp_path}/.coco.json.partial: the same command goes on behind 20 images" in said
-    assert desk.export(target) == (0, "going on behind 20 images\n")
+    assert f"{tmp_path}/.coco.json.partial: the same command resumes after 20 images" in said
+    assert desk.export(target) == (0, "resuming after 20 images\n")
     assert target.read_bytes() == whole[False]
 
 
@@ -190,10 +190,10 @@ def test_a_full_disk_leaves_what_was_written(
                 status, said = ended(process)
             assert status == 2
             assert "no space left on device" in said
-            assert f"the same command goes on behind {kept} images" in said
+            assert f"the same command resumes after {kept} images" in said
             assert not target.exists()
             disk.make_room()
-            assert desk.export(target) == (0, f"going on behind {kept} images\n")
+            assert desk.export(target) == (0, f"resuming after {kept} images\n")
             assert target.read_bytes() == whole[False]
     except Missing as error:
         pytest.skip(str(error))

@@ -20,7 +20,8 @@ from services.rows import instances_of, unfolded_chunks
 from db import lookup
 from db.session import Database
 from maskpool.domain import BatchState, ReadingRule
-from producer.integrity.rows import Tally, verify
+from producer.integrity.check import verify
+from producer.integrity.findings import Tally
 from storage.objects import open_store
 
 ROOT = Path(__file__).resolve().parents[2]

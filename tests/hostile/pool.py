@@ -26,8 +26,8 @@ from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
 from producer.dispatch.broker import Broker
 from producer.dispatch.tick import tick
+from producer.integrity.check import verify
 from producer.integrity.findings import Finding
-from producer.integrity.rows import verify
 from producer.sources import open_source
 from producer.submit import Submission, Submitter
 from storage.objects import open_store

@@ -28,9 +28,9 @@ from db.models import InstanceRow, JobRow
 from db.session import Database
 from maskpool.domain import BatchState, JobState
 from maskpool.ports import ObjectStore
-from producer.integrity.findings import Finding, Kind
+from producer.integrity.check import verify
+from producer.integrity.findings import Finding, Kind, Tally
 from producer.integrity.orphans import collect
-from producer.integrity.rows import Tally, verify
 from storage.objects import keys, open_store
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md").read_text()

@@ -19,8 +19,8 @@ from db.session import Database
 from maskpool.domain import new_id
 from maskpool.ports import ObjectStore
 from producer.integrity import orphans
-from producer.integrity.orphans import Heap, collect
-from producer.integrity.rows import verify
+from producer.integrity.check import verify
+from producer.integrity.orphans import Amount, collect
 from storage.objects import keys, open_store
 from storage.objects.folder import FolderStore
 
@@ -79,8 +79,8 @@ def test_lost_uploads_and_removed_batches_go_and_everything_else_stays(pool: Pla
     freed = collect(pool.database, pool.store, older_than=0)
     assert objects(pool.store) == kept
     assert tried == freed
-    assert (freed.masks, freed.sources) == (Heap(2, 10), Heap(1, 6))
-    assert collect(pool.database, pool.store, older_than=0).total == Heap(0, 0)
+    assert (freed.masks, freed.sources) == (Amount(2, 10), Amount(1, 6))
+    assert collect(pool.database, pool.store, older_than=0).total == Amount(0, 0)
     assert list(verify(pool.database, pool.store)) == []
     assert queued.batch_id == live
 
@@ -149,7 +149,7 @@ def test_what_is_young_is_left_alone(pool: PlainPool) -> None:
     young = {lost_upload(pool, old_id(), new_id()), lost_upload(pool, old_id(), UUID(int=1 << 100))}
     pool.store.put(keys.source_object(gone, "x.png"), b"source")
     old = lost_upload(pool, gone, old_id())
-    assert collect(pool.database, pool.store).masks == Heap(1, 5)
+    assert collect(pool.database, pool.store).masks == Amount(1, 5)
     assert objects(pool.store) == young | {keys.source_object(gone, "x.png")}
     assert old not in objects(pool.store)
 
@@ -175,8 +175,14 @@ def test_a_removed_batch_is_collected(pool: PlainPool) -> None:
     with pool.database.write() as session:
         batches.remove(session, batch)
     freed = collect(pool.database, pool.store, older_than=0)
-    assert (freed.masks.objects, freed.sources) == (2, Heap(1, 6))
+    assert (freed.masks.objects, freed.sources) == (2, Amount(1, 6))
     assert objects(pool.store) == set()
+
+
+def test_every_store_can_be_swept_of_nothing(pool: PlainPool) -> None:
+    pool.store.put("masks/v1/readme.txt", b"kept")
+    assert list(pool.store.sweep(0.0)) == []
+    assert objects(pool.store) == {"masks/v1/readme.txt"}
 
 
 def test_half_written_files_go_when_their_writer_is_long_dead(
@@ -191,10 +197,10 @@ def test_half_written_files_go_when_their_writer_is_long_dead(
     for path in (fresh, stale):
         path.write_bytes(b"half")
     os.utime(stale, (time.time() - 3700,) * 2)
-    assert collect(database, store, older_than=0, dry_run=True).leftovers == Heap(1, 4)
+    assert collect(database, store, older_than=0, dry_run=True).leftovers == Amount(1, 4)
     assert stale.exists()
-    assert collect(database, store, older_than=7200).leftovers == Heap(0, 0)
-    assert collect(database, store, older_than=0).leftovers == Heap(1, 4)
+    assert collect(database, store, older_than=7200).leftovers == Amount(0, 0)
+    assert collect(database, store, older_than=0).leftovers == Amount(1, 4)
     assert fresh.exists()
     assert not stale.parent.exists(), "an empty folder goes too"
     database.close()

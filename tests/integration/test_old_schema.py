@@ -17,7 +17,8 @@ from db.schema import alembic_config, head_revision, upgrade
 from db.session import Database, normalised
 from maskpool.domain import BatchState, ChunkMessage, ChunkState, JobState, Klass
 from producer.dispatch.tick import tick
-from producer.integrity.rows import Tally, verify
+from producer.integrity.check import verify
+from producer.integrity.findings import Tally
 from storage.objects import open_store
 
 PREVIOUS = "0001"

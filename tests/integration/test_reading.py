@@ -57,9 +57,9 @@ def done(pool: PlainPool, count: int = COUNT) -> UUID:
     return batch_id
 
 
-def read(pool: PlainPool, *batch_ids: UUID, behind: int = 0) -> list[ImageResult]:
+def read(pool: PlainPool, *batch_ids: UUID, skip: int = 0) -> list[ImageResult]:
     views = [reader.view(pool.database, batch_id) for batch_id in batch_ids]
-    return list(reader.read_images(pool.database, pool.store, views, behind))
+    return list(reader.read_images(pool.database, pool.store, views, skip))
 
 
 def change(pool: PlainPool, batch_id: UUID, seq: int, **values: object) -> None:
@@ -91,22 +91,22 @@ def test_every_image_in_order_and_each_object_once(
     assert len(store.reads) == -(-COUNT // 4)
 
 
-@pytest.mark.parametrize("behind", [0, 1, 7, 13, COUNT, COUNT + 1])
-def test_the_rest_is_what_was_left_out_of(pool: PlainPool, behind: int) -> None:
+@pytest.mark.parametrize("skip", [0, 1, 7, 13, COUNT, COUNT + 1])
+def test_the_rest_is_what_was_left_out_of(pool: PlainPool, skip: int) -> None:
     first, second = done(pool, 20), done(pool)
     images = read(pool, first, second)
     assert len(images) == COUNT
     pool.store = store = CountingStore(pool.store)  # type: ignore[assignment]
-    assert read(pool, first, second, behind=behind) == images[behind:]
-    assert bool(store.reads) == (behind < COUNT)
+    assert read(pool, first, second, skip=skip) == images[skip:]
+    assert bool(store.reads) == (skip < COUNT)
 
 
 def test_the_fingerprint_tells_the_same_images_from_others(pool: PlainPool) -> None:
     batch_id = done(pool)
 
-    def fingerprint(behind: int = 10, **rule: float) -> str:
+    def fingerprint(skip: int = 10, **rule: float) -> str:
         view = reader.view(pool.database, batch_id, **rule)
-        return reader.read_images(pool.database, pool.store, [view], behind).fingerprint
+        return reader.read_images(pool.database, pool.store, [view], skip).fingerprint
 
     same = fingerprint()
     view = reader.view(pool.database, batch_id)
@@ -116,7 +116,7 @@ def test_the_fingerprint_tells_the_same_images_from_others(pool: PlainPool) -> N
     assert stream.fingerprint == same
     assert len({same, fingerprint(9), fingerprint(11), fingerprint(threshold=0.6)}) == 4
     change(pool, batch_id, 15, masks_offset=1)
-    assert fingerprint() == same, "behind those that were asked for"
+    assert fingerprint() == same, "what comes after those that were asked for does not matter"
     change(pool, batch_id, 5, state=JobState.RETRY)
     assert fingerprint() != same
 
@@ -150,7 +150,7 @@ def test_an_object_that_is_gone_or_damaged_is_named(pool: PlainPool) -> None:
     pool.store.delete([key])
     with pytest.raises(CorruptObject, match=f"the masks of batch {batch_id} are incomplete: .*was"):
         read(pool, batch_id)
-    assert len(read(pool, batch_id, behind=16)) == COUNT - 16, "the others can be read"
+    assert len(read(pool, batch_id, skip=16)) == COUNT - 16, "the others can be read"
 
 
 def test_a_row_that_points_to_another_job_is_named(pool: PlainPool) -> None:

@@ -25,7 +25,7 @@ from services.schema_steps import (
 from db import schema
 from db.session import Database
 from maskpool.errors import ConfigError, Unreachable
-from maskpool.health import look
+from maskpool.health import read_state
 
 STUCK_WORKER = (str(Path(__file__).resolve().parents[1] / "services" / "stuck_worker.py"),)
 
@@ -185,16 +185,16 @@ def test_a_dispatcher_goes_on_while_the_schema_grows_under_it(
         "MASKPOOL_HEALTH_FILE": str(file),
     }
     with serving("dispatch", log=tmp_path / "log", env=environment) as process:
-        until(lambda: look(file).ready, seconds=60, what="the dispatcher")
+        until(lambda: read_state(file).ready, seconds=60, what="the dispatcher")
         with newer(database_url, tmp_path, EXPANSIONS["a column with a default"]):
             since = time.monotonic()
             until(lambda: _heard(file) > since + 2, seconds=60, what="rounds on the new schema")
-        assert look(file).ready, look(file).sentence
+        assert read_state(file).ready, read_state(file).sentence
         assert process.poll() is None
 
 
 def _heard(file: Path) -> float:
-    return look(file).heard or 0.0
+    return read_state(file).heard or 0.0
 
 
 def test_a_migration_behind_a_long_query_stops_nobody(

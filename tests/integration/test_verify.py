@@ -21,7 +21,8 @@ from maskpool.domain import ChunkState, JobState, new_id
 from maskpool.errors import NotFound
 from maskpool.ports import ObjectStore
 from producer.integrity import masks
-from producer.integrity.rows import Finding, Kind, Tally, verify
+from producer.integrity.check import verify
+from producer.integrity.findings import Finding, Kind, Tally
 from storage.objects import keys, open_store
 
 

@@ -26,19 +26,19 @@ class Album:
     before: Callable[[int], object] = lambda _: None
     opened: list[int] = field(default_factory=list)
 
-    def __call__(self, behind: int) -> Stream:
-        self.opened.append(behind)
-        return Stream(self, behind)
+    def __call__(self, skip: int) -> Stream:
+        self.opened.append(skip)
+        return Stream(self, skip)
 
 
 class Stream:
-    """The images behind the first so many; see ``producer.results.records.ImageStream``."""
+    """The images after the first so many; see ``producer.results.records.ImageStream``."""
 
-    def __init__(self, album: Album, behind: int) -> None:
+    def __init__(self, album: Album, skip: int) -> None:
         self._before = album.before
         self._left = enumerate(album.images)
         self._seen = hashlib.sha256(album.rule.encode())
-        for _, image in islice(self._left, behind):
+        for _, image in islice(self._left, skip):
             self._see(image)
 
     @property

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,9 +15,10 @@ import orjson
 
 from maskpool.errors import ConfigError
 from producer.formats.parts import Mark, Parts, unfinished
+from producer.formats.port import Counts
 from producer.results.records import ImageResult, LabelledInstance, OpenImages
 
-#: Of what the parts hold: another layout must not go on with them.
+#: Names the layout of the parts: code with another layout must not go on with them.
 _LAYOUT = "coco 1"
 
 _PARTS = ("images", "annotations")
@@ -26,14 +26,6 @@ _BETWEEN = b",\n"
 
 #: Scores are single precision in the database; more digits would be noise and a third of the file.
 _SCORE_DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class CocoCounts:
-    """What a dataset file holds."""
-
-    images: int
-    annotations: int
 
 
 def write_coco(
@@ -44,16 +36,11 @@ def write_coco(
     *,
     fresh: bool = False,
     say: Callable[[str], None] = lambda _: None,
-) -> CocoCounts:
-    """Write a COCO dataset, whole or not at all, in memory that does not grow with its size.
+) -> Counts:
+    """Write a COCO dataset into one JSON file; see ``Exporter``.
 
-    Args:
-        target: The JSON file; one that exists is replaced at the end.
-        categories: Names in the order of their ids, from 1; those without instances are kept.
-        images: In the order of their ids, from 1; those without instances are listed (negatives).
-        info: COCO's ``info`` object, e.g. ``{"description": …, "date_created": …}``.
-        fresh: Do not go on with what an interrupted export left.
-        say: Takes sentences for the user: that it goes on, or where it was interrupted.
+    Ids of images and categories count from 1, in the order in which they are given; ``info`` is
+    COCO's object of that name.
 
     Raises:
         ConfigError: ``target`` is a folder.
@@ -68,7 +55,7 @@ def write_coco(
         mark = _write_rows(parts, categories)
         head = orjson.dumps(dict(info)), orjson.dumps(_categories(categories))
         parts.finish(mark, target, lambda out, paths: _join(out, paths, *head))
-    return CocoCounts(mark.images, mark.annotations)
+    return Counts(mark.images, mark.annotations)
 
 
 def _categories(names: Sequence[str]) -> list[dict[str, object]]:

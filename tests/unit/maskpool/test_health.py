@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from maskpool import health
-from maskpool.health import Pulse, look, main
+from maskpool.health import Pulse, main, read_state
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_file_says_who_beats_and_since_when_it_works(file: Path) -> None:
     assert (said["service"], said["name"], said["pid"]) == ("dispatcher", "host:1", os.getpid())
     assert said["at"] == said["worked_at"]
     assert (said["live"], said["trouble"]) == (True, "")
-    state = look(file)
+    state = read_state(file)
     assert (state.live, state.ready) == (True, True)
     assert state.sentence == "dispatcher host:1 is live and ready"
 
@@ -37,12 +37,12 @@ def test_a_file_says_who_beats_and_since_when_it_works(file: Path) -> None:
 def test_trouble_is_not_death(file: Path) -> None:
     pulse = Pulse(file, "dispatcher", "host:1")
     pulse.beat("the database is unreachable: refused")
-    state = look(file)
+    state = read_state(file)
     assert (state.live, state.ready) == (True, False)
     assert state.sentence.endswith("live, but not ready: the database is unreachable: refused")
     assert json.loads(file.read_text())["worked_at"] is None
     pulse.beat()
-    assert look(file).ready, "a change is written at once"
+    assert read_state(file).ready, "a change is written at once"
     worked_at = json.loads(file.read_text())["worked_at"]
     pulse.beat("away again")
     assert json.loads(file.read_text())["worked_at"] == worked_at
@@ -50,7 +50,7 @@ def test_trouble_is_not_death(file: Path) -> None:
 
 def test_what_will_not_recover_is_not_live(file: Path) -> None:
     Pulse(file, "worker", "host:2").beat("the device is lost", live=False)
-    state = look(file)
+    state = read_state(file)
     assert (state.live, state.ready) == (False, False)
     assert state.sentence == "worker host:2 is not live: the device is lost"
 
@@ -59,17 +59,17 @@ def test_silence_is_not_live(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     Pulse(file, "worker", "host:2").beat()
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 59)
-    assert look(file).live
+    assert read_state(file).live
     monkeypatch.setattr(time, "monotonic", lambda: now + 62)
-    assert not look(file).live
-    assert "hangs or is gone: last heard of 62 s ago" in look(file).sentence
-    assert look(file, max_age=70).live
+    assert not read_state(file).live
+    assert "hangs or is gone: last heard of 62 s ago" in read_state(file).sentence
+    assert read_state(file, max_age=70).live
 
 
 def test_the_wall_clock_does_not_matter(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Pulse(file, "worker", "host:2").beat()
     monkeypatch.setattr(time, "time", lambda: 4e9)
-    assert look(file).live
+    assert read_state(file).live
 
 
 def test_a_file_from_before_the_machine_started_is_of_no_living(
@@ -77,21 +77,21 @@ def test_a_file_from_before_the_machine_started_is_of_no_living(
 ) -> None:
     Pulse(file, "worker", "host:2").beat()
     monkeypatch.setattr(time, "monotonic", lambda: 1.0)
-    state = look(file)
+    state = read_state(file)
     assert (state.live, state.heard) == (False, None), "nobody was heard on this clock"
     assert "before this machine started" in state.sentence
 
 
 def test_no_file_and_no_health_file_are_states_too(file: Path) -> None:
-    assert not look(file).live
-    assert "is not there" in look(file).sentence
+    assert not read_state(file).live
+    assert "is not there" in read_state(file).sentence
     file.parent.mkdir()
     for content in ("", "[]", "{}", '{"monotonic": "x"}', '{"monotonic": 1}', "\x00"):
         file.write_text(content)
-        state = look(file)
+        state = read_state(file)
         assert (state.live, state.heard) == (False, None), content
         assert "is no health file" in state.sentence
-    assert not look(file.parent).live
+    assert not read_state(file.parent).live
 
 
 def test_a_process_that_ends_leaves_no_file(file: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_reader_never_sees_half_a_file(file: Path) -> None:
     writer.start()
     try:
         for _ in range(2_000):
-            assert look(file).heard is not None, look(file).sentence
+            assert read_state(file).heard is not None, read_state(file).sentence
     finally:
         stop.set()
         writer.join()
@@ -153,7 +153,7 @@ def test_a_full_disk_is_no_death(
 
     monkeypatch.setattr(Path, "write_text", full)
     pulse.beat()
-    assert look(file).ready, "the old file's block took the new line"
+    assert read_state(file).ready, "the old file's block took the new line"
     assert caplog.text == ""
 
 

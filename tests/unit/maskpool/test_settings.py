@@ -10,7 +10,7 @@ import pytest
 
 from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
-from maskpool.settings import BUILT_IN_MODELS, Settings, load_settings
+from maskpool.settings import BUILT_IN_MODELS, Settings, load_settings, require
 
 NETWORKS = (ip_network("10.1.2.0/24"), ip_network("fd12::/64"))
 
@@ -123,6 +123,16 @@ def test_a_refused_secret_is_not_repeated() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().model = "other"
+
+
+def test_a_setting_that_is_required_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKPOOL_DATABASE_URL", "sqlite:////tmp/rows")
+    settings = load_settings()
+    require(settings, "database_url", who="a dispatcher")
+    with pytest.raises(ConfigError, match="MASKPOOL_REDIS_URL is not set; a dispatcher needs it"):
+        require(settings, "database_url", "redis_url", "store_url", who="a dispatcher")
+    with pytest.raises(ConfigError, match="MASKPOOL_STORE_URL is not set; a worker needs it"):
+        require(settings, "store_url", who="a worker")
 
 
 def test_aliases_are_built_in_or_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from maskpool.domain import new_id
-from maskpool.health import Pulse, State, look
+from maskpool.health import Pulse, State, read_state
 from workers.health import Consumer, WorkerPulse
 from workers.leases import Holding, LeaseKeeper
 
@@ -66,7 +66,7 @@ class Parts:
         """What the file says after so many looks, which are a second apart in a worker."""
         for _ in range(looks):
             self._pulse.write()
-        return look(self.file)
+        return read_state(self.file)
 
 
 @pytest.fixture

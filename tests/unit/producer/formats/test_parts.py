@@ -16,7 +16,7 @@ from maskpool import failpoints
 from maskpool.domain import Found, Instance
 from maskpool.errors import Conflict, Unreachable
 from maskpool.rle import Rle
-from producer.formats import CocoCounts, parts, write_coco
+from producer.formats import Counts, parts, write_coco
 from producer.results.records import ImageResult, LabelledInstance
 
 INFO = {"description": "t", "n": (1, 2)}
@@ -62,7 +62,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "coco.json"
 
 
-def write(target: Path, album: Album, said: list[str], *, fresh: bool = False) -> CocoCounts:
+def write(target: Path, album: Album, said: list[str], *, fresh: bool = False) -> Counts:
     return write_coco(target, CATEGORIES, album, INFO, fresh=fresh, say=said.append)
 
 
@@ -104,7 +104,7 @@ def test_whatever_interrupts_it_the_file_is_the_same(
                 with part.open("ab") as file:  # what the journal does not count yet
                     file.write(torn)
     album = Album(shown)
-    assert write(target, album, said) == CocoCounts(len(counts), sum(counts))
+    assert write(target, album, said) == Counts(len(counts), sum(counts))
     assert target.read_bytes() == expected
     assert left(folder) == ["coco.json"]
     assert len(album.opened) == 1, "started over"
@@ -151,11 +151,11 @@ def test_it_says_where_it_stopped_and_where_it_goes_on(target: Path, said: list[
     with pytest.raises(Unreachable):
         write(target, Album(shown, before=stopping_at(7, gone)), said)
     folder = target.parent / ".coco.json.partial"
-    assert said == [f"what was written stays in {folder}: the same command goes on behind 6 images"]
+    assert said == [f"what was written stays in {folder}: the same command resumes after 6 images"]
     said.clear()
     album = Album(shown)
     write(target, album, said)
-    assert said == ["going on behind 6 images"]
+    assert said == ["resuming after 6 images"]
     assert album.opened == [6]
 
 
@@ -192,7 +192,7 @@ def test_images_that_came_behind_are_no_other_export(target: Path, said: list[st
     interrupted(target, images([1] * 9))
     more = images([1] * 12)
     write(target, Album(more), said)
-    assert said == ["going on behind 6 images"]
+    assert said == ["resuming after 6 images"]
     assert target.read_bytes() == whole(target.parent, more)
 
 
@@ -267,7 +267,7 @@ def test_a_file_that_is_missing_is_no_lock_that_went(target: Path, said: list[st
             target, Album(shown, before=stopping_at(7, FileNotFoundError("something else"))), said
         )
     write(target, Album(shown), said)
-    assert said[-1] == "going on behind 6 images"
+    assert said[-1] == "resuming after 6 images"
 
 
 def test_two_at_once_do_not_meet(target: Path, said: list[str]) -> None:

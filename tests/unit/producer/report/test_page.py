@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from producer.report.overlays import Overlay
-from producer.report.page import MOST_CARDS, MOST_FAILURES, write_index, write_summary
+from producer.report.page import MAX_CARDS, MAX_FAILURES, write_index, write_summary
 from producer.results.records import Failure
 
 HOSTILE = "<script>alert(1)<img src=x onerror=alert(2)>\"'&.png"
@@ -113,16 +113,16 @@ def test_known_figures_are_shown_and_unknown_ones_are_not(tmp_path: Path) -> Non
 
 
 def test_long_tables_are_cut_and_say_so(tmp_path: Path) -> None:
-    failures = [Failure(str(i), "gone") for i in range(MOST_FAILURES + 7)]
+    failures = [Failure(str(i), "gone") for i in range(MAX_FAILURES + 7)]
     seen = page(tmp_path, {"failed": len(failures)}, failures=iter(failures))
-    assert len(seen.all("tr")) == MOST_FAILURES + 1
+    assert len(seen.all("tr")) == MAX_FAILURES + 1
     assert "7 more are in summary.json" in seen.words
 
 
 def test_a_sample_says_of_how_many(tmp_path: Path) -> None:
-    cards = [overlay(tmp_path, f"{i}.jpg", cat=1) for i in range(MOST_CARDS + 1)]
+    cards = [overlay(tmp_path, f"{i}.jpg", cat=1) for i in range(MAX_CARDS + 1)]
     seen = page(tmp_path, {"done": 9000}, *cards)
-    assert len(seen.all("li")) == MOST_CARDS
+    assert len(seen.all("li")) == MAX_CARDS
     assert "A sample of 2,000 out of 9,000 annotated images" in seen.words
     assert "A sample" not in page(tmp_path, {"done": 1}, cards[0]).words
 

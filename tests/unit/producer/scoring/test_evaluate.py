@@ -10,7 +10,8 @@ import pytest
 
 from maskpool import rle
 from maskpool.errors import SourceError
-from producer.scoring.evaluate import Evaluation, evaluate
+from producer.scoring.evaluate import evaluate
+from producer.scoring.records import Evaluation
 
 SIZE = (20, 40)
 PHOTOS = Path(__file__).parents[4] / ".." / "shared" / "photos"

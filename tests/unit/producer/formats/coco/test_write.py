@@ -16,7 +16,7 @@ from services.albums import Album
 from maskpool import rle
 from maskpool.domain import Found, Instance
 from maskpool.errors import ConfigError
-from producer.formats import FORMATS, CocoCounts, write_coco
+from producer.formats import FORMATS, Counts, write_coco
 from producer.results.records import ImageResult, LabelledInstance
 
 
@@ -58,7 +58,7 @@ def test_pycocotools_reads_exactly_what_was_written(tmp_path: Path) -> None:
 
     counts = write_coco(target, ["cat", "dog", "bird"], Album(images), {"description": "t"})
 
-    assert counts == CocoCounts(images=3, annotations=3)
+    assert counts == Counts(images=3, annotations=3)
     coco = load(target)
     assert [coco.imgs[i]["file_name"] for i in (1, 2, 3)] == ["a/one.jpg", "a/empty.jpg", "two.jpg"]
     assert {i: c["name"] for i, c in coco.cats.items()} == {1: "cat", 2: "dog", 3: "bird"}
@@ -93,7 +93,7 @@ def test_ids_are_unique_integers_from_one(
     assert [row["file_name"] for row in data["images"]] == [name for name, _ in spec]
     annotations = sum(len(categories) for _, categories in spec)
     assert [row["id"] for row in data["annotations"]] == list(range(1, annotations + 1))
-    assert counts == CocoCounts(len(spec), annotations)
+    assert counts == Counts(len(spec), annotations)
 
 
 def test_a_stream_that_breaks_early_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_stream_that_breaks_early_leaves_the_old_file_and_no_part(tmp_path: Pa
 
 
 def test_success_leaves_only_the_target(tmp_path: Path) -> None:
-    FORMATS["coco"](tmp_path / "coco.json", ["cat"], Album([]), {})
+    FORMATS["coco"].write(tmp_path / "coco.json", ["cat"], Album([]), {})
     assert [path.name for path in tmp_path.iterdir()] == ["coco.json"]
     assert json.loads((tmp_path / "coco.json").read_bytes())["annotations"] == []
 

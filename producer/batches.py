@@ -1,0 +1,156 @@
+"""What can be done with a batch that was submitted: list, watch, pause, resume, cancel, retry, rm.
+
+Each function is one use case: it opens its own transactions and wakes the dispatcher after COMMIT.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import batches, instances, lookup
+from maskpool.domain import Progress
+from producer.pool import Pool
+from producer.results import reader
+from producer.results.progress import Pace, Speed
+from storage.objects import keys
+
+#: Seconds between two readings of a batch that is watched.
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A batch whose failed images are tried again, and how many these are."""
+
+    batch_id: UUID
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A batch that is gone, and how many objects went with it."""
+
+    batch_id: UUID
+    objects: int
+
+
+def recent(pool: Pool, *, limit: int, owner: str | None = None) -> list[Progress]:
+    """The latest batches, newest first.
+
+    Args:
+        pool: Where they are.
+        limit: At most so many.
+        owner: Whose; None for everybody's.
+    """
+    with pool.database.read() as session:
+        return lookup.recent(session, limit=limit, owner=owner)
+
+
+def progress(pool: Pool, batch_id: UUID) -> Progress:
+    """How far a batch is.
+
+    Raises:
+        NotFound: There is no such batch.
+    """
+    with pool.database.read() as session:
+        return lookup.progress(session, batch_id)
+
+
+def watch(pool: Pool, batch_id: UUID) -> Iterator[tuple[Progress, Pace]]:
+    """How far a batch is and how fast it goes, twice a second until it has ended.
+
+    Raises:
+        NotFound: There is no such batch.
+    """
+    speed = Speed()
+    while True:
+        now = progress(pool, batch_id)
+        yield now, speed.measure(now)
+        if now.ended:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def count_instances(pool: Pool, batch_id: UUID) -> dict[str, int]:
+    """How many instances of each category count so far, from their rows alone.
+
+    Raises:
+        NotFound: There is no such batch.
+    """
+    view = reader.view(pool.database, batch_id)
+    with pool.database.read() as session:
+        counts = instances.count_by_prompt(session, batch_id, view.rule)
+    return {name: counts.get(index, 0) for index, name in enumerate(view.categories)}
+
+
+def pause(pool: Pool, reference: str) -> UUID:
+    """Dispatch nothing more of a batch; work in hand stops after the micro-batch.
+
+    Raises:
+        NotFound: None or several batches are meant.
+        Conflict: The batch is not active.
+    """
+    return _change(pool, reference, batches.pause)
+
+
+def resume(pool: Pool, reference: str) -> UUID:
+    """Go on with a paused batch.
+
+    Raises:
+        NotFound: None or several batches are meant.
+        Conflict: The batch is not paused.
+    """
+    return _change(pool, reference, batches.resume)
+
+
+def cancel(pool: Pool, reference: str) -> UUID:
+    """End a batch now; nothing more of it is accepted, what is done stays readable.
+
+    Raises:
+        NotFound: None or several batches are meant.
+        Conflict: The batch has ended already.
+    """
+    return _change(pool, reference, batches.cancel)
+
+
+def retry_failed(pool: Pool, reference: str) -> Retried:
+    """Give the failed images of a batch that is done another try.
+
+    Raises:
+        NotFound: None or several batches are meant.
+        Conflict: The batch is not done, or nothing failed.
+    """
+    batch_id = pool.find(reference)
+    with pool.database.write() as session:
+        count = batches.retry_failed(session, batch_id)
+    pool.wake()
+    return Retried(batch_id, count)
+
+
+def remove(pool: Pool, batch_id: UUID) -> Removed:
+    """Delete a batch that has ended: its rows, its masks and its uploaded images.
+
+    Raises:
+        Conflict: The batch is still active or paused.
+        Unreachable: The store is away; the rows are gone then, and ``collect`` finds the objects.
+    """
+    with pool.database.write() as session:
+        batches.remove(session, batch_id)
+    # Rows first: an object without a row is garbage, a row without its object is a lie.
+    store = pool.store()
+    prefixes = (keys.masks_prefix(batch_id), keys.sources_prefix(batch_id))
+    count = sum(store.delete(found.key for found in store.list(prefix)) for prefix in prefixes)
+    return Removed(batch_id, count)
+
+
+def _change(pool: Pool, reference: str, change: Callable[[Session, UUID], None]) -> UUID:
+    batch_id = pool.find(reference)
+    with pool.database.write() as session:
+        change(session, batch_id)
+    pool.wake()
+    return batch_id

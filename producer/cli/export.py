@@ -1,0 +1,131 @@
+"""Verbs of datasets: export writes one, eval scores one against another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskpool.domain import DEFAULT_THRESHOLD
+from producer.cli import options, render
+
+
+def export(
+    batch: Annotated[
+        list[str],
+        typer.Argument(
+            help="Ids or names; several over one source are merged.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file or folder to write; default coco.json.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", "-f", help="coco.")] = "coco",
+    threshold: options.OwnThreshold = None,
+    max_overlap: options.OwnOverlap = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Also of a batch that has not ended.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, even if an interrupted export could go on.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write batches as a dataset; batches over the same images become one.
+
+    The same command goes on with what an interrupted export left beside its target.
+    """
+    from producer.export import export as write
+    from producer.pool import open_pool
+
+    with open_pool() as pool:
+        written = write(
+            pool,
+            batch,
+            out,
+            form=form,
+            threshold=threshold,
+            max_overlap=max_overlap,
+            allow_partial=partial,
+            fresh=fresh,
+            say=render.say,
+        )
+    if as_json:
+        render.print_json(
+            {
+                "file": str(written.target),
+                "images": written.images,
+                "annotations": written.annotations,
+            }
+        )
+    else:
+        render.console.print(
+            f"{written.target}: {written.images:,} images, {written.annotations:,} instances, "
+            f"{len(written.categories)} categories",
+            soft_wrap=True,
+        )
+
+
+def evaluate(
+    pred: Annotated[Path, typer.Argument(help="COCO file with what was found.", exists=True)],
+    truth: Annotated[Path, typer.Argument(help="COCO file with what is there.", exists=True)],
+    threshold: options.Threshold = DEFAULT_THRESHOLD,
+    iou: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least IoU of a match.")] = 0.5,
+    as_json: options.AsJson = False,
+) -> None:
+    """Score one COCO file against another: F1, mean IoU, rejection of what is absent, cgF1, AP."""
+    from producer.scoring.evaluate import evaluate as score
+
+    found = score(pred, truth, threshold=threshold, iou=iou)
+    if as_json:
+        render.print_json(found.to_json())
+        return
+    columns = (
+        "category",
+        "#true",
+        "#found",
+        "#missed",
+        "#precision",
+        "#recall",
+        "#F1",
+        "#mean IoU",
+    )
+    rows = [
+        (
+            row.category or "all",
+            row.tp,
+            row.fp + row.tp,
+            row.fn,
+            *(_three(value) for value in (row.precision, row.recall, row.f1, row.mean_iou)),
+        )
+        for row in (*found.by_category, found.overall)
+    ]
+    render.print_table(
+        f"{found.images} images, IoU ≥ {iou:g}, score ≥ {threshold:g}", columns, rows
+    )
+    render.console.print(
+        f"absent prompts left empty {_three(found.absent_rejected)} of {found.absent_pairs} · "
+        f"pmF1 {_three(found.pmf1)} · IL_MCC {_three(found.il_mcc)} · cgF1 {_three(found.cgf1)} · "
+        f"mask AP {_three(found.mask_ap)}"
+    )
+    for words, names in (
+        ("images only in the truth", found.images_only_in_truth),
+        ("images only in the prediction", found.images_only_in_prediction),
+        ("categories only in the truth", found.categories_only_in_truth),
+        ("categories only in the prediction", found.categories_only_in_prediction),
+    ):
+        if names:
+            render.console.print(
+                f"left out, {words}: {', '.join(names[:5])} ({len(names)})", style="yellow"
+            )
+
+
+def _three(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,70 @@
+"""``submit``: images and prompts become a batch of the pool."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from maskpool.domain import DEFAULT_THRESHOLD, Klass, Priority
+from maskpool.errors import Transient
+from maskpool.spec import read_prompts
+from producer.cli import options, render
+
+
+def submit(
+    source: options.Source,
+    prompt: options.Prompts,
+    name: Annotated[str, typer.Option(help="For people; the source's name if not given.")] = "",
+    model: options.Model = None,
+    threshold: options.Threshold = DEFAULT_THRESHOLD,
+    priority: Annotated[Priority, typer.Option(help="Among your own batches.")] = Priority.NORMAL,
+    now: Annotated[
+        bool, typer.Option("--now", help="Someone is waiting: before all bulk.")
+    ] = False,
+    key: Annotated[
+        str,
+        typer.Option(help="Idempotency key: the same again is the same batch, or resumes it."),
+    ] = "",
+    no_upload: Annotated[
+        bool,
+        typer.Option("--no-upload", help="Workers see the same paths: copy nothing to the store."),
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Submit images and prompts to the pool, as one batch."""
+    from producer import submit as submitting
+    from producer.pool import open_pool, why_idle
+
+    prompts = read_prompts(prompt)
+    with open_pool() as pool:
+        submission = submitting.prepare(
+            pool.settings,
+            source,
+            prompts,
+            model=model or "",
+            threshold=threshold,
+            name=name,
+            key=key,
+            klass=Klass.NOW if now else Klass.BULK,
+            priority=priority,
+            same_paths=no_upload,
+        )
+        render.warn(why_idle(pool, submission.spec.model))
+        with render.errors.status("loading") as line:
+            try:
+                done = submitting.submit(
+                    pool, submission, lambda n: line.update(f"{n:,} images loaded")
+                )
+            except (KeyboardInterrupt, Transient):
+                # What was loaded stays, and whether the last COMMIT went through nobody can say.
+                render.errors.print(
+                    f"interrupted; go on with the same command and --key {submission.key}"
+                )
+                raise
+    if as_json:
+        render.print_json({"id": str(done.batch_id), "total": done.total, "new": done.created})
+        return
+    word = "submitted" if done.created else "was submitted before"
+    render.console.print(f"{done.batch_id}  {word}: {done.total:,} images")
+    render.errors.print(f"watch it: maskpool status --watch {done.batch_id}", style="dim")

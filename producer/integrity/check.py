@@ -1,0 +1,81 @@
+"""The checker: reads one batch, or everything that is stored, and says what is wrong.
+
+It is safe beside a pool at work, for two reasons. What rows say of each other is read in one
+snapshot a batch, which takes seconds and sees one moment of it. What objects hold is compared with
+rows in short transactions a page, as a DONE job and its object never change any more; only removing
+the batch can take them away, so an object that looks missing is checked once more against the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from db import integrity, lookup
+from db.session import Database
+from maskpool.ports import ObjectStore
+from producer.integrity.findings import Finding, Kind, Tally
+from producer.integrity.masks import check_masks
+from producer.integrity.orphans import find_orphans
+from producer.integrity.rows import check_rows
+from storage.objects import keys
+
+#: Batches listed at once, and rows without a batch that are named of each table.
+_PAGE = 2_000
+
+
+def verify(
+    database: Database,
+    store: ObjectStore,
+    batch_id: UUID | None = None,
+    tally: Tally | None = None,
+) -> Iterator[Finding]:
+    """Check one batch, or all and what belongs to none; nothing found means nothing is wrong.
+
+    Memory is bounded by a page of jobs, the chunks in flight and a few mask objects, whatever the
+    batch's size. Read the findings to their end, and without long pauses: a snapshot may be open.
+
+    Args:
+        database: The pool's database.
+        store: Where the masks lie.
+        batch_id: Which batch; None for all, and for what belongs to none.
+        tally: Counts what is read, while it is read.
+
+    Raises:
+        NotFound: There is no such batch.
+        Unreachable: Database or store is away.
+    """
+    tally = Tally() if tally is None else tally
+    if batch_id is not None:
+        with database.read() as session:
+            lookup.progress(session, batch_id)
+    for one in [batch_id] if batch_id is not None else _all(database):
+        with database.snapshot() as session:
+            batch = integrity.batch(session, one)
+            if batch is None:  # removed since it was listed
+                continue
+            tally.batches += 1
+            yield from check_rows(session, batch, tally)
+        yield from check_masks(database, store, one, tally)
+    if batch_id is None:
+        yield from _rows_of_no_batch(database)
+    for orphan in find_orphans(database, store, batch_id):
+        sentence = f"no row names this object of {orphan.size:,} bytes; maskpool gc deletes it"
+        yield Finding(Kind.ORPHAN, keys.batch_of(orphan.key), orphan.key, sentence)
+
+
+def _rows_of_no_batch(database: Database) -> Iterator[Finding]:
+    with database.read() as session:
+        for table, gone in integrity.rows_of_no_batch(session, limit=_PAGE):
+            yield Finding(Kind.NO_BATCH, gone, table, f"{table} has rows of a batch that is gone")
+
+
+def _all(database: Database) -> Iterator[UUID]:
+    after: UUID | None = None
+    while True:
+        with database.read() as session:
+            page = integrity.batch_ids(session, after, _PAGE)
+        if not page:
+            return
+        yield from page
+        after = page[-1]

@@ -1,0 +1,178 @@
+"""The use cases that command line, API and page share: called as functions, without any of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+from services.plain_pool import PlainPool
+
+from db.session import Database
+from maskpool.domain import BatchState
+from maskpool.errors import Conflict, NotFound, SourceError, SpecError
+from maskpool.settings import Settings
+from maskpool.spec import read_prompts
+from producer import batches, submit
+from producer.export import export
+from producer.pool import Pool, why_idle
+from storage.objects import open_store
+
+#: Nobody listens there.
+NO_BROKER = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def pool(database_url: str, folder_store_url: str) -> Iterator[Pool]:
+    settings = Settings(
+        database_url=SecretStr(database_url),
+        store_url=folder_store_url,
+        redis_url=SecretStr(NO_BROKER),
+        owner="ann",
+    )
+    database = Database(database_url)
+    yield Pool(settings, database)
+    database.close()
+
+
+@pytest.fixture
+def work(pool: Pool) -> PlainPool:
+    return PlainPool(pool.database, open_store(pool.settings.store_url))
+
+
+def state(pool: Pool, batch_id: UUID) -> BatchState:
+    return batches.progress(pool, batch_id).state
+
+
+def test_a_batch_is_moved_though_the_broker_is_away(
+    pool: Pool,
+    work: PlainPool,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    batch_id = work.submit(3)
+    for change, expected in (
+        (batches.pause, BatchState.PAUSED),
+        (batches.resume, BatchState.ACTIVE),
+        (batches.cancel, BatchState.CANCELLED),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            assert change(pool, str(batch_id)) == batch_id
+        assert state(pool, batch_id) == expected
+        assert "the dispatcher will notice by itself" in caplog.text
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(Conflict):
+        batches.resume(pool, str(batch_id))
+    with pytest.raises(NotFound):
+        batches.pause(pool, "nowhere")
+
+
+def test_a_batch_is_watched_to_its_end_and_counted(pool: Pool, work: PlainPool) -> None:
+    batch_id = work.submit(3)
+    work.drain()
+    [(progress, pace)] = list(batches.watch(pool, batch_id))
+    assert (progress.state, progress.done, pace) == (BatchState.DONE, 3, (None, None))
+    assert batches.count_instances(pool, batch_id) == {"a": 3, "b": 3}
+    assert [one.batch_id for one in batches.recent(pool, limit=5, owner="ann")] == [batch_id]
+    assert batches.recent(pool, limit=5, owner="ben") == []
+    with pytest.raises(Conflict, match="only failed jobs"):
+        batches.retry_failed(pool, str(batch_id))
+
+
+def test_what_is_removed_leaves_no_object(pool: Pool, work: PlainPool) -> None:
+    batch_id = work.submit(5)
+    with pytest.raises(Conflict, match="cancel it first"):
+        batches.remove(pool, batch_id)
+    work.drain()
+    assert list(work.store.list(""))
+    assert batches.remove(pool, batch_id) == batches.Removed(batch_id, 2)
+    assert list(work.store.list("")) == []
+    with pytest.raises(NotFound):
+        batches.progress(pool, batch_id)
+
+
+def test_rows_go_before_objects(
+    pool: Pool, work: PlainPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted between the two, garbage is left and no row points to what is gone."""
+    batch_id = work.submit(5)
+    work.drain()
+
+    def interrupted(_: Pool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pool, "store", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batches.remove(pool, batch_id)
+    with pytest.raises(NotFound):
+        batches.progress(pool, batch_id)
+    assert list(work.store.list(""))
+
+
+def test_what_is_missing_is_said(pool: Pool, work: PlainPool) -> None:
+    dispatcher, worker = why_idle(pool, "demo")
+    assert dispatcher.startswith("no dispatcher was seen yet")
+    assert worker.startswith("no living worker serves demo: nothing")
+    work.tick()  # announces a worker
+    assert [one.model for one in pool.living_workers()] == ["demo"]
+    assert why_idle(pool, "demo") == [dispatcher]
+    assert "those alive serve demo" in why_idle(pool, "sam3")[1]
+
+
+def test_a_dataset_is_written_of_batches_that_have_ended(
+    pool: Pool, work: PlainPool, tmp_path: Path
+) -> None:
+    target, batch_id = tmp_path / "coco.json", work.submit(3)
+    with pytest.raises(Conflict, match="3 images to go"):
+        export(pool, [str(batch_id)], target)
+    assert export(pool, [str(batch_id)], target, allow_partial=True).images == 0
+    work.drain()
+    written = export(pool, [str(batch_id), str(batch_id)], target)
+    assert (written.images, written.annotations, written.categories) == (3, 6, ["a", "b"])
+    assert export(pool, [str(batch_id)], target, max_overlap=1.0).annotations == 6
+    assert len(json.loads(target.read_bytes())["images"]) == 3
+    with pytest.raises(SpecError, match="there is coco"):
+        export(pool, [str(batch_id)], target, form="nonesuch")
+    with pytest.raises(NotFound, match="there is no folder"):
+        export(pool, [str(batch_id)], tmp_path / "nowhere" / "coco.json")
+
+
+def test_a_submission_is_refused_for_what_the_workers_would_refuse(
+    pool: Pool, tmp_path: Path
+) -> None:
+    prompts = read_prompts(["cone"])
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    closed = pool.settings.model_copy(update={"source_roots": (tmp_path / "elsewhere",)})
+    with pytest.raises(SourceError, match=f"maskpool up --root {tmp_path}"):
+        submit.prepare(closed, str(tmp_path), prompts)
+    with pytest.raises(SourceError, match="'closed'"):
+        submit.prepare(pool.settings, "s3://closed/photos", prompts)
+    urls = tmp_path / "urls.txt"
+    urls.write_text("https://images.org/a.jpg\n")
+    of_hosts = closed.model_copy(update={"source_hosts": ("images.org",)})
+    assert not submit.prepare(of_hosts, str(urls), prompts).upload, "URLs lie in no folder"
+
+    open_to_all = pool.settings.model_copy(update={"source_roots": (tmp_path,)})
+    (tmp_path / "urls.txt").unlink()
+    submission = submit.prepare(open_to_all, str(tmp_path), prompts, name="cones", key="k")
+    assert (submission.owner, submission.key, submission.upload) == ("ann", "k", False)
+    done = submit.submit(pool, submission)
+    assert (done.total, done.created) == (1, True)
+    assert not submit.submit(pool, submission).created
+    assert batches.progress(pool, pool.find("cones")).batch_id == done.batch_id
+
+
+@pytest.mark.parametrize(("same_paths", "upload"), [(False, True), (True, False)])
+def test_local_images_go_to_a_bucket_unless_workers_see_them(
+    pool: Pool, tmp_path: Path, same_paths: bool, upload: bool
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    settings = pool.settings.model_copy(update={"store_url": "s3://masks"})
+    asked = submit.prepare(settings, str(tmp_path), read_prompts(["a"]), same_paths=same_paths)
+    assert asked.upload is upload
