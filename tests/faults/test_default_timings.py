@@ -16,6 +16,8 @@ from faults.world import Load, Report, World, now_ms
 from maskpool.domain import ChunkState
 from maskpool.settings import Settings
 
+pytestmark = pytest.mark.alone
+
 LEASE_SECONDS: float = Settings.model_fields["lease_seconds"].default
 HEARTBEAT_SECONDS: float = Settings.model_fields["heartbeat_seconds"].default
 
