@@ -24,10 +24,10 @@ from psycopg import sql
 from services.process import (
     DidNotStart,
     Missing,
-    free_port,
     open_to_all,
     plain_environment,
     server_folder,
+    start_on_free_port,
     stop,
     wait_ready,
 )
@@ -167,15 +167,23 @@ def _start(folder: Path, changed: Mapping[str, str]) -> PostgresServer:
         made = _popen([*initdb, "-E", "UTF8", "--no-locale", "--no-sync"], folder, user, out)
         if made.wait(60) != 0:
             raise DidNotStart(f"initdb failed:\n{log.read_text(errors='replace')[-2000:]}")
-        port = free_port()
-        options = FORGETFUL | {
-            "port": str(port),
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            **changed,
-        }
-        flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        process = _popen([programs / "postgres", "-D", folder / "data", *flags], folder, user, out)
+    command = [programs / "postgres", "-D", folder / "data"]
+    return start_on_free_port(lambda port: _start_on(port, command, folder, changed))
+
+
+def _start_on(
+    port: int, command: list[Path | str], folder: Path, changed: Mapping[str, str]
+) -> PostgresServer:
+    options = FORGETFUL | {
+        "port": str(port),
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        **changed,
+    }
+    flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    log = folder / "log"
+    with log.open("ab") as out:
+        process = _popen([*command, *flags], folder, _other_user(), out)
     server = PostgresServer(port, folder, process)
     try:
         wait_ready(process, lambda: _answers(server), log)
@@ -218,7 +226,9 @@ def _popen(
 
 def _answers(server: PostgresServer) -> bool:
     try:
-        with psycopg.connect(server.url("postgres"), connect_timeout=2):
-            return (server.folder / "data" / "postmaster.pid").exists()
+        with psycopg.connect(server.url("postgres"), connect_timeout=2) as connection:
+            # The folder tells our server from another test's on a port that was taken meanwhile.
+            [folder] = connection.execute("SHOW data_directory").fetchone() or [""]
     except psycopg.OperationalError:
         return False
+    return Path(folder) == server.folder / "data"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,10 +43,40 @@ def serve(context: AbstractContextManager[Server]) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback for a server that cannot choose its own, free a moment ago.
+
+    It lies below those that the kernel gives to clients and to port 0: otherwise a client of
+    another process could take it before its server does, or while that server is away. Where
+    another test took it nevertheless, ``start_on_free_port`` tries another port.
+    """
+    for _ in range(100):
+        port = random.randrange(10_000, _first_given_port())
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise DidNotStart("a hundred ports of loopback are all taken")
+
+
+def _first_given_port() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:  # no Linux; others begin later
+        return 32_768
+
+
+def start_on_free_port(start: Callable[[int], Server]) -> Server:
+    """Start a server on a free port, and on another one if it does not start.
+
+    Args:
+        start: Given a port; stops what it started before it raises ``DidNotStart``.
+
+    Raises:
+        DidNotStart: For the third time.
+    """
+    for _ in range(2):
+        with suppress(DidNotStart):
+            return start(free_port())
+    return start(free_port())
 
 
 @contextmanager

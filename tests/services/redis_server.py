@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -14,9 +15,9 @@ import redis
 from services.process import (
     DidNotStart,
     Missing,
-    free_port,
     plain_environment,
     server_folder,
+    start_on_free_port,
     stop,
     wait_ready,
 )
@@ -57,26 +58,22 @@ def redis_program() -> str:
 def running_redis(port: int | None = None) -> Iterator[RedisServer]:
     """A server that keeps nothing on disk, on ``port`` or a free one."""
     with server_folder("redis") as folder:
-        server = _start(folder, port)
+        # A fixed port is the caller's: clients know it already.
+        server = _start(folder, port) if port else start_on_free_port(partial(_start, folder))
         try:
             yield server
         finally:
             stop(server.process)
 
 
-def _start(folder: Path, port: int | None) -> RedisServer:
-    for _ in range(3):
-        server = _spawn(folder, port or free_port())
-        try:
-            wait_ready(server.process, lambda s=server: _answers(s), folder / "log", 10)
-        except DidNotStart:
-            # Somebody else may have taken the port in between; a fixed one is not ours to change.
-            stop(server.process)
-            if port is not None:
-                raise
-        else:
-            return server
-    raise DidNotStart(f"Redis did not start three times:\n{(folder / 'log').read_text()[-2000:]}")
+def _start(folder: Path, port: int) -> RedisServer:
+    server = _spawn(folder, port)
+    try:
+        wait_ready(server.process, lambda: _answers(server), folder / "log", 10)
+    except DidNotStart:
+        stop(server.process)
+        raise
+    return server
 
 
 def _spawn(folder: Path, port: int) -> RedisServer:
