@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# In how many processes tests run; `auto` is one more than there are cores.
+PROCESSES ?= auto
 # What an installation depends on: a second run with the same two files installs nothing.
 REQUIREMENTS := pyproject.toml constraints.txt
 
@@ -18,8 +20,8 @@ help: ## List the targets
 demo: $(VENV)/run.stamp ## Annotate the 24 sample scenes on this machine; look at out/demo/index.html
 	$(BIN)/maskpool demo -o out/demo
 
-test: $(VENV)/dev.stamp ## Run every test against real servers
-	$(BIN)/python -m pytest
+test: $(VENV)/dev.stamp ## Run every test against real servers, in several processes
+	$(BIN)/python -m pytest -n $(PROCESSES)
 
 faults: $(VENV)/dev.stamp ## Hurt real processes in every way we know, at full size (25 minutes)
 	MASKPOOL_FAULTS=full $(BIN)/python -m pytest tests/faults
@@ -33,7 +35,7 @@ check: $(VENV)/dev.stamp ## Lint, format check, types, who may import whom, unit
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest -n $(PROCESSES) tests/unit
 
 format: $(VENV)/dev.stamp ## Fix what ruff can fix and format everything
 	$(BIN)/ruff check --fix-only .

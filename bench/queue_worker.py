@@ -61,8 +61,7 @@ def serve(chunk: int, instances: int) -> None:
     )
     QueuePipeline.instances = instances
     process.Pipeline = QueuePipeline  # type: ignore[misc]
-    process.load = lambda _: Models(cast("Any", engine), "none", "no model")
-    main()
+    main(load=lambda _: Models(cast("Any", engine), "none", "no model"))
 
 
 if __name__ == "__main__":

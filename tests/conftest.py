@@ -22,6 +22,7 @@ from services.postgres_server import PostgresServer, running_postgres
 from services.process import serve
 from services.redis_server import RedisServer, running_redis
 from services.s3_server import S3Server, running_s3
+from services.turns import ALONE, process_count, take_turns
 
 #: Also what child processes of a test see: no network, no credentials of the developer, one thread.
 ENVIRONMENT = {
@@ -39,8 +40,15 @@ ENVIRONMENT = {
 }
 
 
-def pytest_configure() -> None:
+#: Folders in the order in which their tests run. Quick ones first: a slip shows within seconds, not
+#: behind the servers. Long files of ``e2e`` and ``faults`` come before the short ones of
+#: ``integration``, so that processes which run side by side end at about the same time.
+ORDER = ("unit", "e2e", "faults", "gpu", "integration")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Set the stage before anything of ours is imported."""
+    take_turns(config)
     for name in [name for name in os.environ if name.startswith(("MASKPOOL_", "AWS_"))]:
         del os.environ[name]
     os.environ.update(ENVIRONMENT)
@@ -52,15 +60,21 @@ def _leave(signum: int, frame: object) -> NoReturn:
     pytest.exit("terminated", returncode=128 + signum)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick ones first: a slip shows within seconds, not behind the servers."""
-    order = ("unit", "integration", "faults", "e2e", "gpu")
-    tests = Path(__file__).parent
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """What ``-n auto`` means, unless the environment says another number."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else process_count()
 
-    def place(item: pytest.Item) -> int:
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """See ``ORDER``; files with a test that runs alone come last."""
+    tests = Path(__file__).parent
+    alone = {item.path for item in items if item.get_closest_marker(ALONE)}
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
         inside = item.path.is_relative_to(tests)
         folder = item.path.relative_to(tests).parts[0] if inside else ""
-        return order.index(folder) if folder in order else len(order)
+        return item.path in alone, ORDER.index(folder) if folder in ORDER else len(ORDER)
 
     items.sort(key=place)
 

@@ -8,11 +8,21 @@ import workers.tasks  # noqa: F401 - before Celery puts the present folder ahead
 from maskpool import wire
 from maskpool.domain import Klass
 from maskpool.settings import load_settings
+from storage.images.fetch import Fetcher
+from workers import process
 from workers.app import app
 
 
-def main() -> None:
-    """Serve the model that the settings name, until SIGTERM."""
+def main(
+    *, load: process.LoadModels = process.load, fetcher: process.MakeFetcher = Fetcher
+) -> None:
+    """Serve the model that the settings name, until SIGTERM.
+
+    Args:
+        load: Loads the models and starts their engine; by default those that the settings name.
+        fetcher: Makes what reads images, given the store and the settings.
+    """
+    process.choose(load=load, fetcher=fetcher)
     settings = load_settings()
     queues = ",".join(wire.queue_name(settings.model, klass) for klass in Klass)
     app.worker_main(

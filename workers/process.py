@@ -6,7 +6,9 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from maskpool import exits, logs, wire
 from maskpool.domain import new_id
 from maskpool.errors import ConfigError, MaskpoolError
 from maskpool.health import Pulse
+from maskpool.ports import ObjectStore
 from maskpool.settings import Settings, load_settings, require
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
@@ -76,6 +79,12 @@ class Models:
     description: str
 
 
+#: Loads the models that some settings name, and starts their engine.
+LoadModels = Callable[[Settings], Models]
+
+#: Makes what reads images, given the store and the settings.
+MakeFetcher = Callable[[ObjectStore, Settings], Fetcher]
+
 _current: WorkerProcess | None = None
 
 
@@ -90,12 +99,24 @@ def current() -> WorkerProcess:
     return _current
 
 
-def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
+def load(settings: Settings) -> Models:
+    """Load the models the settings name and start their engine."""
+    from workers.models.load import load_for  # noqa: PLC0415 - torch: seconds, and only here
+
+    loaded = load_for(settings)
+    engine = loaded.engine(settings.micro_batch).start()
+    return Models(engine, loaded.device, loaded.description)
+
+
+def start(
+    settings: Settings, *, load: LoadModels = load, fetcher: MakeFetcher = Fetcher
+) -> WorkerProcess:
     """Put a worker together and announce it.
 
     Args:
         settings: Of this process.
-        models: Loaded already, or None to load what the settings name.
+        load: Loads the models and starts their engine; by default those that the settings name.
+        fetcher: Makes what reads images, given the store and the settings.
 
     Raises:
         ConfigError: A setting, a model or the device is not as it must be.
@@ -116,7 +137,7 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
         socket_connect_timeout=5,
         socket_timeout=5,  # a thread that waits for ever is a chunk less at once
     )
-    models = models or load(settings)
+    models = load(settings)
     log.info("models ready: %s", models.description)
     worker_id = new_id()
     info = WorkerInfo(
@@ -149,7 +170,7 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
     pipeline = Pipeline(
         database=database,
         store=store,
-        fetcher=Fetcher(store, settings),
+        fetcher=fetcher(store, settings),
         engine=models.engine,
         leases=leases,
         worker_id=worker_id,
@@ -172,6 +193,16 @@ def start(settings: Settings, models: Models | None = None) -> WorkerProcess:
     return _current
 
 
+#: How this process puts its worker together.
+_start: Callable[[Settings], WorkerProcess] = start
+
+
+def choose(*, load: LoadModels, fetcher: MakeFetcher) -> None:
+    """Say with which models and fetcher Celery's signal starts this process's worker."""
+    global _start  # noqa: PLW0603 - Celery's signal has no other way to them
+    _start = partial(start, load=load, fetcher=fetcher)
+
+
 def _end(pulse: WorkerPulse) -> None:
     """The process cannot go on; its health file says why until it was started again."""
     pulse.write()
@@ -186,15 +217,6 @@ def _ping(broker: redis.Redis) -> str:
     return ""
 
 
-def load(settings: Settings) -> Models:
-    """Load the models the settings name and start their engine."""
-    from workers.models.load import load_for  # noqa: PLC0415 - torch: seconds, and only here
-
-    loaded = load_for(settings)
-    engine = loaded.engine(settings.micro_batch).start()
-    return Models(engine, loaded.device, loaded.description)
-
-
 @signals.setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
     """Being connected is the point: Celery then leaves the root logger alone."""
@@ -206,7 +228,7 @@ def _on_init(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     try:
-        logs.always(worker=start(settings).id)
+        logs.always(worker=_start(settings).id)
     except MaskpoolError as error:
         sys.stderr.write(f"maskpool worker: {error}\n")
         sys.exit(exits.exit_code(error))

@@ -23,7 +23,7 @@ from db.session import Database
 from maskpool.failpoints import PLACES
 from storage.objects import open_store
 
-SCRIPT = Path(__file__).parents[1] / "services" / "small_step_exporter.py"
+SCRIPT = Path(__file__).parents[1] / "services" / "scripts" / "small_step_exporter.py"
 COUNT = 70
 
 #: Where it is killed, and at which coming; most come once, at the end.

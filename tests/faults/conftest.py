@@ -1,4 +1,4 @@
-"""One pool a profile for all fault tests, and the table of what came of them."""
+"""One pool a profile for the fault tests of a file, and the table of what came of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from services.process import serve
 from db.schema import upgrade
 
 _reports: list[Report] = []
+_rows_of_others: list[list[str]] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,25 +28,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(1_200 if IS_FULL else 200))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process beside others (``-n``) hands its lines to the one that prints the table."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["faults"] = _rows()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _rows_of_others.extend(getattr(node, "workeroutput", {}).get("faults", []))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    told = [one for one in _reports if one.injected]
-    if not told:
+    rows = [*_rows_of_others, *_rows()]
+    if not rows:
         return
-    head = ("fault", "profile", "times", "jobs", "failed", "lost", "twice", "recovery s max/median")
-    rows = [
-        (
-            one.fault,
-            one.profile,
-            *map(str, (one.injected, one.jobs, one.failed, one.lost, one.twice)),
-            f"{one.recovered_in()}  {one.note}",
-        )
-        for one in told
-    ]
+    head = ["fault", "profile", "times", "jobs", "failed", "lost", "twice", "recovery s max/median"]
     widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
     terminalreporter.section("faults")
     for row in (head, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         terminalreporter.write_line("  ".join(cells).rstrip())
+
+
+def _rows() -> list[list[str]]:
+    return [
+        [
+            one.fault,
+            one.profile,
+            *map(str, (one.injected, one.jobs, one.failed, one.lost, one.twice)),
+            f"{one.recovered_in()}  {one.note}",
+        ]
+        for one in _reports
+        if one.injected
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -77,11 +94,11 @@ def built_world(profile: str, folder: Path, **options: Any) -> Iterator[World]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=["team", "embedded"])
+@pytest.fixture(scope="module", params=["team", "embedded"])
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """The world that most faults share."""
+    """The world of a file that asks for nothing special."""
     folder = tmp_path_factory.mktemp(f"faults-{request.param}")
     with built_world(request.param, folder) as one:
         one.start()

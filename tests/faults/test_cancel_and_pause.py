@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from faults import history
 from faults.conftest import built_world
+from faults.scripts.slow_worker import IMAGE_SECONDS, MICRO_BATCH_SECONDS
 from faults.sizes import IS_FULL, Sizes
-from faults.slow_worker import IMAGE_SECONDS, MICRO_BATCH_SECONDS
 from faults.world import Report, World, now_ms
 from sqlalchemy import select
 

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 import pytest
 from faults import history
 from faults.conftest import built_world
+from faults.scripts.slow_worker import MICRO_BATCH_SECONDS
 from faults.sizes import IS_FULL
-from faults.slow_worker import MICRO_BATCH_SECONDS
 from faults.test_cancel_and_pause import cancel_under_work, check_cancelled, pause_often
 from faults.world import Load, Report, World, now_ms
 
 from maskpool.domain import ChunkState
 from maskpool.settings import Settings
+
+pytestmark = pytest.mark.alone
 
 LEASE_SECONDS: float = Settings.model_fields["lease_seconds"].default
 HEARTBEAT_SECONDS: float = Settings.model_fields["heartbeat_seconds"].default

@@ -16,6 +16,8 @@ from sqlalchemy import func, select
 from db.models import WorkerRow
 from maskpool.domain import Klass, Priority
 
+pytestmark = pytest.mark.alone
+
 #: A chunk aims at so many seconds of its worker.
 CHUNK_SECONDS = 2.0
 IMAGE_SECONDS = 0.05

@@ -70,7 +70,7 @@ class Member:
     def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", HERE / self.script],
+                [sys.executable, "-P", HERE / "scripts" / self.script],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

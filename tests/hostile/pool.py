@@ -32,7 +32,7 @@ from producer.sources import open_source
 from producer.submit import Submission, Submitter
 from storage.objects import open_store
 
-SCRIPT = Path(__file__).with_name("worker.py")
+SCRIPT = Path(__file__).with_name("scripts") / "corner_worker.py"
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})
 
 #: Of the lists that the worker reads.

@@ -39,7 +39,7 @@ from producer.local.children import Child
 from storage.objects import open_store
 from workers.leases import STALLED
 
-WORKER = (str(Path(__file__).resolve().parents[1] / "services" / "stuck_worker.py"),)
+WORKER = (str(Path(__file__).resolve().parents[1] / "services" / "scripts" / "stuck_worker.py"),)
 
 #: Seconds of silence that these tests take for a hang; three beats and a slow machine.
 SHORT = 6.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hostile.images import MAX_ASPECT, MAX_PIXELS, corpus
 from hostile.pool import HostilePool, hostile_pool
-from hostile.worker import MICRO_BATCH
+from hostile.scripts.corner_worker import MICRO_BATCH
 
 from maskpool.domain import JobState
 from workers.process import _AHEAD

@@ -27,7 +27,9 @@ from db.session import Database
 from maskpool.errors import ConfigError, Unreachable
 from maskpool.health import read_state
 
-STUCK_WORKER = (str(Path(__file__).resolve().parents[1] / "services" / "stuck_worker.py"),)
+STUCK_WORKER = (
+    str(Path(__file__).resolve().parents[1] / "services" / "scripts" / "stuck_worker.py"),
+)
 
 STEPS = {step.revision: step for step in steps()}
 

@@ -21,29 +21,22 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Event, Thread
 
-import numpy as np
-import numpy.typing as npt
 from kombu import Connection, Consumer, Exchange, Message, Queue
 
 from maskpool import wire
-from maskpool.domain import Found, Klass
-from maskpool.ports import Image
+from maskpool.domain import Klass
 from maskpool.settings import Settings
+from services.fakes import IndifferentScorer, Look, TimedSegmenter
 from storage.images.fetch import FetchedImage, Fetcher
 from workers import process
 from workers.broker import transport
 from workers.engine.engine import Engine
 from workers.process import Models, WorkerProcess
-
-#: What is to be found in an image: called with the image and the number of prompts.
-Look = Callable[[Image, int], list[Found]]
 
 
 @dataclass(frozen=True)
@@ -59,25 +52,6 @@ class Simulation:
     workers: int
     image_seconds: float
     micro_batch: int = 4
-
-
-class TimedSegmenter:
-    """Needs a known time for each image, and finds what ``look`` says."""
-
-    def __init__(self, image_seconds: float, look: Look) -> None:
-        self._image_seconds = image_seconds
-        self._look = look
-
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
-        time.sleep(self._image_seconds * len(images))
-        return [self._look(image, len(prompts)) for image in images]
-
-
-class IndifferentScorer:
-    """For batches without negative texts, which never ask."""
-
-    def similarities(self, crops: Sequence[Image], texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return np.zeros((len(crops), len(texts)), np.float32)
 
 
 class RememberingFetcher(Fetcher):
@@ -103,7 +77,6 @@ def serve(settings: Settings, simulation: Simulation, look: Look) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.excepthook = _end_process
     transport.install()
-    process.Fetcher = RememberingFetcher  # type: ignore[misc]
     members = [_start(settings, simulation, look) for _ in range(simulation.workers)]
     threads = [
         Thread(target=_consume, args=(member, settings, stop), name=f"chunks-{number}")
@@ -128,7 +101,8 @@ def _start(settings: Settings, simulation: Simulation, look: Look) -> WorkerProc
         micro_batch=simulation.micro_batch,
     )
     said = f"{simulation.image_seconds} s an image"
-    return process.start(settings, Models(engine.start(), "simulated", said))
+    models = Models(engine.start(), "simulated", said)
+    return process.start(settings, load=lambda _: models, fetcher=RememberingFetcher)
 
 
 def _consume(member: WorkerProcess, settings: Settings, stop: Event) -> None:

@@ -6,15 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-# Run as a script: `faults` lies beside `services`, in the tests' folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from faults import timed_worker
-from faults.leash import end_with_parent
+from faults.scripts.timed_worker import serve
 
 from storage.objects import s3
-from workers import outcomes, pipeline, process
-from workers.__main__ import main
+from workers import outcomes, pipeline
 
 #: What times are divided by: as the leases of these tests, unless a test is in more of a hurry.
 HURRY = float(os.environ.get("HURRY", "10"))
@@ -31,7 +29,5 @@ def hurry() -> None:
 
 
 if __name__ == "__main__":
-    end_with_parent()
     hurry()
-    process.load, process.Fetcher = timed_worker._timed, timed_worker.PoisonableFetcher
-    main()
+    serve()

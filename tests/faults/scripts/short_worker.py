@@ -12,25 +12,28 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# Run as a script: `faults` lies beside `services`, in the tests' folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 import numpy.typing as npt
-from faults import timed_worker
-from faults.hurried_worker import hurry
 from faults.leash import end_with_parent
 from faults.scenes import GLUTTON, number_in
+from faults.scripts.hurried_worker import hurry
+from faults.scripts.timed_worker import MICRO_BATCH, look
+from services.fakes import TimedSegmenter
 
 from maskpool.domain import Found
 from maskpool.ports import Image
 from maskpool.settings import Settings
-from workers import process
 from workers.__main__ import main
 from workers.engine.engine import Engine
 from workers.process import Models
 
 FITTING = 2
+
+#: How many images fit is the matter, not how long they take.
+IMAGE_SECONDS = 0.005
 
 _SHORT_OF = os.environ["SHORT_OF"].split(",")
 _chance = random.Random(os.getpid())
@@ -40,7 +43,7 @@ class OutOfMemory(RuntimeError):
     """As torch has one: no ``MemoryError``, which is Python's own."""
 
 
-class ShortSegmenter(timed_worker.TimedSegmenter):
+class ShortSegmenter(TimedSegmenter):
     """Finds what its parent does, where it has the memory."""
 
     def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
@@ -64,9 +67,9 @@ class ShortScorer:
 
 def _short(_: Settings) -> Models:
     engine = Engine(
-        ShortSegmenter(),
+        ShortSegmenter(IMAGE_SECONDS, look),
         ShortScorer(),
-        micro_batch=timed_worker.MICRO_BATCH,
+        micro_batch=MICRO_BATCH,
         out_of_memory=(OutOfMemory,),
     )
     return Models(engine.start(), "timed", "short of memory")
@@ -75,6 +78,4 @@ def _short(_: Settings) -> Models:
 if __name__ == "__main__":
     end_with_parent()
     hurry()
-    timed_worker.IMAGE_SECONDS = 0.005  # it is about how many, not how long
-    process.load = _short
-    main()
+    main(load=_short)

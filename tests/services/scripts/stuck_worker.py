@@ -7,16 +7,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
+# Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-# Run as a script: `services` lies beside it, in the tests' folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from services.fakes import IndifferentScorer
 
 from maskpool.domain import Found
 from maskpool.ports import Image
 from maskpool.settings import Settings
-from workers import process
 from workers.__main__ import main
 from workers.engine.engine import Engine
 from workers.process import Models
@@ -31,18 +29,10 @@ class StickySegmenter:
         return [[] for _ in images]
 
 
-class IndifferentScorer:
-    """Never asked."""
-
-    def similarities(self, crops: Sequence[Image], texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return np.zeros((len(crops), len(texts)), np.float32)
-
-
 def _load(_: Settings) -> Models:
     engine = Engine(StickySegmenter(), IndifferentScorer(), micro_batch=1).start()
     return Models(engine, "sticky", "it finds nothing")
 
 
 if __name__ == "__main__":
-    process.load = _load
-    main()
+    main(load=_load)

@@ -39,8 +39,8 @@ def set_wrong() -> None:
 
 set_wrong()
 
-# Run as a script: `faults` lies beside `services`, in the tests' folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import uuid_utils.compat  # noqa: E402 - behind the clock, as all that follows
 
@@ -55,13 +55,7 @@ def _wrong_uuid7() -> uuid.UUID:
 
 uuid_utils.compat.uuid7 = _wrong_uuid7
 
-from faults import timed_worker  # noqa: E402
-from faults.leash import end_with_parent  # noqa: E402
+from faults.scripts.timed_worker import serve  # noqa: E402
 
 if __name__ == "__main__":
-    from workers import process
-    from workers.__main__ import main
-
-    end_with_parent()
-    process.load, process.Fetcher = timed_worker._timed, timed_worker.PoisonableFetcher
-    main()
+    serve()

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-# Run as a script: `faults` lies beside `services`, in the tests' folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from faults.timed_worker import serve
+from faults.scripts.timed_worker import serve
 
 from db import chunks
 from db.chunks import JobEnd, TakenChunk, sqlite

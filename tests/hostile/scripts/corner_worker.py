@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-# Run as a script: `faults` lies beside `services`, in the tests' folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from faults.leash import end_with_parent
+from services.fakes import IndifferentScorer
 
 from maskpool import rle
 from maskpool.domain import Found
 from maskpool.ports import Image
 from maskpool.settings import Settings
-from workers import process
 from workers.__main__ import main
 from workers.engine.engine import Engine
 from workers.process import Models
@@ -34,13 +33,6 @@ class CornerSegmenter:
         return [_look(image, len(prompts)) for image in images]
 
 
-class IndifferentScorer:
-    """Never asked: the batches of these tests have no negative texts."""
-
-    def similarities(self, crops: Sequence[Image], texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return np.zeros((len(crops), len(texts)), np.float32)
-
-
 def _look(image: Image, prompts: int) -> list[Found]:
     height, width = image.shape[:2]
     corner = rle.from_runs(rle.Runs((height, width), np.array([0]), np.array([1])))
@@ -54,5 +46,4 @@ def _load(_: Settings) -> Models:
 
 if __name__ == "__main__":
     end_with_parent()
-    process.load = _load
-    main()
+    main(load=_load)

@@ -7,8 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# Run as a script: `faults` lies beside `services`, in the tests' folder.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from faults.leash import end_with_parent
 from faults.scenes import expected_mask, number_in
