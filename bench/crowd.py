@@ -29,7 +29,7 @@ from db.session import Database
 from maskpool.domain import JobState, new_id
 
 #: The pool that has a target.
-MOST_WORKERS = 64
+MAX_WORKERS = 64
 _WORKERS_A_PROCESS = 16
 
 #: Files behind the images of a batch; a process reads each of them once.
@@ -80,7 +80,7 @@ class Held:
         parts = ", ".join(f"{part} {us:.0f}" for part, us in self.spent.items())
         cores = self.images_per_s * sum(self.spent.values()) / 1e6
         note = f"{self.images_per_s / self.asked:.0%}; {parts} µs an image, {cores:.1f} cores"
-        target = f"≥ {self.asked:,}" if self.workers == MOST_WORKERS else ""
+        target = f"≥ {self.asked:,}" if self.workers == MAX_WORKERS else ""
         return Row(what, self.images_per_s, "images/s", target, note=note)
 
 

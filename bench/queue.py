@@ -30,7 +30,7 @@ from functools import cache
 from typing import Any
 
 from bench import machine
-from bench.crowd import MOST_WORKERS, crowd
+from bench.crowd import MAX_WORKERS, crowd
 from bench.exporting import exporting
 from bench.pool import Servers, servers
 from bench.stock import Stock, stock_way
@@ -91,7 +91,7 @@ class Run:
     def crowd(self) -> list[Row]:
         """Many workers."""
         held = [crowd(self.here, workers, _FEWER_SECONDS) for workers in _FEWER_WORKERS]
-        held.append(crowd(self.here, MOST_WORKERS, self.asked.hold))
+        held.append(crowd(self.here, MAX_WORKERS, self.asked.hold))
         self.series["by_workers"] = [
             {"workers": one.workers, "images_per_s": one.images_per_s, "asked": one.asked}
             for one in held

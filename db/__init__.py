@@ -1,1 +1,1 @@
-"""The truth: batches, jobs, chunks and instances as rows, and the statements that move them."""
+"""The rows: batches, jobs, chunks and instances as rows, and every statement that changes them."""

@@ -34,7 +34,7 @@ MAX_AGE_SECONDS = 60.0
 _WRITE_SECONDS = 1.0
 
 
-class Pulse:
+class HealthFile:
     """A process's own file: each call of ``beat`` says that its loop went round.
 
     Args:

@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr = Field(
         default=SecretStr(""),
-        description="The truth: postgresql://user:password@host/db or sqlite:////path. "
+        description="The pool's database: postgresql://user:password@host/db or sqlite:////path. "
         "Empty: the running local stack's, else SQLite under home.",
     )
     redis_url: SecretStr = Field(

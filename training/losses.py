@@ -13,7 +13,7 @@ LAYER_WEIGHTS = (0.6, 0.8, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class PairTargets:
-    """The truth about `N` image-prompt pairs; `O` object rows each."""
+    """The ground truth of `N` image-prompt pairs, with `O` object rows each."""
 
     #: bool `(N, O)`, whether the prompt asks for the object.
     wanted: torch.Tensor
@@ -57,7 +57,7 @@ def match(logits: torch.Tensor, boxes: torch.Tensor, targets: PairTargets) -> Ma
     Args:
         logits: float `(N, Q)`, one layer's class logits.
         boxes: float `(N, Q, 4)`, the layer's boxes as cxcywh.
-        targets: The truth.
+        targets: The ground truth.
 
     Returns:
         The matches.
@@ -105,7 +105,7 @@ def decoder_losses(
         logits: float `(L, N, Q)`.
         boxes: float `(L, N, Q, 4)`, cxcywh.
         presence: float `(L, N)`, logits.
-        targets: The truth.
+        targets: The ground truth.
 
     Returns:
         The scalar loss and the last layer's matches.

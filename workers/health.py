@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from maskpool.health import Pulse
+from maskpool.health import HealthFile
 from workers.leases import LeaseKeeper
 
 #: How often the parts are looked at.
@@ -36,11 +36,11 @@ class Consumer:
         return time.monotonic() - self._heard
 
 
-class WorkerPulse:
+class WorkerHealth:
     """Looks at a worker's parts once a second and writes what it finds.
 
     Args:
-        pulse: The file.
+        file: Where it is written.
         leases: Its heartbeats and chunks.
         consumer: The loop that takes messages.
         healthy: False once the device is lost, or the engine.
@@ -51,7 +51,7 @@ class WorkerPulse:
 
     def __init__(
         self,
-        pulse: Pulse,
+        file: HealthFile,
         leases: LeaseKeeper,
         consumer: Consumer,
         *,
@@ -59,7 +59,7 @@ class WorkerPulse:
         ping: Callable[[], str],
         stall_seconds: float,
     ) -> None:
-        self._pulse = pulse
+        self._file = file
         self._leases = leases
         self._consumer = consumer
         self._healthy = healthy
@@ -68,11 +68,11 @@ class WorkerPulse:
         self._redis_trouble = ""
         self._answers = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
         """Begin, where anybody wants to know."""
-        if self._pulse.wanted:
+        if self._file.wanted:
             self._thread.start()
 
     def close(self) -> None:
@@ -80,12 +80,12 @@ class WorkerPulse:
         self._stop.set()
         if self._thread.ident is not None:  # else it never started
             self._thread.join()
-        self._pulse.close()
+        self._file.close()
 
     def write(self) -> None:
         """Look at the parts and say it; also the last words before the process ends itself."""
         dead = self._dead()
-        self._pulse.beat(dead or self._trouble(), live=not dead)
+        self._file.beat(dead or self._trouble(), live=not dead)
 
     def _run(self) -> None:
         self.write()

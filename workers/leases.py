@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 #: A chunk may wait so many times ``stall_seconds`` for its turn while the engine works on others.
-_LONGEST_TURN = 10
+_MAX_TURN = 10
 
 #: Exit status of a process that a chunk stalled; whoever supervises starts it again.
 STALLED = 70
@@ -121,7 +121,7 @@ class LeaseKeeper:
     """Extends the leases of the chunks in hand once a heartbeat, and says that the worker lives.
 
     Args:
-        database: The truth, and its clock.
+        database: The pool's database, whose clock decides when a lease is over.
         info: Who we are; ``images_per_s`` is filled in from ``rate`` each time.
         rate: Images a second of the engine, None before it knows.
         healthy: False once the device is lost.
@@ -247,7 +247,7 @@ class LeaseKeeper:
         # a chunk may just be waiting for its turn – but not for ever.
         quiet = min([self._quiet_seconds(), *(one.idle_seconds for one in held)])
         working = quiet < self._stall_seconds
-        limit = self._stall_seconds * (_LONGEST_TURN if working else 1)
+        limit = self._stall_seconds * (_MAX_TURN if working else 1)
         return idlest if idlest is not None and idlest.idle_seconds > limit else None
 
     def _run(self) -> None:

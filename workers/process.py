@@ -22,13 +22,13 @@ from db.workers import WorkerInfo
 from maskpool import exits, logs, wire
 from maskpool.domain import new_id
 from maskpool.errors import ConfigError, MaskpoolError
-from maskpool.health import Pulse
+from maskpool.health import HealthFile
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings, load_settings, require
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
 from workers.engine.engine import Engine
-from workers.health import Consumer, WorkerPulse
+from workers.health import Consumer, WorkerHealth
 from workers.leases import STALLED, LeaseKeeper
 from workers.pipeline import Pipeline
 
@@ -50,7 +50,7 @@ class WorkerProcess:
     database: Database
     broker: redis.Redis
     consumer: Consumer
-    pulse: WorkerPulse
+    health: WorkerHealth
 
     def wake(self) -> None:
         """Tell the dispatcher that rows changed; it looks by itself if this fails."""
@@ -65,7 +65,7 @@ class WorkerProcess:
         self.pipeline.close()
         self.engine.close()
         self.leases.close()
-        self.pulse.close()
+        self.health.close()
         self.database.close()
         self.broker.close()
 
@@ -156,11 +156,11 @@ def start(
         rate=lambda: models.engine.images_per_second,
         healthy=lambda: models.engine.healthy,
         quiet_seconds=lambda: models.engine.quiet_seconds,
-        on_stall=lambda: _end(pulse),
+        on_stall=lambda: _end(health),
     )
     consumer = Consumer()
-    pulse = WorkerPulse(
-        Pulse(settings.health_file, "worker", info.name),
+    health = WorkerHealth(
+        HealthFile(settings.health_file, "worker", info.name),
         leases,
         consumer,
         healthy=lambda: models.engine.healthy,
@@ -178,7 +178,7 @@ def start(
         images_in_work=_AHEAD * models.engine.micro_batch + 1,
     )
     leases.start()
-    pulse.start()
+    health.start()
     _current = WorkerProcess(
         worker_id,
         settings.model,
@@ -188,7 +188,7 @@ def start(
         database,
         broker,
         consumer,
-        pulse,
+        health,
     )
     return _current
 
@@ -203,9 +203,9 @@ def choose(*, load: LoadModels, fetcher: MakeFetcher) -> None:
     _start = partial(start, load=load, fetcher=fetcher)
 
 
-def _end(pulse: WorkerPulse) -> None:
+def _end(health: WorkerHealth) -> None:
     """The process cannot go on; its health file says why until it was started again."""
-    pulse.write()
+    health.write()
     os._exit(STALLED)
 
 

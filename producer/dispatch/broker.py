@@ -14,7 +14,7 @@ from maskpool.errors import ConfigError, Unreachable
 from producer.dispatch.envelope import envelope
 
 #: A wait ends well before the socket would be taken for dead.
-_LONGEST_WAIT_SECONDS = 5.0
+_MAX_WAIT_SECONDS = 5.0
 
 
 class Broker:
@@ -33,7 +33,7 @@ class Broker:
             self._redis = redis.Redis.from_url(
                 wire.redis_py_url(redis_url),
                 socket_connect_timeout=5,
-                socket_timeout=_LONGEST_WAIT_SECONDS + 5,
+                socket_timeout=_MAX_WAIT_SECONDS + 5,
             )
         except ValueError:
             # The URL may hold a password, so it is not repeated.
@@ -71,7 +71,7 @@ class Broker:
             Unreachable: The broker does not answer.
         """
         with _translated():
-            wait = min(seconds, _LONGEST_WAIT_SECONDS)
+            wait = min(seconds, _MAX_WAIT_SECONDS)
             return self._redis.blpop([wire.WAKE_KEY], timeout=wait) is not None
 
     def begin_round(self) -> bool:

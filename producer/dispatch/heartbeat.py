@@ -12,7 +12,7 @@ from db import services
 from db.session import Database
 from maskpool.domain import new_id
 from maskpool.errors import MaskpoolError
-from maskpool.health import Pulse
+from maskpool.health import HealthFile
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Heartbeat:
         self._database = database
         self._id = new_id()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._pulse = Pulse(health_file, services.DISPATCHER, self._name)
+        self._health_file = HealthFile(health_file, services.DISPATCHER, self._name)
         self._announced = float("-inf")
         self._trouble = ""
 
@@ -45,16 +45,16 @@ class Heartbeat:
                 services.forget_old(session)
             self._announced = time.monotonic()
         self._trouble = ""
-        self._pulse.beat()
+        self._health_file.beat()
 
     def step(self) -> None:
         """One step of a round is done: a long round is no hang."""
-        self._pulse.beat(self._trouble)
+        self._health_file.beat(self._trouble)
 
     def round_failed(self, error: MaskpoolError) -> None:
         """A round ended early, but the loop goes on."""
         self._trouble = str(error)
-        self._pulse.beat(self._trouble)
+        self._health_file.beat(self._trouble)
 
     def leave(self) -> None:
         """The dispatcher stops, and says so where it can."""
@@ -63,4 +63,4 @@ class Heartbeat:
                 services.retire(session, self._id)
         except MaskpoolError as error:
             log.warning("could not sign off: %s", error)
-        self._pulse.close()
+        self._health_file.close()

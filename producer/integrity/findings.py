@@ -45,7 +45,7 @@ class Kind(StrEnum):
     #: A mask object's bytes are not those that were written.
     DAMAGED_OBJECT = "damaged-object"
     #: A mask object and the rows that name it disagree on which jobs it holds, or where.
-    FRAME = "frame"
+    PLACE = "frame"  # the value that programs have read since doctor --deep has been there
     #: Instances' rows are not what the mask object holds, or belong to a job that is not DONE.
     INSTANCES = "instances"
     #: An object that no row names; ``maskpool gc`` deletes it.

@@ -19,7 +19,7 @@ from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from producer.integrity.findings import Finding, Kind, Tally
 from storage.objects import keys, masks
-from storage.objects.masks import Frame, MaskRecord
+from storage.objects.masks import MaskRecord, StoredRecord
 
 #: DONE jobs read at once.
 _PAGE = 512
@@ -52,12 +52,12 @@ class _Read:
 
     masks_key: str
     asking: tuple[JobRow, ...]
-    frames: tuple[Frame, ...] = ()
+    stored: tuple[StoredRecord, ...] = ()
     trouble: NotFound | CorruptObject | None = None
 
     @property
     def seqs(self) -> set[int]:
-        return {job.seq for job in self.asking} | {frame.record.seq for frame in self.frames}
+        return {job.seq for job in self.asking} | {stored.record.seq for stored in self.stored}
 
 
 class _Checker:
@@ -104,10 +104,10 @@ class _Checker:
             error = CorruptObject(f"{masks_key[:100]!r} is no key of a mask object")
             return _Read(masks_key, tuple(asking), trouble=error)
         try:
-            frames = tuple(masks.read_chunk(self._store, self._batch_id, masks_key).frames())
+            stored = tuple(masks.read_chunk(self._store, self._batch_id, masks_key).records())
         except (NotFound, CorruptObject) as error:
             return _Read(masks_key, tuple(asking), trouble=error)
-        return _Read(masks_key, tuple(asking), frames)
+        return _Read(masks_key, tuple(asking), stored)
 
     def _compare_all(self, objects: Sequence[_Read], page_end: int) -> Iterator[Finding]:
         """The rows are read after the objects: a batch that was removed has none by then."""
@@ -120,7 +120,7 @@ class _Checker:
                 continue
             self._tally.objects += one.trouble is None
             yield from self._compare(one, rows, instances)
-            later = {frame.record.seq for frame in one.frames if frame.record.seq > page_end}
+            later = {stored.record.seq for stored in one.stored if stored.record.seq > page_end}
             if later:
                 self._compared[one.masks_key] = later
 
@@ -136,35 +136,35 @@ class _Checker:
             sentence = f"job {first.seq}{also} point to it, but {one.trouble}"
             yield Finding(kind, self._batch_id, subject, sentence)
             return
-        held = [frame.record.seq for frame in one.frames]
+        held = [stored.record.seq for stored in one.stored]
         for seq in sorted({seq for seq in held if held.count(seq) > 1}):
-            yield Finding(Kind.FRAME, self._batch_id, subject, f"it holds job {seq} twice")
+            yield Finding(Kind.PLACE, self._batch_id, subject, f"it holds job {seq} twice")
         for job in one.asking:
             if job.seq not in held:
                 sentence = f"job {job.seq} points to it, but it does not hold that job"
-                yield Finding(Kind.FRAME, self._batch_id, subject, sentence)
-        for frame in one.frames:
-            seq = frame.record.seq
+                yield Finding(Kind.PLACE, self._batch_id, subject, sentence)
+        for stored in one.stored:
+            seq = stored.record.seq
             row = rows.get(seq)
             if row is None or row.masks_key != one.masks_key or row.state != JobState.DONE:
                 sentence = f"it holds job {seq}, whose row does not point to it"
-                yield Finding(Kind.FRAME, self._batch_id, subject, sentence)
+                yield Finding(Kind.PLACE, self._batch_id, subject, sentence)
                 continue
-            yield from self._compare_job(frame, row, instances.get(seq, []))
+            yield from self._compare_job(stored, row, instances.get(seq, []))
 
     def _compare_job(
-        self, frame: Frame, job: JobRow, instances: Sequence[InstanceRow]
+        self, stored: StoredRecord, job: JobRow, instances: Sequence[InstanceRow]
     ) -> Iterator[Finding]:
-        self._tally.instances += len(frame.record.instances)
+        record = stored.record
+        self._tally.instances += len(record.instances)
         row = (job.masks_offset, job.masks_length, job.name, job.width, job.height)
-        record = frame.record
-        stored = (frame.offset, frame.length, record.name, record.width, record.height)
-        if row != stored:
+        there = (stored.offset, stored.length, record.name, record.width, record.height)
+        if row != there:
             sentence = (
                 "offset, length, name, width and height are "
-                f"{row} in its row, but {stored} in {job.masks_key}"
+                f"{row} in its row, but {there} in {job.masks_key}"
             )
-            yield Finding(Kind.FRAME, self._batch_id, f"job {job.seq}", sentence)
+            yield Finding(Kind.PLACE, self._batch_id, f"job {job.seq}", sentence)
         difference = _difference(job, record, instances)
         if difference:
             yield Finding(Kind.INSTANCES, self._batch_id, f"job {job.seq}", difference)

@@ -27,8 +27,8 @@ from PIL import ImageCms, UnidentifiedImageError
 from maskpool.errors import ImageError
 from maskpool.ports import Image
 from maskpool.settings import Settings
-from storage.images.decode_budget import Watched
-from storage.images.decode_limits import refuse_costly
+from storage.images.decode_budget import BudgetedFile
+from storage.images.decode_limits import refuse_over_limits
 
 #: Decoders that outside bytes may reach; Pillow knows many more, some of them rarely looked after.
 _WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
@@ -79,7 +79,7 @@ _INSIDES = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+>")
 _STRIP_PIXELS = 1 << 18
 
 #: Characters of a parser's words that a sentence keeps.
-_MOST_SAID = 200
+_MAX_REASON_CHARS = 200
 
 _quiet_lock = threading.Lock()
 
@@ -110,10 +110,10 @@ def decode(data: bytes, settings: Settings) -> Image:
 
 
 def _decode(data: bytes, settings: Settings) -> Image:
-    file = Watched(data)
+    file = BudgetedFile(data)
     with _open(file, data) as image:
         _check_size(image, settings)
-        refuse_costly(image, data, settings.max_image_pixels)
+        refuse_over_limits(image, data, settings.max_image_pixels)
         file.allow(image.width * image.height)
         _load(image)
         try:
@@ -132,7 +132,7 @@ def _keep_quiet() -> None:
             warnings.filterwarnings("ignore", module=_PILLOW)
 
 
-def _open(file: Watched, data: bytes) -> Pillow.Image:
+def _open(file: BudgetedFile, data: bytes) -> Pillow.Image:
     try:
         return Pillow.open(file, formats=_FORMATS)
     except UnidentifiedImageError:
@@ -146,7 +146,11 @@ def _said(error: Exception) -> str:
     said = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
     text = " ".join(_INSIDES.sub("", said.decode(errors="backslashreplace")).split())
     text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
-    return f"{text[:_MOST_SAID]}…" if len(text) > _MOST_SAID else text or type(error).__name__
+    return (
+        f"{text[:_MAX_REASON_CHARS]}…"
+        if len(text) > _MAX_REASON_CHARS
+        else text or type(error).__name__
+    )
 
 
 def _not_an_image(data: bytes) -> str:

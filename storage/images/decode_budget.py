@@ -31,7 +31,7 @@ _READS_A_PIXEL = 4
 _SHORT_BYTES, _SHORT_READS = 1_000, 64
 
 
-class Watched(io.BytesIO):
+class BudgetedFile(io.BytesIO):
     """Bytes that one thread reads, until it has gone on for too long."""
 
     def __init__(self, data: bytes) -> None:

@@ -20,15 +20,15 @@ _SIZE_TAGS = frozenset({256, 257, 258, 277, 278, 284, _TILE_WIDTH_TAG, _TILE_HEI
 _BIG_TIFF = 43
 
 #: OpenJPEG keeps about 11 KB a tile, so as many bytes a pixel at the least size.
-_LEAST_TILE_PIXELS = 1024
+_MIN_TILE_PIXELS = 1024
 _FEW_TILES = 64
 
 #: OpenJPEG keeps about 800 bytes a precinct and component. Usual ones have sides of 256 pixels, or
 #: of half as many with each resolution.
-_MOST_PRECINCTS_A_PIXEL = 2 / 1024
+_MAX_PRECINCTS_A_PIXEL = 2 / 1024
 
 #: More markers than any writer sets, and few enough to walk over.
-_MOST_MARKERS = 200_000
+_MAX_MARKERS = 200_000
 
 _SOC, _SIZ, _COD, _COC, _SOT, _SOD, _EOC = 0x4F, 0x51, 0x52, 0x53, 0x90, 0x93, 0xD9
 
@@ -42,7 +42,7 @@ _SEGMENTS = frozenset(
 )
 
 
-def refuse_costly(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
+def refuse_over_limits(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
     """Look at what the format lets a small file ask for.
 
     Args:
@@ -135,7 +135,7 @@ def _markers(data: bytes, place: int) -> Iterator[tuple[int, int, int]]:
     """Marker, start and length of each segment, in the main header and in those of all tiles."""
     tile_end = 0
     place += 2
-    for _ in range(_MOST_MARKERS):
+    for _ in range(_MAX_MARKERS):
         if place >= len(data):
             return
         marker = data[place + 1] if data[place] == 0xFF else 0
@@ -164,7 +164,7 @@ def _check_tiles(places: Sequence[int], max_pixels: int) -> None:
     if pixels > max_pixels:
         raise ImageError("the image's header is damaged: its parts contradict each other")
     tiles = -(-(right - x) // width) * -(-(bottom - y) // height)
-    if tiles > max(_FEW_TILES, pixels // _LEAST_TILE_PIXELS):
+    if tiles > max(_FEW_TILES, pixels // _MIN_TILE_PIXELS):
         raise ImageError(
             f"the image is cut into {tiles:,} tiles of {width}×{height} pixels; save it with "
             "larger ones"
@@ -179,5 +179,5 @@ def _check_precincts(style: int, sizes: bytes) -> None:
         4.0 ** (place - len(sizes) + 1) / (1 << (size & 15) + (size >> 4))
         for place, size in enumerate(sizes)
     )
-    if precincts > _MOST_PRECINCTS_A_PIXEL:
+    if precincts > _MAX_PRECINCTS_A_PIXEL:
         raise ImageError("the image is cut into very many precincts; save it with larger ones")

@@ -72,7 +72,7 @@ class MaskRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class StoredRecord:
     """One job's masks and where they lie in their object: what the job's row must say."""
 
     record: MaskRecord
@@ -101,7 +101,7 @@ class StoredChunk:
         frame = self._data[offset : offset + length]
         return _read_frame(frame, self._batch_id, self._place, self._unpack)
 
-    def frames(self) -> Iterator[Frame]:
+    def records(self) -> Iterator[StoredRecord]:
         """All that it holds, whatever rows say of it.
 
         Raises:
@@ -109,7 +109,7 @@ class StoredChunk:
         """
         offset = 0
         for frame in _split(self._data, self._place):
-            yield Frame(self.job(offset, len(frame)), offset, len(frame))
+            yield StoredRecord(self.job(offset, len(frame)), offset, len(frame))
             offset += len(frame)
 
 

@@ -23,7 +23,7 @@ from services.process import free_port, stop, wait_ready
 from tornado.options import options as tornado_options
 
 import maskpool
-from maskpool.health import Pulse
+from maskpool.health import HealthFile
 from maskpool.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -251,10 +251,10 @@ def test_a_container_is_healthy_while_its_process_is_heard(name: str, tmp_path: 
         return done.returncode == 0
 
     assert not healthy()
-    pulse = Pulse(file, "worker", "host:1")
-    pulse.beat("the database is away")
+    health_file = HealthFile(file, "worker", "host:1")
+    health_file.beat("the database is away")
     assert healthy(), "another start would not help"
-    pulse.beat("the device is lost", live=False)
+    health_file.beat("the device is lost", live=False)
     assert not healthy()
 
 

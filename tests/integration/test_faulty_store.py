@@ -133,7 +133,7 @@ def test_masks_that_changed_on_their_way_are_told(proxy: FaultyS3, store: Object
                 masks.read_chunk(store, batch_id, content.masks_key)
             with pytest.raises(CorruptObject):
                 masks.read_job(store, batch_id, content.masks_key, *content.spans[1])
-    assert len(list(masks.read_chunk(store, batch_id, content.masks_key).frames())) == 3
+    assert len(list(masks.read_chunk(store, batch_id, content.masks_key).records())) == 3
 
 
 def test_an_image_is_charged_only_while_the_store_answers(

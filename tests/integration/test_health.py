@@ -29,7 +29,7 @@ from db.models import ServiceRow
 from db.schema import upgrade
 from db.session import Database
 from maskpool.errors import Unreachable
-from maskpool.health import Pulse, State, read_state
+from maskpool.health import HealthFile, State, read_state
 from producer.dispatch import tick as dispatch
 from producer.dispatch.broker import Broker
 from producer.dispatch.heartbeat import Heartbeat
@@ -270,9 +270,9 @@ def test_a_child_of_a_stack_that_hangs_is_noticed_and_ended_with_all_it_leads(
     tmp_path: Path,
 ) -> None:
     program = (
-        "import sys, time, pathlib; from maskpool.health import Pulse\n"
-        "pulse = Pulse(pathlib.Path(sys.argv[1]), 'dispatcher', 'host:1')\n"
-        "while True: pulse.beat(); time.sleep(0.1)"
+        "import sys, time, pathlib; from maskpool.health import HealthFile\n"
+        "health_file = HealthFile(pathlib.Path(sys.argv[1]), 'dispatcher', 'host:1')\n"
+        "while True: health_file.beat(); time.sleep(0.1)"
     )
     file = tmp_path / "health.json"
     child = Child(
@@ -333,7 +333,7 @@ def test_a_child_that_starts_after_a_hard_reboot_is_not_taken_to_hang(
 
 def leave_file(file: Path, monotonic: float, *, live: bool = True) -> None:
     """As a process leaves it that had no time to take it away."""
-    Pulse(file, "worker", "host:2").beat("" if live else "lost", live=live)
+    HealthFile(file, "worker", "host:2").beat("" if live else "lost", live=live)
     file.write_text(json.dumps({**json.loads(file.read_text()), "monotonic": monotonic}))
 
 
@@ -349,7 +349,7 @@ def test_a_dispatcher_is_heard_while_a_round_takes_long(
     def reap_one(*_: object, **__: object) -> bool:
         heard.append(read_state(file))
         file.unlink(missing_ok=True)
-        heartbeat._pulse._written = float("-inf")  # as if a second had passed
+        heartbeat._health_file._written = float("-inf")  # as if a second had passed
         if next(lapsed, None) is None:
             stop.set()
         return not stop.is_set()
@@ -390,11 +390,11 @@ def test_a_step_that_went_well_does_not_end_the_trouble(database_url: str, tmp_p
     heartbeat = Heartbeat(database, file)
     heartbeat.round_failed(Unreachable("Redis", "refused"))
     file.unlink()
-    heartbeat._pulse._written = float("-inf")
+    heartbeat._health_file._written = float("-inf")
     heartbeat.step()
     assert (read_state(file).live, read_state(file).ready) == (True, False)
     heartbeat.round_done()
-    heartbeat._pulse._written = float("-inf")
+    heartbeat._health_file._written = float("-inf")
     heartbeat.step()
     assert read_state(file).ready
     database.close()

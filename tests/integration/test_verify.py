@@ -122,7 +122,7 @@ def test_a_lost_row_is_found(pool: PlainPool) -> None:
     change(pool, delete(JobRow).where(*mine))
     lost = [one.subject for one in found(pool) if one.kind == Kind.JOB]
     assert lost == ["jobs 3 to 4", "job 9"]
-    assert {Kind.COUNTER, Kind.FRAME, Kind.INSTANCES} <= kinds(pool)
+    assert {Kind.COUNTER, Kind.PLACE, Kind.INSTANCES} <= kinds(pool)
 
 
 def test_a_row_too_many_is_found(pool: PlainPool) -> None:
@@ -179,7 +179,7 @@ def test_an_open_job_of_an_ended_batch_is_found(pool: PlainPool) -> None:
         update(JobRow).where(*mine).values(state=JobState.WAITING, **cut),
         delete(InstanceRow).where(InstanceRow.batch_id == batch, InstanceRow.seq == 1),
     )
-    assert kinds(pool) == {Kind.STATE, Kind.COUNTER, Kind.FRAME}
+    assert kinds(pool) == {Kind.STATE, Kind.COUNTER, Kind.PLACE}
 
 
 def test_a_missing_object_is_found(pool: PlainPool) -> None:
@@ -206,7 +206,7 @@ def test_a_key_that_is_none_is_found(pool: PlainPool) -> None:
     pool.drain()
     mine = (JobRow.batch_id == batch, JobRow.seq == 0)
     change(pool, update(JobRow).where(*mine).values(masks_key="../../etc/passwd-"))
-    assert kinds(pool) == {Kind.DAMAGED_OBJECT, Kind.FRAME}
+    assert kinds(pool) == {Kind.DAMAGED_OBJECT, Kind.PLACE}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_row_that_points_beside_its_masks_is_found(
     pool.drain()
     mine = (JobRow.batch_id == batch, JobRow.seq == 2)
     change(pool, update(JobRow).where(*mine).values({column: value}))
-    assert [(one.kind, one.subject) for one in found(pool)] == [(Kind.FRAME, "job 2")]
+    assert [(one.kind, one.subject) for one in found(pool)] == [(Kind.PLACE, "job 2")]
 
 
 def test_a_job_that_points_to_another_chunks_object_is_found(pool: PlainPool) -> None:
@@ -231,7 +231,7 @@ def test_a_job_that_points_to_another_chunks_object_is_found(pool: PlainPool) ->
     mine = (JobRow.batch_id == batch, JobRow.seq == 2)
     change(pool, update(JobRow).where(*mine).values(masks_key=other))
     sentences = [one.sentence for one in found(pool)]
-    assert {one.kind for one in found(pool)} == {Kind.FRAME}
+    assert {one.kind for one in found(pool)} == {Kind.PLACE}
     assert sentences == [
         "it holds job 2, whose row does not point to it",
         "job 2 points to it, but it does not hold that job",

@@ -31,7 +31,7 @@ class PoolAtWork(PlainPool):
     """Works until it is left; what is in hand then stays in hand, as after a fire.
 
     Args:
-        database: The truth; a connection of one's own to each thread.
+        database: The pool's database; each thread has its own connection.
         store: Where masks go.
         redis_url: Of the broker.
         chunk_seconds: What a chunk takes.

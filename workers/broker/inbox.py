@@ -16,7 +16,7 @@ from typing import Any
 from maskpool import wire
 
 #: A message names two rows; ours has some three hundred bytes.
-_MOST_BYTES = 4096
+_MAX_BYTES = 4096
 
 #: Where our lists start; what lies elsewhere is Celery's own: remote control, which Flower uses.
 _OWN_LISTS = "annotate."
@@ -49,7 +49,7 @@ def refusal(envelope: object, queue: str) -> str:
         return f"has a {odd[0]!r} that the dispatcher never writes"
     if envelope.get("content-type") != "application/json":
         return "is no JSON"
-    if len(envelope["body"]) > _MOST_BYTES:
+    if len(envelope["body"]) > _MAX_BYTES:
         return "is too long to be the name of a chunk"
     return "" if _is_plain_call(envelope["body"]) else "holds more than the name of a chunk"
 

@@ -72,7 +72,7 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-class TooMuch(Exception):
+class TooManyBytes(Exception):
     """More bytes arrived than the transfer may bring; asking again would bring them again."""
 
 
@@ -102,14 +102,14 @@ class TimedSocket:
         """Read what is there, at least a byte; 0 at the end, which ``ended`` remembers.
 
         Raises:
-            TooMuch: More has arrived than ``allow`` allowed.
+            TooManyBytes: More has arrived than ``allow`` allowed.
             TimeoutError: The deadline is over.
         """
         self._raw.settimeout(self.deadline.left())
         size = self._raw.recv_into(buffer)
         self._bytes_left -= size
         if self._bytes_left < 0:
-            raise TooMuch
+            raise TooManyBytes
         self.ended = size == 0
         return size
 

@@ -17,7 +17,13 @@ from urllib.parse import urljoin
 from maskpool import __version__
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
-from storage.images.web.connections import Connection, Connector, Deadline, IdleConnections, TooMuch
+from storage.images.web.connections import (
+    Connection,
+    Connector,
+    Deadline,
+    IdleConnections,
+    TooManyBytes,
+)
 from storage.images.web.urls import WebUrl, host_allowed, split_web
 
 log = logging.getLogger(__name__)
@@ -26,13 +32,13 @@ _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 #: Answers that may be others tomorrow, besides all of 500 and above.
-_ANOTHER_DAY = frozenset({408, 425, 429})
+_TRY_LATER = frozenset({408, 425, 429})
 
 #: Read at once; an answer that lies about its length costs no more memory than what it sends.
 _PIECE = 1024 * 1024
 
 #: What HTTP adds to an image: heads, trailers, and the sizes of chunks, an eighth if they are tiny.
-_MOST_HEAD_BYTES = 1024 * 1024
+_MAX_HEAD_BYTES = 1024 * 1024
 _FRAMED = 8
 
 _HEADERS = {
@@ -89,7 +95,7 @@ class WebReader:
             self._require_allowed(url, first)
             try:
                 answer = self._ask(url, deadline)
-            except TooMuch:
+            except TooManyBytes:
                 raise ImageError(
                     f"{url.shown} answers with more than the {self._limits.max_bytes:,} bytes "
                     "allowed (MASKPOOL_MAX_IMAGE_BYTES) and all that HTTP adds to them"
@@ -143,7 +149,7 @@ class WebReader:
     def _requested(self, connection: Connection, url: WebUrl) -> HTTPResponse:
         """Ask for a URL over a connection; returns when the head of the answer is there."""
         limit = self._limits.max_bytes
-        connection.timed.allow(_MOST_HEAD_BYTES + limit + limit // _FRAMED)
+        connection.timed.allow(_MAX_HEAD_BYTES + limit + limit // _FRAMED)
         try:
             _send_request(connection, url)
             return _head(connection)
@@ -207,7 +213,7 @@ def _piece(response: HTTPResponse, size: int) -> bytes:
 def _require_image(url: WebUrl, response: HTTPResponse) -> None:
     """Refuse every answer but a plain 200."""
     status = response.status
-    if status in _ANOTHER_DAY or status >= 500:
+    if status in _TRY_LATER or status >= 500:
         raise Unreachable(url.shown, f"it answers {status}")
     if status in (404, 410):
         raise ImageError(f"there is no image {url.shown} (it answers {status})")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from maskpool import health
-from maskpool.health import Pulse, main, read_state
+from maskpool.health import HealthFile, main, read_state
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_file_says_who_beats_and_since_when_it_works(file: Path) -> None:
-    Pulse(file, "dispatcher", "host:1").beat()
+    HealthFile(file, "dispatcher", "host:1").beat()
     said = json.loads(file.read_text())
     assert (said["service"], said["name"], said["pid"]) == ("dispatcher", "host:1", os.getpid())
     assert said["at"] == said["worked_at"]
@@ -35,28 +35,28 @@ def test_a_file_says_who_beats_and_since_when_it_works(file: Path) -> None:
 
 
 def test_trouble_is_not_death(file: Path) -> None:
-    pulse = Pulse(file, "dispatcher", "host:1")
-    pulse.beat("the database is unreachable: refused")
+    health_file = HealthFile(file, "dispatcher", "host:1")
+    health_file.beat("the database is unreachable: refused")
     state = read_state(file)
     assert (state.live, state.ready) == (True, False)
     assert state.sentence.endswith("live, but not ready: the database is unreachable: refused")
     assert json.loads(file.read_text())["worked_at"] is None
-    pulse.beat()
+    health_file.beat()
     assert read_state(file).ready, "a change is written at once"
     worked_at = json.loads(file.read_text())["worked_at"]
-    pulse.beat("away again")
+    health_file.beat("away again")
     assert json.loads(file.read_text())["worked_at"] == worked_at
 
 
 def test_what_will_not_recover_is_not_live(file: Path) -> None:
-    Pulse(file, "worker", "host:2").beat("the device is lost", live=False)
+    HealthFile(file, "worker", "host:2").beat("the device is lost", live=False)
     state = read_state(file)
     assert (state.live, state.ready) == (False, False)
     assert state.sentence == "worker host:2 is not live: the device is lost"
 
 
 def test_silence_is_not_live(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Pulse(file, "worker", "host:2").beat()
+    HealthFile(file, "worker", "host:2").beat()
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 59)
     assert read_state(file).live
@@ -67,7 +67,7 @@ def test_silence_is_not_live(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_wall_clock_does_not_matter(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Pulse(file, "worker", "host:2").beat()
+    HealthFile(file, "worker", "host:2").beat()
     monkeypatch.setattr(time, "time", lambda: 4e9)
     assert read_state(file).live
 
@@ -75,7 +75,7 @@ def test_the_wall_clock_does_not_matter(file: Path, monkeypatch: pytest.MonkeyPa
 def test_a_file_from_before_the_machine_started_is_of_no_living(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Pulse(file, "worker", "host:2").beat()
+    HealthFile(file, "worker", "host:2").beat()
     monkeypatch.setattr(time, "monotonic", lambda: 1.0)
     state = read_state(file)
     assert (state.live, state.heard) == (False, None), "nobody was heard on this clock"
@@ -95,42 +95,42 @@ def test_no_file_and_no_health_file_are_states_too(file: Path) -> None:
 
 
 def test_a_process_that_ends_leaves_no_file(file: Path) -> None:
-    pulse = Pulse(file, "worker", "host:2")
-    pulse.close()
-    pulse.beat()
-    pulse.close()
+    health_file = HealthFile(file, "worker", "host:2")
+    health_file.close()
+    health_file.beat()
+    health_file.close()
     assert list(file.parent.iterdir()) == []
 
 
 def test_nothing_is_written_where_nothing_is_wanted(tmp_path: Path) -> None:
-    pulse = Pulse(None, "worker", "host:2")
-    assert not pulse.wanted
-    pulse.beat()
-    pulse.close()
+    health_file = HealthFile(None, "worker", "host:2")
+    assert not health_file.wanted
+    health_file.beat()
+    health_file.close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_quick_loop_writes_once_a_second(file: Path) -> None:
-    pulse = Pulse(file, "dispatcher", "host:1")
-    pulse.beat()
+    health_file = HealthFile(file, "dispatcher", "host:1")
+    health_file.beat()
     first = file.stat().st_ino, file.read_text()
     for _ in range(100):
-        pulse.beat()
+        health_file.beat()
     assert (file.stat().st_ino, file.read_text()) == first
-    pulse._written -= 1.1
-    pulse.beat()
+    health_file._written -= 1.1
+    health_file.beat()
     assert file.read_text() != first[1]
 
 
 def test_a_reader_never_sees_half_a_file(file: Path) -> None:
-    pulse = Pulse(file, "dispatcher", "host:1")
-    pulse.beat()
+    health_file = HealthFile(file, "dispatcher", "host:1")
+    health_file.beat()
     stop = threading.Event()
 
     def write() -> None:
         while not stop.is_set():
-            pulse.beat("x" * 20_000)
-            pulse.beat()
+            health_file.beat("x" * 20_000)
+            health_file.beat()
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -145,14 +145,14 @@ def test_a_reader_never_sees_half_a_file(file: Path) -> None:
 def test_a_full_disk_is_no_death(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pulse = Pulse(file, "dispatcher", "host:1")
-    pulse.beat("a longer sentence than the one that is written over it")
+    health_file = HealthFile(file, "dispatcher", "host:1")
+    health_file.beat("a longer sentence than the one that is written over it")
 
     def full(*_: object, **__: object) -> int:
         raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    pulse.beat()
+    health_file.beat()
     assert read_state(file).ready, "the old file's block took the new line"
     assert caplog.text == ""
 
@@ -162,9 +162,9 @@ def test_a_file_that_cannot_be_written_is_told_once_and_stops_nobody(
 ) -> None:
     caplog.set_level(logging.WARNING)
     (tmp_path / "taken").write_text("")
-    pulse = Pulse(tmp_path / "taken" / "health.json", "dispatcher", "host:1")
+    health_file = HealthFile(tmp_path / "taken" / "health.json", "dispatcher", "host:1")
     for word in "abc":
-        pulse.beat(word)
+        health_file.beat(word)
     assert caplog.text.count("the health file cannot be written") == 1
 
 
@@ -172,11 +172,11 @@ def test_the_check_answers_by_its_exit_status(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(file)]) == 1
-    pulse = Pulse(file, "dispatcher", "host:1")
-    pulse.beat()
+    health_file = HealthFile(file, "dispatcher", "host:1")
+    health_file.beat()
     assert main([str(file)]) == 0
     assert main([str(file), "--ready"]) == 0
-    pulse.beat("the database is away")
+    health_file.beat("the database is away")
     assert main([str(file)]) == 0, "starting it again would help nobody"
     assert main([str(file), "--ready"]) == 1
     assert "the database is away" in capsys.readouterr().out

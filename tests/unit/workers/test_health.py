@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from maskpool.domain import new_id
-from maskpool.health import Pulse, State, read_state
-from workers.health import Consumer, WorkerPulse
+from maskpool.health import HealthFile, State, read_state
+from workers.health import Consumer, WorkerHealth
 from workers.leases import Holding, LeaseKeeper
 
 STALL_SECONDS = 120.0
@@ -19,7 +19,7 @@ STALL_SECONDS = 120.0
 
 @dataclass
 class Leases:
-    """What a pulse asks of a worker's heartbeats."""
+    """What the health file says of a worker's heartbeats."""
 
     draining: bool = False
     trouble: str = ""
@@ -49,8 +49,8 @@ class Parts:
     pings: int = 0
 
     def __post_init__(self) -> None:
-        self._pulse = WorkerPulse(
-            Pulse(self.file, "worker", "host:2"),
+        self._health = WorkerHealth(
+            HealthFile(self.file, "worker", "host:2"),
             cast(LeaseKeeper, self.leases),
             cast(Consumer, self.consumer),
             healthy=lambda: self.healthy,
@@ -65,7 +65,7 @@ class Parts:
     def state(self, *, looks: int = 1) -> State:
         """What the file says after so many looks, which are a second apart in a worker."""
         for _ in range(looks):
-            self._pulse.write()
+            self._health.write()
         return read_state(self.file)
 
 

@@ -81,7 +81,7 @@ def test_what_was_encoded_is_read(store: ObjectStore, jobs: list[tuple[str, JobR
     store.put(keys.mask_object(BATCH, made.masks_key), made.data)
 
     chunk = masks.read_chunk(store, BATCH, made.masks_key)
-    records = [frame.record for frame in chunk.frames()]
+    records = [stored.record for stored in chunk.records()]
 
     assert [(record.name, _result(record)) for record in records] == jobs
     assert all(record.model == "demo" and record.prompts == PROMPTS for record in records)
