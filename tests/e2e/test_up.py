@@ -37,9 +37,9 @@ def submit(desk: Path, *words: str) -> str:
     return str(ask("submit", "scenes", *words, cwd=desk)["id"])
 
 
-def submit_many(desk: Path) -> str:
-    """240 images and three prompts: enough to be caught in the middle."""
-    for copy in range(10):
+def submit_many(desk: Path, *, copies: int = 10) -> str:
+    """24 images so many times and three prompts: enough to be caught in the middle."""
+    for copy in range(copies):
         shutil.copytree(SCENES, desk / "many" / f"{copy}", dirs_exist_ok=True)
     words = ("-p", "green triangle", "-p", "circle", "-p", "star")
     return str(ask("submit", "many", *words, cwd=desk)["id"])
@@ -112,7 +112,8 @@ def test_pause_resume_cancel(desk: Path) -> None:
 
 
 def test_an_interactive_image_does_not_wait_for_a_backlog(desk: Path) -> None:
-    backlog = submit_many(desk)
+    # The verbs below take seconds each on a busy machine; the backlog has to outlast them.
+    backlog = submit_many(desk, copies=50)
     image = ("submit", "scenes/scene_01.jpg", "-p", "circle", "--now")
     urgent = str(ask(*image, cwd=desk)["id"])
     assert maskpool("status", "--watch", urgent, cwd=desk).returncode == 0

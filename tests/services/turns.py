@@ -11,8 +11,11 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,9 @@ ALONE = "alone"
 #: Tests wait as often as they compute, so more processes than cores pay; each may hold a GiB.
 _MAX_PROCESSES = 8
 _EXTRA_PROCESSES = 1
+
+#: To stop what a test started; a pool's processes and its servers have five seconds each.
+_STOP_SECONDS = 60
 
 
 class Turns:
@@ -40,6 +46,17 @@ class Turns:
         self._door = (folder / "door").open("ab")
         self._room = (folder / "room").open("ab")
         self._alone = False
+        # Whom to stop when the run is stopped; see ``Hub``.
+        self._mine = folder / f"{os.getpid()}.pid"
+        self._mine.touch()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Iterator[None]:
+        """Behind the end of the last fixture, and so of the last server."""
+        try:
+            return (yield)
+        finally:
+            self._mine.unlink(missing_ok=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(
@@ -83,8 +100,24 @@ class Hub:
         """Tell each process where the locks lie."""
         node.workerinput["turns"] = str(self._folder)
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """SIGTERM or Ctrl-C here: ask the others to stop their servers, and wait for them.
+
+        Left to itself, pytest-xdist interrupts them after five seconds, also while they do.
+        """
+        for file in self._folder.glob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.kill(int(file.stem), signal.SIGTERM)
+        end = time.monotonic() + _STOP_SECONDS
+        while any(map(_lives, self._folder.glob("*.pid"))) and time.monotonic() < end:
+            time.sleep(0.1)
+
     def pytest_unconfigure(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _lives(file: Path) -> bool:
+    return Path(f"/proc/{file.stem}").exists() or not Path("/proc/self").exists()
 
 
 def take_turns(config: pytest.Config) -> None:
