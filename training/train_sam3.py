@@ -12,8 +12,9 @@ from torch import nn
 from transformers import Sam3Model
 
 from training.dense import DenseHeads
+from training.forward import PairOutputs, decode_masks, forward_pairs
 from training.losses import Matches, decoder_losses, mask_losses
-from training.network import HIDDEN, PairOutputs, decode_masks, forward_pairs
+from training.network import HIDDEN
 from training.optimiser import MovingAverage, build_optimisers, set_rate, share_gradients
 from training.questions import Questions, ask
 from training.scene_pool import SceneBatch, ScenePool, take

@@ -115,7 +115,7 @@ def left(target: Path) -> list[str]:
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step[0]}@{step[1]}")
 @pytest.mark.parametrize("merged", [False, True], ids=["one batch", "merged"])
-def test_killed_at_any_step_it_goes_on_behind_it(
+def test_killed_at_any_step_it_resumes_after_it(
     desk: Desk, whole: dict[bool, bytes], tmp_path: Path, step: tuple[str, int], merged: bool
 ) -> None:
     target, count = tmp_path / "coco.json", COUNT + 25 * merged

@@ -7,21 +7,18 @@ later leads nowhere else.
 
 from __future__ import annotations
 
-import io
 import queue
-import selectors
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from ipaddress import ip_address
-from typing import Any
 
 from maskpool.errors import ImageError, Unreachable
 from storage.images.web.addresses import Address, Network, refusal
+from storage.images.web.timed_socket import Deadline, TimedSocket
 from storage.images.web.urls import WebUrl
 
 #: From a host's name and port to its addresses; raises ``socket.gaierror``.
@@ -37,114 +34,10 @@ _IDLE = 32
 _NO_SUCH_HOST = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """When a transfer must be over, whatever it is doing.
-
-    Attributes:
-        seconds: From its start.
-        end: On the monotonic clock.
-    """
-
-    seconds: float
-    end: float
-
-    @classmethod
-    def in_seconds(cls, seconds: float) -> Deadline:
-        """It runs from now."""
-        return cls(seconds, time.monotonic() + seconds)
-
-    def left(self) -> float:
-        """Seconds that are left.
-
-        Raises:
-            TimeoutError: None.
-        """
-        left = self.end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
-
-
 def system_resolver(host: str, port: int) -> Sequence[str]:
     """What the machine's own resolver says, in its order of preference."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-class TooManyBytes(Exception):
-    """More bytes arrived than the transfer may bring; asking again would bring them again."""
-
-
-class TimedSocket:
-    """A connected socket, each of whose calls must be over at the deadline of the transfer.
-
-    A timeout of the socket itself begins anew with each byte; one byte a second would never end.
-    What arrives is counted here too, where no length that the other side states is believed yet.
-    """
-
-    def __init__(self, raw: socket.socket, deadline: Deadline) -> None:
-        self._raw = raw
-        self._bytes_left = 0
-        self.deadline = deadline
-        self.ended = False
-
-    def allow(self, size: int) -> None:
-        """From now on, so many bytes may arrive; before the first word, none."""
-        self._bytes_left = size
-
-    def sendall(self, data: Any) -> None:  # noqa: ANN401 - as a socket takes it
-        """Send everything."""
-        self._raw.settimeout(self.deadline.left())
-        self._raw.sendall(data)
-
-    def receive_into(self, buffer: Any) -> int:  # noqa: ANN401 - as a socket takes it
-        """Read what is there, at least a byte; 0 at the end, which ``ended`` remembers.
-
-        Raises:
-            TooManyBytes: More has arrived than ``allow`` allowed.
-            TimeoutError: The deadline is over.
-        """
-        self._raw.settimeout(self.deadline.left())
-        size = self._raw.recv_into(buffer)
-        self._bytes_left -= size
-        if self._bytes_left < 0:
-            raise TooManyBytes
-        self.ended = size == 0
-        return size
-
-    def makefile(self, *_: object, **__: object) -> io.BufferedReader:
-        """What ``http.client`` reads a response from."""
-        return io.BufferedReader(_Incoming(self))
-
-    def spoke(self) -> bool:
-        """Whether something arrived unasked: its end, or what belongs to no answer."""
-        if isinstance(self._raw, ssl.SSLSocket) and self._raw.pending():
-            return True
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._raw, selectors.EVENT_READ)
-            return bool(selector.select(0))
-
-    def close(self) -> None:
-        """Nothing: ``http.client`` closes its socket before the answer's body is read."""
-
-    def shut(self) -> None:
-        """Close it."""
-        self._raw.close()
-
-
-class _Incoming(io.RawIOBase):
-    """The reading side of a socket; closing it leaves the socket open for the next request."""
-
-    def __init__(self, source: TimedSocket) -> None:
-        super().__init__()
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - as above
-        return self._source.receive_into(buffer)
 
 
 @dataclass(slots=True)

@@ -17,13 +17,8 @@ from urllib.parse import urljoin
 from maskpool import __version__
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
-from storage.images.web.connections import (
-    Connection,
-    Connector,
-    Deadline,
-    IdleConnections,
-    TooManyBytes,
-)
+from storage.images.web.connections import Connection, Connector, IdleConnections
+from storage.images.web.timed_socket import Deadline, TooManyBytes
 from storage.images.web.urls import WebUrl, host_allowed, split_web
 
 log = logging.getLogger(__name__)

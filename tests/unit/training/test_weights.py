@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from training.evaluate import WEIGHTS, evaluate_clip, evaluate_sam3
-from training.network import forward_pairs
+from training.forward import forward_pairs
 from training.predict import mask_iou, segment, suppress
 from training.samples import PROMPTS, SAMPLES, ground_truth, sample_scenes
 from training.scenes import HELD_OUT_SEED, Scene, draw_scene

@@ -18,8 +18,9 @@ import pytest
 from services.web_server import Handler, WebServer, web_server
 
 from maskpool.errors import ImageError, Unreachable
-from storage.images.web.connections import Connector, Deadline, system_resolver
+from storage.images.web.connections import Connector, system_resolver
 from storage.images.web.reader import WebLimits, WebReader
+from storage.images.web.timed_socket import Deadline
 from storage.images.web.urls import split_web
 
 BODY = bytes(range(256)) * 20
