@@ -11,7 +11,7 @@ from maskpool.rle import Rle
 #: Instances below this score are never stored; it is the floor of every later threshold.
 SCORE_FLOOR = 0.05
 
-#: What counts as found wherever instances are read, drawn, exported or scored.
+#: Default least score wherever instances are read, drawn, exported or scored.
 DEFAULT_THRESHOLD = 0.5
 
 #: A prompt keeps at most this many instances in one image (SAM3 has 200 queries).
@@ -122,7 +122,7 @@ class ChunkState(IntEnum):
 
 
 class Klass(IntEnum):
-    """Whether someone is waiting."""
+    """Whether a person is waiting for the result."""
 
     #: Interactive: outside the window and first in line.
     NOW = 0
@@ -136,7 +136,7 @@ class Klass(IntEnum):
 
 
 class Priority(StrEnum):
-    """How an owner's own batches share the owner's share."""
+    """How the batches of one owner divide the owner's share."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -315,8 +315,8 @@ class ObjectInfo:
 
 
 def new_id() -> UUID:
-    """A UUIDv7: sorts by time and is never used twice, so no zombie meets a new owner."""
-    # Only here: measuring a segmenter needs nothing but torch.
+    """A UUIDv7: sorts by time and never repeats, so late work never matches a newer row."""
+    # Imported here, so that benchmarks of a segmenter need only torch.
     from uuid_utils.compat import uuid7  # noqa: PLC0415
 
     return uuid7()

@@ -1,4 +1,4 @@
-"""Named places at which the tests of our promises may hurt a process; nowhere else is this of use.
+"""Named places at which tests may kill or freeze a process; only tests of our guarantees use them.
 
 ``MASKPOOL_FAILPOINTS=dispatch.claimed=kill@3`` kills the process, as the kernel would, when it
 comes to that place for the third time. Several are separated by ``,``; without ``@`` the first time
@@ -17,14 +17,14 @@ import signal
 
 from maskpool.errors import ConfigError
 
-#: Every place there is, in the order in which a batch comes by.
+#: Every place, in the order in which a batch passes them.
 PLACES = (
     "submit.created",  # the batch row is committed; no job is
     "submit.block_written",  # a block's jobs are written, but not committed
     "submit.block_committed",
     "submit.loaded",  # every job is there, and no name twice
     "submit.activated",  # ACTIVE is written, but not committed
-    "submit.committed",  # ACTIVE is committed, but nobody was told
+    "submit.committed",  # ACTIVE is committed, but the dispatcher was not woken
     "dispatch.reaped",  # lapsed chunks are given back; each in its own transaction
     "dispatch.folded",  # counters are written, but not committed
     "dispatch.claimed",  # chunks are written, but not committed
@@ -46,15 +46,15 @@ _ARMED = re.compile(r"([a-z._]+)=(kill|stop)(?:@([1-9]\d*))?")
 
 
 class _Trap:
-    """What happens at one place, and at which coming."""
+    """What happens at one place, and at which visit."""
 
     def __init__(self, action: signal.Signals, time: int) -> None:
         self._action = action
         self._time = time
-        self._comings = itertools.count(1)  # next() is atomic, so threads may come together
+        self._visits = itertools.count(1)  # next() is atomic, so threads may arrive at once
 
     def spring(self) -> None:
-        if next(self._comings) == self._time:
+        if next(self._visits) == self._time:
             os.kill(os.getpid(), self._action)
 
 
@@ -75,7 +75,7 @@ _traps = _armed(os.environ.get("MASKPOOL_FAILPOINTS", ""))
 
 
 def reach(place: str) -> None:
-    """The process came to a place."""
+    """Do what is set for this place, if anything is."""
     trap = _traps.get(place)
     if trap is not None:
         trap.spring()

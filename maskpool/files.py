@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all: beside its place first, then renamed into it."""
+"""Writing a file whole or not at all: under a temporary name first, then renamed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool, mode: int = 0o666) ->
     Raises:
         OSError: It cannot be written; the old content stays.
     """
-    # The thread's number, which no other running process has: two writers do not meet.
+    # The thread's id is unique on the machine, so two writers never share a temporary file.
     part = path.with_name(f".{path.name}.{threading.get_native_id()}")
     try:
         with open(part, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:

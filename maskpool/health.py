@@ -25,7 +25,7 @@ from maskpool.files import write_whole
 
 log = logging.getLogger(__name__)
 
-#: A process that was not heard of for this long is taken to hang. A worker is heard once a second,
+#: A process that reported nothing for this long counts as hanging. A worker is heard once a second,
 #: a dispatcher after each step of its rounds. No single wait takes longer than a quarter of this:
 #: 10 s for Redis, ``Settings.patience_seconds`` for one answer of the database.
 MAX_AGE_SECONDS = 60.0
@@ -79,8 +79,8 @@ class HealthFile:
                 "name": self._name,
                 "pid": os.getpid(),
                 "at": _utc(),
-                # What the check goes by: a wall clock that is set, or a laptop that slept, would
-                # make the living look dead.
+                # Ages are measured by this clock: with the wall clock, a live process would look
+                # dead after the clock is set or a laptop has slept.
                 "monotonic": now,
                 "worked_at": self._worked_at,
                 "live": live,
@@ -89,7 +89,7 @@ class HealthFile:
         )
 
     def close(self) -> None:
-        """A process that ends as it should leaves no file."""
+        """Remove the file, since the process ends in order."""
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
@@ -111,7 +111,7 @@ def _replace(file: Path, line: bytes) -> None:
         # It is written every second, and says nothing after a power cut: no wait for the disk.
         write_whole(file, line, durable=False)
     except OSError:
-        # A full disk is no death: the old file's own block takes the new line.
+        # On a full disk the old file is overwritten in place, which needs no new block.
         with file.open("r+b") as old:
             old.write(line)
             old.truncate()
@@ -122,9 +122,9 @@ class State:
     """What a health file says.
 
     Attributes:
-        live: Its process goes round.
+        live: The process's loops go round.
         ready: It can work, too.
-        sentence: Either, for people.
+        sentence: The state in words for people.
         heard: When it was written, on the machine's monotonic clock; None where it was not, or
             before the machine started.
     """
@@ -139,7 +139,7 @@ def read_state(file: Path, *, max_age: float = MAX_AGE_SECONDS) -> State:
     """Read a health file of this machine.
 
     Args:
-        file: Any; one that is not there, or is no health file, is a state like any other.
+        file: The health file; a missing or an invalid one gives a state too, not an error.
         max_age: Seconds after which a process that was not heard of is taken to hang.
     """
     try:
@@ -155,7 +155,7 @@ def _judge(said: dict[str, Any], heard: float, max_age: float) -> State:
     who, trouble = f"{said['service']} {said['name']}", said["trouble"]
     age = time.monotonic() - heard
     if age < 0:
-        # Another boot's clock: it says nothing of now, so nobody was heard yet.
+        # Written before this boot, whose clock began anew: nothing was heard since.
         return State(False, False, f"{who} was last heard of before this machine started")
     if not said["live"]:
         return State(False, False, f"{who} is not live: {trouble}", heard)

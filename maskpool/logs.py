@@ -11,7 +11,7 @@ from typing import Literal
 #: Attributes that code may pass with ``extra=`` and that JSON lines carry as fields.
 CONTEXT = ("batch", "chunk", "job", "worker")
 
-#: What every line of this process says of itself.
+#: Context that every line of this process carries.
 _always: dict[str, str] = {}
 
 
@@ -19,7 +19,7 @@ class JsonLines(logging.Formatter):
     """One JSON object a line: time (UTC), level, logger, message, and the context that is known."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As the class says."""
+        """One record as one line of JSON."""
         entry: dict[str, object] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             + f".{int(record.msecs):03d}Z",
@@ -48,6 +48,6 @@ def configure(log_format: Literal["text", "json"], level: str) -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Their INFO lines tell of each message and each request.
+    # At INFO these write a line for each message and each request.
     for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "alembic", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

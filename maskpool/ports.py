@@ -14,7 +14,7 @@ from maskpool.domain import Found, ObjectInfo
 #: RGB, uint8, shape (height, width, 3), upright (EXIF orientation applied).
 Image = npt.NDArray[np.uint8]
 
-#: What a segmenter's images are made into ahead of need.
+#: What a segmenter's images are converted into in advance.
 Prepared_contra = TypeVar("Prepared_contra", contravariant=True)
 
 
@@ -75,9 +75,9 @@ class ObjectStore(Protocol):
 
 
 class Segmenter(Protocol[Prepared_contra]):
-    """Finds every instance of every prompt. All prompts of an image at once is the contract.
+    """Finds every instance of every prompt; one call names all prompts of its images.
 
-    ``Prepared_contra`` is what an image may be made into ahead of need, in another thread: e.g.
+    ``Prepared_contra`` is what an image may be converted into in advance, in another thread: e.g.
     pixels that are resized and on the device already.
     """
 

@@ -121,7 +121,7 @@ def box_xyxy(runs: Runs) -> tuple[int, int, int, int]:
     height = runs.size[0]
     first_column, top = np.divmod(runs.starts, height)
     last_column, bottom = np.divmod(runs.ends - 1, height)
-    wraps = last_column > first_column  # such a run holds a column's foot and the next one's head
+    wraps = last_column > first_column  # it covers one column's end and the next one's start
     y0 = 0 if wraps.any() else int(top.min())
     y1 = height if wraps.any() else int(bottom.max()) + 1
     return (int(first_column[0]), y0, int(last_column[-1]) + 1, y1)

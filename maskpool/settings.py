@@ -116,7 +116,9 @@ class Settings(BaseSettings):
         description='More model aliases, as JSON: {"name": {"sam3": "name@revision or folder", '
         '"clip": "…"}}.',
     )
-    model: str = Field(default="demo", description="Alias that a worker serves and a batch asks.")
+    model: str = Field(
+        default="demo", description="Alias that a worker serves and that a batch asks for."
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
     torch_threads: int = Field(
         default=0, ge=0, description="CPU threads of one worker's model; 0: all cores."
@@ -132,7 +134,10 @@ class Settings(BaseSettings):
         description="Most images in one forward pass; 0: 8 on CUDA, 2 on CPU.",
     )
     worker_threads: int = Field(
-        default=3, ge=2, le=64, description="Chunks a worker holds at once; one stays free for now."
+        default=3,
+        ge=2,
+        le=64,
+        description="Chunks a worker holds at once; one is kept for interactive jobs.",
     )
     lease_seconds: float = Field(
         default=30.0,
@@ -150,7 +155,9 @@ class Settings(BaseSettings):
         "up to ten times as long while its engine works on other chunks.",
     )
     tick_seconds: float = Field(
-        default=0.2, gt=0, description="How often the dispatcher looks when nothing wakes it."
+        default=0.2,
+        gt=0,
+        description="How often the dispatcher checks for work when nothing wakes it.",
     )
     max_image_pixels: int = Field(
         default=100_000_000, gt=0, description="Largest image that is decoded, in pixels."
@@ -276,9 +283,9 @@ def require(settings: Settings, *names: str, who: str) -> None:
     """Refuse to start what cannot work without certain settings.
 
     Args:
-        settings: Of this process.
+        settings: The settings of this process.
         names: Fields that must not be empty.
-        who: Needs them, e.g. ``a worker``.
+        who: The process that needs them, e.g. ``a worker``.
 
     Raises:
         ConfigError: One of them is empty; names its variable.

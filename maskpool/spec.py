@@ -119,7 +119,7 @@ class BatchSpec(_Strict):
     """Everything a worker must know of a batch beside its images.
 
     Attributes:
-        version: Of this layout.
+        version: Version of this layout.
         model: Alias of the SAM3 + CLIP pair.
         prompts: At least one; names are unique.
         settings: How results are read by default.

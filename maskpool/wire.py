@@ -19,11 +19,11 @@ TASK = "annotate"
 #: A list that submit and finish push to after COMMIT; the dispatcher waits on it.
 WAKE_KEY = "maskpool:wake"
 
-#: Gone when the broker lost its memory: then every queued chunk is published again.
+#: Missing after the broker lost its data: then every queued chunk is published again.
 SENTINEL_KEY = "maskpool:sentinel"
 
 #: Celery's settings on both sides. Its retries, ETA, revokes, priorities, result backend and time
-#: limits are not used: what must be true is in the database.
+#: limits are not used: the database alone keeps the queue's state.
 CELERY = {
     "task_serializer": "json",
     "accept_content": ["json"],
@@ -37,7 +37,7 @@ CELERY = {
         # One list a queue, read in the order given: `now` before `bulk`.
         "queue_order_strategy": "priority",
         "priority_steps": [0],
-        # A network that breaks says nothing: without these, whoever waits for it waits for hours.
+        # A broken network gives no sign: without these limits a process would wait for hours.
         "socket_connect_timeout": 5,
         "socket_timeout": 5,
         "socket_keepalive": True,

@@ -1,4 +1,4 @@
-"""URIs of files and objects, read and written in one way by those who submit and those who work."""
+"""URIs of files and objects, read and written the same way by submitters and workers."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from maskpool.settings import Settings
 from storage.images.decode_budget import BudgetedFile
 from storage.images.decode_limits import refuse_over_limits
 
-#: Decoders that outside bytes may reach; Pillow knows many more, some of them rarely looked after.
+#: Decoders that outside bytes may reach; Pillow knows many more, some of them poorly maintained.
 _WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
 
 Pillow.init()  # registers the decoders, so that no thread has to
@@ -75,10 +75,10 @@ _PILLOW = r"PIL\."
 #: Objects as Python shows them, such as ``<_io.BytesIO object at 0x7f…>``.
 _INSIDES = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+>")
 
-#: Pixels that are copied out of Pillow at once: three bytes of each stay in a cache.
+#: Pixels that are copied out of Pillow at once: few enough to stay in the CPU's cache.
 _STRIP_PIXELS = 1 << 18
 
-#: Characters of a parser's words that a sentence keeps.
+#: Most characters of a parser's message that an error repeats.
 _MAX_REASON_CHARS = 200
 
 _quiet_lock = threading.Lock()
@@ -142,7 +142,7 @@ def _open(file: BudgetedFile, data: bytes) -> Pillow.Image:
 
 
 def _said(error: Exception) -> str:
-    """What a parser says, for people: one line, not at any length, without a program's insides."""
+    """A parser's message for people: one short line, without addresses of objects."""
     said = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
     text = " ".join(_INSIDES.sub("", said.decode(errors="backslashreplace")).split())
     text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
@@ -242,7 +242,7 @@ def _over_white(image: Pillow.Image) -> Pillow.Image:
 def _pixels(image: Pillow.Image) -> Image:
     """The pixels of an RGB image, copied strip by strip.
 
-    All at once Pillow holds them twice more on the way, and fresh memory costs more than copying.
+    Copied at once, they would be held twice more by Pillow, and new memory costs more than copying.
     """
     pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
     rows = max(1, _STRIP_PIXELS // image.width)

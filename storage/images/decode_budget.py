@@ -1,4 +1,4 @@
-"""A file's bytes as a parser may read them: for so long, and so often, and no longer.
+"""A file's bytes for a parser, with limits on its CPU time and on its number of reads.
 
 Parsers can be kept busy: a progressive JPEG may repeat empty scans, a PNG hold millions of empty
 chunks. Threads cannot be interrupted, but parsers of JPEG, PNG, GIF, BMP, PPM, JPEG 2000 and raw
@@ -27,12 +27,12 @@ _MORE_READS = 1_000_000
 #: Run lengths of a BMP are read byte by byte.
 _READS_A_PIXEL = 4
 
-#: Looking at the clock costs as much as a short read, so not each of them does.
+#: Reading the clock costs as much as a short read, so only every 64th short read does.
 _SHORT_BYTES, _SHORT_READS = 1_000, 64
 
 
 class BudgetedFile(io.BytesIO):
-    """Bytes that one thread reads, until it has gone on for too long."""
+    """Bytes that one thread may read until its limit of time or of reads is used up."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -40,12 +40,12 @@ class BudgetedFile(io.BytesIO):
         self._until = time.thread_time() + _SECONDS
 
     def allow(self, pixels: int) -> None:
-        """The header is read: give the time that so many pixels may take."""
+        """Allow the time and reads that so many pixels may take; call it after the header."""
         self._reads_left = _MORE_READS + _READS_A_PIXEL * pixels
         self._until = time.thread_time() + _SECONDS + _SECONDS_A_MEGAPIXEL * pixels / 1_000_000
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As every file's.
+        """Read like any file.
 
         Raises:
             ImageError: The file keeps its reader busy.

@@ -135,7 +135,7 @@ class Fetcher:
 
     def _read_object(self, uri: str) -> bytes:
         place = split_s3(uri)
-        # Clients fold '..' away on the wire, so such a key would lie outside the allowed prefix.
+        # S3 clients resolve '..' in a key, which would then lie outside the allowed prefix.
         if place is None or not place[1] or {".", ".."} & set(place[1].split("/")):
             raise ImageError(f"{uri[:200]!r} is no object; s3://bucket/key is one")
         bucket, key = place

@@ -20,7 +20,7 @@ def open_store(url: str, *, endpoint_url: str = "") -> ObjectStore:
         endpoint_url: Of an S3-compatible server; empty for AWS.
 
     Raises:
-        ConfigError: The URL or the endpoint is not one; never repeats what may hold a password.
+        ConfigError: The URL or the endpoint is not valid; never repeats what may hold a password.
     """
     scheme, separator, _ = url.partition("://")
     if separator and scheme == "s3":

@@ -8,13 +8,13 @@ from email.utils import parsedate_to_datetime
 
 from maskpool.errors import WrongClock
 
-#: What servers call it.
+#: S3's error codes for a wrong clock.
 _CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
 
-#: An answer without a body, as to HEAD, names no reason.
+#: Codes of an answer without a body, such as one to HEAD: it gives no reason.
 _NO_REASON = frozenset({"", "403", "Forbidden"})
 
-#: Servers allow 15 minutes; a refusal without a reason is put down to less than that.
+#: Servers allow 15 minutes; a refusal without a reason is blamed on the clock from 10 minutes on.
 _SUSPICIOUS_SECONDS = 600.0
 
 
@@ -24,10 +24,10 @@ def wrong_clock(
     """The error to raise where a refusal is about clocks, else None.
 
     Args:
-        bucket: Who refused.
-        code: S3's word for it.
-        status: HTTP's.
-        headers: Of the answer, by lower-case name; ``date`` tells what time it is there.
+        bucket: The bucket that refused.
+        code: S3's error code.
+        status: The HTTP status.
+        headers: The answer's headers by lower-case name; ``date`` is the store's time.
     """
     ahead = _seconds_ahead(headers.get("date", ""))
     guessed = status == 403 and code in _NO_REASON and abs(ahead or 0.0) > _SUSPICIOUS_SECONDS

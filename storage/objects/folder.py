@@ -1,4 +1,4 @@
-"""The object store in a local folder: a file an object, written whole or not at all."""
+"""The object store in a local folder: one file for each object, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class FolderStore:
         return asked
 
     def sweep(self, older_than: float, *, dry_run: bool = False) -> Iterator[int]:
-        """See ``ObjectStore.sweep``; a write in progress moves its file's time on."""
+        """See ``ObjectStore.sweep``; a write in progress keeps its file's time recent."""
         for folder, _, names in os.walk(self._root):
             for path in (Path(folder, name) for name in names if name.startswith(TEMPORARY)):
                 with self._translated(path.name), suppress(FileNotFoundError):
@@ -117,7 +117,7 @@ class FolderStore:
             if order.endswith(b"/"):
                 yield from self._walk(f"{key}/", "")
             else:
-                # Deleted since it was listed: as with a bucket, a listing is no promise.
+                # Deleted since it was listed: with a bucket that may happen too.
                 with suppress(FileNotFoundError):
                     yield ObjectInfo(key, entry.stat(follow_symlinks=False).st_size)
 

@@ -28,7 +28,7 @@ _MASKS_KEY = re.compile(rf"({_UUID})-[0-9a-f]{{{_DIGEST_LENGTH}}}")
 
 
 def mask_object(batch_id: UUID, masks_key: str) -> str:
-    """The object that holds a chunk's masks; ``masks_key`` is what the job's row knows of it."""
+    """The object that holds a chunk's masks; ``masks_key`` is kept in the jobs' rows."""
     return f"{masks_prefix(batch_id)}{masks_key}{_SUFFIX}"
 
 

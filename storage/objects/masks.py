@@ -81,7 +81,7 @@ class StoredRecord:
 
 
 class StoredChunk:
-    """A mask object that was read whole and is what was written; jobs are unpacked when asked for.
+    """A mask object that was read whole and checked; jobs are unpacked when asked for.
 
     Packed, a chunk's masks take little memory. For one thread at a time.
     """
@@ -102,7 +102,7 @@ class StoredChunk:
         return _read_frame(frame, self._batch_id, self._place, self._unpack)
 
     def records(self) -> Iterator[StoredRecord]:
-        """All that it holds, whatever rows say of it.
+        """All jobs in the object, also those that no row names.
 
         Raises:
             CorruptObject: It is not made of jobs' frames.
@@ -123,10 +123,10 @@ def encode_chunk(
     """Make the mask object of a chunk; the same input gives the same bytes, and so the same key.
 
     Args:
-        batch_id: Whose masks they are.
+        batch_id: The batch of the masks.
         chunk_id: The chunk in hand; its id keeps two workers' objects apart.
-        model: Alias that ran.
-        prompts: Of the batch's spec, in order.
+        model: Alias of the models that ran.
+        prompts: The batch's prompts, in the order of its spec.
         jobs: Name and result of each job that ended DONE, at least one.
 
     Raises:

@@ -52,7 +52,7 @@ _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 20.0
 _TRIES = 3
 
-#: A body that breaks off is asked for again this long.
+#: How long a body that breaks off is requested again.
 _BODY_SECONDS = 30.0
 
 
@@ -64,7 +64,7 @@ def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes it
     """An S3 client that threads may share, with timeouts and few retries with jitter.
 
     Raises:
-        ConfigError: The endpoint or the AWS configuration is not one.
+        ConfigError: The endpoint or the AWS configuration is not valid.
     """
     config = Config(
         signature_version="s3v4",
@@ -75,7 +75,7 @@ def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes it
         tcp_keepalive=True,
         # A server behind its own host name seldom has a name for each bucket.
         s3={"addressing_style": "path" if endpoint_url else "auto"},
-        # Several compatible servers stumble over checksums they did not invent.
+        # Several compatible servers fail on AWS's newer checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
@@ -122,7 +122,7 @@ class S3Store:
                 Key=full,
                 Body=data,
                 ContentType=content_type,
-                # Without it a server takes what a broken proxy left of the body for the whole.
+                # Without it a server would store a body that a broken proxy has cut short.
                 ContentMD5=_md5(data),
             )
 
@@ -230,8 +230,8 @@ def read_object(
 
     Args:
         client: As ``make_client`` makes it.
-        bucket: Its name.
-        key: Of the object, the store's prefix included.
+        bucket: The bucket's name.
+        key: The object's key, the store's prefix included.
         offset: First byte.
         length: Bytes from there; None for all. Fewer come back where the object ends before.
         max_bytes: Refuse a larger answer before its body is read.
@@ -239,7 +239,7 @@ def read_object(
     Raises:
         NotFound: There is no such object.
         Permanent: The answer is larger than ``max_bytes``.
-        ConfigError: The bucket is missing or refuses us; ``CredentialsError`` where all would.
+        ConfigError: The bucket is missing or refuses us; ``CredentialsError`` where all do.
         Unreachable: The server does not answer, or breaks off again and again.
     """
     if offset < 0 or (length is not None and length < 0):

@@ -1,4 +1,4 @@
-"""What S3 refuses, in our own tree of errors: to be tried again, or not, and what to mend."""
+"""S3's refusals as errors of our own tree: whether to try again, and what to mend."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from botocore import exceptions as boto
 from maskpool.errors import ConfigError, CredentialsError, NotFound, Unreachable
 from storage.objects.clock_skew import wrong_clock
 
-#: Why an upload is no object.
+#: The reason given where an upload arrived damaged.
 DAMAGED = "what was sent did not arrive whole"
 
-#: The server is busy or hurt; the same request will do later.
+#: The server is busy or failing; the same request may succeed later.
 _TRY_LATER = frozenset(
     {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "InternalError"}
 )
-#: What was sent did not arrive as it was.
+#: The body was damaged on its way.
 _DAMAGED_ON_ITS_WAY = frozenset({"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"})
-#: Refusals of whoever asks, whatever is asked for.
+#: Refusals of the credentials themselves, whatever the request.
 _BAD_CREDENTIALS = frozenset(
     {
         "ExpiredToken",
@@ -75,10 +75,10 @@ def refused(bucket: str, key: str, code: str, status: int) -> NotFound | ConfigE
     """The error of our tree for a refusal.
 
     Args:
-        bucket: Who refused.
-        key: Of the object, the store's prefix included.
-        code: S3's own.
-        status: HTTP's.
+        bucket: The bucket that refused.
+        key: The object's key, the store's prefix included.
+        code: S3's error code.
+        status: The HTTP status.
     """
     damaged = code in _DAMAGED_ON_ITS_WAY
     if damaged or code in _TRY_LATER or status >= 500 or status == 429:

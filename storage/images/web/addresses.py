@@ -3,7 +3,7 @@
 A URL in somebody's list must not make a worker ask the database beside it, a router, or the
 service that hands the machine its cloud credentials. So an address passes only if it is known to
 be public. Python's tables of special addresses grow with each release; what matters here is written
-out as well, so that an older one refuses no less.
+out as well, so that an older Python refuses the same addresses.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _SPECIAL = tuple(
 #: The only part of IPv6 in which public hosts live.
 _PUBLIC_IPV6 = IPv6Network("2000::/3")
 
-#: The last four bytes are an IPv4 address that a translator speaks to for us.
+#: The last four bytes are the IPv4 address to which a NAT64 gateway connects.
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
@@ -78,7 +78,7 @@ def refusal(address: Address, allowed: Collection[Network] = ()) -> str:
 
     Args:
         address: As a resolver gave it, or as the URL named it.
-        allowed: Networks that are not public and are open all the same.
+        allowed: Networks that are not public and may be read from nevertheless.
     """
     meant = _meant(address)
     if meant in _METADATA:
@@ -107,7 +107,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _kind(address: Address) -> str:
-    """What people call it."""
+    """What kind of address it is, in words for people."""
     for holds, word in (
         (address.is_unspecified, "no host's address"),
         (address.is_loopback, "a loopback address: the worker's own machine"),

@@ -1,8 +1,8 @@
-"""Connections to hosts outside: to the very address that was judged, and never without an end.
+"""Connections to hosts outside: only to addresses that were checked, and with a time limit.
 
-A host is looked up once for each connection. Every address it has is judged, and the connection
-goes to one of those: nobody looks the name up a second time, so a name that answers differently
-later leads nowhere else.
+A host is looked up once for each connection. Every address it has is checked, and the connection
+goes to one of those. The name is not looked up again, so a different answer later cannot lead to an
+address that was not checked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from storage.images.web.urls import WebUrl
 #: From a host's name and port to its addresses; raises ``socket.gaierror``.
 Resolver = Callable[[str, int], Sequence[str]]
 
-#: One address of several must not use up the time of all.
+#: For each address: a silent one must leave time to try the others.
 _CONNECT_SECONDS = 5.0
 
 #: Connections kept open between two images, over all hosts.
@@ -58,9 +58,9 @@ class Connector:
     """Opens connections; threads may share one.
 
     Args:
-        networks: That are not public and may be asked all the same.
-        resolve: From a name to addresses.
-        tls: Of ``https``; None for the machine's own authorities (``SSL_CERT_FILE`` names others).
+        networks: Networks that are not public and from which images may be read nevertheless.
+        resolve: Looks up the addresses of a host's name.
+        tls: For ``https``; None trusts the machine's own authorities, or ``SSL_CERT_FILE``.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Connector:
 
 
 def _within(deadline: Deadline, look_up: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """A lookup's answer, or TimeoutError; the system's resolver itself knows no deadline."""
+    """A lookup's answer, or TimeoutError; the system's resolver has no time limit."""
     answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -169,7 +169,7 @@ class IdleConnections:
     _closed: bool = False
 
     def take(self, url: WebUrl, deadline: Deadline) -> Connection | None:
-        """One to the URL's host that is still silent, the last used first."""
+        """A kept connection to the URL's host on which nothing has arrived, the last used first."""
         key = (url.scheme, url.host, url.port)
         while (found := self._pop(key)) is not None:
             if not found.timed.spoke():
@@ -186,7 +186,7 @@ class IdleConnections:
         return None
 
     def put(self, connection: Connection) -> None:
-        """Keep one for later; the one that waits longest goes where there are too many."""
+        """Keep a connection for later; where there are too many, the oldest is closed."""
         with self._lock:
             self._waiting.append(connection)
             full = self._closed or len(self._waiting) > _IDLE
@@ -195,7 +195,7 @@ class IdleConnections:
             surplus.close()
 
     def close(self) -> None:
-        """Close all that wait, and all that come back later."""
+        """Close every kept connection, and every one that is given back later."""
         with self._lock:
             self._closed = True
             waiting, self._waiting = self._waiting, []

@@ -1,8 +1,8 @@
 """Images from the web: a URL → bytes, from hosts that are allowed, within size and time.
 
 Nothing here trusts the other side: not its name, its addresses, its redirects, what it says about
-the length, nor that it will ever come to an end. The environment's proxies are not used: they would
-look names up again, behind the judgement of their addresses.
+the length, nor that it will ever come to an end. The environment's proxies are not used: they
+would look names up again, and nobody would check the addresses that they find.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-#: Answers that may be others tomorrow, besides all of 500 and above.
+#: Statuses after which a later try may succeed, besides all of 500 and above.
 _TRY_LATER = frozenset({408, 425, 429})
 
-#: Read at once; an answer that lies about its length costs no more memory than what it sends.
+#: Bytes of one read: an answer that states a wrong length costs no more memory than it sends.
 _PIECE = 1024 * 1024
 
 #: What HTTP adds to an image: heads, trailers, and the sizes of chunks, an eighth if they are tiny.
@@ -39,13 +39,13 @@ _FRAMED = 8
 _HEADERS = {
     "User-Agent": f"maskpool/{__version__}",
     "Accept": "image/*, */*;q=0.1",
-    # What is not packed cannot swell.
+    # An uncompressed answer cannot grow beyond the bytes that were sent.
     "Accept-Encoding": "identity",
 }
 
 
 class BadChunk(HTTPException):
-    """The size of a chunk is none."""
+    """The size of a chunk is not a valid number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class WebLimits:
 
     Attributes:
         hosts: Patterns of host names, see ``storage.images.web.urls.host_allowed``.
-        max_bytes: Of one image.
-        seconds: For one image, from the lookup of its host to its last byte, redirects included.
+        max_bytes: Most bytes of one image.
+        seconds: For one image: from the lookup of its host to its last byte, redirects included.
     """
 
     hosts: Collection[str]
@@ -70,11 +70,11 @@ class WebReader:
         self._limits = limits
         self._connector = connector
         self._idle = IdleConnections()
-        # Whoever forgets to close leaves no open socket behind.
+        # Closes the sockets even where nobody calls ``close``.
         self._closing = weakref.finalize(self, self._idle.close)
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close every open connection."""
         self._closing()
 
     def read(self, text: str) -> bytes:
@@ -191,7 +191,7 @@ def _send_request(connection: Connection, url: WebUrl) -> None:
 
 def _head(connection: Connection) -> HTTPResponse:
     response = connection.http.getresponse()
-    if connection.timed.ended:  # http.client takes a head that is cut off for a short one
+    if connection.timed.ended:  # http.client accepts a head that is cut off
         response.close()
         raise IncompleteRead(b"")
     return response
@@ -201,7 +201,7 @@ def _piece(response: HTTPResponse, size: int) -> bytes:
     """At most so many bytes of the body; none at its end."""
     try:
         return response.read(size)
-    except ValueError:  # http.client reads chunks of less than no bytes as they are written
+    except ValueError:  # http.client accepts a negative chunk size and fails on it
         raise BadChunk from None
 
 
@@ -257,7 +257,7 @@ def _too_large(url: WebUrl, size: str, limit: int) -> ImageError:
 
 
 def _reason(error: OSError | HTTPException, deadline: Deadline) -> str:
-    """A word on what happened; what the other side sent is not repeated."""
+    """What happened, in a few words; text that the server sent is not repeated."""
     if isinstance(error, TimeoutError):
         return f"it took longer than {deadline.seconds:g} s (MASKPOOL_WEB_SECONDS)"
     if isinstance(error, HTTPException):

@@ -25,14 +25,14 @@ class Deadline:
 
     @classmethod
     def in_seconds(cls, seconds: float) -> Deadline:
-        """It runs from now."""
+        """A deadline that many seconds from now."""
         return cls(seconds, time.monotonic() + seconds)
 
     def left(self) -> float:
         """Seconds that are left.
 
         Raises:
-            TimeoutError: None.
+            TimeoutError: No time is left.
         """
         left = self.end - time.monotonic()
         if left <= 0:
@@ -48,7 +48,7 @@ class TimedSocket:
     """A connected socket, each of whose calls must be over at the deadline of the transfer.
 
     A timeout of the socket itself begins anew with each byte; one byte a second would never end.
-    What arrives is counted here too, where no length that the other side states is believed yet.
+    Received bytes are counted here too, because a server may send more than the length it states.
     """
 
     def __init__(self, raw: socket.socket, deadline: Deadline) -> None:
@@ -58,7 +58,7 @@ class TimedSocket:
         self.ended = False
 
     def allow(self, size: int) -> None:
-        """From now on, so many bytes may arrive; before the first word, none."""
+        """Set how many bytes may still arrive; before the first call, none may."""
         self._bytes_left = size
 
     def sendall(self, data: Any) -> None:  # noqa: ANN401 - as a socket takes it
@@ -71,7 +71,7 @@ class TimedSocket:
 
         Raises:
             TooManyBytes: More has arrived than ``allow`` allowed.
-            TimeoutError: The deadline is over.
+            TimeoutError: The deadline has passed.
         """
         self._raw.settimeout(self.deadline.left())
         size = self._raw.recv_into(buffer)
@@ -86,7 +86,7 @@ class TimedSocket:
         return io.BufferedReader(_Incoming(self))
 
     def spoke(self) -> bool:
-        """Whether something arrived unasked: its end, or what belongs to no answer."""
+        """Whether the server closed the connection, or sent bytes that belong to no answer."""
         if isinstance(self._raw, ssl.SSLSocket) and self._raw.pending():
             return True
         with selectors.DefaultSelector() as selector:
@@ -94,7 +94,7 @@ class TimedSocket:
             return bool(selector.select(0))
 
     def close(self) -> None:
-        """Nothing: ``http.client`` closes its socket before the answer's body is read."""
+        """Do nothing: ``http.client`` closes its socket before the answer's body is read."""
 
     def shut(self) -> None:
         """Close it."""
