@@ -1,1 +1,1 @@
-"""The rows: batches, jobs, chunks and instances as rows, and every statement that changes them."""
+"""The database's tables of batches, jobs, chunks and instances, and every statement on them."""

@@ -53,7 +53,7 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """A batch as its submitter finds it."""
+    """What a submitter finds of a batch that may be partly loaded."""
 
     batch_id: UUID
     state: BatchState
@@ -61,7 +61,7 @@ class Loading:
 
 
 def create_or_find(session: Session, new: NewBatch) -> Loading:
-    """One idempotency key, one batch: insert it, or find the one that is there.
+    """Insert a batch, or find the one that was made with the same idempotency key.
 
     Raises:
         Conflict: The key was used for another spec or source.

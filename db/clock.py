@@ -1,4 +1,4 @@
-"""The database's clock: the only one that leases and back-offs go by."""
+"""The database's clock: the only one that decides about leases and back-offs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reading the rows against each other: what the checker and the collector ask. Nothing is written.
+"""Queries of the integrity check and of garbage collection, which compare rows; none writes.
 
-Every question gives back only what is suspicious, a page at a time, so that a sound batch of a
-million jobs costs the database a few scans and this process next to nothing.
+Each query returns only suspicious rows, a page at a time, so that a sound batch of a million jobs
+costs the database a few scans and this process almost nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def counts(session: Session, batch_id: UUID) -> dict[int, int]:
 def broken_sequence(
     session: Session, batch_id: UUID, *, after: int, limit: int
 ) -> list[tuple[int, int]]:
-    """Jobs whose ``seq`` is not one more than that of the job before, each with that one's.
+    """Jobs whose ``seq`` is not one more than the previous job's, each with the previous ``seq``.
 
     The first job's predecessor counts as -1.
     """
@@ -94,7 +94,7 @@ def last_seq(session: Session, batch_id: UUID) -> int:
 
 
 def job_rules(state: BatchState) -> dict[str, ColumnElement[bool]]:
-    """What must hold of no job of a batch in ``state``, by a word for it."""
+    """Conditions that no job of a batch in ``state`` may meet, by a short name for each."""
     empty = or_(JobRow.error.is_(None), JobRow.error == "")
     return {
         "state": JobRow.state.not_in(_ALLOWED[state]),
@@ -116,7 +116,7 @@ def job_rules(state: BatchState) -> dict[str, ColumnElement[bool]]:
 def broken_jobs(
     session: Session, batch_id: UUID, state: BatchState, *, after: int, limit: int
 ) -> list[tuple[JobRow, list[str]]]:
-    """Jobs that break a rule, each with the words for what it breaks."""
+    """Jobs that break a rule, each with the names of the rules it breaks."""
     rules = job_rules(state)
     rows: Sequence[Any] = session.execute(
         select(JobRow, *(rule.label(name) for name, rule in rules.items()))
@@ -160,7 +160,7 @@ def states_of(session: Session, batch_id: UUID, seqs: Collection[int]) -> dict[i
 def stray_instances(
     session: Session, batch_id: UUID, *, after: int, limit: int
 ) -> list[tuple[int, int]]:
-    """Jobs that are not DONE, or not there, and have instances' rows all the same, and how many."""
+    """Jobs that are not DONE or are missing but have rows of instances, and how many."""
     rows = session.execute(
         select(InstanceRow.seq, func.count().label("rows"))
         .outerjoin(

@@ -19,7 +19,7 @@ from maskpool.domain import BatchState, ImageRef, JobState
 BLOCK_POSTGRES = 10_000
 BLOCK_SQLITE = 2_000
 
-#: The columns of ``DoneJob``. Where a DONE job lacks one, a place that no object has is read.
+#: The columns of ``DoneJob``. A missing value reads as a place that lies in no object.
 _DONE_COLUMNS = (
     (JobRow.seq, 0),
     (JobRow.name, ""),
@@ -99,7 +99,7 @@ def _copy(session: Session, batch_id: UUID, first: int, images: Sequence[ImageRe
 
 
 def duplicate_names(session: Session, batch_id: UUID, *, limit: int = 5) -> list[str]:
-    """Names that several jobs of a batch bear; the exact query runs only where hashes collide."""
+    """Names that several jobs of a batch share; the exact query runs only where hashes collide."""
     if is_postgres(session):
         distinct = text(
             "SELECT count(*) - count(DISTINCT hashtextextended(name, 0)) FROM jobs"

@@ -182,7 +182,7 @@ class ChunkRow(Base):
 
 
 class InstanceRow(Base):
-    """One mask, lean: its RLE lies in the chunk's object."""
+    """One mask without its pixels: its RLE lies in the chunk's object."""
 
     __tablename__ = "instances"
 

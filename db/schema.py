@@ -37,7 +37,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 #: How long a migration is tried again while somebody holds a lock that it needs.
 _LOCKED_OUT_SECONDS = 600.0
 
-#: Postgres's codes of a lock that was not to be had in time, and of a deadlock.
+#: Postgres's codes of a lock that was not given in time, and of a deadlock.
 _LOCKED_OUT = ("55P03", "40P01")
 
 

@@ -17,7 +17,7 @@ DISPATCHER = "dispatcher"
 #: reads nearly all of the time.
 BEAT_SECONDS = 10.0
 
-#: A service that missed three beats is not counted as living.
+#: A service that gave no sign for three times ``BEAT_SECONDS`` does not count as living.
 ALIVE_MS = 30_000
 
 #: Rows of services gone for this long are swept.
@@ -37,7 +37,7 @@ class Seen:
 
     @property
     def alive(self) -> bool:
-        """Whether it is still to be counted with."""
+        """Whether it counts as living."""
         return self.seconds_ago * 1000 < ALIVE_MS
 
 

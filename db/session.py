@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 
 from maskpool.errors import ConfigError, Unreachable
 
-#: Our transactions take milliseconds. One that stands still so long belongs to a process that is
-#: frozen or a machine that is gone, and its row locks would keep its chunk from everybody else.
+#: Our transactions take milliseconds. One that stands still for this long belongs to a frozen
+#: process or a lost machine, and its row locks would keep others from its chunk.
 _FROZEN_MS = 60_000
 
-#: How SQLite and Postgres say it.
+#: Parts of the messages of SQLite and Postgres about a full disk.
 _DISK_FULL = ("database or disk is full", "No space left on device")
 
 _SQLITE_PRAGMAS = (
@@ -141,7 +141,7 @@ def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None
             target,
             pool_size=pool_size,
             max_overflow=10,
-            # Who is patient tries again anyway; asking first costs each transaction a round trip.
+            # With patience, callers retry anyway, and a ping costs each transaction a round trip.
             pool_pre_ping=patience_seconds is None,
             connect_args={
                 "options": " ".join(_postgres_options(patience_seconds)),
@@ -194,7 +194,7 @@ def translated() -> Iterator[None]:
         yield
     except (OperationalError, ProgrammingError) as error:
         reason = (str(error.orig).strip() or "no reason given").splitlines()[0]
-        # A whole database that does not exist is an OperationalError, and no migration helps.
+        # A missing table only: a missing database is an OperationalError, and no migration helps.
         missing = isinstance(error, ProgrammingError) and "does not exist" in reason
         if missing or "no such table" in reason:
             raise ConfigError(

@@ -60,7 +60,7 @@ _OWNER_AND_MODEL = select(BatchRow.owner_id, BatchRow.model).where(
 )
 
 #: Batches whose clocks advance at present: those of one model that have fresh jobs. A batch that
-#: waits for workers of its model, or for retries only, stands still and is no measure.
+#: waits for workers of its model, or for retries only, stands still and would mislead.
 _ADVANCING = and_(
     BatchRow.state == BatchState.ACTIVE,
     BatchRow.next_seq < BatchRow.total,
@@ -145,8 +145,8 @@ def settle(session: Session, batch_id: UUID, sums: Sums) -> None:
 def catch_up(session: Session, batch_id: UUID) -> None:
     """Set the clocks of a batch that becomes active, and of its owner.
 
-    A returning owner starts at the active minimum: idling saves up no turns, and work done while
-    nobody else was there leaves no debt. A batch starts at the minimum of its owner's batches.
+    A returning owner starts at the active minimum: waiting earns no turns, and work done while
+    nobody else was there costs none. A batch starts at the minimum of its owner's batches.
     """
     connection = session.connection()
     owner_id, model = connection.execute(_OWNER_AND_MODEL, {"batch": batch_id}).one()
@@ -159,11 +159,11 @@ def catch_up(session: Session, batch_id: UUID) -> None:
 
 
 def _raise_owner(session: Session, who: dict[str, Any]) -> None:
-    """Raise the owner's clock to the active minimum; never lower it, or idling would pay debts."""
+    """Raise the owner's clock to the active minimum; never lower it, as idling pays no debt."""
     connection = session.connection()
     minimum = connection.execute(_MIN_OF_OTHER_OWNERS, who).scalar()
     if minimum is None:
-        # Nobody is active. A newcomer starts where the last owner stopped; at zero, that owner
-        # would wait on returning until the newcomer had had as much.
+        # Nobody is active. A newcomer starts where the last owner stopped: from zero, that owner
+        # # would wait on returning until the newcomer had received as much.
         minimum = connection.execute(_MAX_OF_ALL_OWNERS).scalar()
     connection.execute(_RAISE_OWNER, {"owner": who["of_owner"], "minimum": minimum})

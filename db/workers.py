@@ -1,4 +1,4 @@
-"""Which workers live, and how fast those of each model are."""
+"""Which workers are alive, and how fast those of each model are."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def announce(session: Session, info: WorkerInfo) -> None:
 
 
 def retire(session: Session, worker_id: UUID) -> None:
-    """A worker that stops says so, and is not waited for."""
+    """Remove the row of a worker that stops, so that nobody plans with it."""
     session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
 
 

@@ -27,12 +27,12 @@ class Consumer:
         self._heard = time.monotonic()
 
     def heard(self) -> None:
-        """It went round."""
+        """Note that the loop went round."""
         self._heard = time.monotonic()
 
     @property
     def quiet_seconds(self) -> float:
-        """Since it last went round."""
+        """Seconds since it last went round."""
         return time.monotonic() - self._heard
 
 
@@ -40,13 +40,13 @@ class WorkerHealth:
     """Looks at a worker's parts once a second and writes what it finds.
 
     Args:
-        file: Where it is written.
-        leases: Its heartbeats and chunks.
+        file: The health file.
+        leases: The keeper of the worker's heartbeats and chunks.
         consumer: The loop that takes messages.
         healthy: False once the device is lost, or the engine.
         ping: Asks the broker for a sign; returns what is wrong, or an empty string.
-        stall_seconds: A part that stands still for so long will not move again; of Celery that is
-            said only where Redis has answered for a minute.
+        stall_seconds: A part that stands still for this long counts as dead; Celery only where
+            Redis has answered for a minute.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class WorkerHealth:
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
-        """Begin, where anybody wants to know."""
+        """Begin, if there is a file to write."""
         if self._file.wanted:
             self._thread.start()
 
@@ -83,7 +83,7 @@ class WorkerHealth:
         self._file.close()
 
     def write(self) -> None:
-        """Look at the parts and say it; also the last words before the process ends itself."""
+        """Check the parts and write the result; called also before the process ends itself."""
         dead = self._dead()
         self._file.beat(dead or self._trouble(), live=not dead)
 
@@ -93,7 +93,7 @@ class WorkerHealth:
             self.write()
 
     def _dead(self) -> str:
-        """What will not recover by itself; empty: nothing."""
+        """What will not recover by itself; empty if nothing."""
         stalled = self._leases.stalled()
         late_seconds = self._leases.late_seconds
         if not self._healthy():
@@ -105,7 +105,7 @@ class WorkerHealth:
         return self._dead_celery()
 
     def _dead_celery(self) -> str:
-        """That Celery takes no message and has had the time to connect; empty: not so."""
+        """Why Celery counts as dead: it takes no message although Redis answers; else empty."""
         quiet = self._consumer.quiet_seconds
         if quiet <= _QUIET_SECONDS or self._leases.draining:
             self._redis_trouble, self._answers = "", 0
@@ -117,7 +117,7 @@ class WorkerHealth:
         return ""
 
     def _trouble(self) -> str:
-        """What keeps the worker from working for now; empty: nothing."""
+        """What keeps the worker from working at present; empty if nothing."""
         if self._leases.draining:
             return "it is draining, and ends with the work in hand"
         if self._leases.trouble:

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
-#: A chunk may wait so many times ``stall_seconds`` for its turn while the engine works on others.
+#: A chunk may wait this many times ``stall_seconds`` while the engine works on others.
 _MAX_TURN = 10
 
 #: Exit status of a process that a chunk stalled; whoever supervises starts it again.
@@ -31,7 +31,7 @@ STALLED = 70
 
 
 class Holding:
-    """A chunk in hand: may we still write it, and should we go on with it?
+    """A chunk in hand: whether its results may still be written, and whether to go on with it.
 
     Args:
         chunk_id: The fencing token.
@@ -59,12 +59,12 @@ class Holding:
 
     @property
     def seconds_left(self) -> float:
-        """Until the lease ends, unless the next heartbeat extends it."""
+        """Seconds until the lease ends, unless the next heartbeat extends it."""
         return 0.0 if self._lost else max(0.0, self._deadline - time.monotonic())
 
     @property
     def idle_seconds(self) -> float:
-        """Since the chunk last made progress."""
+        """Seconds since the chunk last made progress."""
         return time.monotonic() - self._progress
 
     def require(self) -> None:
@@ -77,10 +77,10 @@ class Holding:
             raise LeaseLost(f"the lease of chunk {self.chunk_id} is over")
 
     def wait_for(self, future: Future[Result]) -> Result:
-        """The engine's answer, unless the chunk is to stop before it began to work on it.
+        """The engine's answer, unless the chunk must stop before the engine began the work.
 
         Raises:
-            CancelledError: It is to stop; the engine was not asked.
+            CancelledError: The chunk must stop; the engine never began.
         """
         with self._lock:
             self._awaited.add(future)
@@ -93,7 +93,7 @@ class Holding:
                 self._awaited.discard(future)
 
     def made_progress(self) -> None:
-        """An image ended, or an upload."""
+        """Note that an image or an upload ended."""
         self._progress = time.monotonic()
 
     def stop_soon(self) -> None:
@@ -122,10 +122,10 @@ class LeaseKeeper:
 
     Args:
         database: The pool's database, whose clock decides when a lease is over.
-        info: Who we are; ``images_per_s`` is filled in from ``rate`` each time.
+        info: This worker's row; ``images_per_s`` is filled in from ``rate`` each time.
         rate: Images a second of the engine, None before it knows.
         healthy: False once the device is lost.
-        quiet_seconds: Since the engine last ended a micro-batch of any chunk.
+        quiet_seconds: Seconds since the engine last ended a micro-batch of any chunk.
         on_stall: Called when a chunk made no progress for ``stall_seconds``, or the device is lost.
     """
 
@@ -162,7 +162,7 @@ class LeaseKeeper:
 
     @property
     def lease_ms(self) -> int:
-        """What a taken chunk's lease is."""
+        """Length of a chunk's lease in milliseconds."""
         return round(self._lease_seconds * 1000)
 
     @property
@@ -181,12 +181,12 @@ class LeaseKeeper:
         return max(0.0, time.monotonic() - self._beaten - self._heartbeat_seconds)
 
     def start(self) -> None:
-        """Announce the worker, then beat. Raises what the database raises if it is away."""
+        """Announce the worker, then send heartbeats; raises if the database does not answer."""
         self._beat()
         self._thread.start()
 
     def close(self) -> None:
-        """Stop beating and say goodbye."""
+        """Stop the heartbeat and remove the worker's row."""
         self._stop.set()
         if self._thread.ident is not None:  # else it never started
             self._thread.join()
@@ -197,9 +197,9 @@ class LeaseKeeper:
             log.warning("could not sign off: %s", error)
 
     def reserve(self, chunk_id: UUID) -> bool:
-        """Before a chunk is taken: False where another thread is at it, as its message came twice.
+        """Reserve a chunk before taking it; False where another thread has it already.
 
-        The database gives a chunk to the same worker as often as it asks.
+        A message may come twice, and the database would give the chunk to this worker again.
         """
         with self._lock:
             if chunk_id in self._reserved:
@@ -208,7 +208,7 @@ class LeaseKeeper:
             return True
 
     def unreserve(self, chunk_id: UUID) -> None:
-        """The chunk is done with, or was not to be had."""
+        """Undo ``reserve``: the chunk was worked on, or could not be taken."""
         with self._lock:
             self._reserved.discard(chunk_id)
 
@@ -216,7 +216,7 @@ class LeaseKeeper:
         """Keep a chunk that was just taken.
 
         Args:
-            chunk_id: Which.
+            chunk_id: The chunk's id.
             asked_at: Monotonic time before the statement was sent: the lease began no earlier.
         """
         holding = Holding(chunk_id, asked_at + self._lease_seconds)
@@ -227,7 +227,7 @@ class LeaseKeeper:
         return holding
 
     def release(self, holding: Holding) -> None:
-        """The chunk is finished, or lost."""
+        """Stop extending the lease of a chunk that is finished or lost."""
         with self._lock:
             self._holdings.pop(holding.chunk_id, None)
 

@@ -1,7 +1,7 @@
 """A chunk in a worker's hands: taken, kept by heartbeats, finished. Its id is the fencing token.
 
-This is what a large pool's database does all day, so Postgres has statements of its own for it;
-SQLite has the plain ones.
+A large pool's database does this most of the time, so Postgres has faster statements of its own.
+SQLite has plain ones.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def _statements(session: Session) -> Statements:
 def take(
     session: Session, chunk_id: UUID, worker: UUID, *, solo: bool, lease_ms: int
 ) -> TakenChunk | None:
-    """QUEUED → RUNNING under a lease; also a chunk that is mine already, whose reply was lost.
+    """QUEUED → RUNNING under a lease; also this worker's own chunk, as a reply may be lost.
 
     Returns:
-        None where the chunk is not to be had: done, expired, cancelled or another's. Drop the
-        message then.
+        None where the chunk cannot be taken: it is done, expired, cancelled or another
+            worker's. Drop the message then.
     """
     return _statements(session).take(session, chunk_id, worker, solo=solo, lease_ms=lease_ms)
 
@@ -84,11 +84,11 @@ def finish(
     """End a chunk's jobs, write their instances and close the chunk, all under its lock.
 
     Args:
-        session: The one transaction of this.
-        worker: Who finishes.
+        session: Its transaction holds all of these writes.
+        worker: The id of the worker that finishes.
         chunk_id: The fencing token.
         ends: Exactly the jobs that were taken.
-        gpu_seconds: The device's time for them.
+        gpu_seconds: The device's time for these jobs.
 
     Raises:
         LeaseLost: The chunk is not RUNNING or not ours any more; nothing is written.

@@ -25,7 +25,7 @@ from db.clock import POSTGRES_NOW_MS as _NOW_MS
 from db.postgres.copy_in import copy_in
 from maskpool.domain import ChunkState, Job, JobState
 
-# What is put into these texts are numbers of states and the clock.
+# Only numbers of states and the clock's expression are put into these texts.
 _TAKE = f"""
 WITH mine AS (
   UPDATE chunks SET state = {ChunkState.RUNNING:d}, worker = %(worker)s,
@@ -89,7 +89,7 @@ def take(
     if row is None:
         return None
     batch_id, spec, *columns = row
-    # Without a job, an aggregate is NULL and not empty.
+    # Without jobs, each array is NULL and not empty.
     jobs = tuple(map(Job, *(column or () for column in columns)))
     return TakenChunk(batch_id, chunk_id, spec, jobs)
 

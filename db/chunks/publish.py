@@ -1,4 +1,4 @@
-"""Which chunks' messages must be sent, once more or for the first time.
+"""Which chunks' messages must be sent, for the first time or again.
 
 A message may be lost with the broker or with the worker that had it; a second copy is harmless,
 since a chunk is taken once. So a chunk that nobody takes is published again, after longer and
@@ -18,7 +18,7 @@ from db.clock import now_ms
 from db.models import BatchRow, ChunkRow
 from maskpool.domain import ChunkMessage, ChunkState, Klass
 
-#: A chunk that is not marked as published after so long: its dispatcher died before it sent it.
+#: After this long without a mark as published, the chunk's dispatcher died before it sent it.
 _UNPUBLISHED_MS = 2_000
 #: How long a message may wait to be taken, by how often it was published: twice as long each time,
 #: up to ``_REPUBLISH_MAX_MS``.
@@ -33,11 +33,11 @@ _MARK_PUBLISHED = (
 
 
 def distrust_sent(session: Session, *, older_than_ms: int = 0) -> None:
-    """Take messages of queued chunks for lost: they are sent again as if for the first time.
+    """Treat messages of queued chunks as lost: they are sent again as if for the first time.
 
     Args:
         session: Written to.
-        older_than_ms: Only messages that were sent at least so long ago.
+        older_than_ms: Only messages that were sent at least this long ago.
     """
     session.execute(
         update(ChunkRow)
@@ -57,7 +57,7 @@ def unpublished(
     Args:
         session: Read from.
         models: Those that a living worker serves; messages for others would only wait in Redis.
-        limit: Return at most so many.
+        limit: Return at most this many.
     """
     rows = session.connection().execute(_unpublished(), {"models": list(models), "limit": limit})
     return [

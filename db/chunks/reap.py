@@ -27,14 +27,14 @@ def any_lapsed(session: Session) -> bool:
 def reap_one(session: Session, lease_ms: int, *, charge: bool = True) -> bool:
     """Expire one chunk whose lease lapsed; its unfinished jobs go back.
 
-    One a transaction: whoever waits for the chunk's row waits for as little as possible.
+    One chunk for each transaction, so that nobody waits long for a chunk's row.
 
     A lost chunk charges nobody and marks its jobs solo. Only the loss of a solo job counts against
-    it, and only if its worker is gone too: a worker that still beats lost its lease, not its life.
+    it, and only if its worker is gone too: a worker that still sends heartbeats did not die of it.
 
     Args:
         session: Its transaction holds the chunk's row.
-        lease_ms: What workers lease for.
+        lease_ms: Length of a lease.
         charge: False where workers are silent because the database was away.
 
     Returns:

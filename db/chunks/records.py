@@ -1,4 +1,4 @@
-"""What a worker takes out of the rows, and what it brings back, whichever the database."""
+"""What a worker reads from the rows and what it writes back, the same for every database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from maskpool.domain import Instance, Job, JobState
 
-#: As ``instance_values`` has them.
+#: In the order of ``instance_values``.
 INSTANCE_COLUMNS = (
     *("batch_id", "seq", "ordinal", "prompt_index"),
     *("x", "y", "w", "h", "area"),
@@ -106,7 +106,7 @@ class Returned:
     Attributes:
         seq: Which job.
         attempts: Transient errors so far.
-        delay_ms: How long it rests before it may be claimed.
+        delay_ms: How long it waits before it may be claimed.
         error: Why it came back; None where it was not begun.
     """
 

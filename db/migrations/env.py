@@ -12,8 +12,8 @@ from db.models import Base
 #: Two ``maskpool migrate`` at once: the second waits, then finds nothing to do.
 _LOCK = 0x6D61736B
 
-#: A migration that waits for a table's lock stops everybody who comes behind it, so it waits no
-#: longer than this, lets them pass, and is tried again (``db.schema.upgrade``).
+#: A migration that waits for a table's lock stops every later statement on that table. So it
+#: waits no longer than this, lets them pass, and is tried again (``db.schema.upgrade``).
 _LOCK_TIMEOUT = "2s"
 
 #: Seconds that a migration waits for SQLite's one writer.
@@ -35,7 +35,7 @@ def _run() -> None:
 
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        # The session's, as each migration commits by itself: none holds its locks for the next.
+        # A lock of the session: each migration commits by itself and would release one of its own.
         connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
         connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
         connection.commit()
@@ -59,7 +59,7 @@ def _engine(url: str) -> Engine:
 
 
 def _no_implicit_transactions(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI one
-    # Python's driver begins none before DDL: half of a migration that fails would stay.
+    # Python's driver begins no transaction before DDL, so half of a failed migration would stay.
     connection.isolation_level = None
 
 

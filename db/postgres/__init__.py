@@ -1,1 +1,1 @@
-"""What is the Postgres driver's own: COPY, and connections that give up on a silent server."""
+"""What only the Postgres driver can do: COPY, and giving up on a silent server."""

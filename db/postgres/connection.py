@@ -1,7 +1,7 @@
-"""A Postgres connection that does not wait for ever for a server that went silent.
+"""A Postgres connection that does not wait forever for a server that stopped answering.
 
-A broken network says nothing: TCP alone waits a quarter of an hour for an acknowledgement, and
-where something in between still acknowledges – a proxy, a server that is frozen – without end.
+A broken network gives no sign: TCP alone waits a quarter of an hour for an acknowledgement, and
+forever where a proxy or a frozen server still acknowledges.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from psycopg.waiting import READY_NONE
 
 Result = TypeVar("Result")
 
-#: What the kernel does for both ends of every connection: a dead one is known within 25 seconds.
+#: TCP keepalive on both ends of every connection: a dead one is noticed within 25 seconds.
 _IDLE, _INTERVAL, _COUNT = 10, 5, 3
 _SILENT_SECONDS = _IDLE + _INTERVAL * _COUNT
 
-#: How libpq is told.
+#: The same as options of libpq.
 CLIENT_OPTIONS = {
     "keepalives_idle": _IDLE,
     "keepalives_interval": _INTERVAL,
@@ -27,7 +27,7 @@ CLIENT_OPTIONS = {
     "tcp_user_timeout": _SILENT_SECONDS * 1000,
 }
 
-#: How the server is told: the locks of a client that is gone must not outlive it by hours.
+#: The same as options of the server, so that a lost client's locks do not stay for hours.
 SERVER_OPTIONS = (
     f"-c tcp_keepalives_idle={_IDLE}",
     f"-c tcp_keepalives_interval={_INTERVAL}",
@@ -39,11 +39,11 @@ SERVER_OPTIONS = (
 class PatientConnection(psycopg.Connection[Any]):
     """Gives up on a statement that is not answered within ``patience`` seconds, and closes."""
 
-    #: Seconds; set behind connecting, which has a limit of its own.
+    #: Seconds; set after connecting, which has a limit of its own.
     patience: float | None = None
 
     def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:  # noqa: ANN401
-        """As the parent's, within limits.
+        """Wait as the parent class does, but not longer than ``patience``.
 
         Raises:
             psycopg.OperationalError: No answer; whether the statement was carried out is unknown.

@@ -14,7 +14,7 @@ from pathlib import Path
 from maskpool.health import read_state
 from producer.local import leash
 
-#: A child that is silent is given so long to write its health file again.
+#: A silent child has this long to write its health file again.
 _SILENCE_SECONDS = 5.0
 
 
@@ -25,7 +25,7 @@ class Child:
     Attributes:
         name: For people and for the log's file name.
         health: Its health file, where it writes one.
-        deaths: When it ended by itself lately, on the monotonic clock.
+        deaths: Times at which it recently ended by itself, on the monotonic clock.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Child:
         """Start it, or start it again."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.ask_to_end()  # closes our end of the pipe to the one that died
-        if self.health is not None:  # what the one before left says nothing of this one
+        if self.health is not None:  # the file of the previous process says nothing about this one
             self.health.unlink(missing_ok=True)
         self._started, self._silent_since = time.monotonic(), None
         with self.log.open("ab") as output:
@@ -57,9 +57,9 @@ class Child:
             )
 
     def hangs(self) -> bool:
-        """Whether it was heard of since it was started, and is not live any more; ask repeatedly.
+        """Whether it reported since its start and is not live any more; call this repeatedly.
 
-        One reading is not enough: after the whole machine slept, it is heard again in a moment.
+        One check is not enough: after the whole machine slept, the child soon reports again.
         """
         if self._is_heard():
             self._silent_since = None
@@ -81,7 +81,7 @@ class Child:
             self.process.wait()
 
     def ask_to_end(self) -> None:
-        """Tell it to end, without waiting."""
+        """Ask it to end, without waiting."""
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()  # the leash sees it and ends the command
 

@@ -91,7 +91,7 @@ def settings_here() -> Settings:
 
 
 def write(home: Path, endpoints: Endpoints) -> None:
-    """Say where the parts are, to the owner alone, whole or not at all."""
-    # After a power cut no stack runs, and the file says nothing: no wait for the disk.
+    """Write where the parts are: readable by the owner alone, whole or not at all."""
+    # After a power cut no stack runs and the file is of no use, so nothing waits for the disk.
     data = json.dumps(asdict(endpoints), indent=1).encode()
     write_whole(home / FILE, data, durable=False, mode=0o600)

@@ -1,7 +1,7 @@
 """``python -m producer.local.leash COMMAND …``: a child process that ends when its parent does.
 
-The parent holds the other end of our standard input and never writes to it. When it goes away, by
-whatever death, the pipe closes: the command is asked to end, and killed if it does not.
+The parent holds the other end of our standard input and never writes to it. However the parent
+ends, the pipe closes: the command is asked to end, and killed if it does not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.2
 
 
 def main(command: list[str]) -> int:
-    """Run a command on the leash; returns its exit status, as a shell would say it."""
+    """Run a command on the leash; returns its exit status in a shell's notation."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: child.terminate())

@@ -33,7 +33,7 @@ _MAX_DEATHS = 5
 #: The one child that is no program of ours: it writes no health file, and is stopped last.
 _BROKER = "redis"
 
-#: Whoever only asks whether the home is held lets go of the lock within these seconds.
+#: A process that only checks whether the home is held releases the lock within this time.
 _LOCK_SECONDS = 0.5
 
 
@@ -48,7 +48,7 @@ class Stack:
 
     Raises:
         Conflict: Another stack runs in this home.
-        ConfigError: No Redis is to be had, or a part refuses its settings.
+        ConfigError: No Redis server is found, or a part refuses its settings.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Stack:
         """Start children again that died, or that hang; call it now and then.
 
         Raises:
-            ConfigError: One of them will not live; quotes the last line of its log.
+            ConfigError: One of them keeps ending; quotes the last line of its log.
         """
         for child in self._children:
             if child.process is None:
@@ -107,7 +107,7 @@ class Stack:
             status = child.process.returncode
             now = time.monotonic()
             child.deaths = [death for death in child.deaths if now - death < 60] + [now]
-            # Settings that were refused are refused again, however often it is started.
+            # Refused settings are refused again at every start, so another try is useless.
             if status == exits.BAD_INPUT or len(child.deaths) >= _MAX_DEATHS:
                 raise ConfigError(
                     f"the {child.name} ended with status {status}: {child.last_log_line()} "
@@ -184,7 +184,7 @@ class Stack:
         (self._home / endpoints_file.FILE).unlink(missing_ok=True)
         clients = [child for child in self._children if child.name != _BROKER]
         for child in clients:
-            child.ask_to_end()  # all at once; the broker goes last, while it is still needed
+            child.ask_to_end()  # all at once; the broker goes last, as the others need it
         for child in (*clients, *self._children):
             child.stop()
         self._children.clear()

@@ -71,8 +71,8 @@ def open_source(text: str, *, endpoint_url: str = "", hosts: Sequence[str] | Non
         text: A folder, an image, a glob, ``s3://bucket/prefix``, the URL of an image, or a manifest
             (CSV, JSONL, plain text).
         endpoint_url: Of an S3-compatible server; empty for AWS.
-        hosts: From which the workers read web images; another is refused as soon as it is seen.
-            None where any will do.
+        hosts: Hosts from which the workers read web images; another is refused as soon as it is
+            seen. None allows every host.
 
     Raises:
         SourceError: There is no such thing, or it is of no kind that is read.

@@ -24,7 +24,7 @@ _TOKENS = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A single image, under the name it was called by; where it is a link, its target is read."""
+    """A single image under the name its user gave; of a link, the target is read."""
 
     text: str
     name: str

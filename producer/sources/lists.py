@@ -53,7 +53,7 @@ class _ListSource:
     """What all kinds of manifest share.
 
     Attributes:
-        hosts: From which workers read web images; None where any will do.
+        hosts: Hosts from which workers read web images; None allows every host.
     """
 
     text: str

@@ -58,7 +58,7 @@ def refusal(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """A name that may hold anything, fit to be printed, and not at any length."""
+    """A name of any content, escaped and shortened so that it can be printed."""
     text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return repr(text if len(text) <= 200 else f"{text[:200]}…")
 

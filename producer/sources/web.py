@@ -1,4 +1,4 @@
-"""Web images as sources: one URL by itself, and what a URL in a list is called.
+"""Web images as sources: a single URL, and the name of an image from a URL in a manifest.
 
 No host is resolved and nothing is requested here: whether a host may be read is decided by its
 name. Its addresses are checked by the worker, at the moment it connects.
@@ -26,8 +26,8 @@ def refusal(url: WebUrl, hosts: Collection[str] | None) -> str:
     """Why a pool whose workers read from ``hosts`` reads no such URL, or an empty string.
 
     Args:
-        url: Of an image.
-        hosts: Patterns of names; None where any will do.
+        url: URL of an image.
+        hosts: Patterns of host names; None allows every host.
     """
     if hosts is None or host_allowed(url.host, hosts):
         return ""
@@ -49,8 +49,8 @@ def open_web(text: str, list_suffixes: Collection[str], hosts: Collection[str] |
 
     Args:
         text: The URL.
-        list_suffixes: Endings of lists, which must be local files.
-        hosts: As above.
+        list_suffixes: File endings of manifests, which must be local files.
+        hosts: As for ``refusal``.
 
     Raises:
         SourceError: It is no URL of an image, or no worker reads it.

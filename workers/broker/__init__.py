@@ -1,1 +1,1 @@
-"""What of Celery and kombu had to be replaced: what is let in, and when events are sent."""
+"""Replacements of parts of Celery and kombu: which messages are let in, and when events go out."""

@@ -17,12 +17,12 @@ _SECONDS = 0.5
 
 
 class UnhurriedConsumer(Consumer):  # type: ignore[misc]
-    """Celery's, which takes its time with events."""
+    """Celery's consumer, which sends events at most twice a second."""
 
     _told = float("-inf")
 
     def on_send_event_buffered(self) -> None:
-        """As Celery's, but not each time; called by the threads of chunks, too."""
+        """Send what is buffered, unless that was just done; several threads call this."""
         now = time.monotonic()
         if now - self._told > _SECONDS:
             self._told = now
@@ -31,5 +31,5 @@ class UnhurriedConsumer(Consumer):  # type: ignore[misc]
 
 @signals.heartbeat_sent.connect
 def _tell_the_rest(sender: Any, **_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """Behind the last chunk nothing else would."""
+    """Send the events of the last chunk, after which no other event would send them."""
     sender.eventer.flush()

@@ -1,8 +1,8 @@
 """What a worker lets in from its lists in Redis: chunk messages as our dispatcher writes them.
 
 Celery and kombu read far more than that – callbacks, chains, other tasks, times to wait – and an
-entry that they cannot read at all ends the process, after it was put back for the next one to die
-of. Here is said what is let in; ``workers.broker.transport`` asks before they see it.
+entry that they cannot read at all ends the process and goes back to the list, where it ends the
+next one. This module decides what is let in; ``workers.broker.transport`` asks it first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from maskpool import wire
 
-#: A message names two rows; ours has some three hundred bytes.
+#: A message names two rows and has about three hundred bytes.
 _MAX_BYTES = 4096
 
 #: Where our lists start; what lies elsewhere is Celery's own: remote control, which Flower uses.

@@ -19,21 +19,21 @@ log = logging.getLogger(__name__)
 
 
 class ForgivingQoS(virtual.QoS):
-    """Knows what is in hand, and gives it back only while there is somebody to give it to.
+    """Keeps the messages in hand, and gives them back only over a connection that still is one.
 
     When the broker goes away under a worker that has a chunk in hand and a thread free, Celery
-    closes the connection twice, and the second time stumbles over what the first tore down; the
-    error ends the process. Nothing is lost with the messages: chunks come back by their rows.
+    closes the connection twice, and the second time fails on what the first one removed; that
+    error would end the process. Losing the messages is harmless: chunks come back by their rows.
     """
 
     def restore_unacked(self) -> Any:  # noqa: ANN401 - as kombu has it
-        """As kombu's, on a connection that still is one."""
+        """Give messages back as kombu does, if the connection still is one."""
         is_gone = getattr(self.channel.connection, "client", None) is None
         return None if is_gone else super().restore_unacked()  # type: ignore[no-untyped-call]
 
 
 class StrictChannel(redis.Channel):
-    """Hands on what kombu can read; the rest ends no process.
+    """Passes on what kombu can read, and drops the rest, which would end the process.
 
     kombu is told of an entry that it cannot read as if nothing had come. It is off the list
     already, and Celery never sees it.
@@ -54,7 +54,7 @@ class StrictChannel(redis.Channel):
         return client
 
     def _handle_message(self, client: Any, reply: Any) -> Any:  # noqa: ANN401 - as above
-        """What came for all workers at once: remote control."""
+        """Handle a message to all workers at once: remote control."""
         told = super()._handle_message(client, reply)  # type: ignore[no-untyped-call]
         if isinstance(told["data"], bytes) and not _is_readable(told["channel"], told["data"]):
             told["data"] = None
@@ -72,7 +72,7 @@ def _readable(reply: list[bytes] | None) -> tuple[bytes, bytes] | None:
 def _is_readable(name: bytes, entry: bytes) -> bool:
     try:
         loads(bytes_to_str(entry))  # type: ignore[no-untyped-call]
-    except Exception:  # noqa: BLE001 - what stands there says how it fails: text, depth, odd values
+    except Exception:  # noqa: BLE001 - the entry decides what fails: text, depth, values
         where = name.decode(errors="replace")
         log.error("an entry of %s is no JSON; dropped", where)  # noqa: TRY400
         return False
@@ -80,7 +80,7 @@ def _is_readable(name: bytes, entry: bytes) -> bool:
 
 
 class StrictTransport(redis.Transport):
-    """Lets in what ``workers.broker.inbox.refusal`` has nothing to say about."""
+    """Accepts only the messages that ``workers.broker.inbox.refusal`` does not refuse."""
 
     Channel = StrictChannel
 
@@ -92,7 +92,7 @@ class StrictTransport(redis.Transport):
 
 
 def install() -> None:
-    """From now on, whoever in this process reads from Redis through kombu reads like this."""
+    """Make kombu use this transport for every Redis connection of this process."""
     # By its name, as kombu looks it up: a transport in the settings gives way to one in the URL.
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{StrictTransport.__qualname__}"

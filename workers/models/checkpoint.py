@@ -122,7 +122,7 @@ def whole(checkpoint: Checkpoint, model_class: Any) -> Any:  # noqa: ANN401 - tr
 
 
 def _refuse_pickled_shards(checkpoint: Checkpoint) -> None:
-    """Whatever else an index of safetensors names, transformers would read, pickles included."""
+    """Refuse an index that names other files: transformers would read them, pickles included."""
     found = checkpoint.load(_index_of, _raise_exceptions_for_missing_entries=False)
     if found is None:
         return
@@ -170,5 +170,5 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def first_line(error: Exception) -> str:
-    """Of an error whose text goes on for long."""
+    """The first line of an error's long message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -27,7 +27,7 @@ OUT_OF_MEMORY: tuple[type[Exception], ...] = (torch.OutOfMemoryError, MemoryErro
 #: Errors after which the device is of no use to this process.
 DEVICE_LOST: tuple[type[Exception], ...] = (torch.AcceleratorError,)
 
-#: Rows in one pass of the detector on the CPU, where larger ones gain nothing and cost memory.
+#: Rows in one pass of the detector on the CPU, where larger passes only cost memory.
 _CPU_PAIRS = 8
 
 #: Images in one forward pass, unless a setting says otherwise.
@@ -95,7 +95,7 @@ def load_models(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads of the model; 0 leaves torch's own choice.
         pairs: Most (image × prompt) rows in one pass of the detector; 0: 32 on CUDA, 8 on the CPU.
-        compiled: Let ``torch.compile`` have SAM3's passes, at the first use of the engine.
+        compiled: Compile SAM3's passes with ``torch.compile``, at the first use of the engine.
 
     Raises:
         ConfigError: A model or the device is not as it must be; says what to do.
@@ -141,7 +141,7 @@ def load_segmenter(
         reference: Folder, or hub name with an optional ``@revision``.
         device: Where it goes.
         pairs: Most (image × prompt) rows in one pass of the detector.
-        compiled: Let ``torch.compile`` have its passes, at their first use.
+        compiled: Compile its passes with ``torch.compile``, at their first use.
 
     Raises:
         ConfigError: It cannot be loaded whole.

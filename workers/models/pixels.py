@@ -22,10 +22,10 @@ def upload(image: Image, device: torch.device) -> torch.Tensor:
 
 
 def _pinned(pixels: torch.Tensor) -> torch.Tensor:
-    """In memory from which a copy makes nobody wait, if there is some."""
+    """The pixels in pinned memory, which is copied asynchronously, if there is any left."""
     try:
         return pixels.pin_memory()
-    except torch.AcceleratorError:  # no more of it; were the device lost, the copy would say so
+    except torch.AcceleratorError:  # none is left; a lost device would fail in the copy as well
         return pixels
 
 
@@ -57,7 +57,7 @@ class Square:
     Attributes:
         pixels: uint8 (1, 3, side, side).
         size: ``(height, width)`` of the image it was, pixels.
-        copied: Passed once the device has made it; None where that was awaited.
+        copied: Event that passes once the device has made it; None where that was awaited.
     """
 
     pixels: torch.Tensor
@@ -66,7 +66,7 @@ class Square:
 
 
 class Squares:
-    """Squashes images to squares on the device, ahead of need and from any thread.
+    """Squashes images to squares on the device, in advance and from any thread.
 
     On CUDA this runs on a stream of its own: an image is copied and resized while the model works
     on those before it.
@@ -106,6 +106,6 @@ class Squares:
             if square.copied is not None:
                 here = torch.cuda.current_stream(self._device)
                 here.wait_event(square.copied)
-                # Its memory was given out on the other stream and may not go back before this one.
+                # Allocated on the other stream: not to be reused before this one is done.
                 square.pixels.record_stream(here)
         return torch.cat([square.pixels for square in squares]).float().sub_(127.5).div_(127.5)

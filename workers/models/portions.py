@@ -1,4 +1,4 @@
-"""Bounded portions of rows through a device that may run out of memory."""
+"""Runs rows in portions of bounded size on a device that may run out of memory."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Tokens:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask, int64 (texts, context) each, padded to the whole context.
 
-        The fixed length keeps shapes static; the mask keeps the padding from being looked at.
+        The fixed length keeps shapes static; the mask hides the padding from attention.
         """
         encoded = self._tokenizer(
             list(texts),

@@ -1,4 +1,4 @@
-"""What CLIP is shown of an instance. No torch in here, so that the pipeline may use it at once."""
+"""The crop of an instance that CLIP sees; without torch, so that the pipeline imports quickly."""
 
 from __future__ import annotations
 

@@ -108,10 +108,10 @@ class ClipScorer:
     """A ``Scorer`` over ``CLIPModel``. Not thread-safe: the engine's thread alone may use it.
 
     Args:
-        model: On its device, fp32, in eval mode; on CUDA its weights are cast to what they are
-            used as.
+        model: On its device, fp32, in eval mode; on CUDA its weights
+            are cast to the type they are used in.
         tokenizer: As ``AutoTokenizer`` loads it.
-        preparation: Of the crops.
+        preparation: The preprocessing of the crops.
         crops: Most crops in one pass.
         cached_texts: Texts whose features are kept.
     """
