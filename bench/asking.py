@@ -1,4 +1,4 @@
-"""What every part of the queue's benchmark asks of a pool: batches, and to wait for something."""
+"""What every part of the queue's benchmark needs of a pool: submitting batches, and waiting."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Asker:
     def __init__(self, database: Database, told: dict[str, str]) -> None:
         self._broker = Broker(told["MASKPOOL_REDIS_URL"])
         self._submitter = Submitter(database, self._broker.wake)
-        # The driver alone: looking every millisecond must not keep the processors busy.
+        # The bare driver: polling every millisecond must not keep the processors busy.
         self._driver = psycopg.connect(told["MASKPOOL_DATABASE_URL"], autocommit=True)
 
     def __enter__(self) -> Self:
@@ -46,7 +46,7 @@ class Asker:
         self._driver.close()
 
     def submit(self, listed: Path, klass: Klass = Klass.BULK) -> UUID:
-        """A batch of its own."""
+        """Submit a new batch; returns its id."""
         asked = Submission(open_source(str(listed)), SPEC, "bench", str(new_id()), klass=klass)
         return self._submitter.submit(asked).batch_id
 
@@ -65,7 +65,7 @@ class Asker:
 
 
 def await_workers(database: Database, count: int, *, fast: bool = False) -> None:
-    """Until so many live; where they are to be ``fast``, until each has measured itself."""
+    """Wait for ``count`` living workers; with ``fast``, until each has measured its speed."""
 
     def ready() -> bool:
         with database.read() as session:
@@ -76,7 +76,7 @@ def await_workers(database: Database, count: int, *, fast: bool = False) -> None
 
 
 def await_end(database: Database, batch_id: UUID) -> None:
-    """Until a batch is DONE."""
+    """Wait until a batch is DONE."""
 
     def done() -> bool:
         with database.read() as session:

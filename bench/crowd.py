@@ -1,7 +1,7 @@
 """A large pool on a small machine: logical workers of 40 images/s, in a few torch-free processes.
 
-The most that is asked of it is 64 workers, 2,560 images/s, held for two minutes. Where the machine
-does not get there, the CPU by part says what it went into: two cores are 2,000,000 µs a second.
+The largest run is 64 workers, 2,560 images/s, for two minutes. Where the machine is too slow for
+it, the CPU time of each part shows why: two cores give 2,000,000 µs a second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from db.models import JobRow
 from db.session import Database
 from maskpool.domain import JobState, new_id
 
-#: The pool that has a target.
+#: Workers of the pool that has a target.
 MAX_WORKERS = 64
 _WORKERS_A_PROCESS = 16
 
@@ -42,7 +42,7 @@ class Pool:
 
     Attributes:
         asker: Submits to it.
-        pids: Of its processes and servers, by part.
+        pids: The ids of its processes and servers, by part.
     """
 
     database: Database
@@ -51,16 +51,16 @@ class Pool:
     folder: Path
 
     def submit(self, count: int) -> UUID:
-        """A bulk batch."""
+        """Submit a bulk batch of ``count`` images."""
         return self.asker.submit(listed(self.folder, count))
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a pool held.
+    """The speed that a pool kept up.
 
     Attributes:
-        seconds: For so long.
+        seconds: How long it was measured.
         spent: CPU µs an image by part.
     """
 
@@ -71,7 +71,7 @@ class Held:
 
     @property
     def asked(self) -> int:
-        """What its engines could do, images/s."""
+        """The most that its engines can do, images/s."""
         return self.workers * IMAGES_PER_S
 
     def row(self) -> Row:
@@ -85,15 +85,15 @@ class Held:
 
 
 def crowd(here: Servers, workers: int, seconds: float) -> Held:
-    """So many workers for so long, from when each has measured itself.
+    """Run ``workers`` for ``seconds``, counted from when each has measured its speed.
 
-    Images are counted by their rows, before and behind.
+    Images are counted by their rows, before and after.
     """
     with pool(here, workers) as running:
-        # Half as many again: for the ramp, and for who is faster than its engine says.
+        # Half as many again: for the start, and for workers faster than their engine states.
         batch_id = running.submit(round(1.5 * workers * IMAGES_PER_S * (seconds + 10)))
         await_workers(running.database, workers, fast=True)
-        time.sleep(2)  # chunks of what it measured, and no smaller ones
+        time.sleep(2)  # until chunks have the size that follows from the measured speed
         meter = machine.Meter(running.pids)
         meter.start()
         before, began = _ended(running.database, batch_id), time.perf_counter()
@@ -124,7 +124,7 @@ def _pids(here: Servers, running: list[subprocess.Popen[bytes]]) -> dict[str, li
 
 
 def listed(folder: Path, count: int) -> Path:
-    """A list of ``count`` images, over a few small files that are there."""
+    """A manifest of ``count`` images, which names a few small files again and again."""
     for number in range(_FILES):
         path = folder / f"{number}.png"
         if not path.exists():

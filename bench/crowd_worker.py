@@ -2,9 +2,9 @@
 
     python -m bench.crowd_worker WORKERS
 
-Real is all but three things, as ``tests/services/simulated_pool.py`` says: the model sleeps, an
-image file is read and decoded once a process, and kombu's consumer stands where Celery's worker
-would. Each image ends with one instance, and each chunk with an object in the store.
+Everything is real but three things, as in ``tests/services/simulated_pool.py``: the model sleeps,
+an image file is read and decoded once a process, and kombu's consumer replaces Celery's worker.
+Each image ends with one instance, and each chunk with an object in the store.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from maskpool.ports import Image
 from maskpool.rle import Rle
 from maskpool.settings import load_settings
 
-#: Images a second of one worker, and its micro-batch: what it is by default on CUDA.
+#: Images a second of one worker, and its micro-batch, which is the default on CUDA.
 IMAGES_PER_S = 40
 MICRO_BATCH = 8
 
-#: Micro-batch of a full one, seconds.
+#: Seconds that a full micro-batch takes.
 MICRO_BATCH_SECONDS = MICRO_BATCH / IMAGES_PER_S
 
 #: A pixel in the corner of images 48 × 8.
@@ -31,12 +31,12 @@ _FOUND = Found(0, 0.875, (0.0, 0.0, 1.0, 1.0), Rle((8, 48), "01o;"))
 
 
 def look(image: Image, prompts: int) -> list[Found]:  # noqa: ARG001 - as a segmenter is asked
-    """The same for each image."""
+    """Find the same instance in each image."""
     return [_FOUND]
 
 
 def main(workers: int) -> None:
-    """Be so many workers, until told to stop."""
+    """Run this many logical workers until told to stop."""
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     serve(settings, Simulation(workers, 1 / IMAGES_PER_S, MICRO_BATCH), look)

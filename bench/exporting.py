@@ -35,7 +35,7 @@ from storage.objects import open_store
 
 INSTANCES = 7
 
-#: Most images of the batch that shows whether memory grows, and that the stock way writes.
+#: Most images of the small batch, which the stock way writes and which shows if memory grows.
 _SMALL = 10_000
 
 #: Between two looks at a process.

@@ -1,4 +1,4 @@
-"""Instances where random weights would find none: the same blobs for everybody."""
+"""Given instances, as random weights find none: the same blobs for both ways."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from workers.models.sam3 import segmenter as sam3
 from workers.models.sam3.passes import Detections, ImageFeatures, Passes
 from workers.models.sam3.segmenter import Sam3Segmenter
 
-#: Different blobs there are.
+#: Number of different blobs.
 _BLOBS = 64
 
 
 class Forced:
-    """So many instances an image, whatever its prompts.
+    """Gives each image a fixed number of instances, whatever its prompts.
 
     Args:
-        instances: Of an image; shared among its prompts, at least one each.
-        side: Of the maps, cells.
-        device: Where they are.
+        instances: Instances of an image, divided among its prompts, at least one each.
+        side: Side of the maps in cells.
+        device: Device of the maps.
     """
 
     def __init__(self, instances: int, side: int, device: torch.device) -> None:
@@ -40,7 +40,7 @@ class Forced:
 
     @contextmanager
     def on(self, segmenter: Sam3Segmenter, prompts: int) -> Iterator[None]:
-        """Have our own way find them: all is computed as always, and then the masks replaced."""
+        """Make our own way find them: everything is computed as usual, then masks are replaced."""
         passes, kept_queries = segmenter._passes, sam3.kept_queries  # noqa: SLF001
         count, draw = self.count(prompts), Passes.decode_masks
 

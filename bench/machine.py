@@ -1,4 +1,4 @@
-"""What a machine and its processes say of themselves."""
+"""Measurements of the machine and of its processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def _fields(pid: int) -> list[str]:
-    """Of ``/proc/PID/stat``, from the state on."""
+    """The fields of ``/proc/PID/stat``, from the state on."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:  # it ended meanwhile; its parent has counted it
@@ -43,7 +43,7 @@ def _children(pid: int) -> list[int]:
 
 
 def largest_mb(pid: int) -> float:
-    """The most that was resident of a process since its start; 0 where it has ended."""
+    """Peak resident memory of a process in MB; 0 where it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -64,7 +64,7 @@ class Meter:
         self._before = self._now()
 
     def read(self) -> dict[str, float]:
-        """By part."""
+        """CPU seconds since ``start``, by part."""
         return {part: used - self._before[part] for part, used in self._now().items()}
 
     def _now(self) -> dict[str, float]:
@@ -86,7 +86,7 @@ def fsync_ms(folder: Path, times: int = 50) -> float:
 
 
 def save(folder: Path, device: str, part: str, content: dict[str, Any]) -> Path:
-    """Keep what was measured, beside the other parts of the same day and machine.
+    """Save a part's results in the file of this day and machine, beside its other parts.
 
     Returns:
         ``folder/DATE-MACHINE.json``.

@@ -22,7 +22,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Servers:
-    """Postgres as it is installed, a commit being one, and an empty Redis."""
+    """Postgres with its default durability (a commit waits for the disk), and an empty Redis."""
 
     postgres: PostgresServer
     redis: RedisServer
@@ -30,11 +30,11 @@ class Servers:
 
     @property
     def pids(self) -> dict[str, list[int]]:
-        """Of both, by name."""
+        """The process ids of both, by name."""
         return {"Redis": [self.redis.process.pid], "Postgres": [self.postgres.process.pid]}
 
     def fresh(self) -> dict[str, str]:
-        """What the processes of a new, empty pool are told."""
+        """The environment for the processes of a new, empty pool."""
         url = self.postgres.url(self.postgres.create())
         upgrade(url)
         return {
@@ -49,7 +49,7 @@ class Servers:
 
 @contextmanager
 def servers(folder: Path) -> Iterator[Servers]:
-    """Both, on free ports of loopback."""
+    """Start both on free ports of loopback."""
     with ExitStack() as stack:
         safe = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
         # A worker keeps up to five connections, and there are 64 of them.
@@ -89,14 +89,14 @@ def processes(
 
 
 class TakesTooLong(SystemExit):
-    """What a benchmark waits for does not come."""
+    """What a benchmark waits for did not happen in time."""
 
 
 def until(holds: Callable[[], object], seconds: float = 120, every: float = 0.02) -> None:
-    """Wait for something.
+    """Wait until a condition holds.
 
     Raises:
-        TakesTooLong: It does not come.
+        TakesTooLong: It did not hold in time.
     """
     end = time.monotonic() + seconds
     while not holds():

@@ -39,7 +39,7 @@ from bench.table import Row, show, sum_up
 from bench.waiting import behind, waiting
 from bench.working import by_chunk, working
 
-#: Before the 64 of the target, for less long.
+#: Smaller pools that are measured first, for a shorter time.
 _FEWER_WORKERS = (8, 16, 32)
 _FEWER_SECONDS = 20.0
 
@@ -81,7 +81,7 @@ class Run:
         return waiting(self.here)
 
     def behind(self) -> list[Row]:
-        """Somebody waits for an image while the pool has more to do than ever."""
+        """Somebody waits for an image behind a large backlog."""
         return behind(self.here, self.asked.images)
 
     def exporting(self) -> list[Row]:
@@ -99,7 +99,7 @@ class Run:
         return [one.row() for one in held]
 
 
-#: In this order; one more measurement is one more line.
+#: The measurements, in this order.
 SECTIONS: dict[str, Callable[[Run], list[Row]]] = {
     "submitting": Run.submitting,
     "working": Run.working,

@@ -1,4 +1,4 @@
-"""A worker process in which nothing is fetched, decoded, segmented or stored: the queue is left.
+"""A worker process that fetches, decodes, segments and stores nothing: only the queue is left.
 
     python -P bench/queue_worker.py CHUNK INSTANCES
 
@@ -26,7 +26,7 @@ _SHA = "0123456789abcdef"
 
 
 class QueuePipeline(Pipeline):
-    """Takes and finishes; what lies between took no time."""
+    """Takes and finishes chunks, and does nothing in between."""
 
     instances = 0
 
@@ -50,7 +50,7 @@ class QueuePipeline(Pipeline):
 
 
 def serve(chunk: int, instances: int) -> None:
-    """Be a worker, until told to stop."""
+    """Run a worker until told to stop."""
     engine = SimpleNamespace(
         # The dispatcher makes chunks of what the slowest worker does in two seconds.
         images_per_second=chunk / 2,

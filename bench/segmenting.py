@@ -32,7 +32,7 @@ PROMPTS = [
     for colour in ("red", "green", "blue", "yellow", "purple", "orange")
 ]
 
-#: The stock way asks one prompt after the other; more than so many are not timed but multiplied.
+#: The stock way asks prompts one by one; the time of more prompts than this is extrapolated.
 STOCK_PROMPTS = 3
 
 #: Instances of an image where random weights find none.
@@ -47,7 +47,7 @@ class Work:
     pair: float
 
     def of(self, prompts: int) -> float:
-        """An image, its vision pass shared by its prompts."""
+        """FLOPs of an image whose prompts share its vision pass."""
         return self.vision + prompts * self.pair
 
 
@@ -118,7 +118,7 @@ def pictures(count: int, width: int, height: int) -> list[np.ndarray]:
 
 
 def jpeg(image: np.ndarray) -> bytes:
-    """As a camera writes it."""
+    """The image as JPEG, with a camera's quality."""
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
@@ -163,7 +163,7 @@ def measure(
 
 
 def _found(one: UnderTest, prompts: int) -> AbstractContextManager[None]:
-    """What is found: by the model, or as it is forced."""
+    """The model's own instances, or forced ones where there are any."""
     return one.forced.on(one.ours, prompts) if one.forced else nullcontext()
 
 

@@ -14,7 +14,7 @@ NAMES = ("decode", "prepare", "vision", "detector", "masks", "rle")
 
 
 class Stages:
-    """Times stages while it is on; the device is awaited at each end, so the sum is no throughput.
+    """Times stages; each end waits for the device, so the sum says nothing about throughput.
 
     Attributes:
         seconds: By name.
@@ -26,7 +26,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Around one stage."""
+        """Time one stage."""
         if not self._on:
             yield
             return
@@ -36,7 +36,7 @@ class Stages:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Begin anew, and measure inside."""
+        """Reset the times, and measure inside the block."""
         self.seconds.clear()
         self._on = True
         try:
@@ -46,7 +46,7 @@ class Stages:
 
 
 def now() -> float:
-    """Seconds, once the device has done what it was told."""
+    """The time in seconds, after the device has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()

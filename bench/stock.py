@@ -19,12 +19,12 @@ _WORKERS = 2
 
 @dataclass(frozen=True)
 class Stock:
-    """What it does.
+    """Figures of the stock way.
 
     Attributes:
-        enqueued_per_s: Images.
-        images_per_s: Worked off.
-        cpu_us: An image, of everything but the enqueuer.
+        enqueued_per_s: Images enqueued a second.
+        images_per_s: Images finished a second.
+        cpu_us: CPU µs an image, of all processes but the enqueuer.
     """
 
     enqueued_per_s: float
@@ -63,7 +63,7 @@ def _told(here: Servers) -> dict[str, str]:
 
 
 def _fresh_module(told: dict[str, str]) -> ModuleType:
-    """It reads the environment when it is imported, as the tutorials have it."""
+    """Import it anew, since it reads the environment at import, as the tutorials do."""
     os.environ.update(told)
     sys.modules.pop("bench.stock_queue", None)
     module = importlib.import_module("bench.stock_queue")

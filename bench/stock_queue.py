@@ -37,7 +37,7 @@ class Image(Base):
 
 
 class Instance(Base):
-    """One mask of it."""
+    """One mask of an image."""
 
     __tablename__ = "stock_instances"
 

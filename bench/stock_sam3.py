@@ -26,7 +26,7 @@ class Stock:
     Args:
         model: A ``Sam3Model`` on its device.
         tokenizer: Its own.
-        forced: What is found where nothing would be; None trusts the model.
+        forced: Instances to use where the model finds none; None uses the model's own.
     """
 
     def __init__(self, model: Any, tokenizer: Any, forced: Forced | None) -> None:
@@ -36,7 +36,7 @@ class Stock:
 
     @torch.inference_mode()
     def segment(self, images: Sequence[np.ndarray], texts: Sequence[str], prompts: int) -> None:
-        """Find ``texts`` one after the other, as the first of so many ``prompts``."""
+        """Find ``texts`` one by one; ``prompts`` is how many the cell has in all."""
         for text in texts:
             tokens = self._tokenizer(
                 [text] * len(images), padding="max_length", max_length=32, return_tensors="pt"

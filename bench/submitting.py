@@ -19,11 +19,11 @@ from db.session import Database
 
 
 def submitting(here: Servers, count: int, stock_rate: float) -> list[Row]:
-    """A process from its start to its end.
+    """Measure one process of ``maskpool submit``.
 
     Args:
-        here: The servers.
-        count: Images.
+        here: The servers to submit to.
+        count: Images to submit.
         stock_rate: Images a second that the stock way enqueues.
     """
     told, listed = here.fresh(), manifest(here.folder, count)
@@ -46,7 +46,7 @@ def _run(words: list[str], told: dict[str, str], folder: Path) -> float:
     """The command line, to its end; returns the largest resident size of the process, MB."""
     largest_mb = 0.0
     with processes([["-m", "producer.cli", *words]], told, folder) as [submitter]:
-        # Not from wait4: there a process starts with the size of who started it.
+        # Not from wait4, whose figure includes this process's size before the exec.
         while submitter.poll() is None:
             largest_mb = max(largest_mb, machine.largest_mb(submitter.pid))
             time.sleep(0.01)

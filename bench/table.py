@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: Before what a target asks for and was not reached.
+#: Marks a target that was missed.
 _MISSED = "✗"
 
 
@@ -36,7 +36,7 @@ class Row:
 
     @property
     def is_missed(self) -> bool:
-        """Whether there is a target and this is not it."""
+        """Whether there is a target that was not reached."""
         if not self.target:
             return False
         found = re.fullmatch(r"([≤≥]) ([\d,.]+)", self.target)

@@ -16,13 +16,14 @@ from db.session import Database
 
 _TIMES = 100
 
-#: Logical workers behind whose backlog somebody waits.
+#: Logical workers of the pool that has a backlog.
 _WORKERS = 4
 
-#: Images of the backlog that end before: its chunks have their size, its rows are on the disk.
+#: Images of the backlog that end before the measurement, so that chunks have their full size.
 _AT_WORK = 1_000
 
-#: Between two of them, seconds; a prime number of milliseconds, to meet the pool at any moment.
+#: Seconds between two submits; a prime number of milliseconds, so that they do not fall into
+#: step with the pool's ticks.
 _APART = 0.053
 
 
@@ -39,12 +40,12 @@ class Waits:
 
     @property
     def p95(self) -> float:
-        """What all but one in twenty keep below."""
+        """The 95th percentile."""
         return self.ms[len(self.ms) * 95 // 100]
 
 
 def waiting(here: Servers) -> list[Row]:
-    """On an idle pool, without models: what the queue alone takes."""
+    """Measure an idle pool without models: the time of the queue alone."""
     told = here.fresh()
     database = Database(told["MASKPOOL_DATABASE_URL"])
     commands = [["-m", "producer.cli", "dispatch"]]

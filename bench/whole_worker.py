@@ -36,7 +36,7 @@ THREADS = 3
 
 @dataclass(frozen=True)
 class Spent:
-    """On all images: by the clock, and by every thread of this process."""
+    """Time for all images: on the clock, and CPU time of this process."""
 
     seconds: float
     cpu_seconds: float
@@ -58,11 +58,11 @@ def whole_worker(
     """Images a second, the whole way and the model alone, in the same run.
 
     Args:
-        one: Whose segmenter runs.
-        prompts: Of every image.
-        count: Images.
+        one: The weights whose segmenter runs.
+        prompts: Number of prompts of every image.
+        count: Number of images.
         micro_batch: Most images in one forward pass.
-        folder: For images and objects.
+        folder: Folder for images and objects.
     """
     images = [pictures(1, *SIZES[number % len(SIZES)])[0] for number in range(count)]
     paths = [folder / f"{number}.jpg" for number in range(count)]

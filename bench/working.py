@@ -27,7 +27,7 @@ _TARGETS = {
     (32, 7): ("≤ 400", ""),
 }
 
-#: Without instances, to see what a message costs: chunk → the share of the images that is enough.
+#: Runs without instances, to see a message's cost: chunk → share of the images to use.
 _CHUNKS = {1: 1 / 40, 4: 1 / 10, 8: 1 / 6, 16: 1 / 3}
 
 
@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def cpu_us(self) -> float:
-        """Of all parts."""
+        """CPU µs an image of all parts together."""
         return sum(self.spent.values())
 
     def rows(self, stock: Stock) -> list[Row]:

@@ -12,7 +12,7 @@ Rng = np.random.Generator
 DISTRACTORS = ("bar", "half_disc")
 
 #: Hue range (degrees), saturation range and value range (0-1) of each colour. The hues leave gaps
-#: between the names: whether something in between is "red" is a matter of taste, not of truth.
+#: between the names: people disagree whether a colour in between is "red".
 _HSV_RANGES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "red": ((-8, 7), (0.75, 1.0), (0.65, 1.0)),
     "orange": ((23, 34), (0.80, 1.0), (0.85, 1.0)),

@@ -1,8 +1,8 @@
 """First stage: the vision tower learns shapes and colours through throw-away heads.
 
-A detector which starts from nothing spends most of its time on features that know no shapes. Here
-every token says which shape and colour lie under it and where that object's box is; the heads are
-dropped afterwards.
+A detector trained from scratch spends most of its time on features that cannot tell shapes apart.
+Here every token says which shape and colour lie under it and where that object's box is; the heads
+are dropped afterwards.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""What training minimises: matching of queries to objects, and the losses on what was matched."""
+"""What training minimises: matching of queries to objects, and the losses of the matches."""
 
 from dataclasses import dataclass
 

@@ -109,7 +109,7 @@ def clip_config() -> CLIPConfig:
 
 
 def initialise(model: Sam3Model) -> None:
-    """Starts small layers well: the default of normal(0, 0.02) is meant for wide ones."""
+    """Sets first weights for small layers: the default of normal(0, 0.02) suits wide ones."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
@@ -156,7 +156,7 @@ def _look_at_neighbours(model: Sam3Model, strength: float = 2.5) -> None:
         with torch.no_grad():
             attention.q_proj.bias.copy_(strength * query)
             attention.k_proj.bias.copy_(strength * key)
-            # Content speaks softly at first, or it would drown the preference for an offset.
+            # Small weights for the content at first, or it would outweigh the preferred offset.
             attention.q_proj.weight.mul_(0.4)
             attention.k_proj.weight.mul_(0.4)
 

@@ -1,4 +1,4 @@
-"""Reads demo predictions the published way; measuring and tests use it, serving has its own port.
+"""Reads demo predictions the published way, for measuring and tests; serving has its own code.
 
 score = sigmoid(class logit) x sigmoid(presence logit); a mask is where the sigmoid of its logits,
 resized to the image, exceeds 0.5.

@@ -1,8 +1,8 @@
 """Draws the 24 sample scenes and their ground truth: `python -m training.samples`.
 
 The same seeds always give the same pixels. They lie apart from those of training and measuring,
-and the scenes come from the same distribution. What is chosen among them looks at the ground truth
-only, never at what a model makes of it: no scene shows the prompt which is to be absent everywhere,
+and the scenes come from the same distribution. Scenes are chosen by the ground truth only,
+never by a model's results: no scene shows the prompt which is to be absent everywhere,
 and three of four show a named combination of the prompts.
 """
 

@@ -118,7 +118,7 @@ def _pick_size(rng: Rng) -> tuple[int, int]:
 
 
 def _pick_objects(rng: Rng, count: int) -> list[tuple[str, str]]:
-    """Picks (shape, colour) pairs, at times of few kinds, so that like lies beside like."""
+    """Picks (shape, colour) pairs, sometimes of few kinds, so that similar objects lie together."""
     shapes, colours = list(SHAPES), list(COLOURS)
     if rng.random() < 0.2:
         colours = list(rng.choice(colours, int(rng.integers(1, 3)), replace=False))
@@ -141,7 +141,7 @@ def _place_all(rng: Rng, wanted: list[tuple[str, str]], height: int, width: int)
     largest = 0.27 if len(wanted) <= 3 else 0.20
     for shape, colour in wanted:
         for _ in range(_PLACING_TRIES):
-            # The power leans towards small ones, which need the most practice.
+            # The power favours small ones, which are the hardest to learn.
             radius = scale * np.interp(rng.random() ** 1.3, [0, 1], [0.08, largest])
             x, y = (
                 rng.uniform(0.8 * radius, width - 0.8 * radius),

@@ -127,7 +127,7 @@ def _shared_progress(trainee: Trainee, start: float, seconds: float) -> float:
 class PromptHeads(nn.Module):
     """A throw-away head on the DETR encoder's tokens: is this what the prompt means?
 
-    It carries the prompt into the encoder long before the queries have learned to look.
+    It makes the encoder use the prompt long before the queries have learned to.
     """
 
     def __init__(self, hidden: int) -> None:

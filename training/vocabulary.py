@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast
 SHAPES = ("circle", "square", "triangle", "star", "cross")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
 
-#: The word for "whatever its form".
+#: The word that stands for every shape.
 ANY_SHAPE = "shape"
 ARTICLES = ("a", "an", "the", "all")
 
