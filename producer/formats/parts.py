@@ -179,14 +179,15 @@ class Parts:
             target: The file; one that exists is replaced.
             join: Writes the whole file, given the paths of the parts by name.
         """
-        self.keep(mark)
-        self.close()
-        whole = self._folder / _WHOLE
-        _write(whole, lambda out: join(out, self._paths))
-        failpoints.reach("export.joined")
-        whole.replace(target)
-        sync_folder(target.parent)
-        failpoints.reach("export.replaced")
+
+        def make(whole: Path) -> None:
+            _write(whole, lambda out: join(out, self._paths))
+
+        def put(whole: Path) -> None:
+            whole.replace(target)
+            sync_folder(target.parent)
+
+        self._finish(mark, make, put)
 
     def finish_folder(
         self, mark: Mark, target: Path, fill: Callable[[Path, Mapping[str, Path]], object]
@@ -201,14 +202,27 @@ class Parts:
         Raises:
             Conflict: ``target`` holds what no export of ours wrote.
         """
+
+        def make(whole: Path) -> None:
+            targets.remove_tree(whole)  # of a process that died while it filled it
+            whole.mkdir()
+            fill(whole, self._paths)
+
+        def put(whole: Path) -> None:
+            targets.put_in_place(whole, target, self._folder / _ASIDE)
+
+        self._finish(mark, make, put)
+
+    def _finish(
+        self, mark: Mark, make: Callable[[Path], None], put: Callable[[Path], None]
+    ) -> None:
+        """Make the whole aside, where the journal is safe, and then put it in its place."""
         self.keep(mark)
         self.close()
         whole = self._folder / _WHOLE
-        targets.remove_tree(whole)  # of a process that died while it filled it
-        whole.mkdir()
-        fill(whole, self._paths)
+        make(whole)
         failpoints.reach("export.joined")
-        targets.put_in_place(whole, target, self._folder / _ASIDE)
+        put(whole)
         failpoints.reach("export.replaced")
 
     def close(self) -> None:
