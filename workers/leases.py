@@ -58,11 +58,6 @@ class Holding:
         return self.mine and not self._stopping
 
     @property
-    def seconds_left(self) -> float:
-        """Until the lease ends, unless the next heartbeat extends it."""
-        return 0.0 if self._lost else max(0.0, self._deadline - time.monotonic())
-
-    @property
     def idle_seconds(self) -> float:
         """Since the chunk last made progress."""
         return time.monotonic() - self._progress
