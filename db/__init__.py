@@ -1,1 +1,1 @@
-"""The rows: batches, jobs, chunks and instances as rows, and every statement that changes them."""
+"""Batches, jobs, chunks and instances as rows, and every statement that changes them."""

@@ -1,4 +1,4 @@
-"""Reading the rows against each other: what the checker and the collector ask. Nothing is written.
+"""Comparing rows with each other, for the checker and the collector; nothing is written.
 
 Every question gives back only what is suspicious, a page at a time, so that a sound batch of a
 million jobs costs the database a few scans and this process next to nothing.
@@ -94,7 +94,7 @@ def last_seq(session: Session, batch_id: UUID) -> int:
 
 
 def job_rules(state: BatchState) -> dict[str, ColumnElement[bool]]:
-    """What must hold of no job of a batch in ``state``, by a word for it."""
+    """Conditions that no job of a batch in ``state`` may meet, by what is said of them."""
     empty = or_(JobRow.error.is_(None), JobRow.error == "")
     return {
         "state": JobRow.state.not_in(_ALLOWED[state]),

@@ -1,4 +1,4 @@
-"""Named places at which the tests of our promises may hurt a process; nowhere else is this of use.
+"""Named places at which tests may kill or stop a process; off unless a test sets them.
 
 ``MASKPOOL_FAILPOINTS=dispatch.claimed=kill@3`` kills the process, as the kernel would, when it
 comes to that place for the third time. Several are separated by ``,``; without ``@`` the first time
@@ -17,7 +17,7 @@ import signal
 
 from maskpool.errors import ConfigError
 
-#: Every place there is, in the order in which a batch comes by.
+#: Every place, in the order in which a batch passes them.
 PLACES = (
     "submit.created",  # the batch row is committed; no job is
     "submit.block_written",  # a block's jobs are written, but not committed
@@ -46,7 +46,7 @@ _ARMED = re.compile(r"([a-z._]+)=(kill|stop)(?:@([1-9]\d*))?")
 
 
 class _Trap:
-    """What happens at one place, and at which coming."""
+    """What happens at one place, and at which visit."""
 
     def __init__(self, action: signal.Signals, time: int) -> None:
         self._action = action
@@ -75,7 +75,7 @@ _traps = _armed(os.environ.get("MASKPOOL_FAILPOINTS", ""))
 
 
 def reach(place: str) -> None:
-    """The process came to a place."""
+    """Called where the process reaches a place."""
     trap = _traps.get(place)
     if trap is not None:
         trap.spring()

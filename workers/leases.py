@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 #: A chunk may wait so many times ``stall_seconds`` for its turn while the engine works on others.
 _MAX_TURN = 10
 
-#: Exit status of a process that a chunk stalled; whoever supervises starts it again.
+#: Exit status of a process with a stalled chunk, for its supervisor, which starts it again.
 STALLED = 70
 
 
 class Holding:
-    """A chunk in hand: may we still write it, and should we go on with it?
+    """A chunk that this worker holds: whether its results still count, and whether to go on.
 
     Args:
         chunk_id: The fencing token.
@@ -72,7 +72,7 @@ class Holding:
             raise LeaseLost(f"the lease of chunk {self.chunk_id} is over")
 
     def wait_for(self, future: Future[Result]) -> Result:
-        """The engine's answer, unless the chunk is to stop before it began to work on it.
+        """Wait for the engine's answer, unless the chunk stops before the engine began.
 
         Raises:
             CancelledError: It is to stop; the engine was not asked.
@@ -106,7 +106,7 @@ class Holding:
         self._forgo()
 
     def _forgo(self) -> None:
-        """Take back what the engine has not begun."""
+        """Cancel what waits for the engine and was not begun."""
         with self._lock:
             for future in self._awaited:
                 future.cancel()
@@ -157,7 +157,7 @@ class LeaseKeeper:
 
     @property
     def lease_ms(self) -> int:
-        """What a taken chunk's lease is."""
+        """How long a chunk is leased for when it is taken."""
         return round(self._lease_seconds * 1000)
 
     @property
@@ -181,7 +181,7 @@ class LeaseKeeper:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop beating and say goodbye."""
+        """Stop the heartbeats and remove the worker's row."""
         self._stop.set()
         if self._thread.ident is not None:  # else it never started
             self._thread.join()
@@ -192,7 +192,7 @@ class LeaseKeeper:
             log.warning("could not sign off: %s", error)
 
     def reserve(self, chunk_id: UUID) -> bool:
-        """Before a chunk is taken: False where another thread is at it, as its message came twice.
+        """Note a chunk before it is taken; False where another thread has it, by a second message.
 
         The database gives a chunk to the same worker as often as it asks.
         """

@@ -1,6 +1,6 @@
-"""Images whose size is modest and whose decoding is not: told from their headers, and refused.
+"""Refusing images of modest size whose decoding would need far more memory, by their headers.
 
-A tile, or what a decoder keeps for each part of an image, is memory that no limit on pixels sees.
+Tiles, and what a decoder keeps for each part of an image, are memory that a limit on pixels misses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from maskpool.errors import ImageError
 
 _TILE_WIDTH_TAG, _TILE_HEIGHT_TAG = 322, 323
 
-#: TIFF tags that make up how much memory libtiff takes: sides of image, strips and tiles, samples.
+#: TIFF tags that decide how much memory libtiff takes: sides of image, strips and tiles, samples.
 _SIZE_TAGS = frozenset({256, 257, 258, 277, 278, 284, _TILE_WIDTH_TAG, _TILE_HEIGHT_TAG})
 
 _BIG_TIFF = 43
@@ -27,13 +27,13 @@ _FEW_TILES = 64
 #: of half as many with each resolution.
 _MAX_PRECINCTS_A_PIXEL = 2 / 1024
 
-#: More markers than any writer sets, and few enough to walk over.
+#: More markers than any encoder writes, and few enough to scan quickly.
 _MAX_MARKERS = 200_000
 
 _SOC, _SIZ, _COD, _COC, _SOT, _SOD, _EOC = 0x4F, 0x51, 0x52, 0x53, 0x90, 0x93, 0xD9
 
-#: Markers with a length behind them. What is in none of the lists no writer writes, and where we
-#: and OpenJPEG might go on at different places.
+#: Markers that are followed by a length. Any other marker is refused: no encoder writes it, and we
+#: and OpenJPEG might continue at different places after it.
 _SEGMENTS = frozenset(
     {
         *(0x50, _SIZ, _COD, _COC, 0x55, 0x57, 0x58, 0x5C, 0x5D, 0x5E, 0x5F),
@@ -43,7 +43,7 @@ _SEGMENTS = frozenset(
 
 
 def refuse_over_limits(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
-    """Look at what the format lets a small file ask for.
+    """Refuse an image whose header asks for too much memory.
 
     Args:
         image: Opened, not loaded.
@@ -60,7 +60,7 @@ def refuse_over_limits(image: Pillow.Image, data: bytes, max_pixels: int) -> Non
 
 
 def _check_tiff(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
-    """Pillow reads the directory for us, and libtiff once more for itself: both must see one thing.
+    """Refuse large tiles, and directories that Pillow and libtiff may read differently.
 
     Which of two entries for a tag counts is each one's own affair, and Pillow passes over values of
     kinds that libtiff takes.
@@ -87,7 +87,7 @@ def _check_tiff(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
 
 
 def _tiff_tags(data: bytes) -> list[int]:
-    """The numbers in the directory of the first image, as they stand there."""
+    """The tag numbers in the directory of the first image, in the file's order."""
     order = "<" if data.startswith(b"II") else ">"
     (kind,) = struct.unpack_from(f"{order}H", data, 2)
     if kind == _BIG_TIFF and order == ">":  # Pillow looks for its directory in another place
@@ -117,7 +117,7 @@ def _check_jpeg2000(data: bytes, max_pixels: int) -> None:
 
 
 def _codestream(data: bytes) -> int:
-    """Where the code stream starts: at once, or in the box that holds it."""
+    """The offset of the code stream: 0, or inside the box that holds it."""
     place = 0
     while data[place + 4 : place + 8] != b"jp2c":
         if data[place : place + 2] == bytes([0xFF, _SOC]):
@@ -156,7 +156,7 @@ def _markers(data: bytes, place: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _check_tiles(places: Sequence[int], max_pixels: int) -> None:
-    """What the SIZ marker says: Pillow has read the size from a box, which may say another one."""
+    """Check the SIZ marker; Pillow has read the size from a box, which may state another one."""
     right, bottom, left, top, width, height, x, y = places
     if not width or not height:
         raise ImageError("the image's header is damaged: its tiles have no size")

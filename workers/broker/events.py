@@ -12,17 +12,17 @@ from typing import Any
 from celery import signals
 from celery.worker.consumer import Consumer
 
-#: Between two messages, unless Celery's buffer is full before.
+#: Seconds between two messages, unless Celery's buffer is full earlier.
 _SECONDS = 0.5
 
 
 class UnhurriedConsumer(Consumer):  # type: ignore[misc]
-    """Celery's, which takes its time with events."""
+    """Celery's consumer, but it sends events together, twice a second."""
 
     _told = float("-inf")
 
     def on_send_event_buffered(self) -> None:
-        """As Celery's, but not each time; called by the threads of chunks, too."""
+        """Send buffered events, at most twice a second; also called by the threads of chunks."""
         now = time.monotonic()
         if now - self._told > _SECONDS:
             self._told = now
@@ -31,5 +31,5 @@ class UnhurriedConsumer(Consumer):  # type: ignore[misc]
 
 @signals.heartbeat_sent.connect
 def _tell_the_rest(sender: Any, **_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """Behind the last chunk nothing else would."""
+    """Send what is left: after the last chunk, nothing else would."""
     sender.eventer.flush()

@@ -1,4 +1,4 @@
-"""kombu's Redis transport, made to outlive strange messages, and the loss of Redis itself.
+"""kombu's Redis transport, changed so that odd messages and a lost Redis do not end the worker.
 
 What is replaced here are insides of kombu 5.7 (``constraints.txt``); with another version, read
 ``kombu/transport/redis.py`` again.
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class ForgivingQoS(virtual.QoS):
-    """Knows what is in hand, and gives it back only while there is somebody to give it to.
+    """Knows the messages in hand, and restores them only while there is a connection.
 
     When the broker goes away under a worker that has a chunk in hand and a thread free, Celery
     closes the connection twice, and the second time stumbles over what the first tore down; the
@@ -27,13 +27,13 @@ class ForgivingQoS(virtual.QoS):
     """
 
     def restore_unacked(self) -> Any:  # noqa: ANN401 - as kombu has it
-        """As kombu's, on a connection that still is one."""
+        """As kombu's, unless the connection is gone."""
         is_gone = getattr(self.channel.connection, "client", None) is None
         return None if is_gone else super().restore_unacked()  # type: ignore[no-untyped-call]
 
 
 class StrictChannel(redis.Channel):
-    """Hands on what kombu can read; the rest ends no process.
+    """Drops entries that kombu cannot read, which would end the process.
 
     kombu is told of an entry that it cannot read as if nothing had come. It is off the list
     already, and Celery never sees it.
@@ -54,7 +54,7 @@ class StrictChannel(redis.Channel):
         return client
 
     def _handle_message(self, client: Any, reply: Any) -> Any:  # noqa: ANN401 - as above
-        """What came for all workers at once: remote control."""
+        """Handle a broadcast message, i.e. remote control."""
         told = super()._handle_message(client, reply)  # type: ignore[no-untyped-call]
         if isinstance(told["data"], bytes) and not _is_readable(told["channel"], told["data"]):
             told["data"] = None
@@ -80,7 +80,7 @@ def _is_readable(name: bytes, entry: bytes) -> bool:
 
 
 class StrictTransport(redis.Transport):
-    """Lets in what ``workers.broker.inbox.refusal`` has nothing to say about."""
+    """Delivers only messages that ``workers.broker.inbox.refusal`` accepts."""
 
     Channel = StrictChannel
 
@@ -92,7 +92,7 @@ class StrictTransport(redis.Transport):
 
 
 def install() -> None:
-    """From now on, whoever in this process reads from Redis through kombu reads like this."""
+    """Make kombu use this transport for every Redis connection of this process."""
     # By its name, as kombu looks it up: a transport in the settings gives way to one in the URL.
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{StrictTransport.__qualname__}"

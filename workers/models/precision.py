@@ -1,4 +1,4 @@
-"""How numbers are held on each kind of device."""
+"""Which floating point type each kind of device computes with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 def cast_weights_on_cuda(model: nn.Module, device: torch.device) -> None:
-    """On CUDA, keep the weights of products as autocast casts them, once and for all.
+    """On CUDA, cast once the weights that autocast would cast at each call.
 
     The results are the same to the last bit. Nothing is cast again at each call – 2.7 GB of traffic
     at SAM3's size – and the weights take half the memory. Norms, positions and embeddings, which

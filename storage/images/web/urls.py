@@ -1,4 +1,4 @@
-"""``http`` and ``https`` URLs of images, read in one way by those who submit and those who work."""
+"""``http`` and ``https`` URLs of images, parsed alike by the submitting side and by workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 SCHEMES = {"http": 80, "https": 443}
 
-#: Below this, ports belong to services that speak no HTTP, mail for one.
+#: Ports below this belong to services other than HTTP, e.g. mail.
 _FIRST_FREE_PORT = 1024
 
 #: Signed URLs are long, but not longer than servers take them.
@@ -118,7 +118,7 @@ def _host(host: str | None) -> str:
             raise ValueError("names a network card; such an address means nothing elsewhere")
         return str(address)
     try:
-        # What looks like a letter, a digit or a dot becomes one here, before it is judged.
+        # IDNA turns look-alikes of letters, digits and dots into them, before the host is checked.
         ascii_host = (host or "").encode("idna").decode().lower().removesuffix(".")
     except UnicodeError:
         raise ValueError("has a host name that cannot be one") from None
