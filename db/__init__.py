@@ -1,1 +1,1 @@
-"""The database's tables of batches, jobs, chunks and instances, and every statement on them."""
+"""Batches, jobs, chunks and instances as rows, and every statement that changes them."""

@@ -1,4 +1,4 @@
-"""Queries of the integrity check and of garbage collection, which compare rows; none writes.
+"""Comparing rows with each other, for the checker and the collector; nothing is written.
 
 Each query returns only suspicious rows, a page at a time, so that a sound batch of a million jobs
 costs the database a few scans and this process almost nothing.
@@ -94,7 +94,7 @@ def last_seq(session: Session, batch_id: UUID) -> int:
 
 
 def job_rules(state: BatchState) -> dict[str, ColumnElement[bool]]:
-    """Conditions that no job of a batch in ``state`` may meet, by a short name for each."""
+    """Conditions that no job of a batch in ``state`` may meet, by what is said of them."""
     empty = or_(JobRow.error.is_(None), JobRow.error == "")
     return {
         "state": JobRow.state.not_in(_ALLOWED[state]),

@@ -19,7 +19,7 @@ from maskpool.domain import BatchState, ImageRef, JobState
 BLOCK_POSTGRES = 10_000
 BLOCK_SQLITE = 2_000
 
-#: The columns of ``DoneJob``. A missing value reads as a place that lies in no object.
+#: The columns of ``DoneJob``, and what replaces NULL: it leads to an object that does not exist.
 _DONE_COLUMNS = (
     (JobRow.seq, 0),
     (JobRow.name, ""),

@@ -315,8 +315,8 @@ class ObjectInfo:
 
 
 def new_id() -> UUID:
-    """A UUIDv7: sorts by time and never repeats, so late work never matches a newer row."""
-    # Imported here, so that benchmarks of a segmenter need only torch.
+    """A UUIDv7: sorts by time, and is never used twice, as a fencing token must not be."""
+    # Imported late: bench/engine.py measures a segmenter where only torch is installed.
     from uuid_utils.compat import uuid7  # noqa: PLC0415
 
     return uuid7()

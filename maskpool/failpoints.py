@@ -1,4 +1,4 @@
-"""Named places at which tests may kill or freeze a process; only tests of our guarantees use them.
+"""Named places at which tests may kill or stop a process; off unless a test sets them.
 
 ``MASKPOOL_FAILPOINTS=dispatch.claimed=kill@3`` kills the process, as the kernel would, when it
 comes to that place for the third time. Several are separated by ``,``; without ``@`` the first time
@@ -75,7 +75,7 @@ _traps = _armed(os.environ.get("MASKPOOL_FAILPOINTS", ""))
 
 
 def reach(place: str) -> None:
-    """Do what is set for this place, if anything is."""
+    """Called where the process reaches a place."""
     trap = _traps.get(place)
     if trap is not None:
         trap.spring()

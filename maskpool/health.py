@@ -25,8 +25,8 @@ from maskpool.files import write_whole
 
 log = logging.getLogger(__name__)
 
-#: A process that reported nothing for this long counts as hanging. A worker is heard once a second,
-#: a dispatcher after each step of its rounds. No single wait takes longer than a quarter of this:
+#: A process whose file is older than this is taken to hang. A worker writes once a second, a
+#: dispatcher after each step of its rounds. No single wait takes longer than a quarter of this:
 #: 10 s for Redis, ``Settings.patience_seconds`` for one answer of the database.
 MAX_AGE_SECONDS = 60.0
 

@@ -14,7 +14,6 @@ from db.workers import WorkerInfo
 from maskpool.errors import Unreachable
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
-from producer.dispatch.broker import Broker
 from producer.local.endpoints import settings_here
 from storage.objects import open_store
 
@@ -49,6 +48,9 @@ class Pool:
 
         A broker that is away is only logged: the dispatcher looks at the rows by itself, too.
         """
+        # Only now: redis-py takes 7 MB, which a submit of a million images has better uses for.
+        from producer.dispatch.broker import Broker  # noqa: PLC0415
+
         broker = Broker(self.settings.redis_url.get_secret_value())
         try:
             broker.wake()

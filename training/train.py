@@ -32,9 +32,6 @@ from training.train_sam3 import (
 
 _VISION_SHARE, _CLIP_SHARE = 0.10, 0.12
 
-#: The whole detector takes smaller steps than the vision tower alone.
-_SECOND_RATE = 0.75
-
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -21,7 +21,7 @@ class Gate:
 
     @contextmanager
     def enter(self, *, solo: bool) -> Iterator[None]:
-        """Be inside; waits for the turn first."""
+        """Wait until the chunk may compute, and hold its place until the block ends."""
         (self._enter_solo if solo else self._enter_shared)()
         try:
             yield

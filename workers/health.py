@@ -12,16 +12,17 @@ from workers.leases import LeaseKeeper
 #: How often the parts are looked at.
 _LOOK_SECONDS = 1.0
 
-#: Celery's consumer is heard every two seconds, and a heartbeat is written every second.
+#: Celery's consumer goes round every two seconds, and a heartbeat is written every second; longer
+#: silence is trouble.
 _QUIET_SECONDS = 20.0
 
-#: Looks in a row at which Redis must answer before Celery is blamed: a minute and more. While Redis
-#: is away Celery sleeps for up to half a minute between two tries to connect, and says nothing.
+#: Checks in a row at which Redis must answer before Celery is blamed: more than a minute. While
+#: Redis is away, Celery waits up to half a minute between two tries to connect, and is silent.
 _ANSWERS = 60
 
 
 class Consumer:
-    """Celery's own loop, which takes the messages: ``heard`` is called each time it goes round."""
+    """Celery's loop that takes messages; ``heard`` is called each time it goes round."""
 
     def __init__(self) -> None:
         self._heard = time.monotonic()
@@ -71,7 +72,7 @@ class WorkerHealth:
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
-        """Begin, if there is a file to write."""
+        """Start writing, if a health file is wanted."""
         if self._file.wanted:
             self._thread.start()
 
@@ -83,7 +84,7 @@ class WorkerHealth:
         self._file.close()
 
     def write(self) -> None:
-        """Check the parts and write the result; called also before the process ends itself."""
+        """Check the parts and write the result; also called just before the process ends itself."""
         dead = self._dead()
         self._file.beat(dead or self._trouble(), live=not dead)
 
@@ -93,7 +94,7 @@ class WorkerHealth:
             self.write()
 
     def _dead(self) -> str:
-        """What will not recover by itself; empty if nothing."""
+        """Trouble from which only a restart helps; empty where there is none."""
         stalled = self._leases.stalled()
         late_seconds = self._leases.late_seconds
         if not self._healthy():
@@ -105,7 +106,7 @@ class WorkerHealth:
         return self._dead_celery()
 
     def _dead_celery(self) -> str:
-        """Why Celery counts as dead: it takes no message although Redis answers; else empty."""
+        """That Celery takes no messages although it had time to connect; empty where it does."""
         quiet = self._consumer.quiet_seconds
         if quiet <= _QUIET_SECONDS or self._leases.draining:
             self._redis_trouble, self._answers = "", 0
@@ -117,7 +118,7 @@ class WorkerHealth:
         return ""
 
     def _trouble(self) -> str:
-        """What keeps the worker from working at present; empty if nothing."""
+        """Trouble that may pass by itself; empty where there is none."""
         if self._leases.draining:
             return "it is draining, and ends with the work in hand"
         if self._leases.trouble:

@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 #: A chunk may wait this many times ``stall_seconds`` while the engine works on others.
 _MAX_TURN = 10
 
-#: Exit status of a process that a chunk stalled; whoever supervises starts it again.
+#: Exit status of a process with a stalled chunk, for its supervisor, which starts it again.
 STALLED = 70
 
 
 class Holding:
-    """A chunk in hand: whether its results may still be written, and whether to go on with it.
+    """A chunk that this worker holds: whether its results still count, and whether to go on.
 
     Args:
         chunk_id: The fencing token.
@@ -58,11 +58,6 @@ class Holding:
         return self.mine and not self._stopping
 
     @property
-    def seconds_left(self) -> float:
-        """Seconds until the lease ends, unless the next heartbeat extends it."""
-        return 0.0 if self._lost else max(0.0, self._deadline - time.monotonic())
-
-    @property
     def idle_seconds(self) -> float:
         """Seconds since the chunk last made progress."""
         return time.monotonic() - self._progress
@@ -77,7 +72,7 @@ class Holding:
             raise LeaseLost(f"the lease of chunk {self.chunk_id} is over")
 
     def wait_for(self, future: Future[Result]) -> Result:
-        """The engine's answer, unless the chunk must stop before the engine began the work.
+        """Wait for the engine's answer, unless the chunk stops before the engine began.
 
         Raises:
             CancelledError: The chunk must stop; the engine never began.
@@ -111,7 +106,7 @@ class Holding:
         self._forgo()
 
     def _forgo(self) -> None:
-        """Take back what the engine has not begun."""
+        """Cancel what waits for the engine and was not begun."""
         with self._lock:
             for future in self._awaited:
                 future.cancel()
@@ -162,7 +157,7 @@ class LeaseKeeper:
 
     @property
     def lease_ms(self) -> int:
-        """Length of a chunk's lease in milliseconds."""
+        """How long a chunk is leased for when it is taken."""
         return round(self._lease_seconds * 1000)
 
     @property
@@ -186,7 +181,7 @@ class LeaseKeeper:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the heartbeat and remove the worker's row."""
+        """Stop the heartbeats and remove the worker's row."""
         self._stop.set()
         if self._thread.ident is not None:  # else it never started
             self._thread.join()
@@ -197,7 +192,7 @@ class LeaseKeeper:
             log.warning("could not sign off: %s", error)
 
     def reserve(self, chunk_id: UUID) -> bool:
-        """Reserve a chunk before taking it; False where another thread has it already.
+        """Note a chunk before it is taken; False where another thread has it, by a second message.
 
         A message may come twice, and the database would give the chunk to this worker again.
         """

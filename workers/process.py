@@ -60,7 +60,7 @@ class WorkerProcess:
             log.debug("could not wake the dispatcher: %s", error)
 
     def close(self) -> None:
-        """Let go of everything, in the order in which nothing is lost."""
+        """Close everything, in an order that loses no finished work."""
         self.leases.drain()
         self.pipeline.close()
         self.engine.close()
@@ -89,7 +89,7 @@ _current: WorkerProcess | None = None
 
 
 def current() -> WorkerProcess:
-    """The process's own.
+    """The worker of this process.
 
     Raises:
         ConfigError: The task runs outside a worker that was started as one.
@@ -204,7 +204,7 @@ def choose(*, load: LoadModels, fetcher: MakeFetcher) -> None:
 
 
 def _end(health: WorkerHealth) -> None:
-    """The process cannot go on; its health file says why until it was started again."""
+    """End the process; its health file says why until it is started again."""
     health.write()
     os._exit(STALLED)
 
@@ -219,7 +219,7 @@ def _ping(broker: redis.Redis) -> str:
 
 @signals.setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """Being connected is the point: Celery then leaves the root logger alone."""
+    """Do nothing: while this signal has a receiver, Celery leaves the root logger alone."""
 
 
 @signals.worker_init.connect

@@ -11,7 +11,6 @@ a folder is filled from them.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,9 +21,9 @@ import orjson
 from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from maskpool import failpoints
-from maskpool.errors import Conflict
 from maskpool.files import sync_folder, write_whole
 from producer.formats import targets
+from producer.formats.lock import LOCK, locked
 from producer.results.records import ImageStream, OpenImages
 
 #: Images between two entries of the journal: seconds of work, and one wait for the disk.
@@ -34,7 +33,7 @@ STEP = 10_000
 _BUFFER = 1 << 20
 
 #: Names in the folder of the parts; no part may have one of them.
-_JOURNAL, _LOCK, _WHOLE, _ASIDE = "journal.json", "lock", "whole", "aside"
+_JOURNAL, _WHOLE, _ASIDE = "journal.json", "whole", "aside"
 
 
 class Mark(BaseModel):
@@ -91,7 +90,7 @@ def unfinished(
         Conflict: Another process writes the same target.
     """
     folder = target.with_name(f".{target.name}.partial")
-    with _locked(folder, target):
+    with locked(folder, target):
         targets.bring_back(folder / _ASIDE, target)
         parts = Parts(folder, names, question)
         try:
@@ -179,14 +178,15 @@ class Parts:
             target: The file; one that exists is replaced.
             join: Writes the whole file, given the paths of the parts by name.
         """
-        self.keep(mark)
-        self.close()
-        whole = self._folder / _WHOLE
-        _write(whole, lambda out: join(out, self._paths))
-        failpoints.reach("export.joined")
-        whole.replace(target)
-        sync_folder(target.parent)
-        failpoints.reach("export.replaced")
+
+        def make(whole: Path) -> None:
+            _write(whole, lambda out: join(out, self._paths))
+
+        def put(whole: Path) -> None:
+            whole.replace(target)
+            sync_folder(target.parent)
+
+        self._finish(mark, make, put)
 
     def finish_folder(
         self, mark: Mark, target: Path, fill: Callable[[Path, Mapping[str, Path]], object]
@@ -201,14 +201,27 @@ class Parts:
         Raises:
             Conflict: ``target`` holds what no export of ours wrote.
         """
+
+        def make(whole: Path) -> None:
+            targets.remove_tree(whole)  # of a process that died while it filled it
+            whole.mkdir()
+            fill(whole, self._paths)
+
+        def put(whole: Path) -> None:
+            targets.put_in_place(whole, target, self._folder / _ASIDE)
+
+        self._finish(mark, make, put)
+
+    def _finish(
+        self, mark: Mark, make: Callable[[Path], None], put: Callable[[Path], None]
+    ) -> None:
+        """Make the whole aside, where the journal is safe, and then put it in its place."""
         self.keep(mark)
         self.close()
         whole = self._folder / _WHOLE
-        targets.remove_tree(whole)  # of a process that died while it filled it
-        whole.mkdir()
-        fill(whole, self._paths)
+        make(whole)
         failpoints.reach("export.joined")
-        targets.put_in_place(whole, target, self._folder / _ASIDE)
+        put(whole)
         failpoints.reach("export.replaced")
 
     def close(self) -> None:
@@ -248,35 +261,9 @@ class Parts:
             self.files[name] = file
 
 
-def _locked(folder: Path, target: Path) -> BinaryIO:
-    """Make the folder, and lock it for this process until the file that is returned is closed."""
-    while True:
-        folder.mkdir(exist_ok=True)
-        # Another process that finishes just now deletes folder and lock: then try again.
-        with suppress(FileNotFoundError):
-            lock = _lock(folder / _LOCK, target)
-            if lock is not None:
-                return lock
-
-
-def _lock(path: Path, target: Path) -> BinaryIO | None:
-    with ExitStack() as failing:
-        lock = failing.enter_context(path.open("wb"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(
-                f"another export is writing {target}; wait for it, or write to another place"
-            ) from None
-        if path.stat().st_ino != os.fstat(lock.fileno()).st_ino:
-            return None
-        failing.pop_all()
-        return lock
-
-
 def _remove(folder: Path) -> None:
     """The lock goes last; whoever opened it meanwhile keeps the folder."""
-    for name in (_JOURNAL, *(path.name for path in folder.iterdir() if path.name != _LOCK), _LOCK):
+    for name in (_JOURNAL, *(path.name for path in folder.iterdir() if path.name != LOCK), LOCK):
         targets.remove_tree(folder / name)
     with suppress(OSError):
         folder.rmdir()

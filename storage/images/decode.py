@@ -30,7 +30,7 @@ from maskpool.settings import Settings
 from storage.images.decode_budget import BudgetedFile
 from storage.images.decode_limits import refuse_over_limits
 
-#: Decoders that outside bytes may reach; Pillow knows many more, some of them poorly maintained.
+#: The only decoders that read outside bytes; Pillow has more, some of them poorly maintained.
 _WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
 
 Pillow.init()  # registers the decoders, so that no thread has to
@@ -51,7 +51,7 @@ _BROKEN = (
     Pillow.DecompressionBombError,
 )
 
-#: First bytes, in lower case, of what people take for images, and what to say about it.
+#: First bytes, in lower case, of files that people take for images, and what to tell them.
 _LOOKS_LIKE = (
     (b"%pdf", "it is a PDF; export its pages as images"),
     (b"<!doctype", "it is a web page, not an image; the download probably failed"),
@@ -69,16 +69,16 @@ _ORIENTATION_TAG = 0x0112
 
 _WHITE = (255, 255, 255, 255)
 
-#: The modules whose warnings are of no use to anyone: what is wrong becomes an ImageError.
+#: Modules whose warnings are silenced: what is wrong with an image becomes an ImageError.
 _PILLOW = r"PIL\."
 
-#: Objects as Python shows them, such as ``<_io.BytesIO object at 0x7f…>``.
+#: Reprs of Python objects, such as ``<_io.BytesIO object at 0x7f…>``.
 _INSIDES = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+>")
 
-#: Pixels that are copied out of Pillow at once: few enough to stay in the CPU's cache.
+#: Pixels copied out of Pillow at once: at three bytes each they fit into the CPU's cache.
 _STRIP_PIXELS = 1 << 18
 
-#: Most characters of a parser's message that an error repeats.
+#: Characters of a decoder's message that our sentence quotes.
 _MAX_REASON_CHARS = 200
 
 _quiet_lock = threading.Lock()
@@ -142,7 +142,7 @@ def _open(file: BudgetedFile, data: bytes) -> Pillow.Image:
 
 
 def _said(error: Exception) -> str:
-    """A parser's message for people: one short line, without addresses of objects."""
+    """A decoder's message for people: one short line, without reprs of Python objects."""
     said = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
     text = " ".join(_INSIDES.sub("", said.decode(errors="backslashreplace")).split())
     text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
@@ -262,7 +262,7 @@ def _orientation(image: Pillow.Image) -> int:
 
 
 def _upright(pixels: Image, orientation: int) -> Image:
-    """Undo the camera's turn; the eight orientations are those of EXIF 2.3."""
+    """Turn the image upright; the eight orientations are those of EXIF 2.3."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

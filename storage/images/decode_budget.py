@@ -1,8 +1,8 @@
-"""A file's bytes for a parser, with limits on its CPU time and on its number of reads.
+"""A file's bytes with a budget of time and of reads, so that no decoder runs for ever.
 
-Parsers can be kept busy: a progressive JPEG may repeat empty scans, a PNG hold millions of empty
-chunks. Threads cannot be interrupted, but parsers of JPEG, PNG, GIF, BMP, PPM, JPEG 2000 and raw
-TIFF come back here for more bytes.
+A small file can keep a decoder busy: a progressive JPEG may repeat empty scans, a PNG hold millions
+of empty chunks. Threads cannot be interrupted, but the decoders of JPEG, PNG, GIF, BMP, PPM, JPEG
+2000 and raw TIFF come back here for more bytes.
 
 Those of WebP, AVIF and packed TIFF take the whole file at once and cannot be stopped; they are
 bounded by their size alone: the file's (``MASKPOOL_MAX_IMAGE_BYTES``), the image's
@@ -20,19 +20,19 @@ from maskpool.errors import ImageError
 _SECONDS = 5.0
 _SECONDS_A_MEGAPIXEL = 0.2
 
-#: Reads until the size is known. What parsers remember of each is held in memory.
+#: Reads until the size is known; decoders keep something of each in memory.
 _HEADER_READS = 100_000
 _MORE_READS = 1_000_000
 
 #: Run lengths of a BMP are read byte by byte.
 _READS_A_PIXEL = 4
 
-#: Reading the clock costs as much as a short read, so only every 64th short read does.
+#: Asking for the time costs as much as a short read, so only every so many short reads do it.
 _SHORT_BYTES, _SHORT_READS = 1_000, 64
 
 
 class BudgetedFile(io.BytesIO):
-    """Bytes that one thread may read until its limit of time or of reads is used up."""
+    """A file in memory that refuses further reads when its budget is used up; for one thread."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -40,12 +40,12 @@ class BudgetedFile(io.BytesIO):
         self._until = time.thread_time() + _SECONDS
 
     def allow(self, pixels: int) -> None:
-        """Allow the time and reads that so many pixels may take; call it after the header."""
+        """Give the budget for decoding so many pixels; called when the header was read."""
         self._reads_left = _MORE_READS + _READS_A_PIXEL * pixels
         self._until = time.thread_time() + _SECONDS + _SECONDS_A_MEGAPIXEL * pixels / 1_000_000
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read like any file.
+        """Read bytes, as any file does.
 
         Raises:
             ImageError: The file keeps its reader busy.

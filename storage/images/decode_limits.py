@@ -1,6 +1,6 @@
-"""Refuses small images that need very much memory to decode, by their headers alone.
+"""Refusing images of modest size whose decoding would need far more memory, by their headers.
 
-Tiles, and a decoder's records of an image's parts, take memory that no limit on pixels bounds.
+Tiles, and what a decoder keeps for each part of an image, are memory that a limit on pixels misses.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _FEW_TILES = 64
 #: of half as many with each resolution.
 _MAX_PRECINCTS_A_PIXEL = 2 / 1024
 
-#: More markers than any writer sets, and few enough to read quickly.
+#: More markers than any encoder writes, and few enough to scan quickly.
 _MAX_MARKERS = 200_000
 
 _SOC, _SIZ, _COD, _COC, _SOT, _SOD, _EOC = 0x4F, 0x51, 0x52, 0x53, 0x90, 0x93, 0xD9
 
-#: Markers that are followed by a length. A marker that is in no list is refused: no writer uses it,
-#: and we and OpenJPEG might continue at different places after it.
+#: Markers that are followed by a length. Any other marker is refused: no encoder writes it, and we
+#: and OpenJPEG might continue at different places after it.
 _SEGMENTS = frozenset(
     {
         *(0x50, _SIZ, _COD, _COC, 0x55, 0x57, 0x58, 0x5C, 0x5D, 0x5E, 0x5F),
@@ -43,7 +43,7 @@ _SEGMENTS = frozenset(
 
 
 def refuse_over_limits(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
-    """Refuse an image that makes its decoder take far more memory than its pixels.
+    """Refuse an image whose header asks for too much memory.
 
     Args:
         image: Opened, not loaded.
@@ -60,7 +60,7 @@ def refuse_over_limits(image: Pillow.Image, data: bytes, max_pixels: int) -> Non
 
 
 def _check_tiff(image: Pillow.Image, data: bytes, max_pixels: int) -> None:
-    """Check a TIFF's directory, which Pillow and libtiff each read: both must see the same sizes.
+    """Refuse large tiles, and directories that Pillow and libtiff may read differently.
 
     They may choose differently between two entries for one tag, and Pillow ignores types of
     values that libtiff accepts.
@@ -117,7 +117,7 @@ def _check_jpeg2000(data: bytes, max_pixels: int) -> None:
 
 
 def _codestream(data: bytes) -> int:
-    """Where the code stream starts: at once, or in the box that holds it."""
+    """The offset of the code stream: 0, or inside the box that holds it."""
     place = 0
     while data[place + 4 : place + 8] != b"jp2c":
         if data[place : place + 2] == bytes([0xFF, _SOC]):
@@ -156,7 +156,7 @@ def _markers(data: bytes, place: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _check_tiles(places: Sequence[int], max_pixels: int) -> None:
-    """Check the size in the SIZ marker: Pillow has read it from a box, which may differ."""
+    """Check the SIZ marker; Pillow has read the size from a box, which may state another one."""
     right, bottom, left, top, width, height, x, y = places
     if not width or not height:
         raise ImageError("the image's header is damaged: its tiles have no size")

@@ -111,7 +111,7 @@ class Fetcher:
         except (NotADirectoryError, IsADirectoryError):
             raise ImageError(f"{path} is no file") from None
         except OSError as error:
-            # A stale network mount, a failing disk: another worker, or a later try, may do better.
+            # A stale network mount or a failing disk: another worker or a later try may succeed.
             raise Unreachable(f"the file {path}", error.strerror or "read error") from None
 
     def _read_regular(self, real: Path) -> bytes:
@@ -157,7 +157,7 @@ class Fetcher:
             raise ImageError(f"{uri}: {error} (MASKPOOL_MAX_IMAGE_BYTES)") from None
 
     def _refused(self, uri: str, bucket: str, error: ConfigError) -> NoAccess | ImageError:
-        """The pool's own store and credentials are no image's fault; a stranger's bucket is."""
+        """NoAccess, which charges no image, for the pool's own store and keys; else ImageError."""
         if isinstance(error, CredentialsError) or uri.startswith(self._store_prefix):
             return NoAccess(f"the object store s3://{bucket}", str(error))
         return ImageError(str(error))

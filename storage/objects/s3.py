@@ -46,8 +46,8 @@ _DELETE_AT_ONCE = 1000
 
 _DEFAULT_REGION = "us-east-1"
 
-#: One call ends within ``_TRIES`` × ``_READ_SECONDS`` and a little, however silent the server is:
-#: well before a worker that waits for it is taken for stalled (``stall_seconds``).
+#: One call ends within about ``_TRIES`` × ``_READ_SECONDS``, even if the server never answers: well
+#: before a worker that waits for it is taken for stalled (``stall_seconds``).
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 20.0
 _TRIES = 3
@@ -122,7 +122,7 @@ class S3Store:
                 Key=full,
                 Body=data,
                 ContentType=content_type,
-                # Without it a server would store a body that a broken proxy has cut short.
+                # Without a checksum, a server would accept a body that a broken proxy cut off.
                 ContentMD5=_md5(data),
             )
 

@@ -19,9 +19,9 @@ from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt
 from storage.images.fetch import Fetcher
 from storage.objects import keys, masks, open_store, s3
+from workers.image.annotate import Annotator
 from workers.leases import Holding
 from workers.outcomes import Outage
-from workers.pipeline import Pipeline
 
 DATA = bytes(range(256)) * 40
 
@@ -141,23 +141,14 @@ def test_an_image_is_charged_only_while_the_store_answers(
 ) -> None:
     key, spec = "a.png", BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})
     store.put(key, DATA)
-    pipeline = Pipeline(
-        database=None,
-        store=store,
-        fetcher=Fetcher(store, Settings(s3_endpoint_url=proxy.url)),
-        engine=None,
-        leases=None,
-        worker_id=new_id(),
-        model="demo",
-        images_in_work=1,
-    )
+    fetcher = Fetcher(store, Settings(s3_endpoint_url=proxy.url))
+    annotator = Annotator(fetcher, engine=None, store=store)
     job, holding = Job(0, key, store.uri(key)), Holding(new_id(), time.monotonic() + 60)
 
     with proxy.hurting({Fault.SLOW_DOWN: 1.0}):
-        away = pipeline._annotate(job, spec, holding, Klass.BULK)
+        away = annotator.annotate(job, spec.prompts, holding, Klass.BULK)
     with proxy.hurting({Fault.SLOW_DOWN: 1.0}, only=lambda _, path: path.endswith(key)):
-        alone = pipeline._annotate(job, spec, holding, Klass.BULK)
-    pipeline.close()
+        alone = annotator.annotate(job, spec.prompts, holding, Klass.BULK)
 
     assert isinstance(away, Outage)
     assert isinstance(alone, JobFailure)

@@ -23,7 +23,7 @@ from services.process import serve, stop
 from services.redis_server import running_redis
 from sqlalchemy import update
 
-from db import services
+from db import services, ticks
 from db.chunks import reap
 from db.models import ServiceRow
 from db.schema import upgrade
@@ -356,7 +356,7 @@ def test_a_dispatcher_is_heard_while_a_round_takes_long(
 
     monkeypatch.setattr(reap, "reap_one", reap_one)
     monkeypatch.setattr(reap, "any_lapsed", lambda _: True)
-    monkeypatch.setattr(reap, "anything_to_do", lambda _: True)
+    monkeypatch.setattr(ticks, "anything_to_do", lambda _: True)
     Dispatcher(database, broker, tick_seconds=0.05, lease_seconds=30, heartbeat=heartbeat).run(stop)
     assert [state.ready for state in heard] == [True] * 4
     broker.close()

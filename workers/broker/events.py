@@ -12,17 +12,17 @@ from typing import Any
 from celery import signals
 from celery.worker.consumer import Consumer
 
-#: Between two messages, unless Celery's buffer is full before.
+#: Seconds between two messages, unless Celery's buffer is full earlier.
 _SECONDS = 0.5
 
 
 class UnhurriedConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer, which sends events at most twice a second."""
+    """Celery's consumer, but it sends events together, twice a second."""
 
     _told = float("-inf")
 
     def on_send_event_buffered(self) -> None:
-        """Send what is buffered, unless that was just done; several threads call this."""
+        """Send buffered events, at most twice a second; also called by the threads of chunks."""
         now = time.monotonic()
         if now - self._told > _SECONDS:
             self._told = now
@@ -31,5 +31,5 @@ class UnhurriedConsumer(Consumer):  # type: ignore[misc]
 
 @signals.heartbeat_sent.connect
 def _tell_the_rest(sender: Any, **_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """Send the events of the last chunk, after which no other event would send them."""
+    """Send what is left: after the last chunk, nothing else would."""
     sender.eventer.flush()

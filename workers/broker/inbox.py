@@ -15,10 +15,10 @@ from typing import Any
 
 from maskpool import wire
 
-#: A message names two rows and has about three hundred bytes.
+#: Longest body: a message names two rows and takes about 300 bytes.
 _MAX_BYTES = 4096
 
-#: Where our lists start; what lies elsewhere is Celery's own: remote control, which Flower uses.
+#: How the names of our lists begin; other lists are Celery's own, for remote control by Flower.
 _OWN_LISTS = "annotate."
 
 #: Headers that change when or how a task runs, and their values in our messages.

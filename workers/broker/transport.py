@@ -1,4 +1,4 @@
-"""kombu's Redis transport, made to outlive strange messages, and the loss of Redis itself.
+"""kombu's Redis transport, changed so that odd messages and a lost Redis do not end the worker.
 
 What is replaced here are insides of kombu 5.7 (``constraints.txt``); with another version, read
 ``kombu/transport/redis.py`` again.
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class ForgivingQoS(virtual.QoS):
-    """Keeps the messages in hand, and gives them back only over a connection that still is one.
+    """Knows the messages in hand, and restores them only while there is a connection.
 
     When the broker goes away under a worker that has a chunk in hand and a thread free, Celery
     closes the connection twice, and the second time fails on what the first one removed; that
@@ -27,13 +27,13 @@ class ForgivingQoS(virtual.QoS):
     """
 
     def restore_unacked(self) -> Any:  # noqa: ANN401 - as kombu has it
-        """Give messages back as kombu does, if the connection still is one."""
+        """As kombu's, unless the connection is gone."""
         is_gone = getattr(self.channel.connection, "client", None) is None
         return None if is_gone else super().restore_unacked()  # type: ignore[no-untyped-call]
 
 
 class StrictChannel(redis.Channel):
-    """Passes on what kombu can read, and drops the rest, which would end the process.
+    """Drops entries that kombu cannot read, which would end the process.
 
     kombu is told of an entry that it cannot read as if nothing had come. It is off the list
     already, and Celery never sees it.
@@ -54,7 +54,7 @@ class StrictChannel(redis.Channel):
         return client
 
     def _handle_message(self, client: Any, reply: Any) -> Any:  # noqa: ANN401 - as above
-        """Handle a message to all workers at once: remote control."""
+        """Handle a broadcast message, i.e. remote control."""
         told = super()._handle_message(client, reply)  # type: ignore[no-untyped-call]
         if isinstance(told["data"], bytes) and not _is_readable(told["channel"], told["data"]):
             told["data"] = None
@@ -80,7 +80,7 @@ def _is_readable(name: bytes, entry: bytes) -> bool:
 
 
 class StrictTransport(redis.Transport):
-    """Accepts only the messages that ``workers.broker.inbox.refusal`` does not refuse."""
+    """Delivers only messages that ``workers.broker.inbox.refusal`` accepts."""
 
     Channel = StrictChannel
 

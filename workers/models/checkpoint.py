@@ -122,7 +122,7 @@ def whole(checkpoint: Checkpoint, model_class: Any) -> Any:  # noqa: ANN401 - tr
 
 
 def _refuse_pickled_shards(checkpoint: Checkpoint) -> None:
-    """Refuse an index that names other files: transformers would read them, pickles included."""
+    """Refuse an index that names other files than safetensors: transformers would unpickle them."""
     found = checkpoint.load(_index_of, _raise_exceptions_for_missing_entries=False)
     if found is None:
         return
@@ -156,7 +156,7 @@ def _faults(info: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _silence() -> None:
-    """Keep transformers' notes and bars off the worker's log; what matters is raised here."""
+    """Keep transformers' notices and progress bars out of the log; what matters is raised here."""
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
@@ -170,5 +170,5 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's long message."""
+    """The first line of an error's text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -14,7 +14,7 @@ from maskpool.ports import Image
 
 def upload(image: Image, device: torch.device) -> torch.Tensor:
     """Copy an image to the device as it is: uint8 (1, 3, height, width), channels last."""
-    # torch refuses to look at memory that it may not write, as PIL's arrays are.
+    # torch does not accept read-only memory, which arrays of Pillow's images may be.
     pixels = torch.from_numpy(np.require(image, dtype=np.uint8, requirements=["C", "W"]))
     if device.type == "cuda":
         pixels = _pinned(pixels)
@@ -22,7 +22,7 @@ def upload(image: Image, device: torch.device) -> torch.Tensor:
 
 
 def _pinned(pixels: torch.Tensor) -> torch.Tensor:
-    """The pixels in pinned memory, which is copied asynchronously, if there is any left."""
+    """A pinned copy, from which the device copies without blocking, if memory can be pinned."""
     try:
         return pixels.pin_memory()
     except torch.AcceleratorError:  # none is left; a lost device would fail in the copy as well

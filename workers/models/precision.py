@@ -1,4 +1,4 @@
-"""The precision of numbers on each kind of device."""
+"""Which floating point type each kind of device computes with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 def cast_weights_on_cuda(model: nn.Module, device: torch.device) -> None:
-    """On CUDA, cast the weights of matrix products once, as autocast would at each call.
+    """On CUDA, cast once the weights that autocast would cast at each call.
 
     The results are the same to the last bit. Nothing is cast again at each call – 2.7 GB of traffic
     at SAM3's size – and the weights take half the memory. Norms, positions and embeddings, which

@@ -21,7 +21,7 @@ from ipaddress import (
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-#: Hand out credentials to whoever asks from the machine itself; no setting opens them.
+#: Services that hand out credentials to any program on the machine; no setting opens them.
 _METADATA = frozenset(
     map(
         ip_address,
@@ -39,7 +39,7 @@ _METADATA = frozenset(
     )
 )
 
-#: Not public, whatever this Python's own tables say.
+#: Never public, although the tables of this Python version may say so.
 _SPECIAL = tuple(
     map(
         ip_network,
@@ -69,7 +69,7 @@ _SPECIAL = tuple(
 #: The only part of IPv6 in which public hosts live.
 _PUBLIC_IPV6 = IPv6Network("2000::/3")
 
-#: The last four bytes are the IPv4 address to which a NAT64 gateway connects.
+#: NAT64: the last four bytes are the IPv4 address that a translator connects to.
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
@@ -107,7 +107,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _kind(address: Address) -> str:
-    """What kind of address it is, in words for people."""
+    """The kind of address, as people call it."""
     for holds, word in (
         (address.is_unspecified, "no host's address"),
         (address.is_loopback, "a loopback address: the worker's own machine"),

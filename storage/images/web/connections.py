@@ -1,4 +1,4 @@
-"""Connections to hosts outside: only to addresses that were checked, and with a time limit.
+"""Connections to outside hosts: only to an address that was checked, and with a deadline.
 
 A host is looked up once for each connection. Every address it has is checked, and the connection
 goes to one of those. The name is not looked up again, so a different answer later cannot lead to an
@@ -24,7 +24,7 @@ from storage.images.web.urls import WebUrl
 #: From a host's name and port to its addresses; raises ``socket.gaierror``.
 Resolver = Callable[[str, int], Sequence[str]]
 
-#: For each address: a silent one must leave time to try the others.
+#: Longest wait for one address, so that a dead one leaves time for the next.
 _CONNECT_SECONDS = 5.0
 
 #: Connections kept open between two images, over all hosts.
@@ -35,7 +35,7 @@ _NO_SUCH_HOST = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", sock
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
-    """What the machine's own resolver says, in its order of preference."""
+    """The addresses that the machine's resolver gives, in its order of preference."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -120,7 +120,7 @@ class Connector:
 
 
 def _within(deadline: Deadline, look_up: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """A lookup's answer, or TimeoutError; the system's resolver has no time limit."""
+    """A lookup's answer, or TimeoutError: the system's resolver has no deadline of its own."""
     answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -169,7 +169,7 @@ class IdleConnections:
     _closed: bool = False
 
     def take(self, url: WebUrl, deadline: Deadline) -> Connection | None:
-        """A kept connection to the URL's host on which nothing has arrived, the last used first."""
+        """An idle connection to the URL's host, the last used first; closes those that got data."""
         key = (url.scheme, url.host, url.port)
         while (found := self._pop(key)) is not None:
             if not found.timed.spoke():
@@ -186,7 +186,7 @@ class IdleConnections:
         return None
 
     def put(self, connection: Connection) -> None:
-        """Keep a connection for later; where there are too many, the oldest is closed."""
+        """Keep a connection for later; if there are too many, the oldest is closed."""
         with self._lock:
             self._waiting.append(connection)
             full = self._closed or len(self._waiting) > _IDLE
@@ -195,7 +195,7 @@ class IdleConnections:
             surplus.close()
 
     def close(self) -> None:
-        """Close every kept connection, and every one that is given back later."""
+        """Close all idle connections, and from now on every one that is returned."""
         with self._lock:
             self._closed = True
             waiting, self._waiting = self._waiting, []

@@ -26,26 +26,26 @@ log = logging.getLogger(__name__)
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-#: Statuses after which a later try may succeed, besides all of 500 and above.
+#: Statuses that are worth another try later, besides all of 500 and above.
 _TRY_LATER = frozenset({408, 425, 429})
 
 #: Bytes of one read: an answer that states a wrong length costs no more memory than it sends.
 _PIECE = 1024 * 1024
 
-#: What HTTP adds to an image: heads, trailers, and the sizes of chunks, an eighth if they are tiny.
+#: What HTTP adds to an image: headers, trailers and chunk sizes, at most an eighth of it.
 _MAX_HEAD_BYTES = 1024 * 1024
 _FRAMED = 8
 
 _HEADERS = {
     "User-Agent": f"maskpool/{__version__}",
     "Accept": "image/*, */*;q=0.1",
-    # An uncompressed answer cannot grow beyond the bytes that were sent.
+    # Without compression, the body cannot become larger than what was sent.
     "Accept-Encoding": "identity",
 }
 
 
 class BadChunk(HTTPException):
-    """The size of a chunk is not a valid number."""
+    """A chunk's size is not a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ class WebReader:
         self._limits = limits
         self._connector = connector
         self._idle = IdleConnections()
-        # Closes the sockets even where nobody calls ``close``.
+        # Sockets are closed even where the caller forgets to call close.
         self._closing = weakref.finalize(self, self._idle.close)
 
     def close(self) -> None:
-        """Close every open connection."""
+        """Close every connection."""
         self._closing()
 
     def read(self, text: str) -> bytes:
@@ -111,7 +111,7 @@ class WebReader:
             )
 
     def _ask(self, url: WebUrl, deadline: Deadline) -> bytes | WebUrl:
-        """The body of an answer, or where it sends us."""
+        """The body of an answer, or the URL that it redirects to."""
         connection, response = self._answered(url, deadline)
         kept = False
         try:
@@ -198,7 +198,7 @@ def _head(connection: Connection) -> HTTPResponse:
 
 
 def _piece(response: HTTPResponse, size: int) -> bytes:
-    """At most so many bytes of the body; none at its end."""
+    """Read at most so many bytes of the body; empty at its end."""
     try:
         return response.read(size)
     except ValueError:  # http.client accepts a negative chunk size and fails on it
@@ -257,7 +257,7 @@ def _too_large(url: WebUrl, size: str, limit: int) -> ImageError:
 
 
 def _reason(error: OSError | HTTPException, deadline: Deadline) -> str:
-    """What happened, in a few words; text that the server sent is not repeated."""
+    """A short reason; nothing that the other side sent is quoted."""
     if isinstance(error, TimeoutError):
         return f"it took longer than {deadline.seconds:g} s (MASKPOOL_WEB_SECONDS)"
     if isinstance(error, HTTPException):

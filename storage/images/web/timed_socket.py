@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a transfer must be over, whatever it is doing.
+    """The moment at which a transfer is given up.
 
     Attributes:
         seconds: From its start.
@@ -25,14 +25,14 @@ class Deadline:
 
     @classmethod
     def in_seconds(cls, seconds: float) -> Deadline:
-        """A deadline that many seconds from now."""
+        """A deadline so many seconds from now."""
         return cls(seconds, time.monotonic() + seconds)
 
     def left(self) -> float:
         """Seconds that are left.
 
         Raises:
-            TimeoutError: No time is left.
+            TimeoutError: The deadline has passed.
         """
         left = self.end - time.monotonic()
         if left <= 0:
@@ -47,8 +47,8 @@ class TooManyBytes(Exception):
 class TimedSocket:
     """A connected socket, each of whose calls must be over at the deadline of the transfer.
 
-    A timeout of the socket itself begins anew with each byte; one byte a second would never end.
-    Received bytes are counted here too, because a server may send more than the length it states.
+    A socket's own timeout starts again with each byte, so one byte a second would never end. Bytes
+    are counted here too, before any length that the other side states is relied upon.
     """
 
     def __init__(self, raw: socket.socket, deadline: Deadline) -> None:
@@ -58,7 +58,7 @@ class TimedSocket:
         self.ended = False
 
     def allow(self, size: int) -> None:
-        """Set how many bytes may still arrive; before the first call, none may."""
+        """Let so many more bytes arrive; until this is called, none may."""
         self._bytes_left = size
 
     def sendall(self, data: Any) -> None:  # noqa: ANN401 - as a socket takes it
@@ -86,7 +86,7 @@ class TimedSocket:
         return io.BufferedReader(_Incoming(self))
 
     def spoke(self) -> bool:
-        """Whether the server closed the connection, or sent bytes that belong to no answer."""
+        """Whether data or the end arrived while no answer was expected."""
         if isinstance(self._raw, ssl.SSLSocket) and self._raw.pending():
             return True
         with selectors.DefaultSelector() as selector:

@@ -1,4 +1,4 @@
-"""``http`` and ``https`` URLs of images, parsed the same way by submitters and workers."""
+"""``http`` and ``https`` URLs of images, parsed alike by the submitting side and by workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 SCHEMES = {"http": 80, "https": 443}
 
-#: Ports below this belong to services that do not speak HTTP, e.g. mail.
+#: Ports below this belong to services other than HTTP, e.g. mail.
 _FIRST_FREE_PORT = 1024
 
 #: Long enough for signed URLs; most servers accept no longer ones.
@@ -118,7 +118,7 @@ def _host(host: str | None) -> str:
             raise ValueError("names a network card; such an address means nothing elsewhere")
         return str(address)
     try:
-        # Look-alike letters, digits and dots become plain ones here, before the host is checked.
+        # IDNA turns look-alikes of letters, digits and dots into them, before the host is checked.
         ascii_host = (host or "").encode("idna").decode().lower().removesuffix(".")
     except UnicodeError:
         raise ValueError("has a host name that cannot be one") from None
