@@ -118,9 +118,25 @@ def duplicate_names(session: Session, batch_id: UUID, *, limit: int = 5) -> list
     return list(session.scalars(doubled))
 
 
-def name_at(session: Session, batch_id: UUID, seq: int) -> str | None:
-    """The name of one job, or None where there is none."""
-    return session.scalar(select(JobRow.name).where(JobRow.batch_id == batch_id, JobRow.seq == seq))
+def count_by_state(session: Session, batch_id: UUID) -> dict[JobState, int]:
+    """How many jobs of a batch are in each state, counted; its row says it a tick later."""
+    rows = session.execute(
+        select(JobRow.state, func.count()).where(JobRow.batch_id == batch_id).group_by(JobRow.state)
+    )
+    return {JobState(state): count for state, count in rows}
+
+
+def images_page(
+    session: Session, batch_id: UUID, *, after: int = -1, limit: int = 1_000
+) -> list[tuple[int, str, str]]:
+    """One page of what was submitted: ``seq``, name and URI of each job, by ``seq``."""
+    rows = session.execute(
+        select(JobRow.seq, JobRow.name, JobRow.image_uri)
+        .where(JobRow.batch_id == batch_id, JobRow.seq > after)
+        .order_by(JobRow.seq)
+        .limit(limit)
+    )
+    return [(seq, name, uri) for seq, name, uri in rows]
 
 
 def page(

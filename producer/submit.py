@@ -17,6 +17,7 @@ from maskpool.errors import Conflict, SourceError
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
+from producer.changes import changes
 from producer.pool import Pool
 from producer.sources import Source, open_source
 from producer.sources.allowed import require_bucket, require_root
@@ -46,6 +47,7 @@ class Submission:
         klass: Of the queue; NOW goes before all bulk.
         priority: Among the owner's own batches.
         upload: Whether local images are copied into the store first.
+        if_changed: What to do where the key's batch was made of other images, for the sentence.
     """
 
     source: Source
@@ -56,6 +58,7 @@ class Submission:
     klass: Klass = Klass.BULK
     priority: Priority = Priority.NORMAL
     upload: bool = False
+    if_changed: str = "submit under another key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +159,18 @@ class Submitter:
         it. Two submitters of one key follow each other block by block.
 
         Raises:
-            SourceError: The source is empty or unreadable, names an image twice, or is not the one
-                that an earlier submit with this key began to load.
-            Conflict: The key belongs to another spec or source, or the batch was cancelled.
+            SourceError: The source is empty or unreadable, names an image twice, or its images are
+                not those that an earlier submit with this key loaded.
+            Conflict: The key belongs to another spec or source, or its batch was cancelled.
             Unreachable: Database or store is away.
         """
         refs = _not_empty(submission.source)
         with self._database.write() as session:
             at = batches.create_or_find(session, _new_batch(submission))
         failpoints.reach("submit.created")
+        self._check_same_source(submission, at)
         if at.state != BatchState.LOADING:
             return self._existing(at)
-        self._check_same_source(submission, at)
         try:
             self._load(at, refs, on_loaded)
         except SourceError:
@@ -194,17 +197,26 @@ class Submitter:
             return Submitted(at.batch_id, lookup.progress(session, at.batch_id).total, False)
 
     def _check_same_source(self, submission: Submission, at: Loading) -> None:
-        """The last image that was loaded must stand where it stood."""
+        """A key stands for one question: its images must be those that were loaded before."""
+        if at.state == BatchState.CANCELLED:
+            raise Conflict(
+                f"batch {at.batch_id} of this key was cancelled, nothing of it runs any more; "
+                "submit under another key, or remove it first (maskpool rm)"
+            )
         if at.loaded == 0:
             return
-        with self._database.read() as session:
-            loaded = jobs.name_at(session, at.batch_id, at.loaded - 1)
-        now = next(islice(submission.source.refs(), at.loaded - 1, None), None)
-        if now is None or now.name != loaded:
+        changed = changes(
+            self._database,
+            at.batch_id,
+            submission.source.refs(),
+            count=at.loaded if at.state == BatchState.LOADING else None,
+            names_only=submission.upload,
+        )
+        if changed:
             raise SourceError(
                 submission.source.text,
-                f"it changed since an earlier submit with this key was interrupted after "
-                f"{loaded!r}; submit under another key, and remove batch {at.batch_id}",
+                f"it changed since batch {at.batch_id} was made of it: {changed}; "
+                f"{submission.if_changed}",
             )
 
     def _load(self, at: Loading, refs: Iterator[ImageRef], on_loaded: OnLoaded) -> None:

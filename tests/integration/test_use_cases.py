@@ -4,45 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from PIL import Image
-from pydantic import SecretStr
 from services.plain_pool import PlainPool
 
-from db.session import Database
 from maskpool.domain import BatchState
 from maskpool.errors import Conflict, NotFound, SourceError, SpecError
-from maskpool.settings import Settings
 from maskpool.spec import read_prompts
 from producer import batches, submit
 from producer.export import export
 from producer.pool import Pool, why_idle
-from storage.objects import open_store
-
-#: Nobody listens there.
-NO_BROKER = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture
-def pool(database_url: str, folder_store_url: str) -> Iterator[Pool]:
-    settings = Settings(
-        database_url=SecretStr(database_url),
-        store_url=folder_store_url,
-        redis_url=SecretStr(NO_BROKER),
-        owner="ann",
-    )
-    database = Database(database_url)
-    yield Pool(settings, database)
-    database.close()
-
-
-@pytest.fixture
-def work(pool: Pool) -> PlainPool:
-    return PlainPool(pool.database, open_store(pool.settings.store_url))
 
 
 def state(pool: Pool, batch_id: UUID) -> BatchState:
