@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from db.jobs import DoneJob
 from db.models import JobRow
 from db.session import Database
 from maskpool.domain import JobState, ReadingRule
-from maskpool.errors import CorruptObject, NotFound
+from maskpool.errors import Conflict, CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
-from producer.results.records import Failure, ImageResult, ImageStream, LabelledInstance
+from producer.results.records import Failure, ImageResult, LabelledInstance
 from storage.objects import masks
 from storage.objects.masks import MaskRecord, StoredChunk
 
@@ -86,7 +86,7 @@ def view(
 
 def read_images(
     database: Database, store: ObjectStore, views: Sequence[BatchView], skip: int = 0
-) -> ImageStream:
+) -> MergedImages:
     """Every image that is DONE in at least one of the batches, with what counts in it.
 
     Several batches over one source are merged by name: the class that was forgotten joins the
@@ -101,9 +101,10 @@ def read_images(
 
     Raises:
         CorruptObject: While it is read: a mask object is damaged or gone; names it.
+        Conflict: While it is read: two batches saw different pictures under one name.
         Unreachable: Database or store is away.
     """
-    images = _Images(database, store, views)
+    images = MergedImages(database, store, views)
     images.leave_out(skip)
     return images
 
@@ -158,35 +159,49 @@ def _taken(waiting: _Waiting, name: str) -> _Parts:
     return [(view, by_name.pop(name)) for view, by_name in waiting if name in by_name]
 
 
-class _Images:
-    """The images of some batches, one after the other; see ``ImageStream``."""
+class MergedImages:
+    """The images of some batches, one after the other; see ``ImageStream``.
+
+    Attributes:
+        incomplete: Images so far that not every batch has a result of; left out ones count.
+        doubled: Categories that two batches looked for in one and the same image so far.
+    """
 
     def __init__(self, database: Database, store: ObjectStore, views: Sequence[BatchView]) -> None:
         self._store = store
         self._planned = _planned(database, views)
         self._hash = hashlib.sha256()
+        self._batches = len(views)
+        self.incomplete = 0
+        self.doubled: set[str] = set()
         for view in views:
             self._hash.update(f"{view.batch_id} {view.rule}\n".encode())
 
     @property
     def fingerprint(self) -> str:
+        """See ``ImageStream``."""
         return self._hash.hexdigest()
 
     def leave_out(self, count: int) -> None:
+        """Pass over the next images; only their rows are read."""
         for parts in islice(self._planned, count):
-            self._add_to_hash(parts)
+            self._count(parts)
 
     def __iter__(self) -> Iterator[ImageResult]:
         pool = ThreadPoolExecutor(_FETCHES, "masks")
         try:
             for window, chunks in self._fetched(pool):
                 for parts in window:
-                    self._add_to_hash(parts)
+                    self._count(parts)
                     yield _image(parts, chunks)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _add_to_hash(self, parts: _Parts) -> None:
+    def _count(self, parts: _Parts) -> None:
+        self.incomplete += len(parts) < self._batches
+        if len(parts) > 1:
+            names = Counter(name for view, _ in parts for name in view.categories)
+            self.doubled.update(name for name, count in names.items() if count > 1)
         self._hash.update(f"{[(view.batch_id.hex, *job) for view, job in parts]}\n".encode())
 
     def _fetched(self, pool: ThreadPoolExecutor) -> Iterator[tuple[list[_Parts], _Chunks]]:
@@ -222,13 +237,8 @@ class _Images:
 
 
 def _image(parts: _Parts, chunks: _Chunks) -> ImageResult:
-    found: list[LabelledInstance] = []
-    for view, job in parts:
-        chunk = chunks[view.batch_id, job.masks_key].result()
-        record = chunk.job(job.masks_offset, job.masks_length)
-        if record.seq != job.seq:
-            raise CorruptObject(f"{job.name} is missing from its mask object {job.masks_key}")
-        found += _labelled(view, record)
+    records = [(view, _record(job, chunks[view.batch_id, job.masks_key])) for view, job in parts]
+    _refuse_different_pictures(records)
     job = parts[0][1]
     return ImageResult(
         seq=job.seq,
@@ -236,8 +246,31 @@ def _image(parts: _Parts, chunks: _Chunks) -> ImageResult:
         uri=job.image_uri,
         width=job.width,
         height=job.height,
-        instances=tuple(found),
+        instances=tuple(found for view, record in records for found in _labelled(view, record)),
     )
+
+
+def _record(job: DoneJob, chunk: Future[StoredChunk]) -> MaskRecord:
+    record = chunk.result().job(job.masks_offset, job.masks_length)
+    if record.seq != job.seq:
+        raise CorruptObject(f"{job.name} is missing from its mask object {job.masks_key}")
+    return record
+
+
+def _refuse_different_pictures(records: Sequence[tuple[BatchView, MaskRecord]]) -> None:
+    """Batches are merged by name; masks of another picture of that name would lie beside things."""
+    (first, seen), *others = records
+    for view, record in others:
+        if record.picture != seen.picture:
+            raise Conflict(
+                f"{seen.name} is another picture in batch {view.batch_id} "
+                f"({_described(record)}) than in batch {first.batch_id} ({_described(seen)}); "
+                "export the batches one by one, or submit the changed images again"
+            )
+
+
+def _described(record: MaskRecord) -> str:
+    return f"{record.width} × {record.height}, SHA-256 {record.image_sha256[:8]}…"
 
 
 def _labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:

@@ -70,6 +70,11 @@ class MaskRecord:
     prompts: tuple[Prompt, ...]
     instances: tuple[Instance, ...]
 
+    @property
+    def picture(self) -> tuple[int, int, str]:
+        """Width, height and digest: what tells the image from another one of its name."""
+        return self.width, self.height, self.image_sha256
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
