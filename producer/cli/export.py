@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
+from rich.console import Console
 
+from maskpool import exits
 from maskpool.domain import DEFAULT_THRESHOLD
 from producer.cli import options, render
+
+if TYPE_CHECKING:  # imported only when a verb runs
+    from producer.export import Exported
+
+#: As ``--out``; a file of that name is ``./-``.
+_STANDARD_OUTPUT = Path("-")
 
 
 def export(
@@ -23,7 +33,7 @@ def export(
         typer.Option(
             "--out",
             "-o",
-            help="The file or folder to write; default coco.json.",
+            help="The file or folder to write; - is standard output; default coco.json.",
             show_default=False,
         ),
     ] = None,
@@ -31,25 +41,28 @@ def export(
     threshold: options.OwnThreshold = None,
     max_overlap: options.OwnOverlap = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Also of a batch that has not ended.")
+        bool, typer.Option("--partial", help="Also of a batch that was cancelled or goes on.")
     ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over, even if an interrupted export could go on.")
     ] = False,
     as_json: options.AsJson = False,
-) -> None:
+) -> int:
     """Write batches as a dataset; batches over the same images become one.
 
-    The same command goes on with what an interrupted export left beside its target.
+    The same command goes on with what an interrupted export left beside its target. Ends with 3
+    where images have no result because they failed.
     """
     from producer.export import export as write
     from producer.pool import open_pool
 
+    stream = sys.stdout.buffer if out == _STANDARD_OUTPUT else None
     with open_pool() as pool:
         written = write(
             pool,
             batch,
             out,
+            stream=stream,
             form=form,
             threshold=threshold,
             max_overlap=max_overlap,
@@ -57,20 +70,43 @@ def export(
             fresh=fresh,
             say=render.say,
         )
-    if as_json:
-        render.print_json(
-            {
-                "file": str(written.target),
-                "images": written.images,
-                "annotations": written.annotations,
-            }
-        )
+    # The dataset itself is on standard output then, and nothing may be mixed into it.
+    console = render.console if stream is None else render.errors
+    if not as_json:
+        _print_export(console, written)
+    elif stream is None:
+        render.print_json(_as_json(written))
     else:
-        render.console.print(
-            f"{written.target}: {written.images:,} images, {written.annotations:,} instances, "
-            f"{len(written.categories)} categories",
-            soft_wrap=True,
-        )
+        render.say(orjson.dumps(_as_json(written)).decode())
+    return exits.SOME_FAILED if written.failed else exits.OK
+
+
+def _as_json(written: Exported) -> dict[str, object]:
+    return {
+        "file": str(written.target),
+        "images": written.images,
+        "annotations": written.annotations,
+        "failed": written.failed,
+        "failures": [{"image": one.name, "error": one.error} for one in written.failures],
+        "unfinished": written.unfinished,
+        "notes": list(written.notes),
+    }
+
+
+def _print_export(console: Console, written: Exported) -> None:
+    console.print(
+        f"{written.target}: {written.images:,} images, {written.annotations:,} instances, "
+        f"{len(written.categories)} categories",
+        soft_wrap=True,
+    )
+    lacks = []
+    if written.unfinished:
+        lacks.append(f"{written.unfinished:,} images have no result and are not in it")
+    if written.failed:
+        lacks.append(f"{written.failed:,} images failed and are not in it; its info names them")
+    for sentence in (*lacks, *written.notes):
+        console.print(sentence, style="yellow")
+    render.print_failures(console, written.failures, written.failed, "the file's info")
 
 
 def evaluate(

@@ -14,6 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from maskpool.domain import Progress as BatchProgress
+from producer.results.records import Failure
+
+#: Failures that are printed at most.
+_MAX_FAILURES = 5
 
 # Names of batches and images may hold brackets: text is text, and styles are given apart.
 console = Console(markup=False, highlight=False)
@@ -29,6 +33,16 @@ def warn(sentences: Iterable[str]) -> None:
     """Sentences on standard error that a user should not miss, each on a line of its own."""
     for sentence in sentences:
         errors.print(sentence, style="yellow")
+
+
+def print_failures(
+    to: Console, failures: Sequence[Failure], count: int, where_all_are: str
+) -> None:
+    """The first failed images and why; ``count`` is how many there are in all."""
+    for failure in failures[:_MAX_FAILURES]:
+        to.print(f"failed {failure.name}: {failure.error}", style="red")
+    if count > _MAX_FAILURES:
+        to.print(f"… and {count - _MAX_FAILURES:,} more in {where_all_are}")
 
 
 def print_json(value: object) -> None:

@@ -31,9 +31,6 @@ DEMO_PROMPTS = (
 
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
 
-#: Failures that are printed at most; summary.json has them all.
-_MAX_FAILURES = 5
-
 
 def run(
     source: options.Source,
@@ -127,10 +124,7 @@ def _print_summary(out: Path, summary: dict[str, object]) -> None:
         )
     failures = summary["failures"]
     if isinstance(failures, list):
-        for failure in failures[:_MAX_FAILURES]:
-            render.console.print(f"failed {failure['image']}: {failure['error']}", style="red")
-        if len(failures) > _MAX_FAILURES:
-            render.console.print(f"… and {len(failures) - _MAX_FAILURES:,} more in summary.json")
+        render.print_failures(render.console, failures, len(failures), "summary.json")
     for name, what in (
         ("index.html", "contact sheet, opens in a browser"),
         ("coco.json", "dataset, COCO instances"),

@@ -12,6 +12,7 @@ a folder is filled from them.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -183,6 +184,8 @@ class Parts:
             _write(whole, lambda out: join(out, self._paths))
 
         def put(whole: Path) -> None:
+            if target.exists():  # a file that only its owner may read stays so
+                shutil.copymode(target, whole)
             whole.replace(target)
             sync_folder(target.parent)
 

@@ -1,16 +1,52 @@
-"""A dataset that is a folder: other files are never touched, and it appears at once."""
+"""Where a dataset goes: links, what can be written at all, and folders that appear at once."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
-from maskpool.errors import ConfigError, Conflict
+from maskpool.errors import ConfigError, Conflict, NotFound
 from maskpool.files import sync_folder
 
 #: In each folder that an export wrote: only such a folder is ever replaced.
 MARKER = ".maskpool-export"
+
+
+def resolved(target: Path) -> Path:
+    """Where a target really is: of a link what it points to is replaced, and not the link.
+
+    Args:
+        target: As a user wrote it; what it points to need not exist.
+
+    Raises:
+        NotFound: There is no folder to write it in.
+        ConfigError: It is a device or a socket, which a rename would replace by a file; or links
+            that lead round in a circle.
+    """
+    kind = _kind(target)
+    if stat.S_ISFIFO(kind):
+        return target  # /dev/stdout and /dev/fd/3 are links that only the kernel can follow
+    if kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise ConfigError(
+            f"{target} is a device or a socket; name a file, or - for standard output"
+        )
+    try:
+        place = target.resolve()
+    except RuntimeError:
+        raise ConfigError(f"the link {target} leads round in a circle; name a file") from None
+    if not place.parent.is_dir():
+        raise NotFound(f"there is no folder {place.parent} to write {place.name} in")
+    return place
+
+
+def _kind(path: Path) -> int:
+    """The type bits of what is there, links followed; 0 where nothing is."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except OSError:
+        return 0
 
 
 def require_free(target: Path) -> None:
