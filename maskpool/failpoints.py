@@ -39,6 +39,10 @@ PLACES = (
     "export.kept",  # the journal counts them
     "export.joined",  # the file is whole, under another name
     "export.replaced",  # it has its name; the parts are still there
+    "run.made",  # a run's results are whole, aside
+    "run.noted",  # the journal says what is to be moved; nothing is
+    "run.moving",  # some of them are moved
+    "run.moved",  # all of them are; what was before is still there
 )
 
 _ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain, islice, zip_longest
+from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
 from db import jobs
 from db.session import Database
 from maskpool.domain import ImageRef
+from storage.uris import path_of
 
 #: Jobs read in one short transaction.
 _PAGE = 5_000
@@ -49,6 +51,25 @@ def changes(
         if before is None or after is None or part(before) != part(after):
             return _described(_rest(before, then), _rest(after, now), names_only=names_only)
     return ""
+
+
+def written_since(images: Iterator[ImageRef], since: float) -> list[str]:
+    """Names of local images whose files were written, replaced or renamed after a moment.
+
+    Args:
+        images: Those that are no local files pass.
+        since: Seconds since the epoch.
+    """
+    return [image.name for image in images if _changed_at(image.uri) > since]
+
+
+def _changed_at(uri: str) -> float:
+    path = path_of(uri)
+    try:
+        # Not the time of its content: a copy of another picture may bring an old one with it.
+        return Path(path).stat().st_ctime if path else 0.0
+    except OSError:
+        return 0.0  # its job says what is wrong with it
 
 
 def _name(image: ImageRef) -> object:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
 
-from db import jobs, lookup
-from maskpool.domain import BatchState, JobState, Progress
+from db import lookup
+from maskpool.domain import BatchState, Progress
 from maskpool.errors import Conflict, SpecError
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
 from producer.results import reader
+from producer.results.lacks import Lacks, read_lacks, together
 from producer.results.records import Failure
-
-#: Failed images that are named at most; ``Exported.failed`` counts all.
-_MAX_NAMED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +90,19 @@ def export(
     target = target or Path(FORMATS[form].default_target)
     if stream is None:
         target = targets.resolved(target)
-    batches = _readable(pool, references, allow_partial=allow_partial)
+    # Each batch once, whatever it is called by: merged with itself it would have all masks twice.
+    batch_ids = list(dict.fromkeys(pool.find(reference) for reference in references))
+    each = [read_lacks(pool.database, batch_id) for batch_id in batch_ids]
+    if not allow_partial:
+        for batch_id, one in zip(batch_ids, each, strict=True):
+            with pool.database.read() as session:
+                _require_done(lookup.progress(session, batch_id), one)
     views = [
-        reader.view(pool.database, batch.batch_id, threshold=threshold, max_overlap=max_overlap)
-        for batch in batches
+        reader.view(pool.database, batch_id, threshold=threshold, max_overlap=max_overlap)
+        for batch_id in batch_ids
     ]
     categories = reader.merged_categories(views)
-    without = _Without.of(pool, batches)
+    lacks = together(each)
     opened: list[reader.MergedImages] = []
 
     def images(skip: int) -> reader.MergedImages:
@@ -110,83 +112,18 @@ def export(
     info = {"description": f"maskpool batches {', '.join(str(view.batch_id) for view in views)}"}
     with spooled(target, stream, say) as (place, tell):
         counts = FORMATS[form].write(
-            place, categories, images, info | without.info(), fresh=fresh, say=tell
+            place, categories, images, info | lacks.info(), fresh=fresh, say=tell
         )
     return Exported(
         target=target,
         images=counts.images,
         annotations=counts.annotations,
         categories=categories,
-        failed=without.failed,
-        failures=without.failures,
-        unfinished=without.unfinished,
+        failed=lacks.failed,
+        failures=lacks.failures,
+        unfinished=lacks.unfinished,
         notes=_notes(opened[-1]),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """One batch that is meant, and how many of its images are in each state."""
-
-    progress: Progress
-    counts: Mapping[JobState, int]
-
-    @property
-    def batch_id(self) -> UUID:
-        return self.progress.batch_id
-
-    @property
-    def failed(self) -> int:
-        return self.counts.get(JobState.FAILED, 0)
-
-    @property
-    def unfinished(self) -> int:
-        return sum(self.counts.values()) - self.failed - self.counts.get(JobState.DONE, 0)
-
-    def require_done(self) -> None:
-        """Refuse a batch that was cancelled or goes on."""
-        state = self.progress.state
-        if state == BatchState.CANCELLED:
-            raise Conflict(
-                f"batch {self.batch_id} was cancelled, {self.unfinished:,} of its "
-                f"{sum(self.counts.values()):,} images have no result; to export the others, say "
-                "--partial"
-            )
-        if state != BatchState.DONE:
-            raise Conflict(
-                f"batch {self.batch_id} is {state.label}, {self.unfinished:,} images to go; wait "
-                "for it (maskpool status --watch), or say --partial"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class _Without:
-    """Images of the batches that have no result: how many, and which failed; see ``Exported``."""
-
-    failed: int
-    failures: Sequence[Failure]
-    unfinished: int
-
-    @classmethod
-    def of(cls, pool: Pool, batches: Sequence[_Batch]) -> _Without:
-        named = chain.from_iterable(
-            reader.read_failures(pool.database, batch.batch_id) for batch in batches if batch.failed
-        )
-        return cls(
-            failed=sum(batch.failed for batch in batches),
-            failures=tuple(islice(named, _MAX_NAMED)),
-            unfinished=sum(batch.unfinished for batch in batches),
-        )
-
-    def info(self) -> dict[str, object]:
-        """What the dataset itself says of them; nothing where every image has a result."""
-        said: dict[str, object] = {}
-        if self.failed:
-            named = [{"file_name": one.name, "error": one.error} for one in self.failures]
-            said |= {"failed": self.failed, "failed_images": named}
-        if self.unfinished:
-            said["unfinished"] = self.unfinished
-        return said
 
 
 def _notes(images: reader.MergedImages) -> list[str]:
@@ -205,14 +142,15 @@ def _notes(images: reader.MergedImages) -> list[str]:
     return notes
 
 
-def _readable(pool: Pool, references: Sequence[str], *, allow_partial: bool) -> list[_Batch]:
-    """The batches that are meant, each once, whatever it is called by."""
-    ids = dict.fromkeys(pool.find(reference) for reference in references)
-    with pool.database.read() as session:
-        batches = [
-            _Batch(lookup.progress(session, one), jobs.count_by_state(session, one)) for one in ids
-        ]
-    if not allow_partial:
-        for batch in batches:
-            batch.require_done()
-    return batches
+def _require_done(batch: Progress, lacks: Lacks) -> None:
+    """Refuse a batch that was cancelled or goes on."""
+    if batch.state == BatchState.CANCELLED:
+        raise Conflict(
+            f"batch {batch.batch_id} was cancelled, {lacks.unfinished:,} of its {lacks.total:,} "
+            "images have no result; to export the others, say --partial"
+        )
+    if batch.state != BatchState.DONE:
+        raise Conflict(
+            f"batch {batch.batch_id} is {batch.state.label}, {lacks.unfinished:,} images to go; "
+            "wait for it (maskpool status --watch), or say --partial"
+        )

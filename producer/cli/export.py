@@ -151,16 +151,7 @@ def evaluate(
         f"pmF1 {_three(found.pmf1)} · IL_MCC {_three(found.il_mcc)} · cgF1 {_three(found.cgf1)} · "
         f"mask AP {_three(found.mask_ap)}"
     )
-    for words, names in (
-        ("images only in the truth", found.images_only_in_truth),
-        ("images only in the prediction", found.images_only_in_prediction),
-        ("categories only in the truth", found.categories_only_in_truth),
-        ("categories only in the prediction", found.categories_only_in_prediction),
-    ):
-        if names:
-            render.console.print(
-                f"left out, {words}: {', '.join(names[:5])} ({len(names)})", style="yellow"
-            )
+    render.print_left_out(found)
 
 
 def _three(value: float | None) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from maskpool.domain import Progress as BatchProgress
 from producer.results.records import Failure
+from producer.scoring.records import Evaluation
 
 #: Failures that are printed at most.
 _MAX_FAILURES = 5
@@ -43,6 +44,20 @@ def print_failures(
         to.print(f"failed {failure.name}: {failure.error}", style="red")
     if count > _MAX_FAILURES:
         to.print(f"… and {count - _MAX_FAILURES:,} more in {where_all_are}")
+
+
+def print_left_out(found: Evaluation) -> None:
+    """What only one of two files has, and no score counts."""
+    for words, names in (
+        ("images only in the truth", found.images_only_in_truth),
+        ("images only in the prediction", found.images_only_in_prediction),
+        ("categories only in the truth", found.categories_only_in_truth),
+        ("categories only in the prediction", found.categories_only_in_prediction),
+    ):
+        if names:
+            console.print(
+                f"left out, {words}: {', '.join(names[:5])} ({len(names)})", style="yellow"
+            )
 
 
 def print_json(value: object) -> None:

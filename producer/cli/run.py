@@ -17,7 +17,7 @@ from maskpool.spec import read_prompts
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # imported only when a verb runs
-    from producer.run import Run
+    from producer.run.records import Run, RunResult
 
 #: What the demo looks for; the last is in none of the scenes.
 DEMO_PROMPTS = (
@@ -51,7 +51,7 @@ def run(
     as_json: options.AsJson = False,
 ) -> int:
     """Annotate images into a folder: start, submit, wait, export, draw, stop."""
-    from producer.run import Run
+    from producer.run.records import Run
 
     asked = Run(
         source=source,
@@ -71,7 +71,7 @@ def demo(
     as_json: options.AsJson = False,
 ) -> int:
     """Annotate the sample scenes with the demo models and score the masks."""
-    from producer.run import Run
+    from producer.run.records import Run
 
     if not _SAMPLES.is_dir():
         raise NotFound("the sample scenes come with the repository, not with the package: clone it")
@@ -100,15 +100,16 @@ def _run(asked: Run, model: str | None, *, as_json: bool) -> int:
     settings = load_settings(**({} if model is None else {"model": model}))
     asked = replace(asked, out=asked.out.absolute())
     with render.bar() as bar:
-        done = annotate(asked, settings, bar.show)
+        done = annotate(asked, settings, bar.show, render.say)
     if as_json:
         render.print_json(done.summary)
     else:
-        _print_summary(done.out, dict(done.summary))
-    return exits.SOME_FAILED if done.failed else exits.OK
+        _print_summary(done)
+    return exits.SOME_FAILED if done.failures else exits.OK
 
 
-def _print_summary(out: Path, summary: dict[str, object]) -> None:
+def _print_summary(done: RunResult) -> None:
+    out, summary = done.out, done.summary
     rate = summary["images_per_second"]
     render.console.print(
         f"{summary['done']} of {summary['jobs']} images, "
@@ -122,9 +123,9 @@ def _print_summary(out: Path, summary: dict[str, object]) -> None:
             f"against the ground truth: F1 {summary['f1']:.3f} at IoU 0.5, "
             f"mean IoU {summary['mean_iou']:.3f}"
         )
-    failures = summary["failures"]
-    if isinstance(failures, list):
-        render.print_failures(render.console, failures, len(failures), "summary.json")
+    if done.evaluation is not None:
+        render.print_left_out(done.evaluation)
+    render.print_failures(render.console, done.failures, len(done.failures), "summary.json")
     for name, what in (
         ("index.html", "contact sheet, opens in a browser"),
         ("coco.json", "dataset, COCO instances"),

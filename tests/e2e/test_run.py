@@ -222,6 +222,67 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     assert sorted(kept) == ["mine.txt", "scene_01.jpg"], "only what a run wrote is cleared away"
 
 
+def files(out: Path) -> dict[str, bytes]:
+    """What a user sees of a run's folder."""
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and ".maskpool-run" not in path.parts
+    }
+
+
+@pytest.mark.slow
+def test_a_result_stays_until_the_next_one_is_whole(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (tmp_path / "empty").mkdir()
+    photos.mkdir()
+    for name in ("scene_01.jpg", "scene_02.jpg"):
+        (photos / name).write_bytes((SCENES / name).read_bytes())
+    words = ("run", str(photos), "-p", "circle", "-o", str(out))
+    assert maskpool(*words).returncode == 0
+    first = files(out)
+    assert {"coco.json", "index.html", "summary.json"} < set(first)
+
+    other = json.loads((SCENES / "ground_truth.json").read_text())
+    for image in other["images"]:
+        image["file_name"] = f"other/{image['file_name']}"
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    for refused, said in (
+        (("run", str(tmp_path / "empty"), "-p", "circle", "-o", str(out)), "no image in it"),
+        (("run", str(tmp_path / "none"), "-p", "circle", "-o", str(out)), "no such file"),
+        ((*words, "--truth", str(tmp_path / "other.json")), "images are matched by file_name"),
+        ((*words, "-p", "blue circle", "--resume"), "other prompts"),
+    ):
+        done = maskpool(*refused)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert files(out) == first
+
+    (photos / "scene_03.jpg").write_bytes((SCENES / "scene_03.jpg").read_bytes())
+    done = maskpool(*words, "--resume")
+    assert done.returncode == 2
+    assert "1 image is new ('scene_03.jpg'); run it without --resume" in done.stderr
+    assert files(out) == first
+
+    done = maskpool(*words, env={"MASKPOOL_FAILPOINTS": "run.moving=kill@2"})
+    assert done.returncode == -signal.SIGKILL
+    until(lambda: not processes_naming(str(out)), seconds=40)
+    (photos / "scene_02.jpg").write_bytes((SCENES / "scene_04.jpg").read_bytes())
+    truth = json.loads((SCENES / "ground_truth.json").read_text())
+    truth["images"][0]["width"] += 1
+    truth["annotations"] = []
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    done = maskpool(*words, "--resume", "--truth", str(tmp_path / "truth.json"), "--json")
+    assert done.returncode == 2, "only the scoring is refused"
+    assert "changed since the run began: 1 images ('scene_02.jpg')" in done.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["jobs"], summary["done"], summary["changed"]) == (3, 3, ["scene_02.jpg"])
+    assert summary["truth_error"] in done.stderr
+    drawn = sorted(path.name for path in (out / "overlays").glob("*.jpg"))
+    assert drawn == ["scene_01.jpg", "scene_03.jpg"], "no old masks over another picture"
+    assert [path.name for path in out.glob(".maskpool-run*")] == [".maskpool-run"]
+
+
 @pytest.mark.slow
 def test_a_bucket_is_read_where_it_lies(s3_bucket: tuple[str, str], tmp_path: Path) -> None:
     endpoint, bucket = s3_bucket

@@ -8,13 +8,15 @@ import pytest
 
 from maskpool.settings import Settings
 from maskpool.spec import Prompt
-from producer.run import Run, _private
+from producer.run import _private
+from producer.run.records import Run
 from producer.sources import open_source
 
 
 def allowed(source: Path, **settings: object) -> tuple[str, ...]:
     asked = Run(str(source), (Prompt(text="circle"),), source.parent / "out", 0.5)
-    return _private(asked, open_source(str(source)), Settings(**settings)).source_hosts
+    source_of = open_source(str(source))
+    return _private(asked, source.parent / "home", source_of, Settings(**settings)).source_hosts
 
 
 @pytest.mark.parametrize("count", [1, 1_000])

@@ -1,0 +1,196 @@
+"""One source from images to a dataset, on a private stack: start, submit, wait, write, stop."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from db import lookup, workers
+from db.session import Database
+from maskpool.domain import Progress
+from maskpool.errors import SourceError
+from maskpool.settings import Settings
+from maskpool.spec import BatchSpec, ReadingSettings
+from producer.changes import written_since
+from producer.dispatch.broker import Broker
+from producer.formats.coco.read import read_coco
+from producer.local.stack import Stack
+from producer.results.progress import Speed
+from producer.run import folder as run_folder
+from producer.run.records import Run, RunResult
+from producer.run.results import conclude, write_results
+from producer.sources import Source, open_source
+from producer.sources.web import MAY_NAME_HOSTS, hosts_in
+from producer.submit import Submission, Submitter
+from storage.uris import split_s3
+
+#: Seconds between two readings of the progress.
+_POLL_SECONDS = 0.1
+
+#: Hosts of a list that a run's workers are told by name.
+_MAX_HOSTS = 1_000
+
+#: Called with the progress, images a second and seconds left; None where not known yet.
+OnProgress = Callable[[Progress | None, float | None, float | None], None]
+
+
+def run(
+    asked: Run,
+    settings: Settings,
+    on_progress: OnProgress,
+    say: Callable[[str], None] = lambda _: None,
+) -> RunResult:
+    """Annotate a source into a folder; whatever happens, no process stays behind.
+
+    An earlier result in the folder stays until the new one is whole.
+
+    Args:
+        asked: What.
+        settings: ``model`` and the worker's settings count; ``home`` is replaced.
+        on_progress: Called often; with None while the workers load their models.
+        say: Takes sentences for the user.
+
+    Raises:
+        SpecError, SourceError: The input is refused; nothing was started, or, where only the
+            scoring is refused, everything else was written.
+        Conflict: ``out`` holds something else, or the run to resume was asked something else.
+    """
+    began = time.monotonic()
+    alias = settings.alias(settings.model)
+    reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
+    spec = BatchSpec.of(settings.model, asked.prompts, reading)
+    source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
+    _require_images(source, spec, asked.truth)
+    question = run_folder.new_question(asked.source, spec.dump())
+    roots = [source.root] if source.root else []
+    with (
+        run_folder.taken(asked.out, question, resume=asked.resume, say=say) as folder,
+        Stack(
+            _private(asked, folder.home, source, settings),
+            source_roots=roots,
+            workers=asked.workers,
+        ) as stack,
+    ):
+        changed = written_since(source.refs(), folder.question.began) if folder.resumed else []
+        if changed:
+            say(_as_changed(changed))
+        database = Database(stack.settings.database_url.get_secret_value())
+        broker = Broker(stack.settings.redis_url.get_secret_value())
+        try:
+            submission = Submission(
+                source,
+                spec,
+                settings.owner_name,
+                _key(asked.source, spec),
+                if_changed="run it without --resume",
+            )
+            batch_id = Submitter(database, broker.wake).submit(submission).batch_id
+            rate = _wait_for_end(database, stack, batch_id, on_progress)
+            written = write_results(
+                asked, folder.begin_results(), stack.settings, database, batch_id
+            )
+            return conclude(asked, folder, written, began=began, rate=rate, changed=changed)
+        finally:
+            broker.close()
+            database.close()
+
+
+def _require_images(source: Source, spec: BatchSpec, truth: Path | None) -> None:
+    """Refuse now what would be refused after hours of work, before anything is touched.
+
+    Raises:
+        SourceError: The source is refused or empty, or the truth has nothing of it.
+    """
+    names = (ref.name for ref in source.refs())
+    first = next(names, None)
+    if first is None:
+        raise SourceError(source.text, "there is no image in it")
+    if truth is None:
+        deque(names, maxlen=0)  # a line that is refused is refused here
+        return
+    right = read_coco(truth)
+    if not sum(name in right.sizes for name in chain([first], names)):
+        raise SourceError(
+            str(truth),
+            f"no image of {source.text} is in it; images are matched by file_name, here e.g. "
+            f"{min(right.sizes, default='none')!r}, there {first!r}",
+        )
+    wanted = [prompt.name for prompt in spec.prompts]
+    if not set(wanted) & set(right.categories):
+        raise SourceError(
+            str(truth),
+            f"no prompt is a category of it; they are matched by name, here e.g. "
+            f"{min(right.categories, default='none')!r}, there {wanted[0]!r}",
+        )
+
+
+def _as_changed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:3])
+    more = ", …" if len(names) > 3 else ""
+    return (
+        f"changed since the run began: {len(names):,} images ({shown}{more}); masks of theirs may "
+        "be of the earlier pictures; run it without --resume to be sure"
+    )
+
+
+def _private(asked: Run, home: Path, source: Source, settings: Settings) -> Settings:
+    """The settings of the run's own stack, which may read the bucket or hosts its source names."""
+    place = split_s3(asked.source)
+    buckets = (*settings.source_buckets, *([place[0]] if place else []))
+    update: dict[str, object] = {
+        "home": home,
+        "source_buckets": buckets,
+        "source_hosts": (*settings.source_hosts, *_hosts(source)),
+    }
+    if settings.database_url.get_secret_value():
+        # The environment names a pool; a run must not join it, nor read its messages.
+        update |= {"database_url": SecretStr(""), "redis_url": SecretStr("")}
+    return settings.model_copy(update=update | {"store_url": ""})
+
+
+def _hosts(source: Source) -> list[str]:
+    """Hosts of the web images that a source names; a list is read once for that."""
+    if source.kind not in MAY_NAME_HOSTS:
+        return []
+    hosts = hosts_in(source.refs())
+    # The names go to the workers in their environment, which has room for some thousands. Whoever
+    # lists more hosts than anybody reads means the whole web; private addresses stay closed.
+    return sorted(hosts) if len(hosts) <= _MAX_HOSTS else ["*"]
+
+
+def _key(source: str, spec: BatchSpec) -> str:
+    """A key made of what is asked, so that the same run again goes on with an interrupted one."""
+    asked = f"{Path(source).absolute()}\0{spec.model_dump_json(by_alias=True)}"
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+
+
+def _wait_for_end(
+    database: Database, stack: Stack, batch_id: UUID, on_progress: OnProgress
+) -> float | None:
+    """Wait for the end; returns images a second since a worker was ready.
+
+    Loading a model once says nothing of a pool's speed, so it is not counted.
+    """
+    speed = Speed()
+    ready: tuple[float, int] | None = None
+    while True:
+        stack.watch()
+        with database.read() as session:
+            progress = lookup.progress(session, batch_id)
+            alive = bool(workers.fleets(session))
+        ended = progress.done + progress.failed
+        if ready is None and alive:
+            ready = (time.monotonic(), ended)
+        on_progress(*((progress, *speed.measure(progress)) if ready else (None, None, None)))
+        run_folder.require_room(stack.settings.home)
+        if progress.ended:
+            seconds = time.monotonic() - ready[0] if ready else 0.0
+            return (ended - ready[1]) / seconds if ready and seconds else None
+        time.sleep(_POLL_SECONDS)

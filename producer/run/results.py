@@ -1,0 +1,157 @@
+"""What a run writes once its batch has ended: dataset, drawings, scores, summary and page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from PIL import Image
+
+from db import lookup
+from db.session import Database
+from maskpool import __version__
+from maskpool.domain import Progress
+from maskpool.settings import Settings
+from producer.formats import write_coco
+from producer.report.overlays import Overlay, save_overlays
+from producer.report.page import write_index, write_summary
+from producer.results import reader
+from producer.results.lacks import read_lacks
+from producer.results.records import Failure
+from producer.run.folder import RunFolder
+from producer.run.publish import DATASET
+from producer.run.records import Run, RunResult
+from producer.scoring.evaluate import evaluate
+from storage.images.fetch import Fetcher
+from storage.images.web.urls import without_query
+from storage.objects import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was read back, and how much of it was written.
+
+    Attributes:
+        place: The folder it was written into.
+        progress: Of the batch, at its end.
+        view: How the batch was read.
+        instances: In the dataset.
+        overlays: The drawings.
+        failures: Images without a result.
+    """
+
+    place: Path
+    progress: Progress
+    view: reader.BatchView
+    instances: int
+    overlays: Sequence[Overlay]
+    failures: Sequence[Failure]
+
+
+def _ended_at(progress: Progress) -> datetime:
+    ms = progress.finished_at_ms or progress.created_at_ms
+    return datetime.fromtimestamp(ms // 1000, UTC)
+
+
+def write_results(
+    asked: Run, place: Path, settings: Settings, database: Database, batch_id: UUID
+) -> Written:
+    """Read a batch back, and write its dataset and drawings into the folder ``place``."""
+    store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
+    view = reader.view(database, batch_id)
+    with database.read() as session:
+        progress = lookup.progress(session, batch_id)
+    info = {
+        "description": f"instance masks of {without_query(asked.source)}",
+        "contributor": f"maskpool {__version__}, model {progress.model}",
+        # Not when it is written: a run that is resumed writes the same file.
+        "date_created": _ended_at(progress).isoformat(timespec="seconds"),
+        **read_lacks(database, batch_id).info(),
+    }
+    images = partial(reader.read_images, database, store, [view])
+    counts = write_coco(place / DATASET, view.categories, images, info)
+    fetcher = Fetcher(store, settings)
+    overlays = save_overlays(
+        images(),
+        lambda uri: Image.fromarray(fetcher.fetch(uri).image),
+        place / "overlays",
+        total=counts.images,
+        categories=view.categories,
+        limit=asked.overlays,
+    )
+    failures = list(reader.read_failures(database, batch_id))
+    return Written(place, progress, view, counts.annotations, overlays, failures)
+
+
+def conclude(
+    asked: Run,
+    folder: RunFolder,
+    written: Written,
+    *,
+    began: float,
+    rate: float | None,
+    changed: Sequence[str],
+) -> RunResult:
+    """Score against the truth where there is one, write summary and page, and publish everything.
+
+    Args:
+        asked: What.
+        folder: Whose results are published.
+        written: What was written already.
+        began: When the run began, on the monotonic clock, in seconds.
+        rate: Images a second, where it is known.
+        changed: Images whose files changed since a run that is resumed began.
+
+    Raises:
+        SourceError: The truth does not fit; everything is published all the same.
+    """
+    progress, scored, refused = written.progress, None, None
+    if asked.truth:
+        try:
+            dataset = written.place / DATASET
+            scored = evaluate(dataset, asked.truth, threshold=asked.threshold)
+        except Exception as error:  # noqa: BLE001 - what was worked for is written all the same
+            refused = error
+    summary = {
+        "batch": str(progress.batch_id),
+        "state": progress.state.label,
+        "model": progress.model,
+        "jobs": progress.total,
+        "done": progress.done,
+        "failed": progress.failed,
+        "instances": written.instances,
+        "f1": None if scored is None else scored.f1,
+        "mean_iou": None if scored is None else scored.mean_iou,
+        "scored_images": None if scored is None else scored.images,
+        "images_per_second": None if rate is None else round(rate, 3),
+        "gpu_seconds": round(progress.gpu_seconds, 3),
+        "seconds": round(time.monotonic() - began, 3),
+        "failures": [{"image": one.name, "error": one.error} for one in written.failures],
+        "changed": list(changed),
+        "truth_error": None if refused is None else str(refused),
+    }
+    write_summary(written.place, summary)
+    _write_page(asked, written, summary)
+    folder.publish()
+    if refused is not None:
+        raise refused
+    return RunResult(asked.out, summary, written.failures, scored)
+
+
+def _write_page(asked: Run, written: Written, summary: Mapping[str, object]) -> Path:
+    view = written.view
+    return write_index(
+        written.place,
+        summary,
+        written.overlays,
+        written.failures,
+        categories=view.categories,
+        title=f"maskpool: {Path(without_query(asked.source)).name}",
+        lead=f"{', '.join(view.categories)} · model {view.spec.model} · "
+        f"score ≥ {asked.threshold:g}",
+    )
