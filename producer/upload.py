@@ -44,7 +44,7 @@ def _upload(store: ObjectStore, batch_id: UUID, image: ImageRef) -> ImageRef:
     local = path_of(image.uri)
     if local is None:
         return image
-    path = Path(local)
+    # Also where an interrupted submit copied one before: its file may be another picture by now.
     key = keys.source_object(batch_id, image.name)
     again = Retrying(
         retry=retry_if_exception_type(Unreachable),
@@ -53,13 +53,7 @@ def _upload(store: ObjectStore, batch_id: UUID, image: ImageRef) -> ImageRef:
         reraise=True,
     )
     try:
-        again(_copy, store, key, path)
+        again(store.put_file, key, Path(local))
     except (OSError, SourceError) as error:
         log.warning("%s cannot be uploaded (%s); its job will fail", image.name, error)
     return replace(image, uri=store.uri(key))
-
-
-def _copy(store: ObjectStore, key: str, path: Path) -> None:
-    """Copy one file, unless an interrupted submit did it before."""
-    if store.size(key) != path.stat().st_size:
-        store.put_file(key, path)

@@ -16,6 +16,7 @@ from producer.results.records import ImageResult
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from producer.pool import Pool
+    from producer.results.lacks import Lacks
 
 
 def list_batches(
@@ -104,6 +105,7 @@ def results(
     """Show what was found image by image; --json gives one object a line, masks included."""
     from producer.pool import open_pool
     from producer.results import reader
+    from producer.results.lacks import read_lacks
 
     with open_pool() as pool:
         batch_id = pool.find(batch)
@@ -123,6 +125,16 @@ def results(
             render.print_json_lines(rows)
         else:
             _print_rows(rows)
+        if not failed:
+            render.warn(_lacking(read_lacks(pool.database, batch_id)))
+
+
+def _lacking(lacks: Lacks) -> Iterator[str]:
+    """What is not among the results that were shown."""
+    if lacks.failed:
+        yield f"{lacks.failed:,} images failed and are not shown; --failed shows them"
+    if lacks.unfinished:
+        yield f"{lacks.unfinished:,} images have no result yet"
 
 
 def _image_row(image: ImageResult) -> Mapping[str, object]:

@@ -22,16 +22,18 @@ def resolved(target: Path) -> Path:
 
     Raises:
         NotFound: There is no folder to write it in.
-        ConfigError: It is a device or a socket, which a rename would replace by a file; or links
-            that lead round in a circle.
+        ConfigError: It is a device or a socket, which a rename would replace by a file, or is
+            write-protected; or links lead round in a circle.
     """
-    kind = _kind(target)
-    if stat.S_ISFIFO(kind):
+    mode = mode_of(target)
+    if stat.S_ISFIFO(mode):
         return target  # /dev/stdout and /dev/fd/3 are links that only the kernel can follow
-    if kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+    if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise ConfigError(
             f"{target} is a device or a socket; name a file, or - for standard output"
         )
+    if is_protected(mode):
+        raise ConfigError(f"{target} is write-protected; name another file")
     try:
         place = target.resolve()
     except RuntimeError:
@@ -41,12 +43,17 @@ def resolved(target: Path) -> Path:
     return place
 
 
-def _kind(path: Path) -> int:
-    """The type bits of what is there, links followed; 0 where nothing is."""
+def mode_of(path: Path) -> int:
+    """Type and permission bits of what is there, links followed; 0 where nothing is."""
     try:
-        return stat.S_IFMT(path.stat().st_mode)
+        return path.stat().st_mode
     except OSError:
         return 0
+
+
+def is_protected(mode: int) -> bool:
+    """Whether nobody may write a file of this mode: a rename would replace it all the same."""
+    return stat.S_ISREG(mode) and not mode & 0o222
 
 
 def require_free(target: Path) -> None:

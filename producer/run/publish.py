@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from maskpool import failpoints
 from maskpool.errors import Conflict
 from maskpool.files import sync_folder, write_whole
-from producer.formats.targets import remove_tree
+from producer.formats.targets import is_protected, mode_of, remove_tree
 
 #: The dataset among the results, and the only one that people edit.
 DATASET = "coco.json"
@@ -131,6 +131,8 @@ def _require_free(out: Path, names: Iterable[str], last: Written) -> None:
         path = out / name
         if os.path.lexists(path) and (name not in ours or path.is_symlink() or path.is_dir()):
             raise _in_the_way(path)
+        if is_protected(mode_of(path)):
+            raise Conflict(f"{path} is write-protected; move it away, or give another folder")
     dataset = out / DATASET
     if last.dataset and dataset.is_file() and _digest(dataset) != last.dataset:
         raise Conflict(

@@ -169,18 +169,23 @@ def test_a_pipe_gets_the_whole_dataset(pool: Pool, work: PlainPool, tmp_path: Pa
     assert stream.getvalue() == target.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["/dev/null", "loop", "file/coco.json", "gone/coco.json"])
+@pytest.mark.parametrize(
+    "name", ["/dev/null", "loop", "file/coco.json", "gone/coco.json", "final.json"]
+)
 def test_what_cannot_be_written_is_refused_and_stays(
     pool: Pool, work: PlainPool, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").write_text("mine")
     (tmp_path / "link").symlink_to("/dev/null")
+    (tmp_path / "final.json").write_text("mine")
+    (tmp_path / "final.json").chmod(0o444)
     batch_id = str(done(work))
     with pytest.raises((ConfigError, NotFound)):
         export(pool, [batch_id], tmp_path / name)
     with pytest.raises(ConfigError, match="link is a device or a socket"):
         export(pool, [batch_id], tmp_path / "link")
-    assert not list(tmp_path.glob("*.json")) + list(tmp_path.glob(".*"))
+    assert [path.name for path in tmp_path.glob("*.json")] == ["final.json"]
+    assert (tmp_path / "final.json").read_text() == "mine"
     assert (tmp_path / "file").read_text() == "mine"
     assert Path("/dev/null").is_char_device()

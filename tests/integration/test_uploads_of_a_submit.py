@@ -10,13 +10,15 @@ from PIL import Image
 
 from db import jobs
 from db.session import Database
+from maskpool.domain import ImageRef, new_id
 from maskpool.errors import ImageError
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec
 from producer.sources import open_source
 from producer.submit import Submission, Submitter
+from producer.upload import upload
 from storage.images.fetch import Fetcher
-from storage.objects import open_store
+from storage.objects import keys, open_store
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]})
 
@@ -44,3 +46,16 @@ def test_an_unreadable_file_fails_alone(sqlite_url: str, s3_store_url: str, tmp_
     for name in ("folder.png", "missing.png"):
         with pytest.raises(ImageError, match="there is no object"):
             fetcher.fetch(uris[name])
+
+
+def test_what_an_interrupted_submit_copied_is_copied_again(
+    s3_store_url: str, tmp_path: Path
+) -> None:
+    image, batch_id = tmp_path / "a.bin", new_id()
+    store = open_store(s3_store_url, endpoint_url=Settings().s3_endpoint_url)
+    refs = [ImageRef("a.bin", image.as_uri())]
+    for content in (b"first", b"other"):  # of one size
+        image.write_bytes(content)
+        [copied] = upload(store, batch_id, refs)
+        assert store.get(keys.source_object(batch_id, "a.bin")) == content
+        assert copied.uri.startswith("s3://")

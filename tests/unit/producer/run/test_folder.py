@@ -122,6 +122,7 @@ def test_a_process_that_dies_while_it_moves_them_loses_nothing(
         ("index.html", "link"),
         ("summary.json", "folder"),
         ("overlays", "file"),
+        ("coco.json", "protected"),
     ],
 )
 def test_what_the_user_put_in_the_way_is_refused_before_any_work(
@@ -139,9 +140,12 @@ def test_what_the_user_put_in_the_way_is_refused_before_any_work(
         path.symlink_to(elsewhere)
     elif kind == "folder":
         path.mkdir()
+    elif kind == "protected":
+        path.write_text("old")
+        path.chmod(0o444)
     else:
         path.write_text("precious")
-    with pytest.raises(Conflict, match=f"{name} (is in the way|was edited)"):
+    with pytest.raises(Conflict, match=f"{name} (is in the way|was edited|is write-protected)"):
         run(out, NEW)
     assert not (out / ".maskpool-run-before").exists(), "nothing had begun"
     assert elsewhere.read_text() == "precious"
