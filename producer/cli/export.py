@@ -70,11 +70,11 @@ def export(
             fresh=fresh,
             say=render.say,
         )
-    # The dataset itself is on standard output then, and nothing may be mixed into it.
-    console = render.console if stream is None else render.errors
+    # A dataset may be on standard output, under whatever name; nothing may be mixed into it.
+    piped = stream is not None or written.target.is_fifo()
     if not as_json:
-        _print_export(console, written)
-    elif stream is None:
+        _print_export(render.errors if piped else render.console, written)
+    elif not piped:
         render.print_json(_as_json(written))
     else:
         render.say(orjson.dumps(_as_json(written)).decode())
