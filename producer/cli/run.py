@@ -98,6 +98,8 @@ def _run(asked: Run, model: str | None, *, as_json: bool) -> int:
     from producer.run import run as annotate
 
     settings = load_settings(**({} if model is None else {"model": model}))
+    if asked.out == Path("-"):
+        raise SpecError("--out", "run writes a folder; name one, or pipe what export writes")
     asked = replace(asked, out=asked.out.absolute())
     with render.bar() as bar:
         done = annotate(asked, settings, bar.show, render.say)

@@ -129,6 +129,8 @@ def test_bad_images_cost_only_themselves(mixed: Path, tmp_path: Path) -> None:
         (["samples"], "prompt"),
         (["samples", "-p", "a", "--overlays", "some"], "--overlays"),
         (["samples", "-p", "a", "--truth", "bad.jsonl"], "bad.jsonl"),
+        (["samples", "-p", "a", "-o", "-"], "--out"),
+        (["samples", "-p", "a", "-o", "bad.jsonl/g"], "bad.jsonl is not a directory"),
     ],
 )
 def test_bad_input_is_refused_at_once(words: list[str], said: str, tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_bad_input_is_refused_at_once(words: list[str], said: str, tmp_path: Pat
     Image.new("RGB", (8, 8)).save(tmp_path / "samples" / "a.png")
     (tmp_path / "bad.jsonl").write_text('{"uri": "samples/a.png"}\n{"uri": \n')
     (tmp_path / "twice.csv").write_text("uri,name\nsamples/a.png,x\nsamples/a.png,x\n")
-    done = maskpool("run", *words, "-o", "out", cwd=tmp_path)
+    done = maskpool("run", "-o", "out", *words, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
