@@ -50,10 +50,11 @@ class Fetcher:
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._settings = settings
         self._store_prefix = f"{store.url}/"
-        self._roots = tuple(root.resolve() for root in settings.source_roots)
         store_folder = path_of(store.url)
-        if store_folder is not None:
-            self._roots += (Path(store_folder).resolve(),)
+        own = () if store_folder is None else (Path(store_folder),)
+        self._roots = frozenset(
+            Path(os.path.realpath(root)) for root in (*settings.source_roots, *own)
+        )
         self._client: Any = None
         self._web: WebReader | None = None
         self._client_lock = threading.Lock()
@@ -92,8 +93,8 @@ class Fetcher:
         if path is None:
             raise ImageError(f"{uri[:200]!r} must be file:///absolute/path")
         try:
-            real = Path(path).resolve()
-            roots = [root for root in self._roots if real.is_relative_to(root)]
+            real = Path(os.path.realpath(path))
+            roots = [folder for folder in (real, *real.parents) if folder in self._roots]
             if not roots:
                 raise ImageError(
                     f"workers may not read {path}: add its folder to MASKPOOL_SOURCE_ROOTS of the "
