@@ -32,19 +32,15 @@ from producer.results.progress import Speed
 from producer.results.records import Failure
 from producer.scoring.evaluate import evaluate
 from producer.scoring.records import Evaluation
-from producer.sources import Source, open_source
-from producer.sources.web import MAY_NAME_HOSTS, hosts_in
+from producer.sources import open_source
+from producer.sources.granted import Grants, granted_by
 from producer.submit import Submission, Submitter
 from storage.images.fetch import Fetcher
 from storage.images.web.urls import without_query
 from storage.objects import open_store
-from storage.uris import split_s3
 
 #: Seconds between two readings of the progress.
 _POLL_SECONDS = 0.1
-
-#: Hosts of a list that a run's workers are told by name.
-_MAX_HOSTS = 1_000
 
 #: Called with the progress, images a second and seconds left; None where not known yet.
 OnProgress = Callable[[Progress | None, float | None, float | None], None]
@@ -106,13 +102,12 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> RunResult:
     reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(settings.model, asked.prompts, reading)
     source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
+    grants = granted_by(source)  # reads a list, so that its refusal comes before all else
     if asked.truth:
         read_coco(asked.truth)  # refused now, not after hours of work
     run_folder.prepare(asked.out, resume=asked.resume)
-    roots = [source.root] if source.root else []
-    with Stack(
-        _private(asked, source, settings), source_roots=roots, workers=asked.workers
-    ) as stack:
+    private = _private(asked, grants, settings)
+    with Stack(private, source_roots=grants.roots, workers=asked.workers) as stack:
         database = Database(stack.settings.database_url.get_secret_value())
         broker = Broker(stack.settings.redis_url.get_secret_value())
         try:
@@ -126,29 +121,13 @@ def run(asked: Run, settings: Settings, on_progress: OnProgress) -> RunResult:
             database.close()
 
 
-def _private(asked: Run, source: Source, settings: Settings) -> Settings:
-    """The settings of the run's own stack, which may read the bucket or hosts its source names."""
-    place = split_s3(asked.source)
-    buckets = (*settings.source_buckets, *([place[0]] if place else []))
-    update: dict[str, object] = {
-        "home": run_folder.home_of(asked.out),
-        "source_buckets": buckets,
-        "source_hosts": (*settings.source_hosts, *_hosts(source)),
-    }
+def _private(asked: Run, grants: Grants, settings: Settings) -> Settings:
+    """The settings of the run's own stack, which may read what its source names."""
+    update: dict[str, object] = {"home": run_folder.home_of(asked.out), "store_url": ""}
     if settings.database_url.get_secret_value():
         # The environment names a pool; a run must not join it, nor read its messages.
         update |= {"database_url": SecretStr(""), "redis_url": SecretStr("")}
-    return settings.model_copy(update=update | {"store_url": ""})
-
-
-def _hosts(source: Source) -> list[str]:
-    """Hosts of the web images that a source names; a list is read once for that."""
-    if source.kind not in MAY_NAME_HOSTS:
-        return []
-    hosts = hosts_in(source.refs())
-    # The names go to the workers in their environment, which has room for some thousands. Whoever
-    # lists more hosts than anybody reads means the whole web; private addresses stay closed.
-    return sorted(hosts) if len(hosts) <= _MAX_HOSTS else ["*"]
+    return grants.added_to(settings).model_copy(update=update)
 
 
 def _key(source: str, spec: BatchSpec) -> str:
