@@ -188,6 +188,15 @@ class Settings(BaseSettings):
     _read_hosts = field_validator("source_hosts", mode="before")(setting_lists.read_hosts)
     _read_networks = field_validator("source_networks", mode="before")(setting_lists.read_networks)
 
+    @field_validator("models")
+    @classmethod
+    def _names_without_comma(cls, value: dict[str, ModelAlias]) -> dict[str, ModelAlias]:
+        # A worker is told its queues, which are named by the model, with commas between them.
+        wrong = next((name for name in value if "," in name or not name), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong!r} cannot name a model; give a name without a comma")
+        return value
+
     @field_validator("web_seconds")
     @classmethod
     def _ends_before_a_stall(cls, value: float, info: ValidationInfo) -> float:

@@ -129,6 +129,8 @@ def test_who_submits_is_the_user_where_nobody_is_named(monkeypatch: pytest.Monke
         ("WEB_SECONDS", "120"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
+        ("MODELS", '{"a,b": {"sam3": "a", "clip": "b"}}'),
+        ("MODELS", '{"": {"sam3": "a", "clip": "b"}}'),
         ("MODELS", "{not json"),
         ("MODELS", '{"mine": {"sam3": "folder"}}'),
         ("MODELS", '{"mine": {"sam3": "a", "clip": "b", "lora": "c"}}'),

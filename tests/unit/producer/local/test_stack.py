@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hostile.paths import ALL_IN_ONE
 from kombu import Connection
+from pydantic import SecretStr
 
 from maskpool import wire
 from maskpool.errors import ConfigError
@@ -86,3 +87,12 @@ def test_endpoints_are_read_back_as_they_were_written(short: Path) -> None:
     write(home, endpoints)
     assert running(home) == endpoints
     stack._stop()
+
+
+@pytest.mark.parametrize(
+    ("database", "expected"), [("", Path("/data/d:one")), ("postgresql://h/x", Path("/mine"))]
+)
+def test_the_roots_are_those_of_the_pool_that_is_used(database: str, expected: Path) -> None:
+    endpoints = Endpoints("sqlite:///a", "redis://h", "file:///o", ("/data/d:one",), "demo")
+    here = Settings(database_url=SecretStr(database), source_roots="/mine")
+    assert endpoints.applied_to(here).source_roots == (expected,)
