@@ -27,7 +27,8 @@ from tenacity import (
 )
 
 from db.models import Base
-from db.session import Database, normalised, translated
+from db.session import Database, translated
+from db.urls import normalised
 from maskpool.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -43,10 +44,15 @@ _LOCKED_OUT = ("55P03", "40P01")
 
 def alembic_config(url: str) -> Config:
     """Alembic's configuration for a database, without any file."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    # Alembic interpolates %: a password may hold one.
+    config = _scripts_config()
+    # Alembic interpolates %: a password or a path may hold one.
     config.set_main_option("sqlalchemy.url", normalised(url).replace("%", "%%"))
+    return config
+
+
+def _scripts_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
 
 
@@ -149,9 +155,7 @@ def _missing(there: Mapping[tuple[str | None, str], Sequence[ReflectedColumn]]) 
 
 
 def _scripts() -> ScriptDirectory:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    return ScriptDirectory.from_config(config)
+    return ScriptDirectory.from_config(_scripts_config())
 
 
 def _known() -> set[str]:

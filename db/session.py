@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
     NoSuchModuleError,
     OperationalError,
@@ -16,6 +15,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
+from db.urls import normalised
 from maskpool.errors import ConfigError, Unreachable
 
 #: Our transactions take milliseconds. One that stands still for this long belongs to a frozen
@@ -100,27 +100,6 @@ class Database:
 def is_postgres(session: Session) -> bool:
     """Whether a session speaks to Postgres; else it speaks to SQLite."""
     return session.get_bind().dialect.name == "postgresql"
-
-
-def normalised(url: str) -> str:
-    """The URL with the driver we use.
-
-    Raises:
-        ConfigError: It is no URL of a database we know.
-    """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise ConfigError(
-            "MASKPOOL_DATABASE_URL is no URL; write postgresql://user:password@host/name "
-            "or sqlite:////absolute/path.db"
-        ) from None
-    backend = parsed.get_backend_name()
-    if backend not in ("postgresql", "postgres", "sqlite"):
-        raise ConfigError(f"MASKPOOL_DATABASE_URL: {backend} is not supported; use postgresql://")
-    if backend in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return parsed.render_as_string(hide_password=False)
 
 
 def _engine(url: str, pool_size: int, patience_seconds: float | None) -> Engine:

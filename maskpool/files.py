@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
+from hashlib import sha256
 from pathlib import Path
+
+#: Bytes that a file system takes for one name.
+_MAX_NAME = 255
+
+
+def hidden_beside(path: Path, ending: str) -> Path:
+    """A hidden path beside another one, for what is on the way to it: ``.name`` and the ending.
+
+    A name that leaves no room for the ending is replaced by a digest of it.
+    """
+    name = f".{path.name}{ending}"
+    if len(os.fsencode(name)) > _MAX_NAME:
+        name = f".{sha256(os.fsencode(path.name)).hexdigest()}{ending}"
+    return path.with_name(name)
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool, mode: int = 0o666) -> None:
@@ -21,7 +36,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool, mode: int = 0o666) ->
         OSError: It cannot be written; the old content stays.
     """
     # The thread's id is unique on the machine, so two writers never share a temporary file.
-    part = path.with_name(f".{path.name}.{threading.get_native_id()}")
+    part = hidden_beside(path, f".{threading.get_native_id()}")
     try:
         with open(part, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)

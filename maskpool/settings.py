@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import os
-import re
-from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,14 +18,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from maskpool import setting_lists
 from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
 
 #: Where the demo checkpoints live, beside the code that trains them.
 DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
-
-#: ``*``, a name or an IPv4 address, or ``*.`` before a name.
-_HOST_PATTERN = re.compile(r"\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 class ModelAlias(BaseModel):
@@ -69,12 +64,14 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr = Field(
         default=SecretStr(""),
-        description="The pool's database: postgresql://user:password@host/db or sqlite:////path. "
+        description="The pool's database: postgresql://user:password@host/db or sqlite:////path, "
+        "with what a URL cannot hold percent-encoded. "
         "Empty: the running local stack's, else SQLite under home.",
     )
     redis_url: SecretStr = Field(
         default=SecretStr(""),
-        description="The broker: redis://[:password@]host:port/0 or redis+socket:///path. "
+        description="The broker: redis://[:password@]host:port/0 or redis+socket:///path, "
+        "with what a URL cannot hold percent-encoded. "
         "Empty: the running local stack's, else a private server is started.",
     )
     store_url: str = Field(
@@ -89,7 +86,8 @@ class Settings(BaseSettings):
     )
     source_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(),
-        description="Folders from which a worker may read local images, separated by ':'. "
+        description="Folders from which a worker may read local images, separated by ':', or as "
+        'JSON, ["/data/a:b", "/data/c"], where the value begins with [. '
         "Empty: no local image is read.",
     )
     source_buckets: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -185,37 +183,19 @@ class Settings(BaseSettings):
         default="INFO", description="Least level that is logged."
     )
 
-    @field_validator("source_roots", mode="before")
+    _read_roots = field_validator("source_roots", mode="before")(setting_lists.read_roots)
+    _read_buckets = field_validator("source_buckets", mode="before")(setting_lists.read_names)
+    _read_hosts = field_validator("source_hosts", mode="before")(setting_lists.read_hosts)
+    _read_networks = field_validator("source_networks", mode="before")(setting_lists.read_networks)
+
+    @field_validator("models")
     @classmethod
-    def _split_roots(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(Path(part).resolve() for part in value.split(os.pathsep) if part)
+    def _names_without_comma(cls, value: dict[str, ModelAlias]) -> dict[str, ModelAlias]:
+        # A worker is told its queues, which are named by the model, with commas between them.
+        wrong = next((name for name in value if "," in name or not name), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong!r} cannot name a model; give a name without a comma")
         return value
-
-    @field_validator("source_buckets", mode="before")
-    @classmethod
-    def _split_buckets(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("source_hosts", mode="before")
-    @classmethod
-    def _split_hosts(cls, value: object) -> object:
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, Iterable):
-            return value  # refused as what it is
-        return tuple(_host_pattern(str(part)) for part in parts if str(part).strip())
-
-    @field_validator("source_networks", mode="before")
-    @classmethod
-    def _split_networks(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
-        except ValueError as error:
-            raise ValueError(f"{error}; write a network as 10.1.2.0/24") from None
 
     @field_validator("web_seconds")
     @classmethod
@@ -248,15 +228,6 @@ class Settings(BaseSettings):
         if name not in known:
             raise SpecError("model", f"{name!r} is not known; there are {', '.join(sorted(known))}")
         return known[name]
-
-
-def _host_pattern(text: str) -> str:
-    host = text.strip().lower()
-    if ":" in host:
-        return str(IPv6Address(host))
-    if not _HOST_PATTERN.fullmatch(host):
-        raise ValueError(f"{host!r} is no host; write images.org, *.images.org or *")
-    return host
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each field has its own type

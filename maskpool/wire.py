@@ -7,11 +7,11 @@ either side accepts.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from maskpool.domain import MAX_CHUNK, ChunkMessage, Klass
 from maskpool.errors import Permanent
+from maskpool.socket_url import SocketUrl
 
 #: The one Celery task.
 TASK = "annotate"
@@ -56,15 +56,23 @@ def queue_name(model: str, klass: Klass) -> str:
 
 
 def celery_url(redis_url: str) -> str:
-    """The broker's URL as Celery wants it: sockets are ``redis+socket://``."""
-    parts = urlsplit(redis_url)
-    return f"redis+socket://{parts.path}" if parts.scheme == "unix" else redis_url
+    """The broker's URL as Celery wants it: sockets are ``redis+socket://``.
+
+    Raises:
+        ConfigError: It names a socket with an option that is not read.
+    """
+    socket = SocketUrl.read(redis_url)
+    return redis_url if socket is None else socket.for_celery()
 
 
 def redis_py_url(redis_url: str) -> str:
-    """The broker's URL as redis-py wants it: sockets are ``unix://``."""
-    parts = urlsplit(redis_url)
-    return f"unix://{parts.path}" if parts.scheme == "redis+socket" else redis_url
+    """The broker's URL as redis-py wants it: sockets are ``unix://``.
+
+    Raises:
+        ConfigError: It names a socket with an option that is not read.
+    """
+    socket = SocketUrl.read(redis_url)
+    return redis_url if socket is None else socket.for_redis_py()
 
 
 def to_kwargs(message: ChunkMessage) -> dict[str, Any]:

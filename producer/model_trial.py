@@ -77,10 +77,13 @@ def try_model(
 def _report(model: str, image: Path | None, prompts: Sequence[Prompt]) -> dict[str, Any]:
     if image is not None and not image.is_file():
         raise NotFound(f"there is no image {image}")
-    words = [word for prompt in prompts for word in ("-p", prompt.text)]
-    path = [str(image)] if image else []
+    # Words and paths that begin with a dash must not pass for options.
+    words = [f"--prompt={prompt.text}" for prompt in prompts]
+    path = [str(image.absolute())] if image else []
+    # -P: a folder named workers or storage where the user stands must not pass for ours.
+    command = [sys.executable, "-P", "-m", "workers.try_model", *words, "--", model, *path]
     done = subprocess.run(
-        [sys.executable, "-m", "workers.try_model", model, *path, *words],
+        command,
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -20,7 +21,7 @@ from maskpool.spec import BatchSpec, Prompt, ReadingSettings
 from producer.changes import changes
 from producer.pool import Pool
 from producer.sources import Source, open_source
-from producer.sources.allowed import require_bucket, require_root
+from producer.sources.allowed import LISTS, Allowed
 from producer.upload import upload
 
 #: Images in one block while uploading: what an interruption can cost.
@@ -111,12 +112,16 @@ def prepare(
     alias = settings.alias(alias_name)
     reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(alias_name, prompts, reading)
-    require_bucket(source, settings)
-    opened = open_source(source, endpoint_url=settings.s3_endpoint_url, hosts=settings.source_hosts)
     # Workers of a store in a bucket run on other machines, which see a bucket but not our disk.
-    must_upload = settings.store_url.startswith("s3://") and opened.kind != "s3" and not same_paths
-    if not must_upload:
-        require_root(opened, settings)
+    must_upload = settings.store_url.startswith("s3://") and not same_paths
+    allowed = Allowed.by(settings, any_file=must_upload)
+    allowed.require_bucket(source)
+    opened = open_source(source, endpoint_url=settings.s3_endpoint_url, allowed=allowed)
+    allowed.require_root(opened)
+    upload_images = must_upload and opened.kind != "s3"
+    if upload_images and opened.kind in LISTS:
+        # What a line is refused for later would be copied for nothing.
+        deque(opened.refs(), maxlen=0)
     return Submission(
         source=opened,
         spec=spec,
@@ -125,7 +130,7 @@ def prepare(
         name=name,
         klass=klass,
         priority=priority,
-        upload=must_upload,
+        upload=upload_images,
     )
 
 

@@ -5,6 +5,8 @@ Importing it loads no torch; the models come with the worker process (``workers.
 
 from __future__ import annotations
 
+import os
+
 from celery import Celery
 
 from maskpool import wire
@@ -12,6 +14,11 @@ from maskpool.settings import load_settings
 from workers.broker import transport
 
 transport.install()
+
+# Celery lets them win over the broker that it is told, and then nothing would ever be taken.
+for _name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    os.environ.pop(_name, None)
+
 _settings = load_settings()
 
 app = Celery(

@@ -22,7 +22,7 @@ import orjson
 from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from maskpool import failpoints
-from maskpool.files import sync_folder, write_whole
+from maskpool.files import hidden_beside, sync_folder, write_whole
 from producer.formats import targets
 from producer.formats.lock import LOCK, locked
 from producer.results.records import ImageStream, OpenImages
@@ -90,7 +90,7 @@ def unfinished(
     Raises:
         Conflict: Another process writes the same target.
     """
-    folder = target.with_name(f".{target.name}.partial")
+    folder = hidden_beside(target, ".partial")
     with locked(folder, target):
         targets.bring_back(folder / _ASIDE, target)
         parts = Parts(folder, names, question)

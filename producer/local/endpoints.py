@@ -36,7 +36,8 @@ class Endpoints:
             update["redis_url"] = SecretStr(self.redis_url)
         if not settings.store_url:
             update["store_url"] = self.store_url
-        if not settings.source_roots:
+        # The workers of this database were told the stack's roots, whatever the environment says.
+        if "database_url" in update or not settings.source_roots:
             update["source_roots"] = tuple(Path(root) for root in self.source_roots)
         if "model" not in settings.model_fields_set:
             update["model"] = self.model

@@ -9,13 +9,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from maskpool import exits
+from maskpool import exits, socket_url
 from maskpool.errors import ConfigError, Conflict, Unreachable
+from maskpool.setting_lists import roots_text
 from maskpool.settings import Settings
+from maskpool.socket_url import SocketUrl
 from producer.dispatch.broker import Broker
 from producer.local import endpoints as endpoints_file
 from producer.local.children import Child
@@ -24,11 +27,14 @@ from producer.local.endpoints import Endpoints, health_folder
 #: Seconds until a broker that was started must answer.
 _BROKER_SECONDS = 10.0
 
-#: Bytes that the path of a Unix socket may have.
-_MAX_SOCKET_PATH = 107
+#: Where a socket goes whose path would be too long in the home and in TMPDIR.
+_SHORT_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - only mkdtemp makes anything in them
 
 #: A child that dies this often within a minute is not started again.
 _MAX_DEATHS = 5
+
+#: Name of the private broker's socket.
+_SOCKET = "redis.sock"
 
 #: The one child that is no program of ours: it writes no health file, and is stopped last.
 _BROKER = "redis"
@@ -118,17 +124,22 @@ class Stack:
     def _start(self) -> None:
         self._acquire()
         from db.schema import upgrade  # noqa: PLC0415 - Alembic is slow to import
+        from db.urls import sqlite_url  # noqa: PLC0415 - and so is SQLAlchemy
 
+        database_url = self._given.database_url.get_secret_value() or sqlite_url(
+            self._home / "maskpool.sqlite"
+        )
         redis_url = self._given.redis_url.get_secret_value() or self._start_redis()
         endpoints = Endpoints(
-            database_url=self._given.database_url.get_secret_value()
-            or f"sqlite:///{self._home / 'maskpool.sqlite'}",
+            database_url=database_url,
             redis_url=redis_url,
             store_url=self._given.store_url or (self._home / "objects").as_uri(),
             source_roots=self._roots,
             model=self._given.model,
         )
-        self._settings = endpoints.applied_to(self._given)
+        # Its own roots, not those of the environment: they are what its workers are told.
+        given = self._given.model_copy(update={"source_roots": ()})
+        self._settings = endpoints.applied_to(given)
         upgrade(endpoints.database_url)
         _await_broker(redis_url)
         environment = _environment(endpoints, self._settings)
@@ -160,10 +171,10 @@ class Stack:
     def _start_redis(self) -> str:
         binary = find_redis()
         folder = self._home / "redis"
-        if len(str(folder / "redis.sock").encode()) > _MAX_SOCKET_PATH:
-            folder = self._sockets = Path(tempfile.mkdtemp(prefix="maskpool-"))
+        if not socket_url.fits(folder / _SOCKET):
+            folder = self._sockets = _short_folder()
         folder.mkdir(exist_ok=True, mode=0o700)
-        socket = folder / "redis.sock"
+        socket = folder / _SOCKET
         socket.unlink(missing_ok=True)
         options = {
             "--port": "0",
@@ -176,7 +187,7 @@ class Stack:
         }
         flat = [word for pair in options.items() for word in pair]
         self._spawn(_BROKER, [binary, *flat], dict(os.environ))
-        return f"redis+socket://{socket}"
+        return SocketUrl.of(socket).for_celery()
 
     def _stop(self) -> None:
         if self._lock is None:  # another stack's home: nothing here is ours
@@ -192,6 +203,24 @@ class Stack:
             shutil.rmtree(self._sockets, ignore_errors=True)
         self._lock.close()
         self._lock = None
+
+
+def _short_folder() -> Path:
+    """A new folder whose path leaves room for a socket.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    for parent in (tempfile.gettempdir(), *_SHORT_FOLDERS):
+        with suppress(OSError):
+            folder = Path(tempfile.mkdtemp(prefix="maskpool-", dir=parent))
+            if socket_url.fits(folder / _SOCKET):
+                return folder
+            folder.rmdir()
+    raise ConfigError(
+        "no folder is found for the socket of the private Redis; set TMPDIR to a folder with a "
+        "short path, or MASKPOOL_REDIS_URL"
+    )
 
 
 def _locked(lock: IO[str]) -> bool:
@@ -249,7 +278,7 @@ def _environment(endpoints: Endpoints, settings: Settings) -> dict[str, str]:
         "MASKPOOL_DATABASE_URL": endpoints.database_url,
         "MASKPOOL_REDIS_URL": endpoints.redis_url,
         "MASKPOOL_STORE_URL": endpoints.store_url,
-        "MASKPOOL_SOURCE_ROOTS": os.pathsep.join(endpoints.source_roots),
+        "MASKPOOL_SOURCE_ROOTS": roots_text(endpoints.source_roots),
         "MASKPOOL_SOURCE_BUCKETS": ",".join(settings.source_buckets),
         "MASKPOOL_SOURCE_HOSTS": ",".join(settings.source_hosts),
         "MASKPOOL_MODEL": endpoints.model,

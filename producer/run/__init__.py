@@ -27,15 +27,11 @@ from producer.run import folder as run_folder
 from producer.run.records import Run, RunResult
 from producer.run.results import conclude, write_results
 from producer.sources import Source, open_source
-from producer.sources.web import MAY_NAME_HOSTS, hosts_in
+from producer.sources.granted import Grants, granted_by
 from producer.submit import Submission, Submitter
-from storage.uris import split_s3
 
 #: Seconds between two readings of the progress.
 _POLL_SECONDS = 0.1
-
-#: Hosts of a list that a run's workers are told by name.
-_MAX_HOSTS = 1_000
 
 #: Called with the progress, images a second and seconds left; None where not known yet.
 OnProgress = Callable[[Progress | None, float | None, float | None], None]
@@ -67,14 +63,14 @@ def run(
     reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(settings.model, asked.prompts, reading)
     source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
+    grants = granted_by(source)
     _require_images(source, spec, asked.truth)
     question = run_folder.new_question(asked.source, spec.dump())
-    roots = [source.root] if source.root else []
     with (
         run_folder.taken(asked.out, question, resume=asked.resume, say=say) as folder,
         Stack(
-            _private(asked, folder.home, source, settings),
-            source_roots=roots,
+            _private(folder.home, grants, settings),
+            source_roots=grants.roots,
             workers=asked.workers,
         ) as stack,
     ):
@@ -140,29 +136,13 @@ def _as_changed(names: Sequence[str]) -> str:
     )
 
 
-def _private(asked: Run, home: Path, source: Source, settings: Settings) -> Settings:
-    """The settings of the run's own stack, which may read the bucket or hosts its source names."""
-    place = split_s3(asked.source)
-    buckets = (*settings.source_buckets, *([place[0]] if place else []))
-    update: dict[str, object] = {
-        "home": home,
-        "source_buckets": buckets,
-        "source_hosts": (*settings.source_hosts, *_hosts(source)),
-    }
+def _private(home: Path, grants: Grants, settings: Settings) -> Settings:
+    """The settings of the run's own stack, which may read what its source names."""
+    update: dict[str, object] = {"home": home, "store_url": ""}
     if settings.database_url.get_secret_value():
         # The environment names a pool; a run must not join it, nor read its messages.
         update |= {"database_url": SecretStr(""), "redis_url": SecretStr("")}
-    return settings.model_copy(update=update | {"store_url": ""})
-
-
-def _hosts(source: Source) -> list[str]:
-    """Hosts of the web images that a source names; a list is read once for that."""
-    if source.kind not in MAY_NAME_HOSTS:
-        return []
-    hosts = hosts_in(source.refs())
-    # The names go to the workers in their environment, which has room for some thousands. Whoever
-    # lists more hosts than anybody reads means the whole web; private addresses stay closed.
-    return sorted(hosts) if len(hosts) <= _MAX_HOSTS else ["*"]
+    return grants.added_to(settings).model_copy(update=update)
 
 
 def _key(source: str, spec: BatchSpec) -> str:

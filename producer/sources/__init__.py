@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
+from producer.sources.allowed import ANYWHERE, Allowed
 from producer.sources.folders import FileSource, FolderSource, GlobSource, is_glob
 from producer.sources.lists import CsvSource, JsonlSource, TextSource
 from producer.sources.names import IMAGE_SUFFIXES, is_image
@@ -64,15 +65,15 @@ class Source(Protocol):
         ...
 
 
-def open_source(text: str, *, endpoint_url: str = "", hosts: Sequence[str] | None = None) -> Source:
+def open_source(text: str, *, endpoint_url: str = "", allowed: Allowed = ANYWHERE) -> Source:
     """The source that ``text`` names.
 
     Args:
         text: A folder, an image, a glob, ``s3://bucket/prefix``, the URL of an image, or a manifest
             (CSV, JSONL, plain text).
         endpoint_url: Of an S3-compatible server; empty for AWS.
-        hosts: Hosts from which the workers read web images; another is refused as soon as it is
-            seen. None allows every host.
+        allowed: What the workers may read; what a URL or the line of a list names elsewhere is
+            refused as soon as it is seen.
 
     Raises:
         SourceError: There is no such thing, or it is of no kind that is read.
@@ -84,13 +85,13 @@ def open_source(text: str, *, endpoint_url: str = "", hosts: Sequence[str] | Non
 
         return open_bucket(text, endpoint_url)
     if is_web(text):
-        return open_web(text, _LISTS, hosts)
+        return open_web(text, _LISTS, allowed.hosts)
     if separator and not Path(text).exists():
         raise SourceError(text, f"{scheme}:// is not read; {_EXPECTED}")
-    return _open_local(text, None if hosts is None else tuple(hosts))
+    return _open_local(text, allowed)
 
 
-def _open_local(text: str, hosts: tuple[str, ...] | None) -> Source:
+def _open_local(text: str, allowed: Allowed) -> Source:
     if not text or "\0" in text:
         raise SourceError(text or "the source", f"is no path; {_EXPECTED}")
     path = Path(text)
@@ -98,7 +99,7 @@ def _open_local(text: str, hosts: tuple[str, ...] | None) -> Source:
         if path.is_dir():
             return FolderSource(text, path.resolve())
         if path.is_file():
-            return _open_file(text, path, hosts)
+            return _open_file(text, path, allowed)
     except OSError as error:
         raise SourceError(text, f"cannot be read: {error.strerror}") from None
     if is_glob(text):
@@ -108,7 +109,7 @@ def _open_local(text: str, hosts: tuple[str, ...] | None) -> Source:
     raise SourceError(text, f"there is no such file or folder; {_EXPECTED}")
 
 
-def _open_file(text: str, path: Path, hosts: tuple[str, ...] | None) -> Source:
+def _open_file(text: str, path: Path, allowed: Allowed) -> Source:
     if is_image(path.name):
         return FileSource(text, path.name, path.resolve())
     reader = _LISTS.get(path.suffix.lower())
@@ -118,4 +119,4 @@ def _open_file(text: str, path: Path, hosts: tuple[str, ...] | None) -> Source:
             f"{path.suffix or 'a file without an ending'} is neither an image "
             f"({', '.join(sorted(IMAGE_SUFFIXES))}) nor a manifest ({', '.join(_LISTS)})",
         )
-    return reader(text, path.absolute(), hosts)
+    return reader(text, path.absolute(), allowed)

@@ -22,6 +22,7 @@ import orjson
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import names, web
+from producer.sources.allowed import ANYWHERE, Allowed, FolderRefusal
 from storage.images.web.urls import is_web, split_web
 from storage.uris import file_uri, path_of, split_s3
 
@@ -41,11 +42,15 @@ class _Base:
     """The manifest's folder, resolved once: doing it for each line costs system calls."""
 
     root: Path
+    inside: str
     prefix: str
+    refusal: FolderRefusal | None
 
     @classmethod
-    def of(cls, root: Path) -> _Base:
-        return cls(root, file_uri(str(root).rstrip("/")) + "/")
+    def of(cls, source: _ListSource) -> _Base:
+        root = source.root
+        inside = f"{str(root).rstrip('/')}/"
+        return cls(root, inside, file_uri(inside), source.allowed.folder_refusal())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,12 @@ class _ListSource:
     """What all kinds of manifest share.
 
     Attributes:
-        hosts: Hosts from which workers read web images; None allows every host.
+        allowed: What the workers may read; another place is refused at its line.
     """
 
     text: str
     path: Path
-    hosts: tuple[str, ...] | None = None
+    allowed: Allowed = ANYWHERE
     kind: str = ""
 
     @property
@@ -111,6 +116,8 @@ class _ListSource:
             and len(uri) < _PLAIN_LENGTH
             and _PLAIN.fullmatch(uri)
         ):
+            if base.refusal and (reason := base.refusal((base.inside + uri).rpartition("/")[0])):
+                raise self._error(line, reason)
             return ImageRef(uri, base.prefix + uri)
         if not isinstance(uri, str) or not uri:
             raise self._error(line, f"the image must be a path or a URI, not {uri!r:.80}")
@@ -131,6 +138,8 @@ class _ListSource:
             place = split_s3(uri)
             if place is None or not place[1] or place[1].endswith("/"):
                 raise self._error(line, f"{names.shown(uri)} is no object; s3://bucket/key is one")
+            if reason := self.allowed.bucket_refusal(uri):
+                raise self._error(line, reason)
             return uri, place[1]
         if scheme == "file":
             path = path_of(uri)
@@ -148,7 +157,7 @@ class _ListSource:
             url = split_web(uri)
         except ValueError as error:
             raise self._error(line, f"this URL {error}") from None
-        if reason := web.refusal(url, self.hosts):
+        if reason := web.refusal(url, self.allowed.hosts):
             raise self._error(line, reason)
         return str(url), web.name_of(url)
 
@@ -156,6 +165,8 @@ class _ListSource:
         if "\0" in path or path.endswith("/"):
             raise self._error(line, f"{names.shown(path)} is no path of a file")
         full = os.path.normpath(os.path.join(base.root, path))  # noqa: PTH118 - a Path for each line is slow
+        if base.refusal and (reason := base.refusal(full.rpartition("/")[0])):
+            raise self._error(line, reason)
         try:
             return file_uri(full), names.name_under(base.root, full)
         except UnicodeEncodeError:
@@ -172,7 +183,7 @@ class JsonlSource(_ListSource):
     kind: str = "jsonl"
 
     def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
-        base = _Base.of(self.root)
+        base = _Base.of(self)
         loads = orjson.loads
         for number, line in self._lines():
             try:
@@ -206,7 +217,7 @@ class CsvSource(_ListSource):
     kind: str = "csv"
 
     def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
-        base = _Base.of(self.root)
+        base = _Base.of(self)
         texts = (text for _, text in self._texts())
         header = next(texts, None)
         if header is None:
@@ -256,7 +267,7 @@ class TextSource(_ListSource):
     kind: str = "txt"
 
     def _numbered(self) -> Iterator[tuple[int, ImageRef]]:
-        base = _Base.of(self.root)
+        base = _Base.of(self)
         for number, text in self._texts():
             uri = text.strip()
             if uri and not uri.startswith("#"):

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import names
-from storage.images.web.urls import WebUrl, host_allowed, is_web, split_web
-
-#: Kinds of sources whose references may lie on the web.
-MAY_NAME_HOSTS = frozenset({"web", "csv", "jsonl", "txt"})
+from storage.images.web.urls import WebUrl, host_allowed, split_web
 
 #: What no file in an export should have in its name.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -90,8 +87,3 @@ class WebSource:
     def places(self, name: str) -> list[str]:
         """See ``producer.sources.Source``."""
         return [self.text] if name == self.ref.name else []
-
-
-def hosts_in(refs: Iterator[ImageRef]) -> set[str]:
-    """Hosts of the web images among references."""
-    return {split_web(ref.uri).host for ref in refs if is_web(ref.uri)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from storage.images.decode import decode
 from storage.images.web.reader import WebReader, open_web
 from storage.images.web.urls import is_web
 from storage.uris import path_of, split_s3
+
+#: Errors of the path itself, which no later try makes better: links in a circle, or too long.
+_NO_PATH = (errno.ELOOP, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,11 @@ class Fetcher:
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._settings = settings
         self._store_prefix = f"{store.url}/"
-        self._roots = tuple(root.resolve() for root in settings.source_roots)
         store_folder = path_of(store.url)
-        if store_folder is not None:
-            self._roots += (Path(store_folder).resolve(),)
+        own = () if store_folder is None else (Path(store_folder),)
+        self._roots = frozenset(
+            Path(os.path.realpath(root)) for root in (*settings.source_roots, *own)
+        )
         self._client: Any = None
         self._web: WebReader | None = None
         self._client_lock = threading.Lock()
@@ -91,28 +97,18 @@ class Fetcher:
         path = path_of(uri)
         if path is None:
             raise ImageError(f"{uri[:200]!r} must be file:///absolute/path")
+        roots: list[Path] = []
         try:
-            real = Path(path).resolve()
-            roots = [root for root in self._roots if real.is_relative_to(root)]
+            real = Path(os.path.realpath(path))
+            roots += [folder for folder in (real, *real.parents) if folder in self._roots]
             if not roots:
                 raise ImageError(
                     f"workers may not read {path}: add its folder to MASKPOOL_SOURCE_ROOTS of the "
                     "workers, or upload the images"
                 )
             return self._read_regular(real)
-        except FileNotFoundError:
-            if not any(root.exists() for root in roots):
-                raise Unreachable(
-                    f"the folder {roots[0]}", "it is not there where the worker runs; mount it"
-                ) from None
-            raise ImageError(f"there is no file {path} where the worker runs") from None
-        except PermissionError:
-            raise ImageError(f"access denied: the worker may not open {path}") from None
-        except (NotADirectoryError, IsADirectoryError):
-            raise ImageError(f"{path} is no file") from None
         except OSError as error:
-            # A stale network mount or a failing disk: another worker or a later try may succeed.
-            raise Unreachable(f"the file {path}", error.strerror or "read error") from None
+            raise _not_read(path, roots, error) from None
 
     def _read_regular(self, real: Path) -> bytes:
         """Read a resolved path; a link put in its place since, or a pipe, is not followed."""
@@ -175,3 +171,21 @@ class Fetcher:
             if self._web is None:
                 self._web = open_web(self._settings)
             return self._web
+
+
+def _not_read(path: str, roots: Sequence[Path], error: OSError) -> ImageError | Unreachable:
+    """Why a file below some roots was not read, and whether a later try may succeed."""
+    if isinstance(error, FileNotFoundError):
+        if not roots or any(root.exists() for root in roots):
+            return ImageError(f"there is no file {path} where the worker runs")
+        return Unreachable(
+            f"the folder {roots[0]}", "it is not there where the worker runs; mount it"
+        )
+    if isinstance(error, PermissionError):
+        return ImageError(f"access denied: the worker may not open {path}")
+    if isinstance(error, NotADirectoryError | IsADirectoryError):
+        return ImageError(f"{path} is no file")
+    if error.errno in _NO_PATH:
+        return ImageError(f"{path[:200]!r} cannot be opened: {error.strerror}")
+    # A stale network mount or a failing disk: another worker or a later try may succeed.
+    return Unreachable(f"the file {path}", error.strerror or "read error")

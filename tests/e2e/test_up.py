@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile.paths import ALL_IN_ONE
 from services.command_line import maskpool, maskpool_json, processes_naming, serving, until
 
 SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
@@ -19,8 +20,8 @@ SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with images and a running stack in it."""
-    folder = tmp_path_factory.mktemp("desk")
+    """A folder of an odd name with images and a running stack in it."""
+    folder = tmp_path_factory.mktemp("desk") / ALL_IN_ONE
     shutil.copytree(SCENES, folder / "scenes")
     with serving("up", log=folder / "up.log", cwd=folder):
         until((folder / ".maskpool" / "stack.json").exists, what="the stack")
@@ -156,6 +157,11 @@ def test_images_outside_the_roots_are_refused_at_once(desk: Path, tmp_path: Path
     done = maskpool("submit", str(tmp_path), "-p", "circle", cwd=desk)
     assert done.returncode == 2
     assert "--root" in done.stderr
+    (desk / "list.txt").write_text(f"scenes/scene_01.jpg\n{tmp_path}/scene_01.jpg\n")
+    done = maskpool("submit", "list.txt", "-p", "circle", "--name", "refused", cwd=desk)
+    assert done.returncode == 2
+    assert "list.txt, line 2: " in done.stderr
+    assert "refused" not in [one["name"] for one in ask("ls", cwd=desk)]
 
 
 def test_the_same_key_is_the_same_batch(desk: Path) -> None:

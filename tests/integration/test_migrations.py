@@ -18,7 +18,8 @@ from sqlalchemy import CheckConstraint, Connection, create_engine, inspect
 from db import batches, lookup
 from db.models import Base
 from db.schema import alembic_config, head_revision, revision, upgrade
-from db.session import Database, normalised
+from db.session import Database
+from db.urls import normalised
 from maskpool.errors import ConfigError, Unreachable
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import create_engine, inspect
 
 from db import batches, lookup
 from db.schema import alembic_config, head_revision, upgrade
-from db.session import Database, normalised
+from db.session import Database
+from db.urls import normalised
 from maskpool.domain import BatchState, ChunkMessage, ChunkState, JobState, Klass
 from producer.dispatch.tick import tick
 from producer.integrity.check import verify

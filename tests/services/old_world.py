@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, create_engine, text
 
-from db.session import normalised
+from db.urls import normalised
 from maskpool.ports import ObjectStore
 
 FOLDER = Path(__file__).resolve().parents[1] / "integration" / "worlds"

@@ -13,7 +13,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Inspector, create_engine, inspect
 
 from db import schema
-from db.session import normalised
+from db.urls import normalised
 
 #: A migration as somebody may write it tomorrow; ``{changes}`` are lines of its ``upgrade``.
 _NEXT = """

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from hostile.paths import NAMES
 
-from maskpool.files import write_whole
+from maskpool.files import hidden_beside, write_whole
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -16,6 +17,18 @@ def test_a_file_is_made_and_replaced(tmp_path: Path, durable: bool) -> None:
         write_whole(tmp_path / "file", content, durable=durable)
         assert (tmp_path / "file").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "n" * 255, "é" * 127])
+def test_a_file_of_any_name_is_written(tmp_path: Path, name: str) -> None:
+    write_whole(tmp_path / name, b"new", durable=False)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"new")]
+
+
+def test_long_names_that_differ_at_their_end_are_kept_apart() -> None:
+    one, other = (hidden_beside(Path("/a", "n" * 250 + end), ".partial") for end in "12")
+    assert one != other
+    assert hidden_beside(Path("/a/b.json"), ".partial") == Path("/a/.b.json.partial")
 
 
 def test_what_cannot_be_written_leaves_the_old_content(

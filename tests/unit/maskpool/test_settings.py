@@ -7,9 +7,11 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from hostile.paths import ALL_IN_ONE, NAMES
 
 from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
+from maskpool.setting_lists import roots_text
 from maskpool.settings import BUILT_IN_MODELS, Settings, load_settings, require
 
 NETWORKS = (ip_network("10.1.2.0/24"), ip_network("fd12::/64"))
@@ -59,6 +61,46 @@ def test_roots_are_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert load_settings().source_roots == (tmp_path / "images", Path("/other"))
 
 
+@pytest.mark.parametrize("name", [*NAMES, ALL_IN_ONE])
+def test_a_root_of_any_name_reaches_a_child(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    roots = (f"/data/{name}", f"/{name}/photos")
+    monkeypatch.setenv("MASKPOOL_SOURCE_ROOTS", roots_text(roots))
+    assert load_settings().source_roots == tuple(map(Path, roots))
+
+
+def test_a_root_that_is_no_text_reaches_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = os.fsdecode(b"/data/caf\xe9")
+    monkeypatch.setenv("MASKPOOL_SOURCE_ROOTS", roots_text([root]))
+    assert load_settings().source_roots == (Path(root),)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if os.pathsep not in n and not n.isspace()])
+def test_the_old_form_takes_any_name_without_its_separator(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("MASKPOOL_SOURCE_ROOTS", f"/data/{name}::/[b]:")
+    assert load_settings().source_roots == (Path(f"/data/{name}"), Path("/[b]"))
+
+
+@pytest.mark.parametrize(
+    "value", ["[", "[]x", "[photos]", '["/a", 1]', '["/a", ""]', '["/a"', '["/a"]:/b', "[null]"]
+)
+def test_roots_that_begin_as_json_and_are_none_are_refused(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MASKPOOL_SOURCE_ROOTS", value)
+    with pytest.raises(ConfigError, match=r"^MASKPOOL_SOURCE_ROOTS: .* no JSON list of folders"):
+        load_settings()
+
+
+def test_a_root_that_is_a_circle_of_links_does_not_end_the_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    monkeypatch.setenv("MASKPOOL_SOURCE_ROOTS", f"{tmp_path}/loop:/b")
+    assert load_settings().source_roots[1] == Path("/b")
+
+
 def test_what_is_passed_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASKPOOL_MODEL", "sam3")
     assert load_settings(model="demo").model == "demo"
@@ -87,6 +129,8 @@ def test_who_submits_is_the_user_where_nobody_is_named(monkeypatch: pytest.Monke
         ("WEB_SECONDS", "120"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
+        ("MODELS", '{"a,b": {"sam3": "a", "clip": "b"}}'),
+        ("MODELS", '{"": {"sam3": "a", "clip": "b"}}'),
         ("MODELS", "{not json"),
         ("MODELS", '{"mine": {"sam3": "folder"}}'),
         ("MODELS", '{"mine": {"sam3": "a", "clip": "b", "lora": "c"}}'),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hostile.paths import NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from services.albums import Album
@@ -304,3 +305,9 @@ def test_a_lock_that_went_with_its_folder_locks_nothing(
     assert len(tries) == 2
     monkeypatch.undo()
     assert target.exists()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "n" * 255, "é" * 127])
+def test_a_target_of_any_name_is_written(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, Album(images([1, 2])), [])
+    assert left(tmp_path) == [name]

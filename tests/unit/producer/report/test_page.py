@@ -4,13 +4,15 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 import pytest
+from hostile.paths import NAMES
 
 from producer.report.overlays import Overlay
 from producer.report.page import MAX_CARDS, MAX_FAILURES, write_index, write_summary
 from producer.results.records import Failure
+from storage.uris import path_of
 
 HOSTILE = "<script>alert(1)<img src=x onerror=alert(2)>\"'&.png"
 
@@ -46,6 +48,16 @@ def overlay(folder: Path, name: str, **counts: int) -> Overlay:
 def page(folder: Path, summary: dict[str, Any], *overlays: Overlay, **more: Any) -> Page:
     more = {"failures": [], "categories": ["cat", "dog"]} | more
     return Page(write_index(folder, summary, overlays, **more))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_browser_finds_an_overlay_of_any_name(tmp_path: Path, name: str) -> None:
+    """Also where the page itself lies in a folder of that name."""
+    folder = tmp_path / name
+    seen = page(folder, {}, overlay(folder, f"{name}/{name}.jpg"))
+    link = str(seen.all("img")[0]["src"])
+    found = urljoin((folder / "index.html").as_uri(), link)
+    assert path_of(found) == f"{folder}/overlays/{name}/{name}.jpg"
 
 
 def test_cards_link_relatively_and_say_what_is_there(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import Source, names, open_source
+from producer.sources.allowed import Allowed
 from producer.sources.folders import glob_regex
-from producer.sources.web import hosts_in
 from storage.uris import path_of
 
 
@@ -398,7 +398,7 @@ def test_an_unreadable_plain_list_names_its_line(
 
 
 def test_a_url_by_itself_is_one_image() -> None:
-    source = open_source("https://x.org/a/1.jpg?sig=hunter2", hosts=["*.org"])
+    source = open_source("https://x.org/a/1.jpg?sig=hunter2", allowed=Allowed(hosts=("*.org",)))
 
     assert (source.kind, source.root) == ("web", None)
     assert list(source.refs()) == [ImageRef("x.org/a/1.jpg", "https://x.org/a/1.jpg?sig=hunter2")]
@@ -413,17 +413,12 @@ def test_a_host_that_no_worker_reads_is_refused_at_its_line(
 ) -> None:
     listed = write(tmp_path / "m.txt", "a.jpg\nhttps://x.org/a.jpg\n")
     with pytest.raises(SourceError, match=r"line 2: .*MASKPOOL_SOURCE_HOSTS.*'x\.org'"):
-        found(open_source(listed, hosts=hosts))
+        found(open_source(listed, allowed=Allowed(hosts=tuple(hosts))))
     with pytest.raises(SourceError, match=r"x\.org/a\.jpg: .*MASKPOOL_SOURCE_HOSTS.*'x\.org'"):
-        open_source("https://x.org/a.jpg", hosts=hosts)
-    assert found(open_source(listed, hosts=[*hosts, "x.org"])) == ["a.jpg", "x.org/a.jpg"]
+        open_source("https://x.org/a.jpg", allowed=Allowed(hosts=tuple(hosts)))
+    more = Allowed(hosts=(*hosts, "x.org"))
+    assert found(open_source(listed, allowed=more)) == ["a.jpg", "x.org/a.jpg"]
     assert found(open_source(listed)) == ["a.jpg", "x.org/a.jpg"]
-
-
-def test_the_hosts_of_a_list_are_known(tmp_path: Path) -> None:
-    lines = ["a.jpg", "https://x.org/a.jpg", "http://y.org:8080/", "s3://bk/k", "https://X.org/b"]
-    listed = open_source(write(tmp_path / "m.txt", "\n".join(lines)))
-    assert hosts_in(listed.refs()) == {"x.org", "y.org"}
 
 
 @pytest.mark.parametrize("name", ["m.jsonl", "m.csv", "m.txt"])

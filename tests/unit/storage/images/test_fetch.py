@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hostile.paths import NAMES
 from PIL import Image as Pillow
 from services.web_server import web_server
 
@@ -14,6 +15,7 @@ from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
+from storage.uris import file_uri
 
 
 def photo(colour: str = "red") -> bytes:
@@ -90,6 +92,27 @@ def test_a_root_may_itself_be_a_link(folder: Path) -> None:
 
     assert fetcher.read((folder / "alias" / "ü 1#?.png").as_uri()) == photo()
     assert fetcher.read((folder / "photos" / "ü 1#?.png").as_uri()) == photo()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_root_and_an_image_may_have_any_name(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "roots" / name
+    root.mkdir(parents=True)
+    (root / name).write_bytes(photo())
+    fetcher = Fetcher(open_store((tmp_path / name).as_uri()), Settings(source_roots=(root,)))
+    assert fetcher.read(file_uri(str(root / name))) == photo()
+    with pytest.raises(ImageError, match="MASKPOOL_SOURCE_ROOTS"):
+        fetcher.read(file_uri(f"{root} and more/{name}"))
+
+
+@pytest.mark.parametrize("path", ["loop.png", "circle/a.png", f"{'n' * 300}.png", "d/" * 3000])
+def test_a_path_that_can_never_be_opened_is_not_tried_again(
+    fetcher: Fetcher, folder: Path, path: str
+) -> None:
+    (folder / "photos" / "loop.png").symlink_to("loop.png")
+    (folder / "photos" / "circle").symlink_to("circle")
+    with pytest.raises(ImageError, match=r"cannot be opened: (Too many levels|File name too long)"):
+        fetcher.read(f"file://{folder}/photos/{path}")
 
 
 def test_a_link_that_stays_inside_is_followed(fetcher: Fetcher, folder: Path) -> None:

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hostile.paths import NAMES
 
 from maskpool.errors import ConfigError
 from storage.objects import open_store
+from storage.uris import path_of
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,16 @@ def test_a_url_that_is_none_is_refused_by_the_settings_name(url: str) -> None:
         open_store(url)
     assert "hunter2@b" not in str(caught.value)
     assert "key:hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_store_in_a_folder_of_any_name_is_found_again(tmp_path: Path, name: str) -> None:
+    store = open_store((tmp_path / name).as_uri())
+    store.put("a/b.bin", b"mask")
+    assert (tmp_path / name / "a" / "b.bin").read_bytes() == b"mask"
+    assert open_store(store.url).get("a/b.bin") == b"mask"
+    assert [found.key for found in open_store(store.url).list("a/")] == ["a/b.bin"]
+    assert path_of(store.uri("a/b.bin")) == f"{tmp_path}/{name}/a/b.bin"
 
 
 def test_a_folder_is_taken_with_its_escapes(tmp_path: Path) -> None:
