@@ -195,7 +195,7 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no category of it is in"):
         evaluate(other, truth)
     other = write(tmp_path / "o.json", [], size=(40, 20))
-    with pytest.raises(SourceError, match=r"a is 20×40 here and 40×20 in .*EXIF"):
+    with pytest.raises(SourceError, match=r"'a' is 20×40 here and 40×20 in .*EXIF"):
         evaluate(other, truth)
 
 
