@@ -233,11 +233,14 @@ class JobFailure:
         seq: Which job of the batch.
         error: A sentence a person understands.
         transient: True where trying again may help; counted against ``MAX_ATTEMPTS``.
+        broken_off: True where the host of the image is there and its answer broke off, which is
+            tried again for a shorter time.
     """
 
     seq: int
     error: str
     transient: bool = False
+    broken_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@
     │       └── CredentialsError  this machine's credentials are missing, expired or wrong
     └── Transient            try again, later and with jitter
         ├── Unreachable      a service does not answer; names the service
+        │   ├── BrokenOff    it answers, but not to the end or not in time
         │   ├── WrongClock   it refuses us because this machine's clock is not its own
         │   └── NoAccess     a worker cannot use it until its settings are mended
         └── LeaseLost        the chunk in hand is no longer ours; drop the work
@@ -100,6 +101,10 @@ class Unreachable(Transient):
     def __init__(self, service: str, reason: str) -> None:
         super().__init__(f"{service} is unreachable: {reason}")
         self.service = service
+
+
+class BrokenOff(Unreachable):
+    """A service is there, but its answer breaks off or takes too long; it may well do so again."""
 
 
 class WrongClock(Unreachable):

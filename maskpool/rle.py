@@ -82,16 +82,31 @@ def to_runs(rle: Rle) -> Runs:
     Raises:
         ValueError: The counts are no COCO string, or do not add up to the size.
     """
-    counts = _uncompress(rle.counts)
-    height, width = rle.size
+    return runs_of_counts(_uncompress(rle.counts), rle.size)
+
+
+def runs_of_counts(counts: Counts, size: tuple[int, int]) -> Runs:
+    """The runs of plain counts, int64 (n,), background first.
+
+    Args:
+        counts: Each below 2^63; what they add up to may be larger.
+        size: ``(height, width)`` of the whole image, pixels.
+
+    Raises:
+        ValueError: The counts do not add up to the size.
+    """
+    height, width = size
+    total = height * width
     bounds = np.cumsum(counts)
-    if (counts < 0).any() or (int(bounds[-1]) if bounds.size else 0) != height * width:
+    # One count above the total is wrong by itself; without any, the sum cannot wrap round.
+    wrong = ((counts < 0) | (counts > total)).any()
+    if wrong or (int(bounds[-1]) if bounds.size else 0) != total:
         msg = f"RLE counts do not add up to {height}×{width} pixels"
         raise ValueError(msg)
     ends = bounds[1::2]
     starts = bounds[0::2][: ends.size]
     solid = ends > starts
-    return Runs(rle.size, starts[solid], ends[solid])
+    return Runs(size, starts[solid], ends[solid])
 
 
 def decode(rle: Rle) -> Mask:
@@ -125,6 +140,23 @@ def box_xyxy(runs: Runs) -> tuple[int, int, int, int]:
     y0 = 0 if wraps.any() else int(top.min())
     y1 = height if wraps.any() else int(bottom.max()) + 1
     return (int(first_column[0]), y0, int(last_column[-1]) + 1, y1)
+
+
+def union(several: Sequence[Runs]) -> Runs:
+    """The pixels of any of some masks of one image; there is at least one.
+
+    It takes memory for runs, not for pixels.
+    """
+    if len(several) == 1:
+        return several[0]
+    starts = np.concatenate([runs.starts for runs in several])
+    order = np.argsort(starts, kind="stable")
+    starts = starts[order]
+    reach = np.maximum.accumulate(np.concatenate([runs.ends for runs in several])[order])
+    # A run begins wherever nothing before it reaches; it ends where the next one begins.
+    first = np.flatnonzero(np.concatenate(([True], starts[1:] > reach[:-1]))[: starts.size])
+    last = np.concatenate((first[1:], [starts.size])) - 1 if first.size else first
+    return Runs(several[0].size, starts[first], reach[last])
 
 
 def intersection(a: Runs, b: Runs) -> int:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db.chunks import Done, Failed, JobEnd, Returned
-from maskpool.domain import MAX_ATTEMPTS, Job, JobFailure, JobResult
+from maskpool.domain import Job, JobFailure, JobResult
 from maskpool.errors import Permanent, Transient
 from storage.objects.masks import ChunkObject
 
-#: Seconds that a job rests before its second attempt, and how much longer before each further one.
-#: So a short fault costs little, and a host of images may be away for minutes (2 + 10 + 50 + 250 s)
-#: before one is FAILED.
-_RETRY_SECONDS = 2.0
-_RETRY_GROWTH = 5.0
+#: Seconds that a job rests before its second attempt, its third and so on; give or take a half.
+#: So a short fault costs little, and a host of images may be away for minutes before one is FAILED.
+_RESTS = (2.0, 10.0, 50.0, 250.0)
+
+#: The same where the host is there and its answer breaks off: an image that does so each time holds
+#: up its batch for half a minute, not for five.
+_RESTS_BROKEN_OFF = (2.0, 10.0, 20.0)
 
 #: Seconds that a job rests after an outage of the pool's own store.
 _OUTAGE_SECONDS = 30.0
@@ -75,17 +78,18 @@ def end_of(job: Job, outcome: NoResult) -> JobEnd:
         case Outage(error=error):
             return _return(job, job.attempts, _OUTAGE_SECONDS, error)
         case JobFailure(transient=True):
-            return _try_again(job, outcome.error)
+            rests = _RESTS_BROKEN_OFF if outcome.broken_off else _RESTS
+            return _try_again(job, outcome.error, rests)
         case JobFailure():
             return Failed(job.seq, outcome.error[:_MAX_ERROR_CHARS], job.attempts)
 
 
-def _try_again(job: Job, error: str) -> JobEnd:
+def _try_again(job: Job, error: str, rests: Sequence[float]) -> JobEnd:
     attempts = job.attempts + 1
-    if attempts >= MAX_ATTEMPTS:
+    if attempts > len(rests):
         last = error[:_MAX_ERROR_CHARS]
         return Failed(job.seq, f"gave up after {attempts} attempts; the last one: {last}", attempts)
-    return _return(job, attempts, _RETRY_SECONDS * _RETRY_GROWTH ** (attempts - 1), error)
+    return _return(job, attempts, rests[attempts - 1], error)
 
 
 def _return(job: Job, attempts: int, rest_seconds: float, error: str) -> Returned:

@@ -117,7 +117,7 @@ def _refuse_other_sizes(predicted: CocoFile, right: CocoFile, names: Sequence[st
         here, there = predicted.sizes[name], right.sizes[name]
         if here != there:
             reason = (
-                f"{name} is {here[1]}×{here[0]} here and {there[1]}×{there[0]} in {right.path}; "
+                f"{name!r} is {here[1]}×{here[0]} here and {there[1]}×{there[0]} in {right.path}; "
                 "perhaps one of them ignores the image's EXIF orientation"
             )
             raise SourceError(str(predicted.path), reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from storage.uris import file_uri
 
 #: The pieces of a pattern: a class, or one character.
 _TOKENS = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+
+#: Characters that mean something in a class of ``re`` and nothing in one of a glob.
+_SET_SIGNS = re.compile(r"[\^\\\[&~|]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,12 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class GlobSource:
-    """Images below a folder whose path matches a pattern; ``**`` stands for any folders."""
+    """Images below a folder whose path matches a pattern; ``**`` stands for any folders.
+
+    A name may hold a wildcard itself, as ``p [1]`` does. From the left, each part of a glob that is
+    a folder as it is written is that folder, and no pattern; from the first part that is none,
+    every part is a pattern, which finds a name that is written like it as well.
+    """
 
     text: str
     root: Path
@@ -74,17 +82,20 @@ class GlobSource:
 
     @classmethod
     def of(cls, text: str) -> GlobSource:
-        """Split a glob at its first wildcard.
+        """Split a glob before the first part with a wildcard that is no folder by itself.
 
         Raises:
-            SourceError: The folder before the first wildcard does not exist.
+            SourceError: The folder before that part does not exist or may not be entered, or no
+                wildcard is left behind it.
         """
         parts = text.split("/")
-        fixed = next(i for i, part in enumerate(parts) if is_glob(part))
+        fixed = _fixed_parts(parts)
         base = "/".join(parts[:fixed]) or ("/" if text.startswith("/") else ".")
-        if not Path(base).is_dir():
-            raise SourceError(text, f"there is no folder {base!r} to look in")
         pattern = "/".join(part for part in parts[fixed:] if part)
+        if not _is_folder(base):
+            raise SourceError(text, f"there is no folder {base!r} to look in")
+        if not is_glob(pattern):
+            raise SourceError(text, f"the folder {base!r} is there, and holds no {pattern!r}")
         return cls(text, Path(base).resolve(), pattern)
 
     def refs(self) -> Iterator[ImageRef]:
@@ -98,6 +109,21 @@ class GlobSource:
     def places(self, name: str) -> list[str]:
         """See ``producer.sources.Source``."""
         return [str(self.root / name)] if (self.root / name).exists() else []
+
+
+def _fixed_parts(parts: Sequence[str]) -> int:
+    """How many parts of a glob come before its pattern; the last one is always a pattern."""
+    for count, part in enumerate(parts[:-1]):
+        if is_glob(part) and not _is_folder("/".join(parts[: count + 1])):
+            return count
+    return len(parts) - 1
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # too long a name, or a folder above it that may not be entered
+        return False
 
 
 def is_glob(text: str) -> bool:
@@ -123,14 +149,22 @@ def _part_regex(part: str) -> str:
             regex += "[^/]*"
         elif piece == "?":
             regex += "[^/]"
-        elif (
-            len(piece) > 1
-        ):  # a class; re reads it as a glob does, but for the sign that negates it
-            body = piece[1:-1].replace("\\", r"\\")
-            body = f"^{body[1:]}" if body[0] == "!" else body.replace("^", r"\^")
-            regex += f"(?!/)[{body}]"
+        elif len(piece) > 1:
+            regex += _class_regex(piece)
         else:
             regex += re.escape(piece)
+    return f"(?:{regex}|{re.escape(part)})" if "[" in part else regex
+
+
+def _class_regex(piece: str) -> str:
+    """A class such as ``[a-c]``; ``re`` reads it as a glob does, but for what it negates with."""
+    negated, body = ("^", piece[2:-1]) if piece[1] == "!" else ("", piece[1:-1])
+    body = _SET_SIGNS.sub(r"\\\g<0>", body).replace("--", r"-\-")
+    regex = f"(?!/)[{negated}{body}]"
+    try:
+        re.compile(regex)
+    except re.error:  # a range such as z-a is none: it stands for itself
+        return re.escape(piece)
     return regex
 
 

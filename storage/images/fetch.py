@@ -69,7 +69,7 @@ class Fetcher:
 
         Raises:
             ImageError: It cannot be used; the sentence is for the person who labels.
-            Unreachable: The place it lies in does not answer just now.
+            Unreachable: The place it lies in does not answer just now, or breaks off.
         """
         data = self.read(uri)
         return FetchedImage(decode(data, self._settings), hashlib.sha256(data).hexdigest())

@@ -9,7 +9,15 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
 from maskpool.domain import Job, JobFailure, JobResult, Klass
-from maskpool.errors import ConfigError, NoAccess, Permanent, Transient, Unreachable, WrongClock
+from maskpool.errors import (
+    BrokenOff,
+    ConfigError,
+    NoAccess,
+    Permanent,
+    Transient,
+    Unreachable,
+    WrongClock,
+)
 from maskpool.ports import Image, ObjectStore
 from maskpool.spec import Prompt
 from storage.images.fetch import FetchedImage, Fetcher
@@ -112,7 +120,8 @@ class Annotator:
         if isinstance(error, WrongClock) or (ours and self._store_is_away()):
             log.warning("image %s is put off: %s", job.name, error, extra={"job": job.seq})
             return Outage(str(error))
-        return JobFailure(job.seq, str(error), transient=True)
+        broken_off = isinstance(error, BrokenOff)
+        return JobFailure(job.seq, str(error), transient=True, broken_off=broken_off)
 
     def _store_is_away(self) -> bool:
         """Whether the store answers nothing at all, which is no single image's fault."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import orjson
+from typing import Any, TypeVar
 
 from maskpool import rle
 from maskpool.errors import SourceError
+from producer.formats.coco.document import load
+from producer.formats.coco.fields import Entry, entries, shown
+from producer.formats.coco.segmentation import require_box, runs_of
+
+#: Largest image, in pixels: the API of COCO counts pixels in 32 bits, with a sign here and there.
+_MAX_PIXELS = 2**31 - 1
+
+Value = TypeVar("Value", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,153 +45,104 @@ class CocoFile:
     categories: tuple[str, ...]
     masks: Mapping[tuple[str, str], list[CocoMask]]
 
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """The ``file_name`` of every image, annotated or not, in the file's order."""
+        return tuple(self.sizes)
+
 
 def read_coco(path: Path) -> CocoFile:
     """Read a COCO instances file whole.
 
     Compressed and uncompressed RLE are read as they are, polygons where pycocotools is installed.
+    Types are exact (``fields``), ids and names are unique, numbers are finite and within the sense
+    of their image. ``bbox`` and ``area`` are checked as numbers and not used: the mask says both.
 
     Raises:
-        SourceError: The file cannot be read or is no COCO instances file; names the annotation.
+        SourceError: The file cannot be read or is no COCO instances file; names the entry.
     """
-    data = _loaded(path)
-    images = {_id(path, row, "images"): row for row in _rows(path, data, "images")}
-    labels = {_id(path, row, "categories"): row for row in _rows(path, data, "categories")}
-    names = {key: str(_field(path, row, "file_name", "images")) for key, row in images.items()}
-    categories = {key: str(_field(path, row, "name", "categories")) for key, row in labels.items()}
-    _refuse_repeated(path, "image file_name", list(names.values()))
-    _refuse_repeated(path, "category name", list(categories.values()))
-    sizes = {names[key]: _image_size(path, row) for key, row in images.items()}
+    try:
+        return _dataset(path, load(path))
+    except MemoryError:
+        reason = "takes more memory than there is; split it by images"
+        raise SourceError(str(path), reason) from None
+
+
+def _dataset(path: Path, data: dict[str, Any]) -> CocoFile:
+    images, labels = entries(path, data, "images"), entries(path, data, "categories")
+    names = _names_by_id(images, "file_name")
+    categories = _names_by_id(labels, "name")
+    sizes = {image.values["file_name"]: _image_size(image) for image in images}
     masks: dict[tuple[str, str], list[CocoMask]] = {}
-    for row in _rows(path, data, "annotations"):
-        where = f"annotation {row.get('id', '?')}"
-        name = _known(path, where, "image_id", row, names)
-        category = _known(path, where, "category_id", row, categories)
-        masks.setdefault((name, category), []).append(_mask(path, where, row, sizes[name]))
+    annotations = entries(path, data, "annotations")
+    _refuse_repeated([one for one in annotations if "id" in one.values], "id", Entry.whole)
+    for one in annotations:
+        name = _known(one, "image_id", names)
+        category = _known(one, "category_id", categories)
+        masks.setdefault((name, category), []).append(_mask(one, sizes[name]))
     return CocoFile(path, sizes, tuple(categories.values()), masks)
 
 
-def _loaded(path: Path) -> dict[str, Any]:
+def _names_by_id(rows: Sequence[Entry], field: str) -> dict[int, str]:
+    ids = _refuse_repeated(rows, "id", Entry.whole)
+    names = _refuse_repeated(rows, field, Entry.text)
+    return dict(zip(ids, names, strict=True))
+
+
+def _refuse_repeated(
+    rows: Sequence[Entry], field: str, read: Callable[[Entry, str], Value]
+) -> list[Value]:
+    """The values of a field, each of which only one entry may have."""
+    first: dict[Value, Entry] = {}
+    for row in rows:
+        value = read(row, field)
+        other = first.setdefault(value, row)
+        if other is not row:
+            what = "ids" if field == "id" else "names, by which files are matched,"
+            reason = f"{field} {shown(value)} occurs twice: {other.where} has it, too"
+            raise row.error(f"{reason}; {what} must differ")
+    return list(first)
+
+
+def _known(row: Entry, key: str, names: Mapping[int, str]) -> str:
+    value = row.whole(key)
+    if value not in names:
+        table = "images" if key == "image_id" else "categories"
+        raise row.error(f"{key} {shown(value)} is not among the ids of {table!r} in the file")
+    return names[value]
+
+
+def _image_size(image: Entry) -> tuple[int, int]:
+    width, height = image.whole("width"), image.whole("height")
+    if width < 1 or height < 1:
+        reason = f"width {shown(width)} and height {shown(height)} must be whole numbers above 0"
+        raise image.error(reason)
+    if width * height > _MAX_PIXELS:
+        given = f"width {shown(width)} and height {shown(height)}"
+        raise image.error(f"{given} are of an image larger than {_MAX_PIXELS:,} pixels")
+    return height, width
+
+
+def _mask(row: Entry, size: tuple[int, int]) -> CocoMask:
+    score, crowd = _score(row), _is_crowd(row)
+    row.number("area")
     try:
-        data = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise SourceError(str(path), f"cannot be read: {error.strerror or error}") from None
-    except orjson.JSONDecodeError as error:
-        raise SourceError(str(path), f"is not JSON: {error.msg}", error.lineno) from None
-    if isinstance(data, list):
-        reason = "is a list, perhaps of COCO results; give a dataset with images and categories"
-        raise SourceError(str(path), reason)
-    if not isinstance(data, dict):
-        raise SourceError(str(path), "is not a COCO dataset: it holds no object at the top")
-    return data
+        require_box(row.values.get("bbox"), size)
+        runs = runs_of(row.values.get("segmentation"), size)
+    except ValueError as error:
+        raise row.error(str(error)) from None
+    return CocoMask(runs, rle.box_xyxy(runs), score, crowd)
 
 
-def _rows(path: Path, data: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    rows = data.get(key)
-    if rows is None:
-        raise SourceError(str(path), f"has no {key!r}; a COCO instances file needs it")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise SourceError(str(path), f"{key!r} must be a list of objects")
-    return rows
+def _score(row: Entry) -> float:
+    score = row.number("score")
+    if score is not None and score > 1:
+        raise row.error(f"score {shown(score)} must lie between 0 and 1")
+    return 1.0 if score is None else score
 
 
-def _field(path: Path, row: dict[str, Any], key: str, table: str) -> Any:  # noqa: ANN401 - JSON
-    if key not in row:
-        raise SourceError(str(path), f"an entry of {table!r} has no {key!r}: {_short(row)}")
-    return row[key]
-
-
-def _id(path: Path, row: dict[str, Any], table: str) -> int | float | str | None:
-    value: int | float | str | list[Any] | dict[str, Any] | None = _field(path, row, "id", table)
-    if isinstance(value, (list, dict)):
-        raise SourceError(str(path), f"an 'id' of {table!r} is no number or text: {_short(row)}")
-    return value
-
-
-def _image_size(path: Path, row: dict[str, Any]) -> tuple[int, int]:
-    size = (_field(path, row, "height", "images"), _field(path, row, "width", "images"))
-    if not all(isinstance(value, int) and value > 0 for value in size):
-        reason = f"image {row['file_name']!r}: width and height must be whole numbers above 0"
-        raise SourceError(str(path), reason)
-    return size
-
-
-def _short(row: dict[str, Any]) -> str:
-    text = orjson.dumps(row).decode()
-    return text if len(text) <= 120 else text[:117] + "…"
-
-
-def _known(path: Path, where: str, key: str, row: dict[str, Any], names: dict[Any, str]) -> str:
-    value = row.get(key)
-    name = None if isinstance(value, (list, dict)) else names.get(value)
-    if name is None:
-        raise SourceError(str(path), f"{where}: {key} {value!r:.80} is not in the file")
-    return name
-
-
-def _refuse_repeated(path: Path, what: str, names: list[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise SourceError(str(path), f"{what} {name!r} occurs twice; matching goes by name")
-        seen.add(name)
-
-
-def _mask(path: Path, where: str, row: dict[str, Any], size: tuple[int, int]) -> CocoMask:
-    score = row.get("score")
-    try:
-        runs = _runs(row.get("segmentation"), size)
-        score = 1.0 if score is None else float(score)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise SourceError(str(path), f"{where}: {error}") from None
-    if runs.size != size:
-        reason = f"{where}: mask of {_size(runs.size)} in an image of {_size(size)}"
-        raise SourceError(str(path), reason)
-    return CocoMask(runs, rle.box_xyxy(runs), score, crowd=bool(row.get("iscrowd")))
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[1]}×{size[0]} pixels"
-
-
-def _runs(segmentation: object, size: tuple[int, int]) -> rle.Runs:
-    if isinstance(segmentation, dict):
-        height, width = (int(value) for value in segmentation.get("size") or size)
-        counts = segmentation.get("counts")
-        if isinstance(counts, str):
-            return rle.to_runs(rle.Rle((height, width), counts))
-        if isinstance(counts, list):
-            return _plain_runs(counts, (height, width))
-        msg = "segmentation has no 'counts'"
-        raise ValueError(msg)
-    if isinstance(segmentation, list) and segmentation:
-        return _polygon_runs(segmentation, size)
-    msg = "has no segmentation; a box alone cannot be scored as a mask"
-    raise ValueError(msg)
-
-
-def _plain_runs(counts: list[Any], size: tuple[int, int]) -> rle.Runs:
-    """Uncompressed RLE: the counts as a list of numbers."""
-    bounds = np.cumsum(np.asarray(counts, dtype=np.int64))
-    if min(counts, default=0) < 0 or (int(bounds[-1]) if bounds.size else 0) != size[0] * size[1]:
-        msg = f"RLE counts do not add up to {_size(size)}"
-        raise ValueError(msg)
-    ends = bounds[1::2]
-    starts = bounds[0::2][: ends.size]
-    solid = ends > starts
-    return rle.Runs(size, starts[solid], ends[solid])
-
-
-def _polygon_runs(polygons: list[Any], size: tuple[int, int]) -> rle.Runs:
-    """Polygons under COCO's own half-pixel rules, which differ from every other rasteriser's."""
-    try:
-        from pycocotools import mask as coco_mask  # noqa: PLC0415 - it is not always installed
-    except ImportError:
-        msg = "is a polygon, which only pycocotools reads as COCO means it; pip install pycocotools"
-        raise ValueError(msg) from None
-    for polygon in polygons:
-        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-            msg = "a polygon needs an even number of coordinates, at least six"
-            raise ValueError(msg)
-    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
-    return rle.to_runs(rle.Rle(size, merged["counts"].decode()))
+def _is_crowd(row: Entry) -> bool:
+    value = row.values.get("iscrowd", 0)
+    if type(value) is not int or value not in (0, 1):
+        raise row.error(f"iscrowd {shown(value)} must be the number 0 or 1")
+    return value == 1

@@ -109,6 +109,9 @@ class Connector:
             if error.errno in _NO_SUCH_HOST:
                 raise ImageError(f"there is no host {url.host}") from None
             raise Unreachable(f"the name server for {url.host}", error.strerror or "") from None
+        except TimeoutError:
+            reason = f"it took longer than {deadline.seconds:g} s (MASKPOOL_WEB_SECONDS)"
+            raise Unreachable(f"the name server for {url.host}", reason) from None
         addresses = [ip_address(text) for text in texts]
         for address in addresses:
             if reason := refusal(address, self._networks):

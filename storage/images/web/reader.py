@@ -15,7 +15,7 @@ from http.client import HTTPException, HTTPResponse, IncompleteRead
 from urllib.parse import urljoin
 
 from maskpool import __version__
-from maskpool.errors import ImageError, Unreachable
+from maskpool.errors import BrokenOff, ImageError, Unreachable
 from maskpool.settings import Settings
 from storage.images.web.connections import Connection, Connector, IdleConnections
 from storage.images.web.timed_socket import Deadline, TooManyBytes
@@ -82,7 +82,8 @@ class WebReader:
 
         Raises:
             ImageError: They may not or cannot be read; trying again would change nothing.
-            Unreachable: The host does not answer, breaks off, or takes too long.
+            Unreachable: The host does not answer; ``BrokenOff`` where it does, and its answer
+                breaks off or takes too long.
         """
         deadline = Deadline.in_seconds(self._limits.seconds)
         first = url = _split(text)
@@ -96,7 +97,7 @@ class WebReader:
                     "allowed (MASKPOOL_MAX_IMAGE_BYTES) and all that HTTP adds to them"
                 ) from None
             except (OSError, HTTPException) as error:
-                raise Unreachable(url.shown, _reason(error, deadline)) from None
+                raise BrokenOff(url.shown, _reason(error, deadline)) from None
             if isinstance(answer, bytes):
                 return answer
             url = answer
@@ -163,7 +164,7 @@ class WebReader:
             if size > limit:
                 raise _too_large(url, f"at least {size:,}", limit)
         if response.length:  # what it promised and did not send
-            raise Unreachable(url.shown, f"it broke off {response.length:,} bytes before its end")
+            raise BrokenOff(url.shown, f"it broke off {response.length:,} bytes before its end")
         return b"".join(pieces)
 
 

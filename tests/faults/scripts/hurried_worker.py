@@ -23,7 +23,7 @@ def hurry() -> None:
     s3._CONNECT_SECONDS /= HURRY
     s3._READ_SECONDS /= HURRY
     s3._BODY_SECONDS /= HURRY
-    outcomes._RETRY_SECONDS /= HURRY
+    outcomes._RESTS = tuple(seconds / HURRY for seconds in outcomes._RESTS)
     outcomes._OUTAGE_SECONDS /= HURRY
     pipeline._UPLOAD_SECONDS /= HURRY
 

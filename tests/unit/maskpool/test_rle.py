@@ -82,6 +82,17 @@ def test_intersection_and_iou_are_those_of_the_pixels(data: st.DataObject) -> No
 
 
 @given(st.data())
+def test_a_union_holds_the_pixels_of_all(data: st.DataObject) -> None:
+    shape = data.draw(st.tuples(sides, sides))
+    several = data.draw(st.lists(hnp.arrays(np.bool_, shape), min_size=1, max_size=5))
+    together = rle.union([rle.to_runs(rle.encode(mask)) for mask in several])
+    np.testing.assert_array_equal(
+        rle.decode(rle.from_runs(together)), np.logical_or.reduce(several)
+    )
+    assert as_theirs(rle.from_runs(together)) == coco.merge([theirs(mask) for mask in several])
+
+
+@given(st.data())
 def test_overlaps_are_the_worst_iou_with_a_better_mask(data: st.DataObject) -> None:
     shape = data.draw(st.tuples(sides, sides))
     several = data.draw(st.lists(hnp.arrays(np.bool_, shape), max_size=5))
@@ -162,6 +173,14 @@ def test_counts_of_zero_in_the_middle_are_no_runs() -> None:
 def test_bad_counts_are_refused(counts: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         rle.decode(Rle((2, 3), counts))
+
+
+@pytest.mark.parametrize("count", [2**62, 2**63 - 1, -(2**62), 7])
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_counts_that_wrap_round_are_refused(count: int, times: int) -> None:
+    counts = np.array([count] * times + [6], dtype=np.int64)
+    with pytest.raises(ValueError, match="add up to 2×3"):
+        rle.runs_of_counts(counts, (2, 3))
 
 
 @given(st.text(st.characters(max_codepoint=0x7F), max_size=12))

@@ -36,6 +36,27 @@ def test_whatever_holds_the_images_may_be_away_for_two_minutes() -> None:
     assert shortest > 120_000
 
 
+def test_what_breaks_off_each_time_is_over_within_a_minute() -> None:
+    longest, attempts = 0, 0
+    while True:
+        failure = JobFailure(3, "it broke off", transient=True, broken_off=True)
+        end = end_of(Job(3, "a.jpg", "https://x.org/a.jpg", attempts), failure)
+        if isinstance(end, Failed):
+            break
+        assert isinstance(end, Returned)
+        longest, attempts = longest + end.delay_ms, end.attempts
+    assert 16_000 <= longest <= 48_000
+    assert end.attempts == 4
+    assert end.error == "gave up after 4 attempts; the last one: it broke off"
+
+
+def test_a_host_that_comes_back_and_breaks_off_then_has_had_its_attempts() -> None:
+    job = Job(3, "a.jpg", "https://x.org/a.jpg", MAX_ATTEMPTS - 1)
+    end = end_of(job, JobFailure(3, "it broke off", transient=True, broken_off=True))
+    assert isinstance(end, Failed)
+    assert end.attempts == MAX_ATTEMPTS
+
+
 def test_an_outage_of_the_store_is_nobodys_fault() -> None:
     for attempts in (0, MAX_ATTEMPTS - 1):
         end = end_of(Job(3, "a.jpg", "file:///a.jpg", attempts), Outage("S3 is away"))

@@ -127,6 +127,23 @@ def test_crowds_are_neither_missed_nor_made_up(tmp_path: Path) -> None:
     assert found.absent_pairs == 3
 
 
+def polygon(name: str, corners: list[float], **more: Any) -> Row:
+    return box(name, "cat", (0, 0, 0, 0), segmentation=[corners], **more)
+
+
+@pytest.mark.parametrize("corners", [[4, 4, 4, 4, 4, 4], [1, 5, 9, 5, 1, 5], [45, 5, 60, 5, 60, 9]])
+def test_a_mask_without_pixels_is_missed_or_made_up(tmp_path: Path, corners: list[float]) -> None:
+    empty, whole = polygon("a", corners), box("a", "cat", (20, 0, 30, 10))
+    found = score(tmp_path, [(*empty[:3], {**empty[3], "score": 0.9})], [empty, whole])
+    assert (found.overall.tp, found.overall.fp, found.overall.fn) == (0, 1, 2)
+    assert (found.mask_ap, found.f1) == (0.0, 0.0)
+    crowd = (*empty[:3], {**empty[3], "iscrowd": 1})
+    found = score(tmp_path, [whole], [crowd, whole])
+    assert (found.overall.tp, found.overall.fp, found.overall.fn) == (1, 0, 0)
+    assert found.mask_ap == pytest.approx(1.0)
+    json.dumps(found.to_json())
+
+
 def test_what_only_one_file_has_is_named_and_left_out(tmp_path: Path) -> None:
     pred = write(
         tmp_path / "p.json",
@@ -178,7 +195,7 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no category of it is in"):
         evaluate(other, truth)
     other = write(tmp_path / "o.json", [], size=(40, 20))
-    with pytest.raises(SourceError, match=r"a is 20×40 here and 40×20 in .*EXIF"):
+    with pytest.raises(SourceError, match=r"'a' is 20×40 here and 40×20 in .*EXIF"):
         evaluate(other, truth)
 
 

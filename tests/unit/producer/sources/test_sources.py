@@ -180,6 +180,83 @@ def test_brackets_in_a_name_that_exists_are_no_glob(tmp_path: Path) -> None:
     assert found(open_source(f"{tmp_path}/b*.png")) == ["b*.png"]
 
 
+#: Folders that are named like a pattern, each with a neighbour that the pattern would match.
+WILD_NAMES = {
+    "p [1]": "p 1",
+    "a*b": "a and b",
+    "what?": "what1",
+    "*": "all",
+    "**": "all",
+    "[a-c]": "b",
+    "[!x]": "y",
+    "[": "[[",
+    "[]": "]",
+    "[z-a]": "z",
+    "[a&&b]": "&",
+    "[[1]]": "[]",
+    "[a--b]": "a",
+}
+
+
+#: What follows such a folder in a glob, and what it finds there.
+TAILS = {
+    "*.jpg": ["1.jpg"],
+    "?.jpg": ["1.jpg"],
+    "//*.jpg": ["1.jpg"],
+    "*/*.jpg": ["deep [2]/2.jpg"],
+    "**/*.jpg": ["1.jpg", "deep [2]/2.jpg"],
+    "deep [2]/*": ["2.jpg"],
+}
+
+
+@pytest.mark.parametrize("wild", WILD_NAMES)
+@pytest.mark.parametrize("above", ["", "up/", "p [1]/", "x*/y?/"])
+@pytest.mark.parametrize("tail", TAILS)
+def test_a_folder_that_is_there_as_it_is_written_is_no_pattern(
+    tmp_path: Path, wild: str, above: str, tail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (wild, WILD_NAMES[wild]):
+        touch(tmp_path, f"{above}{folder}/1.jpg", f"{above}{folder}/deep [2]/2.jpg")
+    monkeypatch.chdir(tmp_path)
+    pattern = f"{above}{wild}/{tail}"
+    for source in (open_source(pattern), open_source(f"{tmp_path}/{pattern}")):
+        assert found(source) == TAILS[tail]
+        folder = tmp_path / above / wild
+        assert source.root in (folder, folder / "deep [2]")
+        assert all(Path(path_of(ref.uri) or "").is_relative_to(folder) for ref in source.refs())
+
+
+@pytest.mark.parametrize("wild", WILD_NAMES)
+def test_a_pattern_finds_a_name_that_is_written_like_it(tmp_path: Path, wild: str) -> None:
+    touch(tmp_path, f"up/{wild}/1.jpg", f"up/{wild}.jpg")
+
+    assert f"up/{wild}/1.jpg" in found(open_source(f"{tmp_path}/*/{wild}/*.jpg"))
+    assert f"up/{wild}.jpg" in found(open_source(f"{tmp_path}/*/{wild}.jpg"))
+
+
+def test_a_pattern_that_is_no_folder_stays_a_pattern(tmp_path: Path) -> None:
+    touch(tmp_path, "p 1/a.jpg", "p 2/b.jpg", "p [1]x/c.jpg")
+
+    assert found(open_source(f"{tmp_path}/p [12]/*.jpg")) == ["p 1/a.jpg", "p 2/b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        ("none.jpg", "p [1]' is there, and holds no 'none.jpg'"),
+        ("deep/none.jpg", "there is no folder '"),
+        ("x" * 300 + "[1]/*.jpg", "File name too long"),
+    ],
+)
+def test_a_folder_that_does_not_hold_what_follows_is_named(
+    tmp_path: Path, tail: str, said: str
+) -> None:
+    touch(tmp_path, "p [1]/a.jpg", "p 1/none.jpg")
+    with pytest.raises(SourceError) as caught:
+        open_source(f"{tmp_path}/p [1]/{tail}")
+    assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

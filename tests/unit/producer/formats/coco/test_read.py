@@ -14,6 +14,9 @@ from maskpool.errors import SourceError
 from producer.formats.coco.read import read_coco
 
 PHOTOS = Path(__file__).parents[5] / ".." / "shared" / "photos"
+#: How a sentence names the annotation of ``dataset``.
+HERE = r"annotation 17 \(index 0\): "
+
 POLYGON = [[2.0, 2.0, 9.0, 2.0, 9.0, 7.0, 2.0, 7.0]]
 
 
@@ -64,7 +67,7 @@ def test_polygons_without_pycocotools_name_the_annotation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pycocotools", None)
-    with pytest.raises(SourceError, match=r"annotation 17: is a polygon, .* pip install"):
+    with pytest.raises(SourceError, match=f"{HERE}is a polygon, .* pip install"):
         read_coco(write(tmp_path, dataset(POLYGON)))
 
 
@@ -78,28 +81,28 @@ def test_polygons_without_pycocotools_name_the_annotation(
         ({"images": {}, "categories": [], "annotations": []}, "'images' must be a list"),
         (
             {"images": [{"id": 1, "height": 1}], "categories": [], "annotations": []},
-            "an entry of 'images' has no 'file_name': {\"id\":1",
+            r"image 1 \(index 0\): has no 'file_name'",
         ),
         (
             {"images": [{"id": 1, "file_name": "a", "width": None, "height": 3}],
              "categories": [], "annotations": []},
-            "image 'a': width and height must be whole numbers",
+            r"image 'a' \(index 0\): width null must be a whole number",
         ),
         (
             {"images": [], "categories": [{"id": 1, "name": "x"}, {"id": 2, "name": "x"}],
              "annotations": []},
-            "category name 'x' occurs twice",
+            r"category 'x' \(index 1\): name \"x\" occurs twice: category 'x' \(index 0\) has it",
         ),
-        (dataset(POLYGON) | {"images": []}, "annotation 17: image_id 7 is not in the file"),
-        (dataset(None), "annotation 17: has no segmentation"),
-        (dataset({"size": [10, 12]}), "annotation 17: segmentation has no 'counts'"),
-        (dataset({"size": [10, 12], "counts": "###"}), "annotation 17: RLE counts hold"),
-        (dataset({"size": [10, 12], "counts": [5, 5]}), "annotation 17: RLE counts do not add"),
-        (dataset({"size": [10, 12], "counts": [5, -5, 120]}), "annotation 17: RLE counts do not"),
-        (dataset({"size": [10, 12], "counts": ["x"]}), "annotation 17: "),
+        (dataset(POLYGON) | {"images": []}, f"{HERE}image_id 7 is not among the ids"),
+        (dataset(None), f"{HERE}has no segmentation"),
+        (dataset({"size": [10, 12]}), f"{HERE}segmentation has no 'counts'"),
+        (dataset({"size": [10, 12], "counts": "###"}), f"{HERE}RLE counts hold"),
+        (dataset({"size": [10, 12], "counts": [5, 5]}), f"{HERE}RLE counts do not add"),
+        (dataset({"size": [10, 12], "counts": [5, -5, 120]}), f"{HERE}RLE count -5"),
+        (dataset({"size": [10, 12], "counts": ["x"]}), f"{HERE}"),
         (dataset({"size": [2, 2], "counts": [4]}), "mask of 2×2 pixels in an image of 12×10"),
-        (dataset([[1, 1, 2, 2]]), "annotation 17: a polygon needs"),
-        (dataset({"size": [10, 12], "counts": [120]}, score="high"), "annotation 17: .*high"),
+        (dataset([[1, 1, 2, 2]]), f"{HERE}a polygon needs"),
+        (dataset({"size": [10, 12], "counts": [120]}, score="high"), f"{HERE}.*high"),
     ],
 )  # fmt: skip
 def test_refusals_name_the_place(tmp_path: Path, data: Any, message: str) -> None:
@@ -107,6 +110,20 @@ def test_refusals_name_the_place(tmp_path: Path, data: Any, message: str) -> Non
     with pytest.raises(SourceError, match=message) as caught:
         read_coco(path)
     assert str(path) in str(caught.value)
+
+
+def test_the_names_of_all_images_are_known_without_their_masks(tmp_path: Path) -> None:
+    data = dataset(POLYGON)
+    data["images"].append({"id": 1, "file_name": "b/c.jpg", "width": 1, "height": 1})
+    assert read_coco(write(tmp_path, data)).image_names == ("a.jpg", "b/c.jpg")
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_polygons_of_one_instance_are_drawn_as_pycocotools_merges_them(tmp_path: Path) -> None:
+    several = [*POLYGON, [8, 1, 11.5, 1, 11.5, 9.5, 8, 9.5], [-3, -3, 3, -3, 3, 14], [20, 20] * 3]
+    (drawn,) = read_coco(write(tmp_path, dataset(several))).masks["a.jpg", "cat"]
+    oracle = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(several, 10, 12)))
+    assert np.array_equal(rle.decode(rle.from_runs(drawn.runs)), oracle.astype(bool))
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
@@ -117,7 +134,7 @@ def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the shared photographs are not here")
 def test_photographs_with_their_polygons_and_crowds() -> None:
     read = read_coco(PHOTOS / "instances.json")
-    assert len(read.sizes) == 26
+    assert len(read.image_names) == 26
     masks = [mask for group in read.masks.values() for mask in group]
     raw = json.loads((PHOTOS / "instances.json").read_bytes())["annotations"]
     assert len(masks) == len(raw)

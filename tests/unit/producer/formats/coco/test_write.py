@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from services.albums import Album
@@ -17,6 +18,7 @@ from maskpool import rle
 from maskpool.domain import Found, Instance
 from maskpool.errors import ConfigError
 from producer.formats import FORMATS, Counts, write_coco
+from producer.formats.coco.read import read_coco
 from producer.results.records import ImageResult, LabelledInstance
 
 
@@ -127,3 +129,38 @@ def test_a_foreign_category_is_a_bug_and_named(tmp_path: Path) -> None:
     images = [result("a.jpg", labelled("dog", block(0, 0, 1, 1)))]
     with pytest.raises(ValueError, match=r"a\.jpg: category 'dog'"):
         write_coco(tmp_path / "coco.json", ["cat"], Album(images), {})
+
+
+some_masks = hnp.arrays(np.bool_, (5, 7))
+
+
+@settings(max_examples=40)
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=8),
+        st.lists(st.tuples(st.sampled_from(["cat", "dog"]), some_masks, st.floats(0, 1))),
+        max_size=4,
+    )
+)
+def test_our_own_reader_takes_whatever_is_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    wanted: dict[str, list[tuple[str, np.ndarray, float]]],
+) -> None:
+    target = tmp_path_factory.getbasetemp() / "round_trip.json"
+    images = [
+        result(name, *(labelled(*one) for one in masks), size=(5, 7))
+        for name, masks in wanted.items()
+    ]
+    write_coco(target, ["cat", "dog"], Album(images), {}, fresh=True)
+    read = read_coco(target)
+    assert read.image_names == tuple(wanted)
+    assert read.categories == ("cat", "dog")
+    for name, masks in wanted.items():
+        for category in read.categories:
+            given = [(mask, score) for other, mask, score in masks if other == category]
+            found = read.masks.get((name, category), [])
+            assert len(found) == len(given)
+            for one, (mask, score) in zip(found, given, strict=True):
+                assert one.score == pytest.approx(score, abs=1e-6)
+                assert not one.crowd
+                assert np.array_equal(rle.decode(rle.from_runs(one.runs)), mask)
