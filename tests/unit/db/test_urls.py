@@ -119,6 +119,8 @@ def test_a_path_that_sqlite_cannot_open_is_refused(tmp_path: Path, size: int) ->
         return
     with pytest.raises(ConfigError, match="has 505 bytes, and SQLite opens none of more than 504"):
         sqlite_url(path)
+    with pytest.raises(ConfigError, match="has 505 bytes"):
+        Database(f"sqlite:///{path}")
 
 
 def postgres_options(url: str) -> dict[str, object]:
@@ -140,7 +142,7 @@ def test_a_comma_at_which_postgres_would_split_a_folder_is_refused(tmp_path: Pat
     (tmp_path / "a,b").mkdir()
     with pytest.raises(ConfigError, match="make a link without a comma"):
         normalised(f"postgresql:///x?host={tmp_path}/a,b")
-    assert postgres_options("postgresql:///x?host=/run/a,db.org")["host"] == "/run/a,db.org"
+    assert postgres_options("postgresql:///x?host=/run/a,host.org")["host"] == "/run/a,host.org"
 
 
 @pytest.mark.parametrize("name", ["100%", "%(here)s", "a b;c", "d:one"])
