@@ -33,12 +33,8 @@ def sqlite_url(path: Path) -> str:
     Raises:
         ConfigError: The path is longer than SQLite opens.
     """
+    _require_short(path)
     name = os.fsencode(path)
-    if len(name) > _MAX_SQLITE_PATH:
-        raise ConfigError(
-            f"the path of the database has {len(name)} bytes, and SQLite opens none of more than "
-            f"{_MAX_SQLITE_PATH}; choose a folder with a shorter path than {path.parent}"
-        )
     try:
         url = URL.create("sqlite", database=name.decode())
     except UnicodeDecodeError:
@@ -65,9 +61,20 @@ def normalised(url: str) -> str:
         raise ConfigError(f"MASKPOOL_DATABASE_URL: {backend} is not supported; use postgresql://")
     if backend == "sqlite":
         _require_options(url, parsed.query)
+        if "uri" not in parsed.query:
+            _require_short(Path(parsed.database or "").absolute())
     else:
         parsed = _with_socket(parsed.set(drivername="postgresql+psycopg"))
     return parsed.render_as_string(hide_password=False)
+
+
+def _require_short(path: Path) -> None:
+    size = len(os.fsencode(path))
+    if size > _MAX_SQLITE_PATH:
+        raise ConfigError(
+            f"the path of the database has {size} bytes, and SQLite opens none of more than "
+            f"{_MAX_SQLITE_PATH}; choose a folder with a shorter path than {path.parent}"
+        )
 
 
 def _require_options(url: str, query: Mapping[str, object]) -> None:

@@ -15,8 +15,13 @@ from workers.broker import transport
 
 transport.install()
 
-# Celery lets them win over the broker that it is told, and then nothing would ever be taken.
-for _name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+# By these, Celery or its command line would take another broker, application or configuration than
+# the one below. Other programs use some of them, too, and then no message would ever be taken.
+for _name in (
+    *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"),
+    *("CELERY_RESULT_BACKEND", "CELERY_LOADER", "CELERY_CONFIG_MODULE"),
+    *("APP", "BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE"),
+):
     os.environ.pop(_name, None)
 
 _settings = load_settings()

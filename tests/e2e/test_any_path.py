@@ -53,8 +53,10 @@ def test_a_run_reads_what_its_list_names_in_folders_of_any_name(
     # What the environment says is of other pools: a run must not follow it.
     others = {
         "MASKPOOL_SOURCE_ROOTS": "/nowhere",
+        "BROKER_URL": "redis://127.0.0.1:1/0",
         "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
         "CELERY_BROKER_READ_URL": "redis://127.0.0.1:1/0",
+        "APP": "production",
     }
     words = ("run", str(lists / "list.jsonl"), "-p", "circle", "-o", str(out), "--json")
     done = maskpool(*words, env=others, cwd=tmp_path)

@@ -119,6 +119,8 @@ def test_a_path_that_sqlite_cannot_open_is_refused(tmp_path: Path, size: int) ->
         return
     with pytest.raises(ConfigError, match="has 505 bytes, and SQLite opens none of more than 504"):
         sqlite_url(path)
+    with pytest.raises(ConfigError, match="has 505 bytes"):
+        Database(f"sqlite:///{path}")
 
 
 def postgres_options(url: str) -> dict[str, object]:
