@@ -6,6 +6,7 @@ pycocotools, which draws polygons, is written in C and believes what it is given
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,8 @@ def require_box(box: object, size: tuple[int, int]) -> None:
     """
     if box is None or box == []:
         return
-    if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
-        msg = "bbox must be four numbers: x, y, width and height"
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
+        msg = "bbox must be four finite numbers: x, y, width and height"
         raise ValueError(msg)
     x, y, width, height = box
     if width < 0 or height < 0:
@@ -64,6 +65,11 @@ def require_box(box: object, size: tuple[int, int]) -> None:
         if not _is_near(value, side):
             msg = f"bbox reaches to {shown(value)}, far outside the image of {shown_size(size)}"
             raise ValueError(msg)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether JSON gave a number that a float can hold; NaN is none."""
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def _is_near(value: float, side: int) -> bool:
