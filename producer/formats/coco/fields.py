@@ -10,7 +10,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from maskpool.errors import SourceError
 
@@ -112,7 +112,7 @@ def entries(path: Path, data: dict[str, Any], table: str) -> list[Entry]:
     return [Entry(path, table, index, row) for index, row in enumerate(rows)]
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether JSON gave a number; ``true`` and ``false`` are none, though Python counts them so."""
     return type(value) in (int, float)
 

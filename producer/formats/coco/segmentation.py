@@ -6,6 +6,7 @@ pycocotools, which draws polygons, is written in C and believes what it is given
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,8 @@ def require_box(box: object, size: tuple[int, int]) -> None:
     """
     if box is None or box == []:
         return
-    if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
-        msg = "bbox must be four numbers: x, y, width and height"
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
+        msg = "bbox must be four finite numbers: x, y, width and height"
         raise ValueError(msg)
     x, y, width, height = box
     if width < 0 or height < 0:
@@ -64,6 +65,11 @@ def require_box(box: object, size: tuple[int, int]) -> None:
         if not _is_near(value, side):
             msg = f"bbox reaches to {shown(value)}, far outside the image of {shown_size(size)}"
             raise ValueError(msg)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether JSON gave a number that a float can hold; NaN is none."""
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def _is_near(value: float, side: int) -> bool:
@@ -118,15 +124,8 @@ def _polygon_runs(polygons: list[Any], size: tuple[int, int]) -> rle.Runs:
     except ImportError:
         msg = "is a polygon, which only pycocotools reads as COCO means it; pip install pycocotools"
         raise ValueError(msg) from None
-    checked = [_points(place, polygon, size) for place, polygon in enumerate(polygons)]
-    outline = sum(_outline(points) for points in checked)
-    if outline > _MAX_OUTLINE:
-        msg = (
-            f"the outline is {outline:,.0f} pixels long, more than the {_MAX_OUTLINE:,} that are "
-            "drawn; store the mask as RLE"
-        )
-        raise ValueError(msg)
-    drawn = coco_mask.frPyObjects([points.ravel().tolist() for points in checked], *size)
+    _require_drawable([_points(i, polygon, size) for i, polygon in enumerate(polygons)], size)
+    drawn = coco_mask.frPyObjects(polygons, *size)
     # Not pycocotools' own merge: that takes memory for each pixel of the image.
     return rle.union([rle.to_runs(rle.Rle(size, one["counts"].decode())) for one in drawn])
 
@@ -147,16 +146,25 @@ def _points(place: int, polygon: object, size: tuple[int, int]) -> _Points:
     except OverflowError:
         msg = f"{where}: a coordinate is far outside the image of {shown_size(size)}"
         raise ValueError(msg) from None
-    sides = np.array([size[1], size[0]])
-    near = (points >= -_MAX_OVERSHOOT * sides) & (points <= (1 + _MAX_OVERSHOOT) * sides)
-    if not near.all():  # NaN is near nothing
-        wrong = polygon[int(np.argmin(near.ravel()))]
+    corners = zip(points.min(axis=0), points.max(axis=0), reversed(size), strict=True)
+    if not all(_is_near(low, side) and _is_near(high, side) for low, high, side in corners):
+        sides = (size[1], size[0]) * len(points)
+        wrong = next(v for v, side in zip(polygon, sides, strict=True) if not _is_near(v, side))
         msg = f"{where}: coordinate {shown(wrong)} is far outside the image of {shown_size(size)}"
         raise ValueError(msg)
     return points
 
 
-def _outline(points: _Points) -> float:
-    """Length of a polygon's outline in pixels, as pycocotools walks it: the longer of dx and dy."""
-    steps = np.abs(points - np.roll(points, 1, axis=0))
-    return float(steps.max(axis=1).sum())
+def _require_drawable(polygons: list[_Points], size: tuple[int, int]) -> None:
+    """Refuse an outline that is too long, as pycocotools walks it: the longer of dx and dy."""
+    longest_step = (1 + 2 * _MAX_OVERSHOOT) * max(size)
+    if sum(map(len, polygons)) * longest_step <= _MAX_OUTLINE:
+        return
+    steps = [np.abs(points - np.roll(points, 1, axis=0)).max(axis=1) for points in polygons]
+    outline = sum(float(one.sum()) for one in steps)
+    if outline > _MAX_OUTLINE:
+        msg = (
+            f"the outline is {outline:,.0f} pixels long, more than the {_MAX_OUTLINE:,} that are "
+            "drawn; store the mask as RLE"
+        )
+        raise ValueError(msg)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from pycocotools import mask as coco_mask
 
 from maskpool import rle
 from maskpool.errors import SourceError
-from producer.formats.coco.read import read_coco
+from producer.formats.coco import document
+from producer.formats.coco.read import CocoFile, read_coco
 
 PHOTOS = Path(__file__).parents[5] / ".." / "shared" / "photos"
 #: How a sentence names the annotation of ``dataset``.
@@ -129,6 +132,30 @@ def test_polygons_of_one_instance_are_drawn_as_pycocotools_merges_them(tmp_path:
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file"):
         read_coco(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+def test_what_the_memory_cannot_hold_is_refused(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, pipe = write(tmp_path, dataset(POLYGON)), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    enough = whole.stat().st_size * document._MEMORY_PER_BYTE
+
+    def read(room: int) -> CocoFile:
+        monkeypatch.setattr(document, "_kernel_says", lambda: [room])
+        if kind == "file":
+            return read_coco(whole)
+        writer = threading.Thread(target=pipe.write_bytes, args=(whole.read_bytes(),))
+        writer.start()
+        try:
+            return read_coco(pipe)
+        finally:
+            writer.join(10)
+
+    assert read(enough).image_names == ("a.jpg",)
+    with pytest.raises(SourceError, match=r"has more than [\d,]+ bytes, .* split it"):
+        read(enough - 1)
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the shared photographs are not here")
