@@ -23,6 +23,7 @@ from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import names, web
 from producer.sources.allowed import ANYWHERE, Allowed, FolderRefusal
+from producer.sources.passed import PassedOver
 from storage.images.web.urls import is_web, split_web
 from storage.uris import file_uri, path_of, split_s3
 
@@ -71,7 +72,7 @@ class _ListSource:
         """The manifest's folder."""
         return self.path.parent.resolve()
 
-    def refs(self) -> Iterator[ImageRef]:
+    def refs(self, _passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """Images in the order of the manifest; holds one line at a time."""
         for _, ref in self._numbered():
             yield ref

@@ -15,7 +15,7 @@ from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import Source, names, open_source
 from producer.sources.allowed import Allowed
-from producer.sources.folders import glob_regex
+from producer.sources.globs import glob_regex
 from storage.uris import path_of
 
 
@@ -70,7 +70,6 @@ def test_links_inside_are_taken_once_and_links_outside_are_refused(tmp_path: Pat
     touch(outside, "2.jpg", "notes.txt")
     (inside / "b.jpg").symlink_to(inside / "a" / "1.jpg")
     (inside / "again").symlink_to(inside / "a")
-    (inside / "up").symlink_to("..", target_is_directory=True)
     (inside / "notes.txt").symlink_to(outside / "notes.txt")
     (inside / "gone.jpg").symlink_to(inside / "never.jpg")
 
