@@ -11,9 +11,10 @@ from maskpool.errors import SourceError
 from producer.sources.allowed import ANYWHERE, Allowed
 from producer.sources.folders import FileSource, FolderSource, GlobSource
 from producer.sources.globs import is_glob
-from producer.sources.lists import CsvSource, JsonlSource, TextSource
+from producer.sources.lists import CsvSource, JsonlSource
 from producer.sources.names import IMAGE_SUFFIXES, is_image
 from producer.sources.passed import PassedOver
+from producer.sources.plain_lists import TextSource
 from producer.sources.walk import refuse_ours
 from producer.sources.web import open_web
 from storage.images.web.urls import is_web
