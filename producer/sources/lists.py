@@ -227,7 +227,10 @@ class JsonlSource(ListSource):
         if isinstance(item, dict):
             for field in _URI_FIELDS:
                 if field in item:
-                    self._refuse_twice(line, written, field)
+                    if written.count(_QUOTED[field]) > 1 or (
+                        "name" in item and written.count(_QUOTED["name"]) > 1
+                    ):
+                        self._refuse_twice(line, written, field)
                     return item[field], item.get("name")
             raise self.error(
                 line, f"has none of the fields {', '.join(_URI_FIELDS)}; one must hold the image"
@@ -238,8 +241,6 @@ class JsonlSource(ListSource):
 
     def _refuse_twice(self, line: int, written: bytes, field: str) -> None:
         """Refuse an object with two images or names: a reader of JSON keeps the last, silently."""
-        if max(written.count(_QUOTED[field]), written.count(_QUOTED["name"])) < 2:
-            return
         # The outermost object comes last; json reads what orjson has read.
         objects: list[list[tuple[str, object]]] = []
         json.loads(written, object_pairs_hook=objects.append)
