@@ -11,7 +11,8 @@ from maskpool.errors import SourceError
 from producer.sources.allowed import ANYWHERE, Allowed
 from producer.sources.folders import FileSource, FolderSource, GlobSource
 from producer.sources.globs import is_glob
-from producer.sources.lists import CsvSource, JsonlSource
+from producer.sources.json_lists import JsonlSource
+from producer.sources.lists import CsvSource
 from producer.sources.names import IMAGE_SUFFIXES, is_image
 from producer.sources.passed import PassedOver
 from producer.sources.plain_lists import TextSource

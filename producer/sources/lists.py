@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import codecs
 import csv
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
@@ -29,10 +25,7 @@ from storage.images.web.urls import is_web, split_web
 from storage.uris import file_uri, path_of, split_s3
 
 #: Where a line says which image it means; the first that is there counts.
-_URI_FIELDS = ("uri", "image", "path", "file", "url", "source-ref")
-
-#: What they, and the name, look like in JSON.
-_QUOTED = {field: f'"{field}"'.encode() for field in (*_URI_FIELDS, "name")}
+URI_FIELDS = ("uri", "image", "path", "file", "url", "source-ref")
 
 #: A longer line is no line of a manifest, and would have to be held in memory.
 _MAX_LINE_BYTES = 1024 * 1024
@@ -90,7 +83,7 @@ class ListSource:
         """Images with the lines that name them, from 1."""
         raise NotImplementedError
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
+    def lines(self) -> Iterator[tuple[int, bytes]]:
         """Lines with their numbers from 1, without a byte order mark."""
         try:
             with self.path.open("rb") as file:
@@ -110,7 +103,7 @@ class ListSource:
 
     def texts(self) -> Iterator[tuple[int, str]]:
         """Lines as text."""
-        for number, line in self._lines():
+        for number, line in self.lines():
             try:
                 yield number, line.decode()
             except UnicodeDecodeError:
@@ -173,6 +166,12 @@ class ListSource:
         if "\0" in path or path.endswith("/"):
             raise self.error(line, f"{names.shown(path)} is no path of a file")
         full = os.path.normpath(os.path.join(base.root, path))  # noqa: PTH118 - a Path for each line is slow
+        if "/../" in path and _goes_elsewhere(base, path, full):
+            raise self.error(
+                line,
+                f"{names.shown(path)} goes back ('..') from a linked folder, which leads elsewhere "
+                "than it reads; write the path without '..'",
+            )
         if base.refusal and (reason := base.refusal(full.rpartition("/")[0])):
             raise self.error(line, reason)
         try:
@@ -196,58 +195,17 @@ class ListSource:
         return SourceError(self.text, reason, line)
 
 
+def _goes_elsewhere(base: Base, path: str, full: str) -> bool:
+    """Whether the system takes ``path`` for another file than ``full``, which has no ``..``."""
+    # A manifest's own folder has no links in its path, so leading '..' are as they read.
+    if path.startswith("../") and "/../" not in path.lstrip("./"):
+        return False
+    return os.path.realpath(os.path.join(base.root, path)) != os.path.realpath(full)  # noqa: PTH118 - as above
+
+
 def is_there(base: Base, path: str) -> bool:
     """Whether a file, a folder or a link is there."""
     return os.path.lexists(os.path.join(base.root, path))  # noqa: PTH118 - as above
-
-
-@dataclass(frozen=True, slots=True)
-class JsonlSource(ListSource):
-    """A JSON object, or just a string, on each line; SageMaker's ``source-ref`` as well."""
-
-    kind: str = "jsonl"
-
-    def numbered(self) -> Iterator[tuple[int, ImageRef]]:
-        """See ``ListSource``."""
-        base = Base.of(self)
-        loads = orjson.loads
-        for number, line in self._lines():
-            try:
-                item = loads(line)
-            except orjson.JSONDecodeError as error:
-                if not line.strip():
-                    continue
-                raise self.error(number, f"is no JSON ({error.msg})") from None
-            uri, name = self._fields(number, item, line)
-            yield number, self.ref(base, number, uri, name)
-
-    def _fields(self, line: int, item: Any, written: bytes) -> tuple[object, object]:  # noqa: ANN401 - parsed JSON
-        if isinstance(item, str):
-            return item, None
-        if isinstance(item, dict):
-            for field in _URI_FIELDS:
-                if field in item:
-                    if written.count(_QUOTED[field]) > 1 or (
-                        "name" in item and written.count(_QUOTED["name"]) > 1
-                    ):
-                        self._refuse_twice(line, written, field)
-                    return item[field], item.get("name")
-            raise self.error(
-                line, f"has none of the fields {', '.join(_URI_FIELDS)}; one must hold the image"
-            )
-        raise self.error(
-            line, f'must be an object or a text, e.g. {{"uri": "a.jpg"}}: {item!r:.80}'
-        )
-
-    def _refuse_twice(self, line: int, written: bytes, field: str) -> None:
-        """Refuse an object with two images or names: a reader of JSON keeps the last, silently."""
-        # The outermost object comes last; json reads what orjson has read.
-        objects: list[list[tuple[str, object]]] = []
-        json.loads(written, object_pairs_hook=objects.append)
-        keys = [key for key, _ in objects[-1]]
-        for wanted in (field, "name"):
-            if keys.count(wanted) > 1:
-                raise self.error(line, f"has the field {wanted!r} twice; write one image a line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +222,7 @@ class CsvSource(ListSource):
         if header is None:
             return
         delimiter, columns = self._columns(header)
-        image = next(columns.index(field) for field in _URI_FIELDS if field in columns)
+        image = next(columns.index(field) for field in URI_FIELDS if field in columns)
         name = columns.index("name") if "name" in columns else None
         for number, row in self._rows(texts, delimiter):
             if len(row) != len(columns):
@@ -282,17 +240,17 @@ class CsvSource(ListSource):
             except csv.Error as error:
                 raise self.error(1, f"is no CSV ({error})") from None
             columns = [column.strip().lower() for column in names_row]
-            if any(field in columns for field in _URI_FIELDS):
+            if any(field in columns for field in URI_FIELDS):
                 self._refuse_double(columns)
                 return delimiter, columns
         raise self.error(
             1,
             "the first row must name the columns, one of them "
-            f"{', '.join(_URI_FIELDS[:5])}; it is {header.strip()!r:.80}",
+            f"{', '.join(URI_FIELDS[:5])}; it is {header.strip()!r:.80}",
         )
 
     def _refuse_double(self, columns: list[str]) -> None:
-        for field in (*_URI_FIELDS, "name"):
+        for field in (*URI_FIELDS, "name"):
             if columns.count(field) > 1:
                 raise self.error(1, f"names the column {field!r} twice; give one another name")
 

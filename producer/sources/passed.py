@@ -47,7 +47,7 @@ _PICTURES = frozenset(
         *(".mov", ".mp4", ".mpeg", ".mpg", ".mpo", ".nef", ".nii", ".npy", ".npz", ".nrw", ".orf"),
         *(".pam", ".pbm", ".pcx", ".pdf", ".pef", ".pfm", ".psb", ".psd", ".qoi", ".raf", ".ras"),
         *(".raw", ".rw2", ".sgi", ".srw", ".svg", ".svs", ".tga", ".wdp", ".webm", ".wmf", ".xbm"),
-        *(".xcf", ".xpm"),
+        *(".xcf", ".xpm", ".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"),
     )
 )
 

@@ -121,3 +121,33 @@ def test_one_image_under_two_spellings_is_one_name(tmp_path: Path) -> None:
     spellings = ["a.jpg", "./a.jpg", "x/../a.jpg", ".//a.jpg", f"{tmp_path}/a.jpg"]
     spellings.append(f"file://{tmp_path}/a.jpg")
     assert set(names_in(tmp_path / "m.txt", "\n".join(spellings))) == {"a.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_right"),
+    [
+        ("link/../1.jpg", False),
+        ("x/link/../../1.jpg", False),
+        ("./link/../1.jpg", False),
+        ("../in/link/../1.jpg", False),
+        ("{}/in/link/../1.jpg", False),
+        ("x/../1.jpg", True),
+        ("never/../1.jpg", True),
+        ("../in/1.jpg", True),
+        ("../../{}/in/1.jpg", True),
+        ("link/1.jpg", True),
+    ],
+)
+def test_a_path_that_goes_back_from_a_link_is_not_read_as_another(
+    tmp_path: Path, line: str, *, is_right: bool
+) -> None:
+    (tmp_path / "in" / "x").mkdir(parents=True)
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    for link in ("link", "x/link"):
+        (tmp_path / "in" / link).symlink_to(tmp_path / "far" / "away")
+    text = line.format(tmp_path if line.startswith("{") else tmp_path.name)
+    if is_right:
+        assert len(names_in(tmp_path / "in" / "m.txt", text)) == 1
+    else:
+        with pytest.raises(SourceError, match=r"line 1: .* goes back \('\.\.'\) from a linked"):
+            names_in(tmp_path / "in" / "m.txt", text)
