@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maskpool.errors import SourceError
 from producer.sources import open_source
@@ -114,6 +117,28 @@ def test_a_field_deeper_down_is_no_second_image(tmp_path: Path, line: str) -> No
 def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str, field: str) -> None:
     with pytest.raises(SourceError, match=f"line 1: names the column '{field}' twice"):
         names_in(tmp_path / "m.csv", f"{header}\n{'a.jpg' + header.count(',') * ',x'}\n")
+
+
+#: Characters that lists stumble over.
+_HARD = "ab1#. /\t\r\v\x85\u2028\u00a0\ufeff'\\"
+line = st.text(
+    st.sampled_from(_HARD) | st.characters(codec="utf-8", exclude_characters="\n"), max_size=8
+)
+
+
+@given(st.lists(line | line.map("{}.jpg".format) | line.map("#{}.jpg".format), max_size=5))
+def test_each_line_is_an_image_or_a_comment_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    try:
+        found = names_in(path, "\ufeff" + "".join(f"{one}\n" for one in lines))
+    except SourceError as error:
+        assert error.line is not None  # noqa: PT017 - only where one is raised
+        return
+    stripped = [one.strip() for one in lines]
+    assert len(found) == sum(one != "" and not one.startswith("#") for one in stripped)
+    assert not [one for one in stripped if re.fullmatch(r"#\S.*\.jpg", one)]
 
 
 def test_one_image_under_two_spellings_is_one_name(tmp_path: Path) -> None:
