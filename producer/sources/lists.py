@@ -182,6 +182,12 @@ class ListSource:
     def unpadded(self, base: Base, line: int, text: str) -> str:
         """Without the spaces around it, which are no part of a path; see ``TextSource``."""
         plain = text.strip()
+        if plain.startswith("\ufeff"):
+            raise self.error(
+                line,
+                "begins with a byte order mark, as where two lists were joined; remove it, or name "
+                "such a file in a .jsonl",
+            )
         if len(plain) != len(text) and plain and is_there(base, text):
             raise self.error(
                 line,

@@ -113,7 +113,9 @@ class PassedOver:
         return f"passed over: {', '.join(named)}" if named else ""
 
     def require_nothing(self, text: str) -> None:
-        """Refuse a source of which anything was passed over.
+        """Refuse a source of which anything of the user's was passed over.
+
+        A folder that maskpool wrote has no image of theirs, and may be that of the run itself.
 
         Args:
             text: The source, as its user wrote it; it was read to its end.
@@ -121,7 +123,7 @@ class PassedOver:
         Raises:
             SourceError: Something was; counts and names it.
         """
-        if self:
+        if self._counts.keys() - {OURS}:
             raise SourceError(
                 text,
                 f"{self.sentence(with_names=True)}; move them elsewhere, list the images in a "

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from maskpool.errors import SourceError
@@ -119,6 +119,15 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str, field:
         names_in(tmp_path / "m.csv", f"{header}\n{'a.jpg' + header.count(',') * ',x'}\n")
 
 
+@pytest.mark.parametrize(("name", "head"), [("m.txt", ""), ("m.csv", "uri\n")])
+def test_two_lists_that_were_joined_are_refused_where_they_meet(
+    tmp_path: Path, name: str, head: str
+) -> None:
+    with pytest.raises(SourceError, match="begins with a byte order mark"):
+        names_in(tmp_path / name, f"\ufeff{head}a.jpg\n\ufeffb.jpg\n")
+    assert names_in(tmp_path / "m.jsonl", '"a.jpg"\n"\\ufeffb.jpg"\n') == ["a.jpg", "\ufeffb.jpg"]
+
+
 #: Characters that lists stumble over.
 _HARD = "ab1#. /\t\r\v\x85\u2028\u00a0\ufeff'\\"
 line = st.text(
@@ -126,6 +135,7 @@ line = st.text(
 )
 
 
+@example(["#/.jpg", "#/..jpg"])
 @given(st.lists(line | line.map("{}.jpg".format) | line.map("#{}.jpg".format), max_size=5))
 def test_each_line_is_an_image_or_a_comment_or_refused(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]
@@ -138,7 +148,7 @@ def test_each_line_is_an_image_or_a_comment_or_refused(
         return
     stripped = [one.strip() for one in lines]
     assert len(found) == sum(one != "" and not one.startswith("#") for one in stripped)
-    assert not [one for one in stripped if re.fullmatch(r"#\S.*\.jpg", one)]
+    assert not [one for one in stripped if re.fullmatch(r"#\S.*[^/.]\.jpg", one)]
 
 
 def test_one_image_under_two_spellings_is_one_name(tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ def test_what_is_no_image_is_counted_by_its_kind(
     extra = {"hidden file": 1} if kind == "linked pipe" else {}
     assert counts == {word: 1, **extra}
     over = passed.passed_over(open_source(form.format(tmp_path)))
+    if word == passed.OURS:
+        over.require_nothing("photos")  # or no strict run into the folder itself could be resumed
+        return
     with pytest.raises(SourceError, match=f"passed over: 1 .*{word[-4:]}") as caught:
         over.require_nothing("photos")
     str(caught.value).encode()
