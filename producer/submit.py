@@ -22,6 +22,7 @@ from producer.changes import changes
 from producer.pool import Pool
 from producer.sources import Source, open_source
 from producer.sources.allowed import LISTS, Allowed
+from producer.sources.passed import PassedOver, passed_over
 from producer.upload import upload
 
 #: Images in one block while uploading: what an interruption can cost.
@@ -70,11 +71,13 @@ class Submitted:
         batch_id: Its id.
         total: Images in it.
         created: False where the key's batch was complete already.
+        passed_over: What of the source is not in it.
     """
 
     batch_id: UUID
     total: int
     created: bool
+    passed_over: PassedOver
 
 
 def prepare(
@@ -89,6 +92,7 @@ def prepare(
     klass: Klass = Klass.BULK,
     priority: Priority = Priority.NORMAL,
     same_paths: bool = False,
+    strict: bool = False,
 ) -> Submission:
     """Check what is asked for, and refuse what the workers would refuse; nothing is written yet.
 
@@ -103,10 +107,12 @@ def prepare(
         klass: Of the queue.
         priority: Among the owner's own batches.
         same_paths: Workers see the same paths as we do: upload nothing.
+        strict: Refuse a source of which anything is passed over.
 
     Raises:
         SpecError: A prompt, the model or the threshold is refused.
-        SourceError: The source cannot be opened, or the workers may not read it.
+        SourceError: The source cannot be opened, or the workers may not read it, or not all of it
+            is read.
     """
     alias_name = model or settings.model
     alias = settings.alias(alias_name)
@@ -116,10 +122,17 @@ def prepare(
     must_upload = settings.store_url.startswith("s3://") and not same_paths
     allowed = Allowed.by(settings, any_file=must_upload)
     allowed.require_bucket(source)
-    opened = open_source(source, endpoint_url=settings.s3_endpoint_url, allowed=allowed)
+    opened = open_source(
+        source,
+        endpoint_url=settings.s3_endpoint_url,
+        allowed=allowed,
+        own_store=settings.store_url,
+    )
     allowed.require_root(opened)
     upload_images = must_upload and opened.kind != "s3"
-    if upload_images and opened.kind in LISTS:
+    if strict:
+        passed_over(opened).require_nothing(opened.text)
+    elif upload_images and opened.kind in LISTS:
         # What a line is refused for later would be copied for nothing.
         deque(opened.refs(), maxlen=0)
     return Submission(
@@ -169,15 +182,17 @@ class Submitter:
             Conflict: The key belongs to another spec or source, or its batch was cancelled.
             Unreachable: Database or store is away.
         """
-        refs = _not_empty(submission.source)
+        passed = PassedOver()
+        refs = _not_empty(submission.source, passed)
         with self._database.write() as session:
             at = batches.create_or_find(session, _new_batch(submission))
         failpoints.reach("submit.created")
         self._check_same_source(submission, at)
         if at.state != BatchState.LOADING:
-            return self._existing(at)
+            return self._existing(at, refs, passed)
         try:
             self._load(at, refs, on_loaded)
+            _read_to_the_end(refs)
         except SourceError:
             self._remove_if_new(at)
             raise
@@ -189,7 +204,7 @@ class Submitter:
             failpoints.reach("submit.activated")
         failpoints.reach("submit.committed")
         self._wake()
-        return Submitted(at.batch_id, total, created)
+        return Submitted(at.batch_id, total, created, passed)
 
     def _remove_if_new(self, at: Loading) -> None:
         """A source that is refused half-way leaves no batch, unless an earlier submit began it."""
@@ -197,9 +212,11 @@ class Submitter:
             with self._database.write() as session:
                 batches.remove(session, at.batch_id)
 
-    def _existing(self, at: Loading) -> Submitted:
+    def _existing(self, at: Loading, refs: Iterator[ImageRef], passed: PassedOver) -> Submitted:
+        _read_to_the_end(refs)
         with self._database.read() as session:
-            return Submitted(at.batch_id, lookup.progress(session, at.batch_id).total, False)
+            total = lookup.progress(session, at.batch_id).total
+        return Submitted(at.batch_id, total, False, passed)
 
     def _check_same_source(self, submission: Submission, at: Loading) -> None:
         """A key stands for one question: its images must be those that were loaded before."""
@@ -272,12 +289,17 @@ class Submitter:
         )
 
 
-def _not_empty(source: Source) -> Iterator[ImageRef]:
-    refs = source.refs()
+def _not_empty(source: Source, passed: PassedOver) -> Iterator[ImageRef]:
+    refs = source.refs(passed)
     first = next(refs, None)
     if first is None:
-        raise SourceError(source.text, "there is no image in it")
+        raise passed.no_image(source.text)
     return chain([first], refs)
+
+
+def _read_to_the_end(refs: Iterator[ImageRef]) -> None:
+    """What a source passes over is known at its end; another submitter may have loaded the rest."""
+    deque(refs, maxlen=0)
 
 
 def _new_batch(submission: Submission) -> NewBatch:

@@ -17,6 +17,10 @@ Source = Annotated[
         show_default=False,
     ),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Refuse a source of which anything would be passed over."),
+]
 Prompts = Annotated[
     list[str],
     typer.Option(

@@ -48,6 +48,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run into the same folder.")
     ] = False,
+    strict: options.Strict = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Annotate images into a folder: start, submit, wait, export, draw, stop."""
@@ -62,6 +63,7 @@ def run(
         overlays=_overlay_limit(overlays),
         resume=resume,
         workers=workers,
+        strict=strict,
     )
     return _run(asked, model, as_json=as_json)
 
@@ -125,6 +127,8 @@ def _print_summary(done: RunResult) -> None:
             f"against the ground truth: F1 {summary['f1']:.3f} at IoU 0.5, "
             f"mean IoU {summary['mean_iou']:.3f}"
         )
+    if done.passed_over:
+        render.console.print(done.passed_over.sentence(), style="yellow", soft_wrap=True)
     if done.evaluation is not None:
         render.print_left_out(done.evaluation)
     render.print_failures(render.console, done.failures, len(done.failures), "summary.json")

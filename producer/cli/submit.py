@@ -30,6 +30,7 @@ def submit(
         bool,
         typer.Option("--no-upload", help="Workers see the same paths: copy nothing to the store."),
     ] = False,
+    strict: options.Strict = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Submit images and prompts to the pool, as one batch."""
@@ -49,6 +50,7 @@ def submit(
             klass=Klass.NOW if now else Klass.BULK,
             priority=priority,
             same_paths=no_upload,
+            strict=strict,
         )
         render.warn(why_idle(pool, submission.spec.model))
         with render.errors.status("loading") as line:
@@ -63,8 +65,17 @@ def submit(
                 )
                 raise
     if as_json:
-        render.print_json({"id": str(done.batch_id), "total": done.total, "new": done.created})
+        render.print_json(
+            {
+                "id": str(done.batch_id),
+                "total": done.total,
+                "new": done.created,
+                "passed_over": done.passed_over.counts,
+            }
+        )
         return
     word = "submitted" if done.created else "was submitted before"
     render.console.print(f"{done.batch_id}  {word}: {done.total:,} images")
+    if done.passed_over:
+        render.say(done.passed_over.sentence())
     render.errors.print(f"watch it: maskpool status --watch {done.batch_id}", style="dim")

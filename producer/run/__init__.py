@@ -28,6 +28,7 @@ from producer.run.records import Run, RunResult
 from producer.run.results import conclude, write_results
 from producer.sources import Source, open_source
 from producer.sources.granted import Grants, granted_by
+from producer.sources.passed import PassedOver
 from producer.submit import Submission, Submitter
 
 #: Seconds between two readings of the progress.
@@ -62,9 +63,14 @@ def run(
     alias = settings.alias(settings.model)
     reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(settings.model, asked.prompts, reading)
-    source = open_source(asked.source, endpoint_url=settings.s3_endpoint_url)
+    source = open_source(
+        asked.source, endpoint_url=settings.s3_endpoint_url, own_store=settings.store_url
+    )
     grants = granted_by(source)
-    _require_images(source, spec, asked.truth)
+    passed = PassedOver()
+    _require_images(source, spec, asked.truth, passed)
+    if asked.strict:
+        passed.require_nothing(source.text)
     question = run_folder.new_question(asked.source, spec.dump())
     with (
         run_folder.taken(asked.out, question, resume=asked.resume, say=say) as folder,
@@ -92,22 +98,32 @@ def run(
             written = write_results(
                 asked, folder.begin_results(), stack.settings, database, batch_id
             )
-            return conclude(asked, folder, written, began=began, rate=rate, changed=changed)
+            return conclude(
+                asked, folder, written, began=began, rate=rate, changed=changed, passed=passed
+            )
         finally:
             broker.close()
             database.close()
 
 
-def _require_images(source: Source, spec: BatchSpec, truth: Path | None) -> None:
+def _require_images(
+    source: Source, spec: BatchSpec, truth: Path | None, passed: PassedOver
+) -> None:
     """Refuse now what would be refused after hours of work, before anything is touched.
+
+    Args:
+        source: Of the images; read to its end.
+        spec: What is asked of them.
+        truth: COCO file to score against, or None.
+        passed: Counts what the source passes over.
 
     Raises:
         SourceError: The source is refused or empty, or the truth has nothing of it.
     """
-    names = (ref.name for ref in source.refs())
+    names = (ref.name for ref in source.refs(passed))
     first = next(names, None)
     if first is None:
-        raise SourceError(source.text, "there is no image in it")
+        raise passed.no_image(source.text)
     if truth is None:
         deque(names, maxlen=0)  # a line that is refused is refused here
         return

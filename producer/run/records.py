@@ -9,6 +9,7 @@ from pathlib import Path
 from maskpool.spec import Prompt
 from producer.results.records import Failure
 from producer.scoring.records import Evaluation
+from producer.sources.passed import PassedOver
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Run:
         overlays: Most images to draw; None draws all.
         resume: Go on with an interrupted run into the same ``out`` instead of starting afresh.
         workers: Worker processes.
+        strict: Refuse a source of which anything is passed over.
     """
 
     source: str
@@ -34,6 +36,7 @@ class Run:
     overlays: int | None = 200
     resume: bool = False
     workers: int = 1
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,11 @@ class RunResult:
         summary: The content of ``summary.json``.
         failures: Images without a result, and why.
         evaluation: Scores against the truth, where there is one.
+        passed_over: What of the source was not read.
     """
 
     out: Path
     summary: Mapping[str, object]
     failures: Sequence[Failure]
     evaluation: Evaluation | None
+    passed_over: PassedOver

@@ -27,6 +27,7 @@ from producer.run.folder import RunFolder
 from producer.run.publish import DATASET
 from producer.run.records import Run, RunResult
 from producer.scoring.evaluate import evaluate
+from producer.sources.passed import PassedOver
 from storage.images.fetch import Fetcher
 from storage.images.web.urls import without_query
 from storage.objects import open_store
@@ -96,6 +97,7 @@ def conclude(
     began: float,
     rate: float | None,
     changed: Sequence[str],
+    passed: PassedOver,
 ) -> RunResult:
     """Score against the truth where there is one, write summary and page, and publish everything.
 
@@ -106,6 +108,7 @@ def conclude(
         began: When the run began, on the monotonic clock, in seconds.
         rate: Images a second, where it is known.
         changed: Images whose files changed since a run that is resumed began.
+        passed: What of the source was not read.
 
     Raises:
         SourceError: The truth does not fit; everything is published all the same.
@@ -132,18 +135,21 @@ def conclude(
         "gpu_seconds": round(progress.gpu_seconds, 3),
         "seconds": round(time.monotonic() - began, 3),
         "failures": [{"image": one.name, "error": one.error} for one in written.failures],
+        "passed_over": passed.counts,
         "changed": list(changed),
         "truth_error": None if refused is None else str(refused),
     }
     write_summary(written.place, summary)
-    _write_page(asked, written, summary)
+    _write_page(asked, written, summary, passed.sentence())
     folder.publish()
     if refused is not None:
         raise refused
-    return RunResult(asked.out, summary, written.failures, scored)
+    return RunResult(asked.out, summary, written.failures, scored, passed)
 
 
-def _write_page(asked: Run, written: Written, summary: Mapping[str, object]) -> Path:
+def _write_page(
+    asked: Run, written: Written, summary: Mapping[str, object], passed_over: str
+) -> Path:
     view = written.view
     return write_index(
         written.place,
@@ -153,5 +159,5 @@ def _write_page(asked: Run, written: Written, summary: Mapping[str, object]) -> 
         categories=view.categories,
         title=f"maskpool: {Path(without_query(asked.source)).name}",
         lead=f"{', '.join(view.categories)} · model {view.spec.model} · "
-        f"score ≥ {asked.threshold:g}",
+        f"score ≥ {asked.threshold:g}{passed_over and f' · {passed_over}'}",
     )

@@ -9,9 +9,14 @@ from typing import Protocol
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources.allowed import ANYWHERE, Allowed
-from producer.sources.folders import FileSource, FolderSource, GlobSource, is_glob
-from producer.sources.lists import CsvSource, JsonlSource, TextSource
+from producer.sources.folders import FileSource, FolderSource, GlobSource
+from producer.sources.globs import is_glob
+from producer.sources.json_lists import JsonlSource
+from producer.sources.lists import CsvSource
 from producer.sources.names import IMAGE_SUFFIXES, is_image
+from producer.sources.passed import PassedOver
+from producer.sources.plain_lists import TextSource
+from producer.sources.walk import refuse_ours
 from producer.sources.web import open_web
 from storage.images.web.urls import is_web
 
@@ -51,8 +56,11 @@ class Source(Protocol):
         """
         ...
 
-    def refs(self) -> Iterator[ImageRef]:
+    def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """Every image, streamed: folders and buckets sorted by name, manifests as written.
+
+        Args:
+            passed: Counts what is passed over; whole after the last image.
 
         Raises:
             SourceError: A name or a line is refused; names it.
@@ -65,7 +73,9 @@ class Source(Protocol):
         ...
 
 
-def open_source(text: str, *, endpoint_url: str = "", allowed: Allowed = ANYWHERE) -> Source:
+def open_source(
+    text: str, *, endpoint_url: str = "", allowed: Allowed = ANYWHERE, own_store: str = ""
+) -> Source:
     """The source that ``text`` names.
 
     Args:
@@ -74,6 +84,7 @@ def open_source(text: str, *, endpoint_url: str = "", allowed: Allowed = ANYWHER
         endpoint_url: Of an S3-compatible server; empty for AWS.
         allowed: What the workers may read; what a URL or the line of a list names elsewhere is
             refused as soon as it is seen.
+        own_store: URL of the pool's store, whose objects are not taken for a user's.
 
     Raises:
         SourceError: There is no such thing, or it is of no kind that is read.
@@ -83,7 +94,7 @@ def open_source(text: str, *, endpoint_url: str = "", allowed: Allowed = ANYWHER
     if separator and scheme == "s3":
         from producer.sources.buckets import open_bucket  # noqa: PLC0415 - boto3 is slow to import
 
-        return open_bucket(text, endpoint_url)
+        return open_bucket(text, endpoint_url, own_store)
     if is_web(text):
         return open_web(text, _LISTS, allowed.hosts)
     if separator and not Path(text).exists():
@@ -97,13 +108,17 @@ def _open_local(text: str, allowed: Allowed) -> Source:
     path = Path(text)
     try:
         if path.is_dir():
-            return FolderSource(text, path.resolve())
+            folder = path.resolve()
+            refuse_ours(text, folder)
+            return FolderSource(text, folder)
         if path.is_file():
             return _open_file(text, path, allowed)
     except OSError as error:
         raise SourceError(text, f"cannot be read: {error.strerror}") from None
     if is_glob(text):
-        return GlobSource.of(text)
+        glob = GlobSource.of(text)
+        refuse_ours(text, glob.root)
+        return glob
     if path.exists():
         raise SourceError(text, f"is neither a file nor a folder; {_EXPECTED}")
     raise SourceError(text, f"there is no such file or folder; {_EXPECTED}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import names
+from producer.sources.passed import PassedOver
 from storage.images.web.urls import WebUrl, host_allowed, split_web
 
 #: What no file in an export should have in its name.
@@ -80,7 +81,7 @@ class WebSource:
     kind: str = "web"
     root: None = None
 
-    def refs(self) -> Iterator[ImageRef]:
+    def refs(self, _passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """The one image."""
         yield self.ref
 

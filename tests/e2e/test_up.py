@@ -172,6 +172,17 @@ def test_the_same_key_is_the_same_batch(desk: Path) -> None:
     assert maskpool("submit", "scenes", "-p", "other", "--key", "k", cwd=desk).returncode == 2
 
 
+def test_a_submit_tells_what_it_passes_over(desk: Path) -> None:
+    words = ("submit", "scenes", "-p", "circle", "--key", "told")
+    strict = maskpool(*words, "--strict", cwd=desk)
+    assert strict.returncode == 2
+    assert "passed over: 1 .json ('ground_truth.json')" in strict.stderr
+    told = maskpool(*words, cwd=desk)
+    assert "passed over: 1 .json\n" in told.stderr
+    again = ask(*words, cwd=desk)
+    assert (again["new"], again["passed_over"]) == (False, {".json": 1})
+
+
 def test_a_killed_worker_is_started_again_and_nothing_is_lost(desk: Path) -> None:
     batch = submit(desk, "-p", "circle", "-p", "red shape")
     masks = desk / ".maskpool" / "objects" / "masks" / "v1" / batch

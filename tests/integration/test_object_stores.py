@@ -29,8 +29,10 @@ from maskpool.errors import (
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
 from producer.sources import open_source
+from producer.sources.passed import passed_over
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
+from storage.objects.s3 import make_client
 
 
 @pytest.fixture(params=["folder", "s3", "s3 at the root"])
@@ -408,6 +410,24 @@ def test_a_bucket_is_a_source(sources: tuple[str, str]) -> None:
     ]
     assert [ref.name for ref in whole.refs()] == ["e.png", "photos/a/1.bmp", "photos/b.JPG"]
     assert source.places("b.JPG") == [f"s3://{bucket}/photos/b.JPG"]
+
+
+@pytest.mark.parametrize("key", ["e.png", "photos/b.JPG", "photos/.x/c.jpg"])
+def test_one_object_is_a_source(sources: tuple[str, str], key: str) -> None:
+    endpoint, bucket = sources
+    source = open_source(f"s3://{bucket}/{key}", endpoint_url=endpoint)
+    assert [ref.uri for ref in source.refs()] == [f"s3://{bucket}/{key}"]
+
+
+def test_what_a_bucket_passes_over_is_counted(sources: tuple[str, str]) -> None:
+    endpoint, bucket = sources
+    client = make_client(endpoint)
+    for key in ("photos/x//1.jpg", "photos/a\\2.jpg", "photos/empty/"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"" if key.endswith("/") else PIXEL)
+    source = open_source(f"s3://{bucket}/photos", endpoint_url=endpoint)
+    assert [ref.name for ref in source.refs()] == ["a/1.bmp", "b.JPG"]
+    counts = {"key that cannot be a name": 2, ".txt": 1, "hidden file": 1}
+    assert passed_over(source).counts == counts
 
 
 def test_a_prefix_is_a_folder_and_must_exist(sources: tuple[str, str]) -> None:

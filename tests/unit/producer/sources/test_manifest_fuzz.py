@@ -21,7 +21,7 @@ from producer.formats.coco.read import read_coco
 from producer.report.safe_names import SafeNames
 from producer.sources import names, open_source
 
-LISTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".manifest")
+LISTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".manifest", ".txt")
 
 #: Names and paths that lead out of a folder, are none, or are something else elsewhere.
 EVIL = (

@@ -1,0 +1,65 @@
+"""Manifests of JSON lines: an object, or just a string, for each image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from maskpool.domain import ImageRef
+from producer.sources.lists import URI_FIELDS, Base, ListSource
+
+#: What the fields, and the name, look like in JSON.
+_QUOTED = {field: f'"{field}"'.encode() for field in (*URI_FIELDS, "name")}
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlSource(ListSource):
+    """A JSON object, or just a string, on each line; SageMaker's ``source-ref`` as well."""
+
+    kind: str = "jsonl"
+
+    def numbered(self) -> Iterator[tuple[int, ImageRef]]:
+        """See ``ListSource``."""
+        base = Base.of(self)
+        loads = orjson.loads
+        for number, line in self.lines():
+            try:
+                item = loads(line)
+            except orjson.JSONDecodeError as error:
+                if not line.strip():
+                    continue
+                raise self.error(number, f"is no JSON ({error.msg})") from None
+            uri, name = self._fields(number, item, line)
+            yield number, self.ref(base, number, uri, name)
+
+    def _fields(self, line: int, item: Any, written: bytes) -> tuple[object, object]:  # noqa: ANN401 - parsed JSON
+        if isinstance(item, str):
+            return item, None
+        if isinstance(item, dict):
+            for field in URI_FIELDS:
+                if field in item:
+                    if written.count(_QUOTED[field]) > 1 or (
+                        "name" in item and written.count(_QUOTED["name"]) > 1
+                    ):
+                        self._refuse_twice(line, written, field)
+                    return item[field], item.get("name")
+            raise self.error(
+                line, f"has none of the fields {', '.join(URI_FIELDS)}; one must hold the image"
+            )
+        raise self.error(
+            line, f'must be an object or a text, e.g. {{"uri": "a.jpg"}}: {item!r:.80}'
+        )
+
+    def _refuse_twice(self, line: int, written: bytes, field: str) -> None:
+        """Refuse an object with two images or names: a reader of JSON keeps the last, silently."""
+        # The outermost object comes last; json reads what orjson has read.
+        objects: list[list[tuple[str, object]]] = []
+        json.loads(written, object_pairs_hook=objects.append)
+        keys = [key for key, _ in objects[-1]]
+        for wanted in (field, "name"):
+            if keys.count(wanted) > 1:
+                raise self.error(line, f"has the field {wanted!r} twice; write one image a line")
