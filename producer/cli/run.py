@@ -12,8 +12,8 @@ from rich.text import Text
 from maskpool import exits
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import NotFound, SpecError
+from maskpool.prompts import read_prompts
 from maskpool.settings import load_settings
-from maskpool.spec import read_prompts
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # imported only when a verb runs

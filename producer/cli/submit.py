@@ -8,7 +8,7 @@ import typer
 
 from maskpool.domain import DEFAULT_THRESHOLD, Klass, Priority
 from maskpool.errors import Transient
-from maskpool.spec import read_prompts
+from maskpool.prompts import read_prompts
 from producer.cli import options, render
 
 

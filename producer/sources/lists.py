@@ -167,10 +167,7 @@ class _ListSource:
         full = os.path.normpath(os.path.join(base.root, path))  # noqa: PTH118 - a Path for each line is slow
         if base.refusal and (reason := base.refusal(full.rpartition("/")[0])):
             raise self._error(line, reason)
-        try:
-            return file_uri(full), names.name_under(base.root, full)
-        except UnicodeEncodeError:
-            raise self._error(line, f"{names.shown(path)} is not valid UTF-8") from None
+        return file_uri(full), names.name_under(base.root, full)
 
     def _error(self, line: int, reason: str) -> SourceError:
         return SourceError(self.text, reason, line)

@@ -13,7 +13,7 @@ from hostile.paths import NAMES
 
 from maskpool.errors import SourceError
 from maskpool.settings import Settings
-from maskpool.spec import read_prompts
+from maskpool.prompts import read_prompts
 from producer import submit
 from producer.sources import open_source
 from producer.sources.allowed import Allowed
