@@ -51,7 +51,7 @@ def submit(
             same_paths=no_upload,
         )
         render.warn(why_idle(pool, submission.spec.model))
-        with render.errors.status("loading") as line:
+        with render.working("loading") as line:
             try:
                 done = submitting.submit(
                     pool, submission, lambda n: line.update(f"{n:,} images loaded")
