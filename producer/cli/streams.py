@@ -21,7 +21,7 @@ from maskpool.text import one_line
 #: Our own signs and what stands for each on a terminal that lacks it; one cell for one.
 _STAND_INS = str.maketrans("–—·×≥…━╸╺✓“”‘’", "--.x>~---v\"\"''")
 
-_ERRORS = "maskpool.stand_in"
+_ERRORS = "maskpool-stand-in"
 
 
 class OutputClosed(Exception):
