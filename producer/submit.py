@@ -116,7 +116,7 @@ def prepare(
     alias = settings.alias(alias_name)
     reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(alias_name, prompts, reading)
-    _require_text(name=name, key=key, owner=settings.owner_name)
+    _require_text(name=name, key=key, MASKPOOL_OWNER=settings.owner_name)
     # Workers of a store in a bucket run on other machines, which see a bucket but not our disk.
     must_upload = settings.store_url.startswith("s3://") and not same_paths
     allowed = Allowed.by(settings, any_file=must_upload)
@@ -147,7 +147,7 @@ def _require_text(**texts: str) -> None:
     """
     for field, text in texts.items():
         if not is_storable(text) or "\0" in text:
-            raise SpecError(field, f"{text[:80]!r} is not UTF-8, or holds a NUL; write another")
+            raise SpecError(field, f"{text[:80]!r} is not UTF-8 or holds a NUL; write another")
         if len(text) > _MAX_TEXT:
             raise SpecError(field, f"it has {len(text):,} characters; {_MAX_TEXT} are allowed")
 

@@ -12,8 +12,8 @@ import pytest
 from hostile.paths import NAMES
 
 from maskpool.errors import SourceError
-from maskpool.settings import Settings
 from maskpool.prompts import read_prompts
+from maskpool.settings import Settings
 from producer import submit
 from producer.sources import open_source
 from producer.sources.allowed import Allowed
