@@ -90,7 +90,7 @@ def test_a_text_that_no_row_can_keep_is_refused(
 def test_an_owner_that_no_row_can_keep_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MASKPOOL_OWNER", raising=False)
     monkeypatch.setenv("LOGNAME", "caf\udce9")
-    with pytest.raises(ConfigError, match="MASKPOOL_OWNER: .* is not UTF-8"):
+    with pytest.raises(ConfigError, match=r"MASKPOOL_OWNER: .* is not UTF-8"):
         _ = Settings().owner_name
 
 
