@@ -191,11 +191,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ready", action="store_true", help="ask whether it can work, too")
     asked = parser.parse_args(arguments)
     state = read_state(asked.file, max_age=asked.max_age)
+    _print(readable(state.sentence))
+    return 0 if (state.ready if asked.ready else state.live) else 1
+
+
+def _print(sentence: str) -> None:
+    """The sentence is for people; where it cannot be printed, the exit code says it all."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Containers often have no locale, and the answer must not depend on it.
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.stdout.write(f"{readable(state.sentence)}\n")
-    return 0 if (state.ready if asked.ready else state.live) else 1
+    try:
+        print(sentence, flush=True)  # noqa: T201 - of the check of a container
+    except OSError:
+        sys.stdout = io.StringIO()  # else Python would try again when it ends, and exit with 120
 
 
 if __name__ == "__main__":

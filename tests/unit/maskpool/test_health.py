@@ -194,6 +194,15 @@ def test_a_trouble_with_a_bad_byte_is_told(
     assert r"gone\xe9 is not there" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("redirected", [">&-", ">/dev/full"])
+def test_the_check_answers_though_nobody_reads_it(tmp_path: Path, redirected: str) -> None:
+    HealthFile(tmp_path / "health", "dispatcher", "host:1").beat()
+    for file, code in (("health", 0), ("none", 1)):
+        command = f'"{sys.executable}" -P -m maskpool.health "{tmp_path / file}" {redirected}'
+        done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (code, b"")
+
+
 def test_the_check_costs_next_to_nothing() -> None:
     code = "import sys, maskpool.health; print(*sys.modules)"
     loaded = subprocess.run(

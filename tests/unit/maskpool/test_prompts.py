@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -198,3 +199,25 @@ def test_a_long_prompt_is_shown_by_its_beginning() -> None:
         read_prompts([f"{'x' * 100_000}=a=b"])
     assert len(str(caught.value)) < 400
     assert unicodedata.is_normalized("NFC", str(caught.value))
+
+
+_PAGE = Path(__file__).parents[3] / "docs" / "PROMPTS.md"
+_ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in _PAGE.read_text().splitlines()
+    if line.startswith("| `")
+]
+
+
+@pytest.mark.parametrize("row", [row for row in _ROWS if len(row) == 4], ids=lambda row: row[0])
+def test_the_page_says_what_is_read(row: list[str]) -> None:
+    typed, text, name, negatives = row
+    prompt = parse(typed.strip("`"))
+    assert (prompt.text, prompt.name) == (text, name)
+    assert " · ".join(prompt.negatives) == negatives
+
+
+@pytest.mark.parametrize("row", [row for row in _ROWS if len(row) == 2], ids=lambda row: row[0])
+def test_the_page_says_what_is_refused(row: list[str]) -> None:
+    with pytest.raises(SpecError):
+        read_prompts([row[0].strip("`")])
