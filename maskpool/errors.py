@@ -22,9 +22,19 @@ Anything else that escapes is a bug: it is logged with its traceback and recorde
 
 from __future__ import annotations
 
+from maskpool.text import readable
+
 
 class MaskpoolError(Exception):
-    """Root of the tree. The message is a sentence for the person who reads it."""
+    """Root of the tree. The message is a sentence for the person who reads it.
+
+    Args:
+        sentence: It may quote names and paths of any content: what no terminal or row should get
+            is escaped here, once for all errors.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(readable(sentence))
 
 
 class Permanent(MaskpoolError):

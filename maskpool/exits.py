@@ -19,6 +19,8 @@ SOME_FAILED = 3
 UNREACHABLE = 4
 #: Ctrl-C.
 INTERRUPTED = 130
+#: The reader of our output went away before the end, as ``head`` does: 128 + SIGPIPE.
+OUTPUT_CLOSED = 141
 
 
 def exit_code(error: MaskpoolError) -> int:

@@ -11,6 +11,7 @@ one small module of ours: it runs every few seconds, and costs 30 ms.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from maskpool.files import write_whole
+from maskpool.text import readable
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,8 @@ class HealthFile:
     def _write(self, file: Path, content: dict[str, object]) -> None:
         line = json.dumps(content, ensure_ascii=False) + "\n"
         try:
-            _replace(file, line.encode())
+            # What troubles a process may quote a path that is not UTF-8.
+            _replace(file, line.encode(errors="backslashreplace"))
         except OSError as error:
             if not self._failing:
                 log.warning("the health file cannot be written: %s", error)
@@ -188,8 +191,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ready", action="store_true", help="ask whether it can work, too")
     asked = parser.parse_args(arguments)
     state = read_state(asked.file, max_age=asked.max_age)
-    sys.stdout.write(f"{state.sentence}\n")
+    _print(readable(state.sentence))
     return 0 if (state.ready if asked.ready else state.live) else 1
+
+
+def _print(sentence: str) -> None:
+    """The sentence is for people; where it cannot be printed, the exit code says it all."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Containers often have no locale, and the answer must not depend on it.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        print(sentence, flush=True)  # noqa: T201 - of the check of a container
+    except OSError:
+        sys.stdout = io.StringIO()  # else Python would try again when it ends, and exit with 120
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
 import time
 from typing import Literal
+
+from maskpool.text import readable
 
 #: Attributes that code may pass with ``extra=`` and that JSON lines carry as fields.
 CONTEXT = ("batch", "chunk", "job", "worker")
@@ -34,6 +37,15 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
+class TextLines(logging.Formatter):
+    """Readable lines: names of images may hold anything, and must not pass for lines of ours."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """The line, without controls; what follows a line feed in the message is set in."""
+        record.message = readable(record.message).replace("\n", "\n    ")
+        return super().formatMessage(record)
+
+
 def always(**context: object) -> None:
     """Have every JSON line carry these fields, of those in ``CONTEXT``, unless it has its own."""
     _always.update({key: str(value) for key, value in context.items()})
@@ -41,11 +53,14 @@ def always(**context: object) -> None:
 
 def configure(log_format: Literal["text", "json"], level: str) -> None:
     """Log to standard error; replaces what was set up before."""
+    if log_format == "json" and isinstance(sys.stderr, io.TextIOWrapper):
+        # JSON is UTF-8 whatever the locale; a bad byte of a path becomes JSON's own escape.
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonLines()
         if log_format == "json"
-        else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        else TextLines("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # At INFO these write a line for each message and each request.

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from maskpool import setting_lists
 from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
+from maskpool.text import is_storable
 
 #: Where the demo checkpoints live, beside the code that trains them.
 DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
@@ -207,8 +208,15 @@ class Settings(BaseSettings):
 
     @property
     def owner_name(self) -> str:
-        """Who submits."""
-        return self.owner or getpass.getuser()
+        """Who submits.
+
+        Raises:
+            ConfigError: No row can keep the name.
+        """
+        name = self.owner or getpass.getuser()
+        if not is_storable(name) or "\0" in name:
+            raise ConfigError(f"MASKPOOL_OWNER: {name!r} is not UTF-8; set another name")
+        return name
 
     @property
     def patience_seconds(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,8 +20,6 @@ MAX_PROMPTS = 256
 #: Splits text as CLIP's tokenizer does before byte pairs are merged; every piece is at least one
 #: token, so the count is a lower bound that holds for each tokenizer in use.
 _PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_+", re.IGNORECASE)
-
-_NEGATIVE = re.compile(r",\s*not(?:\s+|$)", re.IGNORECASE)
 
 
 def least_tokens(text: str) -> int:
@@ -87,16 +85,6 @@ class Prompt(_Strict):
             raise ValueError(msg)
         return value
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read a prompt as people type it: ``[name=]text[, not text …]``.
-
-        Examples: ``yellow school bus``, ``cone, not barrel``, ``vehicle=yellow school bus``.
-        """
-        name, _, body = text.rpartition("=")
-        positive, *negatives = _NEGATIVE.split(body)
-        return cls.model_validate({"name": name, "text": positive, "not": tuple(negatives)})
-
 
 class ReadingSettings(_Strict):
     """What counts when the results are read; changing it later costs no GPU.
@@ -153,7 +141,7 @@ class BatchSpec(_Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise _spec_error(error) from None
+            raise spec_error(error) from None
 
     @classmethod
     def of(
@@ -167,29 +155,15 @@ class BatchSpec(_Strict):
         try:
             return cls(model=model, prompts=tuple(prompts), settings=settings or ReadingSettings())
         except ValidationError as error:
-            raise _spec_error(error) from None
+            raise spec_error(error) from None
 
     def dump(self) -> dict[str, Any]:
         """The JSON form, as stored on the batch."""
         return self.model_dump(mode="json", by_alias=True)
 
 
-def read_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
-    """Read prompts as typed on a command line.
-
-    Raises:
-        SpecError: Names the prompt by its place, from 0.
-    """
-    prompts = []
-    for index, text in enumerate(texts):
-        try:
-            prompts.append(Prompt.parse(text))
-        except ValidationError as error:
-            raise _spec_error(error, ("prompts", index)) from None
-    return tuple(prompts)
-
-
-def _spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
+def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
+    """The first refusal of pydantic's as a sentence of ours; ``prefix`` is where it looked."""
     first = error.errors(include_url=False, include_context=False)[0]
     path = ""
     for part in (*prefix, *first["loc"]):

@@ -14,9 +14,10 @@ from PIL import Image
 
 from maskpool.domain import Found, Instance
 from maskpool.errors import ConfigError, NotFound
+from maskpool.prompts import read_prompts
 from maskpool.rle import Rle
 from maskpool.settings import Settings
-from maskpool.spec import Prompt, read_prompts
+from maskpool.spec import Prompt
 from producer.report.overlays import draw
 from producer.results.records import LabelledInstance
 from storage.images.decode import decode

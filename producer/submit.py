@@ -14,10 +14,11 @@ from db.batches import Loading, NewBatch
 from db.session import Database
 from maskpool import failpoints
 from maskpool.domain import DEFAULT_THRESHOLD, BatchState, ImageRef, Klass, Priority, new_id
-from maskpool.errors import Conflict, SourceError
+from maskpool.errors import Conflict, SourceError, SpecError
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt, ReadingSettings
+from maskpool.text import is_storable, storable
 from producer.changes import changes
 from producer.pool import Pool
 from producer.sources import Source, open_source
@@ -27,6 +28,9 @@ from producer.upload import upload
 
 #: Images in one block while uploading: what an interruption can cost.
 _UPLOAD_BLOCK = 500
+
+#: Characters of a name, a key or an owner; Postgres indexes no value above some 2,700 bytes.
+_MAX_TEXT = 500
 
 #: What to do about names that appear twice, by the kind of source.
 _NAME_EACH = "give each row a name of its own"
@@ -110,7 +114,7 @@ def prepare(
         strict: Refuse a source of which anything is passed over.
 
     Raises:
-        SpecError: A prompt, the model or the threshold is refused.
+        SpecError: A prompt, the model, the threshold, name, key or owner is refused.
         SourceError: The source cannot be opened, or the workers may not read it, or not all of it
             is read.
     """
@@ -118,6 +122,7 @@ def prepare(
     alias = settings.alias(alias_name)
     reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(alias_name, prompts, reading)
+    _require_text(name=name, key=key, MASKPOOL_OWNER=settings.owner_name)
     # Workers of a store in a bucket run on other machines, which see a bucket but not our disk.
     must_upload = settings.store_url.startswith("s3://") and not same_paths
     allowed = Allowed.by(settings, any_file=must_upload)
@@ -145,6 +150,19 @@ def prepare(
         priority=priority,
         upload=upload_images,
     )
+
+
+def _require_text(**texts: str) -> None:
+    """Refuse what no row can keep.
+
+    Raises:
+        SpecError: A text is not UTF-8, holds a NUL, or is too long; names it.
+    """
+    for field, text in texts.items():
+        if not is_storable(text) or "\0" in text:
+            raise SpecError(field, f"{text[:80]!r} is not UTF-8 or holds a NUL; write another")
+        if len(text) > _MAX_TEXT:
+            raise SpecError(field, f"it has {len(text):,} characters; {_MAX_TEXT} are allowed")
 
 
 def submit(pool: Pool, submission: Submission, on_loaded: OnLoaded = lambda _: None) -> Submitted:
@@ -306,10 +324,10 @@ def _new_batch(submission: Submission) -> NewBatch:
     return NewBatch(
         owner=submission.owner,
         idempotency_key=submission.key,
-        name=submission.name or Path(submission.source.text.rstrip("/")).name or "batch",
+        name=submission.name or storable(Path(submission.source.text.rstrip("/")).name) or "batch",
         model=submission.spec.model,
         spec=submission.spec.dump(),
-        source=submission.source.text,
+        source=storable(submission.source.text),
         klass=submission.klass,
         priority=submission.priority,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
@@ -11,12 +12,11 @@ _FILE = "file://"
 
 
 def file_uri(path: str) -> str:
-    """The ``file://`` URI of an absolute path.
+    """The ``file://`` URI of an absolute path, in ASCII.
 
-    Raises:
-        UnicodeEncodeError: The path is not valid UTF-8.
+    The path's bytes are quoted as they are on the disk, so one that is not UTF-8 survives as well.
     """
-    return f"{_FILE}{quote(path)}"
+    return f"{_FILE}{quote(os.fsencode(path))}"
 
 
 def path_of(uri: str) -> str | None:
@@ -27,7 +27,7 @@ def path_of(uri: str) -> str | None:
     if not uri.startswith(_FILE):
         return None
     rest = uri.removeprefix(_FILE).removeprefix("localhost")
-    path = unquote(rest, errors="surrogateescape")
+    path = os.fsdecode(unquote_to_bytes(os.fsencode(rest)))
     return path if rest.startswith("/") and "\0" not in path else None
 
 

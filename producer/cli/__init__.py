@@ -5,20 +5,24 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
 
 from maskpool import exits
 from maskpool.errors import MaskpoolError
-from producer.cli import batches, export, gc, inspect, run, serve, submit
+from maskpool.text import readable
+from producer.cli import batches, export, gc, inspect, run, serve, streams, submit
 from producer.cli.doctor import doctor
+from producer.cli.verbs import Reads, Works, Writes
 
 app = typer.Typer(
     name="maskpool",
     help="Images and prompts in, instance masks out, on a pool that loses nothing.",
     epilog="Exit codes: 0 ok · 1 bug · 2 bad input · 3 some jobs failed, or doctor --deep found "
-    "something wrong · 4 a service is unreachable or, of doctor, not well · 130 Ctrl-C.",
+    "something wrong · 4 a service is unreachable or, of doctor, not well · 130 Ctrl-C · 141 the "
+    "output's reader went away.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -28,27 +32,30 @@ app = typer.Typer(
 #: Typer carries its own copy of Click and names only the leaves of its errors.
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
+#: Characters of an error that are printed.
+_MAX_SENTENCE = 4_000
+
 _ANNOTATE, _READ, _CONTROL, _SERVE = "Annotate", "Read", "Control", "Run a pool"
 
-app.command(rich_help_panel=_ANNOTATE)(run.demo)
-app.command(rich_help_panel=_ANNOTATE)(run.run)
-app.command(rich_help_panel=_ANNOTATE)(submit.submit)
-app.command("ls", rich_help_panel=_READ)(inspect.list_batches)
-app.command(rich_help_panel=_READ)(inspect.status)
-app.command(rich_help_panel=_READ)(inspect.results)
-app.command(rich_help_panel=_READ)(export.export)
-app.command("eval", rich_help_panel=_READ)(export.evaluate)
-app.command(rich_help_panel=_CONTROL)(batches.pause)
-app.command(rich_help_panel=_CONTROL)(batches.resume)
-app.command(rich_help_panel=_CONTROL)(batches.cancel)
-app.command(rich_help_panel=_CONTROL)(batches.retry)
-app.command("rm", rich_help_panel=_CONTROL)(batches.remove)
-app.command(rich_help_panel=_SERVE)(serve.up)
-app.command(rich_help_panel=_SERVE)(serve.worker)
-app.command(rich_help_panel=_SERVE)(serve.dispatch)
-app.command(rich_help_panel=_SERVE)(serve.migrate)
-app.command(rich_help_panel=_SERVE)(gc.gc)
-app.command(rich_help_panel=_SERVE)(doctor)
+app.command(cls=Works, rich_help_panel=_ANNOTATE)(run.demo)
+app.command(cls=Works, rich_help_panel=_ANNOTATE)(run.run)
+app.command(cls=Works, rich_help_panel=_ANNOTATE)(submit.submit)
+app.command("ls", cls=Reads, rich_help_panel=_READ)(inspect.list_batches)
+app.command(cls=Reads, rich_help_panel=_READ)(inspect.status)
+app.command(cls=Reads, rich_help_panel=_READ)(inspect.results)
+app.command(cls=Writes, rich_help_panel=_READ)(export.export)
+app.command("eval", cls=Reads, rich_help_panel=_READ)(export.evaluate)
+app.command(cls=Works, rich_help_panel=_CONTROL)(batches.pause)
+app.command(cls=Works, rich_help_panel=_CONTROL)(batches.resume)
+app.command(cls=Works, rich_help_panel=_CONTROL)(batches.cancel)
+app.command(cls=Works, rich_help_panel=_CONTROL)(batches.retry)
+app.command("rm", cls=Works, rich_help_panel=_CONTROL)(batches.remove)
+app.command(cls=Works, rich_help_panel=_SERVE)(serve.up)
+app.command(cls=Works, rich_help_panel=_SERVE)(serve.worker)
+app.command(cls=Works, rich_help_panel=_SERVE)(serve.dispatch)
+app.command(cls=Works, rich_help_panel=_SERVE)(serve.migrate)
+app.command(cls=Works, rich_help_panel=_SERVE)(gc.gc)
+app.command(cls=Reads, rich_help_panel=_SERVE)(doctor)
 
 
 def main() -> NoReturn:
@@ -56,7 +63,8 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _leave)
     # A shell starts background jobs with SIGINT ignored; a stack must end on it all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(_run())
+    streams.take_over()
+    sys.exit(streams.conclude(_run()))
 
 
 def _leave(*_: object) -> NoReturn:
@@ -65,9 +73,12 @@ def _leave(*_: object) -> NoReturn:
 
 
 def _run() -> int:
+    status: object = None
     try:
-        status = app(standalone_mode=False)
+        with suppress(streams.OutputClosed):  # ``streams.conclude`` says what that means
+            status = app(standalone_mode=False)
     except _UsageError as error:
+        error.message = _shown(error.message)
         error.show()
         return exits.BAD_INPUT
     except (typer.Abort, KeyboardInterrupt):
@@ -90,4 +101,12 @@ def _run() -> int:
 
 
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"maskpool: {sentence}\n")
+    sys.stderr.write(f"maskpool: {_shown(sentence)}\n")
+
+
+def _shown(sentence: str) -> str:
+    """A sentence as a terminal should get it: what it quotes may be long, and hold anything."""
+    if len(sentence) > _MAX_SENTENCE:
+        half = _MAX_SENTENCE // 2
+        sentence = f"{sentence[:half]} … {sentence[-half:]}"
+    return readable(sentence)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from maskpool.text import one_line
 from producer.cli import options, render
 
 
@@ -65,7 +66,8 @@ def remove(
     with open_pool() as pool:
         progress = batches.progress(pool, pool.find(batch))
         if not yes:
-            typer.confirm(f"delete {progress.name} and its {progress.done:,} results?", abort=True)
+            name = one_line(progress.name)
+            typer.confirm(f"delete {name} and its {progress.done:,} results?", abort=True)
         removed = batches.remove(pool, progress.batch_id)
     _say(removed.batch_id, f"removed, with {removed.objects} objects")
 

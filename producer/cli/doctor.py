@@ -15,6 +15,7 @@ from maskpool import exits
 from maskpool.errors import NotFound
 from maskpool.settings import load_settings
 from producer.cli import options, render
+from producer.cli.tables import Column, sentence
 
 if TYPE_CHECKING:  # imported only when the verb runs
     from producer.doctor import Check
@@ -24,6 +25,15 @@ if TYPE_CHECKING:  # imported only when the verb runs
 _MAX_SHOWN = 1_000
 
 _MARKS = {True: Text("ok", "green"), False: Text("no", "red"), None: Text("–", "dim")}
+
+
+_CHECKS = (Column(""), Column("part"), sentence("found"), sentence("what to do"))
+_FINDINGS = (
+    Column("kind", least=10),
+    Column("batch", drop=1),
+    Column("what", least=10),
+    sentence("found"),
+)
 
 
 def doctor(
@@ -46,13 +56,14 @@ def doctor(
         bool,
         typer.Option("--deep", help="Read every row and mask, and check them against each other."),
     ] = False,
+    wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Check Python, torch, Redis, database, store and models; or one model; or all the results."""
     if deep and model is not None:
         raise typer.BadParameter("say either --deep or --model", param_hint="--deep")
     if deep:
-        return _check_deeply(what, as_json=as_json)
+        return _check_deeply(what, wide=wide, as_json=as_json)
     if model is not None:
         image = None if what is None else Path(what)
         return _try_model(model, image, prompt or [], out, as_json=as_json)
@@ -70,7 +81,7 @@ def doctor(
         )
     else:
         rows = [(_MARKS[c.ok], c.name, c.found, c.advice) for c in checks]
-        render.print_table("", ("", "part", "found", "what to do"), rows)
+        render.print_table("", _CHECKS, rows, wide=wide)
     return _exit_code(checks)
 
 
@@ -87,7 +98,7 @@ def _try_model(
 ) -> int:
     from producer.model_trial import try_model
 
-    with render.errors.status(f"loading {model}"):
+    with render.working(f"loading {model}"):
         trial = try_model(load_settings(), model, image, prompts, out)
     report = trial.report
     if as_json:
@@ -102,7 +113,7 @@ def _try_model(
     return exits.OK
 
 
-def _check_deeply(batch: str | None, *, as_json: bool) -> int:
+def _check_deeply(batch: str | None, *, wide: bool, as_json: bool) -> int:
     from producer.integrity.check import verify
     from producer.integrity.findings import Tally
     from producer.pool import open_pool
@@ -111,7 +122,7 @@ def _check_deeply(batch: str | None, *, as_json: bool) -> int:
         batch_id = None if batch is None else pool.find(batch)
         tally, counts, wrong = Tally(), Counter[str](), 0
         shown: list[Finding] = []
-        with render.errors.status("reading rows and masks"):
+        with render.working("reading rows and masks"):
             for finding in verify(pool.database, pool.store(), batch_id, tally):
                 counts[finding.kind.value] += 1
                 wrong += finding.wrong
@@ -127,7 +138,7 @@ def _check_deeply(batch: str | None, *, as_json: bool) -> int:
             }
         )
     else:
-        _print_findings(shown, counts.total(), wrong, tally)
+        _print_findings(shown, counts.total(), wrong, tally, wide=wide)
     return exits.SOME_FAILED if wrong else exits.OK
 
 
@@ -141,10 +152,12 @@ def _finding_json(finding: Finding) -> dict[str, object]:
     }
 
 
-def _print_findings(shown: list[Finding], count: int, wrong: int, tally: Tally) -> None:
+def _print_findings(
+    shown: list[Finding], count: int, wrong: int, tally: Tally, *, wide: bool
+) -> None:
     if shown:
         rows = [(one.kind.value, one.batch_id, one.subject, one.sentence) for one in shown]
-        render.print_table("", ("kind", "batch", "what", "found"), rows)
+        render.print_table("", _FINDINGS, rows, wide=wide)
     if count > len(shown):
         render.console.print(f"… and {count - len(shown):,} more")
     summary = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"

@@ -6,13 +6,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 from rich.console import Console
 
 from maskpool import exits
 from maskpool.domain import DEFAULT_THRESHOLD
+from maskpool.text import storable
 from producer.cli import options, render
+from producer.cli.tables import Column, number
+
+_SCORES = (
+    Column("category", least=10),
+    number("true", drop=4),
+    number("found", drop=3),
+    number("missed", drop=6),
+    number("precision", drop=1),
+    number("recall", drop=2),
+    number("F1"),
+    number("mean IoU", drop=5),
+)
 
 if TYPE_CHECKING:  # imported only when a verb runs
     from producer.export import Exported
@@ -77,13 +89,13 @@ def export(
     elif not piped:
         render.print_json(_as_json(written))
     else:
-        render.say(orjson.dumps(_as_json(written)).decode())
+        render.say(render.json_line(_as_json(written)))
     return exits.SOME_FAILED if written.failed else exits.OK
 
 
 def _as_json(written: Exported) -> dict[str, object]:
     return {
-        "file": str(written.target),
+        "file": storable(str(written.target)),
         "images": written.images,
         "annotations": written.annotations,
         "failed": written.failed,
@@ -114,6 +126,7 @@ def evaluate(
     truth: Annotated[Path, typer.Argument(help="COCO file with what is there.", exists=True)],
     threshold: options.Threshold = DEFAULT_THRESHOLD,
     iou: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least IoU of a match.")] = 0.5,
+    wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Score one COCO file against another: F1, mean IoU, rejection of what is absent, cgF1, AP."""
@@ -123,16 +136,6 @@ def evaluate(
     if as_json:
         render.print_json(found.to_json())
         return
-    columns = (
-        "category",
-        "#true",
-        "#found",
-        "#missed",
-        "#precision",
-        "#recall",
-        "#F1",
-        "#mean IoU",
-    )
     rows = [
         (
             row.category or "all",
@@ -143,9 +146,8 @@ def evaluate(
         )
         for row in (*found.by_category, found.overall)
     ]
-    render.print_table(
-        f"{found.images} images, IoU ≥ {iou:g}, score ≥ {threshold:g}", columns, rows
-    )
+    title = f"{found.images} images, IoU ≥ {iou:g}, score ≥ {threshold:g}"
+    render.print_table(title, _SCORES, rows, wide=wide)
     render.console.print(
         f"absent prompts left empty {_three(found.absent_rejected)} of {found.absent_pairs} · "
         f"pmF1 {_three(found.pmf1)} · IL_MCC {_three(found.il_mcc)} · cgF1 {_three(found.cgf1)} · "

@@ -10,11 +10,13 @@ import typer
 
 from maskpool.errors import SpecError
 from producer.cli import options, render
+from producer.cli.tables import Column, number
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from producer.integrity.orphans import Amount
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_AMOUNTS = (Column("what", least=12), number("objects"), number("size"))
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -30,7 +32,7 @@ def gc(
     from producer.pool import open_pool
 
     seconds = _duration(older_than)
-    with open_pool() as pool, render.errors.status("listing objects"):
+    with open_pool() as pool, render.working("listing objects"):
         collected = collect(pool.database, pool.store(), older_than=seconds, dry_run=dry_run)
     if as_json:
         render.print_json({"dry_run": dry_run, **asdict(collected)})
@@ -43,7 +45,7 @@ def gc(
     rows = [
         (words, f"{amount.objects:,}", _size(amount.bytes)) for words, amount in amounts.items()
     ]
-    render.print_table("", ("what", "#objects", "#size"), rows)
+    render.print_table("", _AMOUNTS, rows)
     render.console.print(_summary(collected.total, collected.looked_at, dry_run=dry_run))
 
 

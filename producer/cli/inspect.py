@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +12,28 @@ import typer
 from maskpool import exits
 from maskpool.domain import BatchState
 from producer.cli import options, render
+from producer.cli.tables import Column, number, sentence
 from producer.results.records import ImageResult
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from producer.pool import Pool
     from producer.results.lacks import Lacks
 
+_PROMPTS = (Column("prompt", least=12), number("instances"))
+_WORKERS = (
+    Column("worker", least=12),
+    Column("model", least=8),
+    Column("device", drop=1),
+    number("images/s", drop=2),
+)
+_RESULTS = (Column("image", least=16), Column("size", drop=1), sentence("found"))
+_FAILURES = (Column("image", least=16), sentence("error"))
+
 
 def list_batches(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
     mine: Annotated[bool, typer.Option("--mine", help="Only your own.")] = False,
+    wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
     """List batches, newest first."""
@@ -34,7 +46,8 @@ def list_batches(
     if as_json:
         render.print_json([render.batch_json(one) for one in found])
     else:
-        render.print_table("", render.BATCH_COLUMNS, [render.batch_row(one) for one in found])
+        rows = [render.batch_row(one) for one in found]
+        render.print_table("", render.BATCH_COLUMNS, rows, wide=wide)
 
 
 def status(
@@ -42,6 +55,7 @@ def status(
         str | None, typer.Argument(help="Id or name; without: the whole pool.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Until it ends.")] = False,
+    wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Show how far a batch is, or how the pool is."""
@@ -49,12 +63,12 @@ def status(
 
     with open_pool() as pool:
         if batch is None:
-            _show_pool(pool, as_json=as_json)
+            _show_pool(pool, wide=wide, as_json=as_json)
             return exits.OK
-        return _show_batch(pool, batch, watch=watch, as_json=as_json)
+        return _show_batch(pool, batch, watch=watch, wide=wide, as_json=as_json)
 
 
-def _show_batch(pool: Pool, batch: str, *, watch: bool, as_json: bool) -> int:
+def _show_batch(pool: Pool, batch: str, *, watch: bool, wide: bool, as_json: bool) -> int:
     from producer import batches
     from producer.pool import why_idle
 
@@ -70,14 +84,14 @@ def _show_batch(pool: Pool, batch: str, *, watch: bool, as_json: bool) -> int:
     if as_json:
         render.print_json(render.batch_json(progress))
     else:
-        render.print_table("", render.BATCH_COLUMNS, [render.batch_row(progress)])
+        render.print_table("", render.BATCH_COLUMNS, [render.batch_row(progress)], wide=wide)
         counts = batches.count_instances(pool, batch_id)
         rows = [(name, f"{count:,}") for name, count in counts.items()]
-        render.print_table("\nfound so far", ("prompt", "#instances"), rows)
+        render.print_table("\nfound so far", _PROMPTS, rows, wide=wide)
     return exits.SOME_FAILED if progress.ended and progress.failed else exits.OK
 
 
-def _show_pool(pool: Pool, *, as_json: bool) -> None:
+def _show_pool(pool: Pool, *, wide: bool, as_json: bool) -> None:
     from producer.pool import why_idle
 
     alive = pool.living_workers()
@@ -89,9 +103,7 @@ def _show_pool(pool: Pool, *, as_json: bool) -> None:
         (one.name, one.model, one.device, one.images_per_s and f"{one.images_per_s:.1f}")
         for one in alive
     ]
-    render.print_table(
-        f"{len(rows)} workers alive", ("worker", "model", "device", "#images/s"), rows
-    )
+    render.print_table(f"{len(rows)} workers alive", _WORKERS, rows, wide=wide)
 
 
 def results(
@@ -100,6 +112,7 @@ def results(
     limit: Annotated[int, typer.Option(min=0, help="At most so many images; 0: all.")] = 0,
     threshold: options.OwnThreshold = None,
     max_overlap: options.OwnOverlap = None,
+    wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what was found image by image; --json gives one object a line, masks included."""
@@ -124,7 +137,7 @@ def results(
         if as_json:
             render.print_json_lines(rows)
         else:
-            _print_rows(rows)
+            _print_rows(_FAILURES if failed else _RESULTS, rows, wide=wide)
         if not failed:
             render.warn(_lacking(read_lacks(pool.database, batch_id)))
 
@@ -166,9 +179,11 @@ def _image_json(image: ImageResult) -> Mapping[str, object]:
     }
 
 
-def _print_rows(rows: Iterator[Mapping[str, object]]) -> None:
-    collected = list(rows)
+def _print_rows(
+    columns: Sequence[Column], rows: Iterator[Mapping[str, object]], *, wide: bool
+) -> None:
+    collected = [tuple(row.values()) for row in rows]
     if not collected:
         render.console.print("nothing to show")
         return
-    render.print_table("", list(collected[0]), [list(row.values()) for row in collected])
+    render.print_table("", columns, collected, wide=wide)

@@ -27,7 +27,7 @@ Prompts = Annotated[
         "--prompt",
         "-p",
         help="What to look for, e.g. 'yellow school bus', 'cone, not barrel', "
-        "'vehicle=yellow school bus'. Repeat for more.",
+        "'vehicle=yellow school bus'; in double quotes what holds = or ', not'. Repeat for more.",
         show_default=False,
     ),
 ]
@@ -65,6 +65,9 @@ OwnOverlap = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Wide = Annotated[
+    bool, typer.Option("--wide", help="All columns, whole ids and names, however long the lines.")
+]
 Out = Annotated[
     Path,
     typer.Option("--out", "-o", help="Folder of the results; new, empty, or of an earlier run."),

@@ -2,27 +2,74 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import orjson
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.status import Status
+from rich.table import Column as BarPart
 from rich.text import Text
 
 from maskpool.domain import Progress as BatchProgress
+from maskpool.text import one_line, readable
+from producer.cli.tables import Column, number, table
 from producer.results.records import Failure
 from producer.scoring.records import Evaluation
 
 #: Failures that are printed at most.
 _MAX_FAILURES = 5
 
-# Names of batches and images may hold brackets: text is text, and styles are given apart.
-console = Console(markup=False, highlight=False)
-errors = Console(stderr=True, markup=False, highlight=False)
+#: Cells of a line where standard output is no terminal and ``COLUMNS`` is not set.
+_WIDTH = 80
+
+#: A narrower terminal breaks the lines of a table by itself.
+_MIN_WIDTH = 20
+
+
+class _Console(Console):
+    """A console whose output depends on nothing but its own stream.
+
+    Names of batches and images may hold anything: brackets are text, and controls are escaped.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, highlight=False)
+        #: Cells of a line, whatever the stream; None asks the stream.
+        self.room: int | None = None
+
+    @property
+    def encoding(self) -> str:
+        """Of the stream; Rich's own property looks only at a file that was given to it."""
+        return (getattr(self.file, "encoding", None) or "utf-8").lower()
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Of the terminal; a pipe or a file has a width of its own, whatever terminal is near."""
+        if self.room is not None:
+            return ConsoleDimensions(self.room, 25)
+        if self.file.isatty():
+            return super().size
+        given = os.environ.get("COLUMNS", "")
+        return ConsoleDimensions(int(given) if given.isdecimal() and int(given) else _WIDTH, 25)
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        raise NotImplementedError
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as Rich's
+        """Print, with controls escaped in every text."""
+        safe = (readable(one) if isinstance(one, str) else one for one in objects)
+        super().print(*safe, **options)
+
+
+console = _Console()
+errors = _Console(stderr=True)
 
 
 def say(sentence: str) -> None:
@@ -36,12 +83,18 @@ def warn(sentences: Iterable[str]) -> None:
         errors.print(sentence, style="yellow")
 
 
+def working(words: str) -> Status:
+    """A sign on standard error that something is done, while it is done."""
+    plain = not errors.encoding.startswith("utf")
+    return errors.status(Text(readable(words)), spinner="line" if plain else "dots")
+
+
 def print_failures(
     to: Console, failures: Sequence[Failure], count: int, where_all_are: str
 ) -> None:
     """The first failed images and why; ``count`` is how many there are in all."""
     for failure in failures[:_MAX_FAILURES]:
-        to.print(f"failed {failure.name}: {failure.error}", style="red")
+        to.print(f"failed {one_line(failure.name)}: {one_line(failure.error)}", style="red")
     if count > _MAX_FAILURES:
         to.print(f"… and {count - _MAX_FAILURES:,} more in {where_all_are}")
 
@@ -55,46 +108,61 @@ def print_left_out(found: Evaluation) -> None:
         ("categories only in the prediction", found.categories_only_in_prediction),
     ):
         if names:
-            console.print(
-                f"left out, {words}: {', '.join(names[:5])} ({len(names)})", style="yellow"
-            )
+            shown = ", ".join(map(one_line, names[:5]))
+            console.print(f"left out, {words}: {shown} ({len(names)})", style="yellow")
 
 
 def print_json(value: object) -> None:
-    """One JSON value on standard output, indented."""
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+    """One JSON value on standard output, indented; UTF-8, whatever the terminal."""
+    sys.stdout.buffer.write(_json(value, orjson.OPT_INDENT_2) + b"\n")
     sys.stdout.flush()
 
 
 def print_json_lines(values: Iterator[Mapping[str, object]]) -> None:
     """One JSON object a line, streamed."""
     for value in values:
-        sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
+        sys.stdout.buffer.write(_json(value) + b"\n")
     sys.stdout.flush()
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table; columns whose name starts with ``#`` are numbers, set right, and ``id`` is whole."""
-    table = Table(
-        title=Text(title), title_justify="left", header_style="bold", box=None, pad_edge=False
-    )
-    for column in columns:
-        right = column.startswith("#")
-        table.add_column(
-            column.lstrip("#"),
-            justify="right" if right else "left",
-            overflow="fold",
-            no_wrap=column == "id",
-        )
-    for row in rows:
-        table.add_row(*(_cell(cell) for cell in row))
-    console.print(table)
+def json_line(value: object) -> str:
+    """One JSON value in one line, for standard error."""
+    return _json(value).decode()
 
 
-def _cell(value: object) -> Text:
-    if isinstance(value, Text):
-        return value
-    return Text("" if value is None else str(value))
+def _json(value: object, option: int = 0) -> bytes:
+    try:
+        return orjson.dumps(value, option=option)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_readable(value), option=option)  # it holds a path that is not UTF-8
+
+
+def _readable(value: object) -> object:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, Mapping):
+        return {_readable(key): _readable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(one) for one in value]
+    return value
+
+
+def print_table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[object]],
+    *,
+    wide: bool = False,
+) -> None:
+    """A table as wide as the terminal at most; with ``wide``, with all there is."""
+    if title:
+        console.print(title, soft_wrap=True, style="italic")
+    made, width = table(columns, rows, None if wide else max(console.width, _MIN_WIDTH))
+    console.room = width
+    try:
+        console.print(made, crop=False)
+    finally:
+        console.room = None
 
 
 def batch_json(progress: BatchProgress) -> dict[str, object]:
@@ -134,7 +202,17 @@ def batch_row(progress: BatchProgress) -> tuple[object, ...]:
     )
 
 
-BATCH_COLUMNS = ("id", "name", "owner", "state", "#images", "#done", "#failed", "#", "#GPU s")
+BATCH_COLUMNS = (
+    Column("id"),
+    Column("name", least=12),
+    Column("owner", least=8, drop=5),
+    Column("state", drop=1),
+    number("images", drop=3),
+    number("done", drop=2),
+    number("failed"),
+    number("%", drop=4),
+    number("GPU s", drop=6),
+)
 
 
 def duration(seconds: float | None) -> str:
@@ -185,7 +263,8 @@ def bar() -> Iterator[Bar]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        # Where there is no room it is cut, not broken over several lines.
+        TextColumn("{task.fields[rate]}", table_column=BarPart(no_wrap=True, overflow="ellipsis")),
         console=errors,
     ) as progress:
         yield Bar(progress)

@@ -12,8 +12,9 @@ from rich.text import Text
 from maskpool import exits
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import NotFound, SpecError
+from maskpool.prompts import read_prompts
 from maskpool.settings import load_settings
-from maskpool.spec import read_prompts
+from maskpool.text import readable
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # imported only when a verb runs
@@ -138,7 +139,7 @@ def _print_summary(done: RunResult) -> None:
         ("overlays", "masks drawn on the images"),
         ("summary.json", "the figures above"),
     ):
-        line = Text(f"  {_relative(out / name)}  ").append(what, "dim")
+        line = Text(readable(f"  {_relative(out / name)}  ")).append(what, "dim")
         render.console.print(line, soft_wrap=True)
 
 

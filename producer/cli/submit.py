@@ -8,7 +8,7 @@ import typer
 
 from maskpool.domain import DEFAULT_THRESHOLD, Klass, Priority
 from maskpool.errors import Transient
-from maskpool.spec import read_prompts
+from maskpool.prompts import read_prompts
 from producer.cli import options, render
 
 
@@ -53,7 +53,7 @@ def submit(
             strict=strict,
         )
         render.warn(why_idle(pool, submission.spec.model))
-        with render.errors.status("loading") as line:
+        with render.working("loading") as line:
             try:
                 done = submitting.submit(
                     pool, submission, lambda n: line.update(f"{n:,} images loaded")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -164,7 +165,7 @@ def _private(home: Path, grants: Grants, settings: Settings) -> Settings:
 def _key(source: str, spec: BatchSpec) -> str:
     """A key made of what is asked, so that the same run again goes on with an interrupted one."""
     asked = f"{Path(source).absolute()}\0{spec.model_dump_json(by_alias=True)}"
-    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode(asked)).hexdigest()[:32]
 
 
 def _wait_for_end(

@@ -17,6 +17,7 @@ from db.session import Database
 from maskpool import __version__
 from maskpool.domain import Progress
 from maskpool.settings import Settings
+from maskpool.text import storable
 from producer.formats import write_coco
 from producer.report.overlays import Overlay, save_overlays
 from producer.report.page import write_index, write_summary
@@ -68,7 +69,7 @@ def write_results(
     with database.read() as session:
         progress = lookup.progress(session, batch_id)
     info = {
-        "description": f"instance masks of {without_query(asked.source)}",
+        "description": f"instance masks of {without_query(storable(asked.source))}",
         "contributor": f"maskpool {__version__}, model {progress.model}",
         # Not when it is written: a run that is resumed writes the same file.
         "date_created": _ended_at(progress).isoformat(timespec="seconds"),
@@ -157,7 +158,7 @@ def _write_page(
         written.overlays,
         written.failures,
         categories=view.categories,
-        title=f"maskpool: {Path(without_query(asked.source)).name}",
+        title=f"maskpool: {Path(without_query(storable(asked.source))).name}",
         lead=f"{', '.join(view.categories)} · model {view.spec.model} · "
         f"score ≥ {asked.threshold:g}{passed_over and f' · {passed_over}'}",
     )

@@ -174,10 +174,7 @@ class ListSource:
             )
         if base.refusal and (reason := base.refusal(full.rpartition("/")[0])):
             raise self.error(line, reason)
-        try:
-            return file_uri(full), names.name_under(base.root, full)
-        except UnicodeEncodeError:
-            raise self.error(line, f"{names.shown(path)} is not valid UTF-8") from None
+        return file_uri(full), names.name_under(base.root, full)
 
     def unpadded(self, base: Base, line: int, text: str) -> str:
         """Without the spaces around it, which are no part of a path; see ``TextSource``."""

@@ -9,7 +9,8 @@ import pytest
 
 from db import batches
 from maskpool.errors import Conflict, SourceError
-from maskpool.spec import BatchSpec, read_prompts
+from maskpool.prompts import read_prompts
+from maskpool.spec import BatchSpec
 from producer.pool import Pool
 from producer.sources import open_source
 from producer.submit import Submission, Submitter

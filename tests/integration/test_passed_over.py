@@ -8,8 +8,9 @@ import pytest
 
 from db import batches
 from maskpool.errors import SourceError
+from maskpool.prompts import read_prompts
 from maskpool.settings import Settings
-from maskpool.spec import BatchSpec, read_prompts
+from maskpool.spec import BatchSpec
 from producer import submit as submitting
 from producer.pool import Pool
 from producer.sources import open_source

@@ -13,7 +13,7 @@ from services.plain_pool import PlainPool
 
 from maskpool.domain import BatchState
 from maskpool.errors import Conflict, NotFound, SourceError, SpecError
-from maskpool.spec import read_prompts
+from maskpool.prompts import read_prompts
 from producer import batches, submit
 from producer.export import export
 from producer.pool import Pool, why_idle

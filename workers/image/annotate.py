@@ -20,6 +20,7 @@ from maskpool.errors import (
 )
 from maskpool.ports import Image, ObjectStore
 from maskpool.spec import Prompt
+from maskpool.text import readable
 from storage.images.fetch import FetchedImage, Fetcher
 from storage.objects import keys
 from workers.engine.engine import Engine
@@ -75,7 +76,8 @@ class Annotator:
         except Exception as error:
             log.exception("bug while annotating %s", job.name, extra={"job": job.seq})
             trace = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARS:]
-            return JobFailure(job.seq, f"internal error, please report it: {error!r}\n{trace}")
+            sentence = f"internal error, please report it: {error!r}\n{trace}"
+            return JobFailure(job.seq, readable(sentence))
         finally:
             holding.made_progress()
 

@@ -183,6 +183,26 @@ def test_the_check_answers_by_its_exit_status(
     assert main([str(file), "--max-age", "0"]) == 1
 
 
+def test_a_trouble_with_a_bad_byte_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "caf\udce9"
+    HealthFile(file, "dispatcher", "host:1").beat("the file /caf\udce9 is unreachable: \x1b[31m")
+    assert main([str(file)]) == 0
+    assert r"the file /caf\xe9 is unreachable: \x1b[31m" in capsys.readouterr().out
+    assert main([str(tmp_path / "gone\udce9")]) == 1
+    assert r"gone\xe9 is not there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("redirected", [">&-", ">/dev/full"])
+def test_the_check_answers_though_nobody_reads_it(tmp_path: Path, redirected: str) -> None:
+    HealthFile(tmp_path / "health", "dispatcher", "host:1").beat()
+    for file, code in (("health", 0), ("none", 1)):
+        command = f'"{sys.executable}" -P -m maskpool.health "{tmp_path / file}" {redirected}'
+        done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (code, b"")
+
+
 def test_the_check_costs_next_to_nothing() -> None:
     code = "import sys, maskpool.health; print(*sys.modules)"
     loaded = subprocess.run(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -105,3 +107,20 @@ def test_configuring_twice_logs_once(capsys: pytest.CaptureFixture[str]) -> None
     configure("json", "INFO")
     logging.getLogger("x").info("once")
     assert len(lines(capsys)) == 1
+
+
+def test_a_name_cannot_pass_for_a_line_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text", "INFO")
+    logging.getLogger("x").info("annotated %s", "a\n2026-01-01 INFO x: all is well\x1b[2J\udce9")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("annotated a")
+    assert second == r"    2026-01-01 INFO x: all is well\x1b[2J\xe9"
+
+
+def test_json_lines_are_utf_8_in_any_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(written, encoding="ascii"))
+    configure("json", "INFO")
+    logging.getLogger("x").info("Größe %s", "caf\udce9")
+    sys.stderr.flush()
+    assert json.loads(written.getvalue().decode())["message"] == "Größe caf\udce9"

@@ -12,65 +12,9 @@ from maskpool.domain import ReadingRule
 from maskpool.errors import SpecError
 from maskpool.spec import (
     MAX_PROMPTS,
-    TEXT_CONTEXT,
     BatchSpec,
-    Prompt,
     ReadingSettings,
-    least_tokens,
-    read_prompts,
 )
-
-
-@pytest.mark.parametrize(
-    ("typed", "name", "text", "negatives"),
-    [
-        ("yellow school bus", "yellow school bus", "yellow school bus", ()),
-        ("cone, not barrel", "cone", "cone", ("barrel",)),
-        ("cone, not barrel, not a hat", "cone", "cone", ("barrel", "a hat")),
-        ("cone,NOT barrel", "cone", "cone", ("barrel",)),
-        ("vehicle=yellow school bus", "vehicle", "yellow school bus", ()),
-        ("road cone = cone , not barrel", "road cone", "cone", ("barrel",)),
-        ("=cone", "cone", "cone", ()),
-        ("a=b=cone", "a=b", "cone", ()),
-        ("  two \t words \n", "two words", "two words", ()),
-        ("red, round and small", "red, round and small", "red, round and small", ()),
-        ("knot, nothing", "knot, nothing", "knot, nothing", ()),
-        ("Straßenbahn=Größe 🚋", "Straßenbahn", "Größe 🚋", ()),
-        ("自転車", "自転車", "自転車", ()),
-    ],
-)
-def test_prompts_as_people_type_them(
-    typed: str, name: str, text: str, negatives: tuple[str, ...]
-) -> None:
-    prompt = Prompt.parse(typed)
-    assert (prompt.name, prompt.text, prompt.negatives) == (name, text, negatives)
-
-
-@pytest.mark.parametrize(
-    ("typed", "field", "reason"),
-    [
-        ("", "prompts[1].text", "is empty"),
-        ("   ", "prompts[1].text", "is empty"),
-        ("vehicle=", "prompts[1].text", "is empty"),
-        (", not barrel", "prompts[1].text", "is empty"),
-        ("cone, not ", "prompts[1].not", "is empty"),
-        ("word " * 31, "prompts[1].text", "at least 33 tokens"),
-        ("elephant " * 40, "prompts[1].text", "at least 42 tokens"),
-        ("cone, not " + "word " * 31, "prompts[1].not", "at least 33 tokens"),
-        ("x" * 201 + "=cone", "prompts[1].name", "201 characters"),
-    ],
-)
-def test_a_refused_prompt_is_named_by_its_place(typed: str, field: str, reason: str) -> None:
-    with pytest.raises(SpecError, match=reason) as caught:
-        read_prompts(["cone", typed])
-    assert caught.value.field == field
-    assert str(caught.value).startswith(f"{field}: ")
-
-
-def test_the_longest_prompt_that_fits_is_taken() -> None:
-    text = " ".join(["word"] * (TEXT_CONTEXT - 2))
-    assert least_tokens(text) == TEXT_CONTEXT
-    assert Prompt.parse(text).text == text
 
 
 def a_spec(**changes: object) -> dict[str, object]:

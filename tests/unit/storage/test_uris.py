@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def test_a_path_survives_as_a_uri(path: str) -> None:
     assert file_uri(path).isascii()
 
 
+@given(st.binary().filter(lambda path: b"\0" not in path))
+def test_the_bytes_of_a_path_survive_as_a_uri(path: bytes) -> None:
+    uri = file_uri(os.fsdecode(b"/" + path))
+    assert uri.isascii()
+    assert os.fsencode(path_of(uri) or "") == b"/" + path
+
+
 def test_a_uri_is_what_pathlib_makes(tmp_path: Path) -> None:
     path = tmp_path / "a b%#?ü.jpg"
     assert file_uri(str(path)) == path.as_uri()
@@ -27,6 +35,8 @@ def test_a_uri_is_what_pathlib_makes(tmp_path: Path) -> None:
         ("file://localhost/a", "/a"),
         ("file:///a?b#c", "/a?b#c"),
         ("file:///%ff", "/\udcff"),
+        ("file:///\udcff", "/\udcff"),
+        ("file:///ü", "/ü"),
         ("file://host/a", None),
         ("file://localhostile/a", None),
         ("file://a", None),

@@ -10,7 +10,8 @@ import pytest
 
 from maskpool import failpoints
 from maskpool.errors import ConfigError, Conflict
-from maskpool.spec import BatchSpec, read_prompts
+from maskpool.prompts import read_prompts
+from maskpool.spec import BatchSpec
 from producer.run import folder as run_folder
 from producer.run.folder import Question, RunFolder, new_question, taken
 

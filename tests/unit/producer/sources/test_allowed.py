@@ -12,8 +12,9 @@ import pytest
 from hostile.paths import NAMES
 
 from maskpool.errors import SourceError
+from maskpool.prompts import read_prompts
 from maskpool.settings import Settings
-from maskpool.spec import read_prompts
+from maskpool.text import readable
 from producer import submit
 from producer.sources import open_source
 from producer.sources.allowed import Allowed
@@ -123,7 +124,8 @@ def test_the_advice_can_be_pasted_into_a_shell(tmp_path: Path, name: str) -> Non
     with pytest.raises(SourceError) as caught:
         allowed.require_root(open_source(str(folder)))
     _, _, advice = str(caught.value).partition("start the stack with ")
-    assert shlex.split(advice.partition(", or add it to ")[0])[-1] == str(folder)
+    # No error moves the cursor: a carriage return is told, and cannot be pasted.
+    assert shlex.split(advice.partition(", or add it to ")[0])[-1] == readable(str(folder))
     assert ("as JSON" in advice) is (os.pathsep in name)
 
 
