@@ -64,11 +64,13 @@ _LOOKS_LIKE = (
     (b"<?xml", "it is XML; if it is an SVG drawing, export it as PNG"),
     (b"8bps", "Photoshop files are not read; export as PNG or JPEG"),
     (b"pk\x03\x04", "it is a ZIP archive; unpack it first"),
+    (b"\xff\n", "JPEG XL images are not read; save as PNG or JPEG"),
+    (b"\0\0\0\x0cjxl ", "JPEG XL images are not read; save as PNG or JPEG"),
     (b"p7\n", "PAM images are not read; save as PNG"),
     (b"version https://git-lfs", "it is a Git LFS pointer; run 'git lfs pull' first"),
 )
 
-_HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"hevc")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 _ORIENTATION_TAG = 0x0112
 
@@ -182,7 +184,7 @@ def _not_an_image(data: bytes) -> str:
         if start.startswith(magic):
             return hint
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        return "HEIC images are not read; convert to JPEG"
+        return "HEIC images are not read; save as JPEG or PNG"
     return f"it is not an image of a kind that is read ({', '.join(_FORMATS)}), or is damaged"
 
 
