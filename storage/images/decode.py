@@ -3,17 +3,18 @@
 Decided here, so that a mask lies where people see the thing:
 
 * upright: the EXIF orientation is applied;
-* transparent pixels are laid over white;
+* transparent pixels are laid over white; an image that is transparent everywhere is refused, if it
+  has colours that nobody sees, but a BMP's empty alpha is passed over;
+* a sample beside red, green and blue is transparency only where the file says so;
 * CMYK goes through its embedded profile, or through the plain formula where there is none; the
   inverted CMYK that Adobe writes into JPEG is turned round by Pillow. RGB stays as it is;
-* 16-bit grey keeps its whole range: 0…65535 → 0…255. 32-bit integers and floats have no range that
-  a file tells, so they are refused rather than guessed;
+* 16-bit grey keeps its whole range: 0…65535 → 0…255. 32-bit integers, signed numbers and floats
+  have no range that a file tells, so they are refused rather than guessed;
 * the first frame of an animation, the first page of a TIFF.
 """
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 import threading
@@ -22,13 +23,16 @@ import zlib
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageCms, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from maskpool.errors import ImageError
 from maskpool.ports import Image
 from maskpool.settings import Settings
+from storage.images.colours import to_rgb
 from storage.images.decode_budget import BudgetedFile
 from storage.images.decode_limits import refuse_over_limits
+from storage.images.layouts import Layout, layout_of
+from storage.images.tiff_layout import why_not_read
 
 #: The only decoders that read outside bytes; Pillow has more, some of them poorly maintained.
 _WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
@@ -60,17 +64,21 @@ _LOOKS_LIKE = (
     (b"<?xml", "it is XML; if it is an SVG drawing, export it as PNG"),
     (b"8bps", "Photoshop files are not read; export as PNG or JPEG"),
     (b"pk\x03\x04", "it is a ZIP archive; unpack it first"),
+    (b"\xff\n", "JPEG XL images are not read; save as PNG or JPEG"),
+    (b"\0\0\0\x0cjxl ", "JPEG XL images are not read; save as PNG or JPEG"),
+    (b"p7\n", "PAM images are not read; save as PNG"),
     (b"version https://git-lfs", "it is a Git LFS pointer; run 'git lfs pull' first"),
 )
 
-_HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"hevc")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 _ORIENTATION_TAG = 0x0112
 
-_WHITE = (255, 255, 255, 255)
-
 #: Modules whose warnings are silenced: what is wrong with an image becomes an ImageError.
 _PILLOW = r"PIL\."
+
+#: First bytes of a TIFF; a large one has 43 for its number.
+_TIFFS = (b"II*\0", b"MM\0*", b"II+\0")
 
 #: Reprs of Python objects, such as ``<_io.BytesIO object at 0x7f…>``.
 _INSIDES = re.compile(r"<[^<>]*\bat 0x[0-9a-fA-F]+>")
@@ -114,10 +122,11 @@ def _decode(data: bytes, settings: Settings) -> Image:
     with _open(file, data) as image:
         _check_size(image, settings)
         refuse_over_limits(image, data, settings.max_image_pixels)
+        layout = _layout_of(image, data)
         file.allow(image.width * image.height)
         _load(image)
         try:
-            pixels = _pixels(_to_rgb(image))
+            pixels = _pixels(to_rgb(image, layout))
         except _BROKEN as error:
             raise ImageError(f"the image is damaged: {_said(error)}") from None
         return _upright(pixels, _orientation(image))
@@ -141,6 +150,15 @@ def _open(file: BudgetedFile, data: bytes) -> Pillow.Image:
         raise ImageError(f"the image's header is damaged: {_said(error)}") from None
 
 
+def _layout_of(image: Pillow.Image, data: bytes) -> Layout:
+    try:
+        return layout_of(image, data)
+    except ImageError:
+        raise
+    except _BROKEN as error:
+        raise ImageError(f"the image's header is damaged: {_said(error)}") from None
+
+
 def _said(error: Exception) -> str:
     """A decoder's message for people: one short line, without reprs of Python objects."""
     said = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error).encode()
@@ -154,12 +172,19 @@ def _said(error: Exception) -> str:
 
 
 def _not_an_image(data: bytes) -> str:
+    if data.startswith(_TIFFS):
+        try:
+            return why_not_read(data)
+        except ImageError as error:
+            return str(error)
+        except _BROKEN as error:
+            return f"the image's header is damaged: {_said(error)}"
     start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for magic, hint in _LOOKS_LIKE:
         if start.startswith(magic):
             return hint
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        return "HEIC images are not read; convert to JPEG"
+        return "HEIC images are not read; save as JPEG or PNG"
     return f"it is not an image of a kind that is read ({', '.join(_FORMATS)}), or is damaged"
 
 
@@ -186,57 +211,6 @@ def _load(image: Pillow.Image) -> None:
         if "truncated" in str(error) or isinstance(error, EOFError):
             raise ImageError("the file is cut off: its end is missing; copy it again") from None
         raise ImageError(f"the image is damaged: {_said(error)}") from None
-
-
-def _to_rgb(image: Pillow.Image) -> Pillow.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        return _from_16_bit(image)
-    if image.mode == "CMYK":
-        return _from_cmyk(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (
-        image.mode in ("1", "L", "P", "RGB") and "transparency" in image.info
-    ):
-        return _over_white(image)
-    if image.mode == "RGB":
-        return image  # converting would copy it, which for a large photograph costs a tenth
-    if image.mode in ("1", "L", "P", "RGBX", "YCbCr"):
-        return image.convert("RGB")
-    what = {"I": "32-bit integers", "F": "floating point numbers"}.get(image.mode)
-    if what:
-        raise ImageError(
-            f"the image holds {what}, whose range it does not tell; save it with 8 or 16 bits"
-        )
-    raise ImageError(f"the image has colour mode {image.mode!r}, which is not read; save it as RGB")
-
-
-def _from_16_bit(image: Pillow.Image) -> Pillow.Image:
-    values = np.asarray(image).astype(np.uint32)
-    # 65535 / 255 = 257: rounded, not cut, so that white stays white and half stays half.
-    return Pillow.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-
-
-def _from_cmyk(image: Pillow.Image) -> Pillow.Image:
-    profile = image.info.get("icc_profile")
-    if profile:
-        try:
-            converted = ImageCms.profileToProfile(
-                image,
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                outputMode="RGB",
-            )
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile says nothing about colours; the plain formula is the next best
-        else:
-            if converted is not None:
-                return converted
-    return image.convert("RGB")
-
-
-def _over_white(image: Pillow.Image) -> Pillow.Image:
-    colours = image.convert({"RGBa": "RGBA", "La": "LA"}.get(image.mode, image.mode))
-    colours = colours.convert("RGBA")
-    return Pillow.alpha_composite(Pillow.new("RGBA", colours.size, _WHITE), colours).convert("RGB")
 
 
 def _pixels(image: Pillow.Image) -> Image:

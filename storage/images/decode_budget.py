@@ -1,10 +1,10 @@
 """A file's bytes with a budget of time and of reads, so that no decoder runs for ever.
 
 A small file can keep a decoder busy: a progressive JPEG may repeat empty scans, a PNG hold millions
-of empty chunks. Threads cannot be interrupted, but the decoders of JPEG, PNG, GIF, BMP, PPM, JPEG
-2000 and raw TIFF come back here for more bytes.
+of empty chunks. Threads cannot be interrupted, but the decoders of JPEG, PNG, GIF, BMP, PPM and
+JPEG 2000 come back here for more bytes.
 
-Those of WebP, AVIF and packed TIFF take the whole file at once and cannot be stopped; they are
+Those of WebP, AVIF, HEIC and TIFF take the whole file at once and cannot be stopped; they are
 bounded by their size alone: the file's (``MASKPOOL_MAX_IMAGE_BYTES``), the image's
 (``MASKPOOL_MAX_IMAGE_PIXELS``), and what ``storage.images.decode_limits`` says of a TIFF's tiles.
 """

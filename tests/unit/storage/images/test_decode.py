@@ -334,6 +334,9 @@ def test_zero_bytes() -> None:
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG drawings are not read"),
         (b"PK\x03\x04....", "it is a ZIP archive"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"\xff\x0a\xfa\x7f", "JPEG XL images are not read"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL images are not read"),
+        (b"P7\nWIDTH 1\n", "PAM images are not read"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC images are not read"),
     ],
 )
