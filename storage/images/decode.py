@@ -147,7 +147,7 @@ def _open(file: BudgetedFile, data: bytes) -> Pillow.Image:
     except UnidentifiedImageError:
         raise ImageError(_not_an_image(data)) from None
     except _BROKEN as error:
-        raise ImageError(f"the image's header is damaged: {_said(error)}") from None
+        raise ImageError(f"the image's header is damaged: {_said(error)}; save it again") from None
 
 
 def _layout_of(image: Pillow.Image, data: bytes) -> Layout:
@@ -156,7 +156,7 @@ def _layout_of(image: Pillow.Image, data: bytes) -> Layout:
     except ImageError:
         raise
     except _BROKEN as error:
-        raise ImageError(f"the image's header is damaged: {_said(error)}") from None
+        raise ImageError(f"the image's header is damaged: {_said(error)}; save it again") from None
 
 
 def _said(error: Exception) -> str:
