@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 # Test folders are no packages, so the modules beside this file need a place on the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,6 +24,10 @@ from services.process import serve
 from services.redis_server import RedisServer, running_redis
 from services.s3_server import S3Server, running_s3
 from services.turns import ALONE, process_count, take_turns
+
+# An example that is slow because the machine is busy says nothing about the code.
+hypothesis_settings.register_profile("maskpool", deadline=None)
+hypothesis_settings.load_profile("maskpool")
 
 #: Also what child processes of a test see: no network, no credentials of the developer, one thread.
 ENVIRONMENT = {

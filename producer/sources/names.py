@@ -21,7 +21,6 @@ IMAGE_SUFFIXES = frozenset(
         ".jpe",
         ".jpeg",
         ".jpg",
-        ".jxl",
         ".mpo",
         ".pbm",
         ".pgm",
