@@ -237,6 +237,7 @@ class Bar:
         self, batch: BatchProgress | None, images_per_s: float | None, seconds_left: float | None
     ) -> None:
         """Draw the present state; ``batch`` is None while no worker is ready."""
+        self._progress.start()  # not before: input that is refused shows no bar
         if batch is None:
             self._progress.update(self._task, description="loading models")
             return
@@ -259,15 +260,18 @@ class Bar:
 @contextmanager
 def bar() -> Iterator[Bar]:
     """A bar on standard error: standard output stays for results."""
-    with Progress(
+    progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         # Where there is no room it is cut, not broken over several lines.
         TextColumn("{task.fields[rate]}", table_column=BarPart(no_wrap=True, overflow="ellipsis")),
         console=errors,
-    ) as progress:
+    )
+    try:
         yield Bar(progress)
+    finally:
+        progress.stop()
 
 
 def _iso(milliseconds: int | None) -> str | None:

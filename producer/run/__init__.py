@@ -81,9 +81,6 @@ def run(
             workers=asked.workers,
         ) as stack,
     ):
-        changed = written_since(source.refs(), folder.question.began) if folder.resumed else []
-        if changed:
-            say(_as_changed(changed))
         database = Database(stack.settings.database_url.get_secret_value())
         broker = Broker(stack.settings.redis_url.get_secret_value())
         try:
@@ -95,6 +92,9 @@ def run(
                 if_changed="run it without --resume",
             )
             batch_id = Submitter(database, broker.wake).submit(submission).batch_id
+            changed = written_since(source.refs(), folder.question.began) if folder.resumed else []
+            if changed:
+                say(_as_changed(changed))
             rate = _wait_for_end(database, stack, batch_id, on_progress)
             written = write_results(
                 asked, folder.begin_results(), stack.settings, database, batch_id
@@ -147,9 +147,10 @@ def _require_images(
 def _as_changed(names: Sequence[str]) -> str:
     shown = ", ".join(repr(name) for name in names[:3])
     more = ", …" if len(names) > 3 else ""
+    count = "1 image" if len(names) == 1 else f"{len(names):,} images"
     return (
-        f"changed since the run began: {len(names):,} images ({shown}{more}); masks of theirs may "
-        "be of the earlier pictures; run it without --resume to be sure"
+        f"changed since the run began: {count} ({shown}{more}); their masks may be of the earlier "
+        "pictures; run it without --resume to be sure"
     )
 
 
