@@ -19,6 +19,7 @@ from hostile.layouts.tiffs import (
     RGB,
     SIGNED,
     WHITE_IS_ZERO,
+    YCBCR,
     ZSTD,
     Layout,
     tiff_file,
@@ -153,3 +154,37 @@ def test_numbers_without_a_range_are_named(samples: int, bits: int, kind: int, w
         layout = Layout(photometric=photometric, bits=bits, samples=samples, kind=kind, **inside)  # type: ignore[arg-type]
         with pytest.raises(ImageError, match=f"holds {what}, whose range it does not tell; save"):
             decode(tiff_file(values, layout), SETTINGS)
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Turned as TIFF's tag 274 says."""
+    if orientation > 4:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if orientation in {2, 3, 6, 7} else pixels
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("photometric", [RGB, YCBCR])
+def test_it_is_turned_once_whoever_decodes_it(photometric: int, orientation: int) -> None:
+    values = numbers(3, 255)
+    truth = values.astype(np.uint8)
+    if photometric == YCBCR:  # ITU-R BT.601, full range, as TIFF 6.0 has it
+        light, blue, red = (values[:, :, channel].astype(float) for channel in range(3))
+        red, blue = red - 128, blue - 128
+        shown = [
+            light + 1.402 * red,
+            light - 0.344136 * blue - 0.714136 * red,
+            light + 1.772 * blue,
+        ]
+        truth = np.clip(np.rint(np.stack(shown, axis=2)), 0, 255).astype(np.uint8)
+    for compression in (NONE, DEFLATE):
+        layout = Layout(
+            photometric=photometric,
+            orientation=orientation,
+            compression=compression,
+            more={530: (3, [1, 1])} if photometric == YCBCR else {},
+        )
+        data = tiff_file(values, layout)
+        assert right_or_refused(layout, data, upright(truth, orientation))
