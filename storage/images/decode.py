@@ -28,6 +28,7 @@ from PIL import UnidentifiedImageError
 from maskpool.errors import ImageError
 from maskpool.ports import Image
 from maskpool.settings import Settings
+from storage.images import heif
 from storage.images.colours import to_rgb
 from storage.images.decode_budget import BudgetedFile
 from storage.images.decode_limits import refuse_over_limits
@@ -35,9 +36,10 @@ from storage.images.layouts import Layout, layout_of
 from storage.images.tiff_layout import why_not_read
 
 #: The only decoders that read outside bytes; Pillow has more, some of them poorly maintained.
-_WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
+_WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", heif.FORMAT)
 
 Pillow.init()  # registers the decoders, so that no thread has to
+_HAS_HEIC = heif.register()
 _FORMATS = tuple(name for name in _WANTED if name in Pillow.OPEN)
 
 #: What Pillow's parsers raise on bytes that are not what they say.
@@ -69,8 +71,6 @@ _LOOKS_LIKE = (
     (b"p7\n", "PAM images are not read; save as PNG"),
     (b"version https://git-lfs", "it is a Git LFS pointer; run 'git lfs pull' first"),
 )
-
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 _ORIENTATION_TAG = 0x0112
 
@@ -124,7 +124,10 @@ def _decode(data: bytes, settings: Settings) -> Image:
         refuse_over_limits(image, data, settings.max_image_pixels)
         layout = _layout_of(image, data)
         file.allow(image.width * image.height)
+        size = image.size
         _load(image)
+        if image.size != size:  # a decoder of HEIC may find another picture than its header says
+            raise ImageError("the image's header is damaged: it gives another size than its pixels")
         try:
             pixels = _pixels(to_rgb(image, layout))
         except _BROKEN as error:
@@ -183,8 +186,8 @@ def _not_an_image(data: bytes) -> str:
     for magic, hint in _LOOKS_LIKE:
         if start.startswith(magic):
             return hint
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        return "HEIC images are not read; save as JPEG or PNG"
+    if data[4:8] == b"ftyp" and data[8:12] in heif.BRANDS:
+        return "the HEIC file is damaged; copy it again" if _HAS_HEIC else heif.MISSING
     return f"it is not an image of a kind that is read ({', '.join(_FORMATS)}), or is damaged"
 
 

@@ -337,7 +337,7 @@ def test_zero_bytes() -> None:
         (b"\xff\x0a\xfa\x7f", "JPEG XL images are not read"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL images are not read"),
         (b"P7\nWIDTH 1\n", "PAM images are not read"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC images are not read"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "the HEIC file is damaged"),
     ],
 )
 def test_what_is_no_image_is_called_what_it_is(data: bytes, sentence: str) -> None:

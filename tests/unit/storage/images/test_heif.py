@@ -1,0 +1,93 @@
+"""HEIC: right, turned once, held against its header; where its extra is missing, that is said."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hostile.heics import alpha, branded, colours, heic, sized, turned
+from hostile.layouts.cell import grey, over_white
+from PIL import Image as Pillow
+
+from maskpool.errors import ImageError
+from maskpool.settings import Settings
+from storage.images import heif
+from storage.images.decode import decode
+
+SETTINGS = Settings()
+
+
+def apart(data: bytes, truth: np.ndarray) -> int:
+    shown = decode(data, SETTINGS)
+    assert shown.shape == truth.shape
+    return int(np.abs(shown.astype(int) - truth).max())
+
+
+@pytest.mark.parametrize("name", ["plain", "deep"])
+def test_colours_come_out_as_they_went_in(name: str) -> None:
+    assert apart(heic(name), colours()) <= 1
+
+
+def test_grey_and_transparency() -> None:
+    assert apart(heic("grey"), grey(colours()[:, :, :1])) <= 2
+    assert apart(heic("alpha"), over_white(colours(), alpha())) <= 1
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+@pytest.mark.parametrize("name", ["plain", "exif"])
+def test_it_is_turned_once(quarters: int, name: str) -> None:
+    """The box counts; the orientation 6 in the EXIF of ``exif`` is history (ISO 23008-12)."""
+    data = turned(heic(name), quarters) if quarters else heic(name)
+    assert apart(data, np.rot90(colours(), quarters)) <= 1
+
+
+@pytest.mark.parametrize("brand", heif.BRANDS)
+def test_every_brand_is_read(brand: bytes) -> None:
+    assert apart(branded(heic("plain"), brand), colours()) <= 1
+
+
+@pytest.mark.parametrize("brand", [b"avif", b"mif1", b"msf1"])
+def test_avif_stays_avif(brand: bytes) -> None:
+    buffer = io.BytesIO()
+    Pillow.fromarray(colours()).save(buffer, "AVIF", quality=100, subsampling="4:4:4")
+    data = buffer.getvalue()
+    with Pillow.open(io.BytesIO(branded(data, brand))) as image:
+        assert image.format == "AVIF"
+    shown = decode(branded(data, brand), SETTINGS)
+    assert np.abs(shown.astype(int) - colours()).mean() < 3
+
+
+@pytest.mark.parametrize("size", [(47, 32), (16, 16), (4_800, 3_200), (0, 0)])
+def test_a_header_that_lies_about_the_size_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ImageError, match=r"damaged|no pixels"):
+        decode(sized(heic("plain"), *size), SETTINGS)
+
+
+def test_sides_are_judged_before_anything_is_decoded() -> None:
+    small = SETTINGS.model_copy(update={"max_image_pixels": 48 * 32 - 1})
+    with pytest.raises(ImageError, match="has 48×32 pixels, more than the 1,535 allowed"):
+        decode(heic("plain"), small)
+
+
+@pytest.mark.parametrize("keep", [12, 100, 500, 2_000])
+def test_what_is_cut_off_is_refused(keep: int) -> None:
+    with pytest.raises(ImageError, match=r"damaged|cut off"):
+        decode(heic("plain")[:keep], SETTINGS)
+
+
+def test_without_the_extra_the_sentence_names_it() -> None:
+    told = (
+        "import sys; sys.modules['pi_heif'] = None\n"
+        "from maskpool.errors import ImageError\n"
+        "from maskpool.settings import Settings\n"
+        "from storage.images.decode import decode\n"
+        "try: decode(sys.stdin.buffer.read(), Settings())\n"
+        "except ImageError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", told], input=heic("plain"), capture_output=True, check=True
+    )
+    assert "pip install 'maskpool[heic]'" in done.stdout.decode()
