@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -13,7 +12,7 @@ import typer
 from maskpool import exits
 from maskpool.errors import MaskpoolError
 from maskpool.text import readable
-from producer.cli import batches, export, gc, inspect, run, serve, streams, submit
+from producer.cli import batches, export, gc, inspect, run, serve, signals, streams, submit
 from producer.cli.doctor import doctor
 from producer.cli.verbs import Reads, Works, Writes
 
@@ -60,16 +59,9 @@ app.command(cls=Reads, rich_help_panel=_SERVE)(doctor)
 
 def main() -> NoReturn:
     """Run the command line; ends the process with one of the codes in ``maskpool.exits``."""
-    signal.signal(signal.SIGTERM, _leave)
-    # A shell starts background jobs with SIGINT ignored; a stack must end on it all the same.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signals.take_over()
     streams.take_over()
     sys.exit(streams.conclude(_run()))
-
-
-def _leave(*_: object) -> NoReturn:
-    """SIGTERM unwinds like Ctrl-C does, so that every child is stopped."""
-    sys.exit(128 + signal.SIGTERM)
 
 
 def _run() -> int:
