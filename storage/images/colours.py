@@ -17,7 +17,7 @@ _ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def to_rgb(image: Pillow.Image, layout: Layout) -> Pillow.Image:
-    """Convert a loaded image to mode RGB.
+    """Convert a loaded image to mode RGB; where nothing was drawn it is white.
 
     Args:
         image: Loaded, in any mode.
@@ -26,6 +26,15 @@ def to_rgb(image: Pillow.Image, layout: Layout) -> Pillow.Image:
     Raises:
         ImageError: Its mode is not read, or it shows nothing.
     """
+    shown = _colours(image, layout)
+    if layout.covered in (None, (0, 0, *image.size)):
+        return shown
+    whole = Pillow.new("RGB", image.size, _WHITE[:3])
+    whole.paste(shown.crop(layout.covered), layout.covered)
+    return whole
+
+
+def _colours(image: Pillow.Image, layout: Layout) -> Pillow.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         return _from_deep_grey(image, layout)
     if image.mode == "CMYK":

@@ -30,6 +30,7 @@ class Layout:
         opaque: What Pillow takes for alpha is none, or the file says nothing of it.
         blank_alpha: Alpha of 0 everywhere means that its writer left it empty.
         transparent: The grey that is transparent, in the numbers that Pillow hands over.
+        covered: Box, xyxy in pixels, of the only part that was drawn; nothing lies elsewhere.
     """
 
     most: int = 65_535
@@ -37,6 +38,7 @@ class Layout:
     opaque: bool = False
     blank_alpha: bool = False
     transparent: int | None = None
+    covered: tuple[int, int, int, int] | None = None
 
 
 _PLAIN = Layout()
@@ -61,6 +63,9 @@ def layout_of(image: Pillow.Image, data: bytes) -> Layout:
         return _bmp(image, data)
     if image.format == "JPEG2000":
         return _jpeg2000(image, data)
+    if image.format == "GIF":
+        # The first picture may be smaller than the animation; Pillow paints the rest in any colour.
+        return Layout(covered=next((one.extents for one in getattr(image, "tile", ())), None))
     if image.mode == "CMYK" and "adobe" not in image.info:
         raise ImageError(
             "the JPEG holds CMYK, but not whether 0 is ink or paper (an Adobe marker); save it as "

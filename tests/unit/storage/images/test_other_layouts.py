@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from hostile.layouts.bmps import HEADS, BmpLayout, bmp_file
@@ -152,3 +154,27 @@ def test_a_pbm_has_black_ones(binary: bool) -> None:
     bits = values[:, :, 0].astype(np.uint8)
     body = np.packbits(bits, axis=1).tobytes() if binary else " ".join(map(str, bits.flat)).encode()
     assert apart(head + body, grey(((1 - values) * 255).astype(np.uint8))) == 0
+
+
+def gif(background: int, transparent: int | None) -> bytes:
+    """A canvas of WIDTH × HEIGHT of which the first picture covers 5 × 4 pixels at (3, 2)."""
+    colours = bytes([255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30])
+    head = b"GIF89a" + struct.pack("<HHBBB", WIDTH, HEIGHT, 0x91, background, 0) + colours
+    if transparent is not None:
+        head += b"!\xf9\x04" + struct.pack("<BHBB", 1, 0, transparent, 0)
+    # LZW of 3 bits a code: the table is cleared before each two pixels, so it never grows.
+    codes = [4, 1, 2] * 10 + [5]
+    bits = "".join(f"{code:03b}"[::-1] for code in codes)
+    bits += "0" * (-len(bits) % 8)
+    packed = bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
+    picture = b"," + struct.pack("<HHHHB", 3, 2, 5, 4, 0)
+    return head + picture + bytes([2, len(packed)]) + packed + b"\0;"
+
+
+@pytest.mark.parametrize("background", [0, 3])
+@pytest.mark.parametrize("transparent", [None, 0, 2])
+def test_where_a_gif_draws_nothing_it_is_white(background: int, transparent: int | None) -> None:
+    truth = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    drawn = np.array([[0, 255, 0], [0, 0, 255] if transparent != 2 else [255, 255, 255]])
+    truth[2:6, 3:8] = drawn[np.arange(20) % 2].reshape(4, 5, 3)
+    assert apart(gif(background, transparent), truth) == 0
