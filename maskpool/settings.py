@@ -228,7 +228,7 @@ class Settings(BaseSettings):
     @property
     def owner_name(self) -> str:
         """Who submits."""
-        return self.owner or getpass.getuser()
+        return self.owner or _user_name()
 
     @property
     def patience_seconds(self) -> float:
@@ -248,6 +248,14 @@ class Settings(BaseSettings):
         if name not in known:
             raise SpecError("model", f"{name!r} is not known; there are {', '.join(sorted(known))}")
         return known[name]
+
+
+def _user_name() -> str:
+    """The operating system's user, who has no name where a container runs as any number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def _host_pattern(text: str) -> str:
