@@ -17,9 +17,10 @@ WORKDIR /app
 FROM base AS core-build
 RUN python -m venv /opt/venv
 # Dependencies first: a change of code does not install them again. The installation is editable, so
-# it only points at /app and finds there what is copied later.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN pip install --no-cache-dir -c constraints.txt -e '.[flower]'
+# it only points at /app and finds there what is copied later. README and LICENSE must exist for it, and an
+# edit of them must not install everything again, so they are empty here.
+COPY pyproject.toml constraints.txt ./
+RUN touch README.md LICENSE && pip install --no-cache-dir -c constraints.txt -e '.[flower]'
 
 FROM core-build AS worker-build
 # For machines without a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
