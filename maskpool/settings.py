@@ -109,7 +109,9 @@ class Settings(BaseSettings):
         "as 10.1.2.0/24, separated by ','.",
     )
     owner: str = Field(
-        default="", description="Who submits. Empty: the name of the operating system's user."
+        default="",
+        description="Who submits. Empty: the name of the operating system's user, "
+        "or uid-N where it has none.",
     )
     models: dict[str, ModelAlias] = Field(
         default_factory=dict,
