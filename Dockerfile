@@ -17,15 +17,16 @@ WORKDIR /app
 FROM base AS core-build
 RUN python -m venv /opt/venv
 # Dependencies first: a change of code does not install them again. The installation is editable, so
-# it only points at /app and finds there what is copied later.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN pip install --no-cache-dir -c constraints.txt -e '.[flower]'
+# it only points at /app and finds there what is copied later. README and LICENSE must exist for it, and an
+# edit of them must not install everything again, so they are empty here.
+COPY pyproject.toml constraints.txt ./
+RUN touch README.md LICENSE && pip install --no-cache-dir -c constraints.txt -e '.[flower]'
 
 FROM core-build AS worker-build
 # For machines without a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH_INDEX=""
 RUN pip install --no-cache-dir -c constraints.txt \
-        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -e '.[worker]'
+        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -e '.[worker,heic]'
 
 FROM base AS code
 COPY pyproject.toml README.md LICENSE ./

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+from types import TracebackType
 from typing import Literal
 
 from maskpool.text import readable
@@ -63,6 +64,34 @@ def configure(log_format: Literal["text", "json"], level: str) -> None:
         else TextLines("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    if log_format == "json":
+        # What Python writes by itself would be a line that no reader of JSON can read.
+        logging.captureWarnings(True)
+        sys.excepthook = _log_uncaught
     # At INFO these write a line for each message and each request.
     for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "alembic", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def in_json() -> bool:
+    """Whether this process was told to log JSON."""
+    return any(isinstance(each.formatter, JsonLines) for each in logging.getLogger().handlers)
+
+
+def say(who: str, sentence: str) -> None:
+    """The last word of a process that ends, as a readable line or as a line of JSON.
+
+    Args:
+        who: The program, such as ``maskpool worker``.
+        sentence: Why it ends.
+    """
+    if in_json():
+        logging.getLogger(who.replace(" ", ".")).error(sentence)
+    else:
+        sys.stderr.write(f"{who}: {sentence}\n")
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    logging.getLogger("maskpool").critical("%s", error, exc_info=(kind, error, trace))

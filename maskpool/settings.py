@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -108,7 +109,9 @@ class Settings(BaseSettings):
         "as 10.1.2.0/24, separated by ','.",
     )
     owner: str = Field(
-        default="", description="Who submits. Empty: the name of the operating system's user."
+        default="",
+        description="Who submits. Empty: the name of the operating system's user, "
+        "or uid-N where it has none.",
     )
     models: dict[str, ModelAlias] = Field(
         default_factory=dict,
@@ -213,7 +216,7 @@ class Settings(BaseSettings):
         Raises:
             ConfigError: No row can keep the name.
         """
-        name = self.owner or getpass.getuser()
+        name = self.owner or _user_name()
         if not is_storable(name) or "\0" in name:
             raise ConfigError(f"MASKPOOL_OWNER: {name!r} is not UTF-8; set another name")
         return name
@@ -236,6 +239,14 @@ class Settings(BaseSettings):
         if name not in known:
             raise SpecError("model", f"{name!r} is not known; there are {', '.join(sorted(known))}")
         return known[name]
+
+
+def _user_name() -> str:
+    """The operating system's user, who has no name where a container runs as any number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - each field has its own type

@@ -9,7 +9,7 @@ from maskpool import wire
 from maskpool.domain import Klass
 from maskpool.settings import load_settings
 from storage.images.fetch import Fetcher
-from workers import process
+from workers import process, shutdown_words
 from workers.app import app
 
 
@@ -24,9 +24,12 @@ def main(
     """
     process.choose(load=load, fetcher=fetcher)
     settings = load_settings()
+    if settings.log_format == "json":
+        shutdown_words.as_json()
     queues = ",".join(wire.queue_name(settings.model, klass) for klass in Klass)
     app.worker_main(
         [
+            *(["--quiet"] if settings.log_format == "json" else []),  # no banner among the lines
             "worker",
             *("--pool", "threads", "--concurrency", str(settings.worker_threads)),
             *("--queues", queues, "--without-gossip", "--without-mingle", "--events"),

@@ -230,7 +230,7 @@ def _on_init(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
     try:
         logs.always(worker=_start(settings).id)
     except MaskpoolError as error:
-        sys.stderr.write(f"maskpool worker: {error}\n")
+        logs.say("maskpool worker", str(error))
         sys.exit(exits.exit_code(error))
     except Exception:
         # Celery would log it and go on, with a worker that takes every message and does nothing.

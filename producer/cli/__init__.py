@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import traceback
 from contextlib import suppress
@@ -9,7 +11,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from maskpool import exits
+from maskpool import exits, logs
 from maskpool.errors import MaskpoolError
 from maskpool.text import readable
 from producer.cli import batches, export, gc, inspect, run, serve, signals, streams, submit
@@ -27,6 +29,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+log = logging.getLogger(__name__)
 
 #: Typer carries its own copy of Click and names only the leaves of its errors.
 _UsageError: Any = typer.BadParameter.__bases__[0]
@@ -80,11 +84,13 @@ def _run() -> int:
         _say(str(error))
         return exits.exit_code(error)
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        _say(f"{(error.strerror or str(error)).lower()}{where}")
+        _say(_sentence(error))
         return exits.BAD_INPUT
-    except Exception:  # noqa: BLE001 - the one place that names a bug a bug
-        traceback.print_exc()
+    except Exception:
+        if not logs.in_json():
+            traceback.print_exc()
+        else:
+            log.exception("the process could not go on")
         _say("this is a bug in maskpool; please report it with the lines above")
         return exits.BUG
     if status == exits.INTERRUPTED:  # Typer's own word for Ctrl-C
@@ -92,8 +98,19 @@ def _run() -> int:
     return status if isinstance(status, int) else exits.OK
 
 
+def _sentence(error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    sentence = f"{(error.strerror or str(error)).lower()}{where}"
+    if not isinstance(error, PermissionError):
+        return sentence
+    return (
+        f"{sentence}; this process is user {os.getuid()}: give it the right, choose another "
+        "folder, or, in the team's container, set CLI_USER in .env (make env writes yours)"
+    )
+
+
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"maskpool: {_shown(sentence)}\n")
+    logs.say("maskpool", _shown(sentence))
 
 
 def _shown(sentence: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,6 +16,8 @@ import typer
 from maskpool import logs
 from maskpool.settings import load_settings, require
 from producer.cli import options, render
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two checks of the stack's children.
 _WATCH_SECONDS = 0.5
@@ -82,18 +86,23 @@ def dispatch() -> None:
     settings = load_settings()
     logs.configure(settings.log_format, settings.log_level)
     require(settings, "redis_url", "database_url", who="a dispatcher")
+    # A stop that was asked for ends after the round at hand, and is no failure.
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     database = Database(
         settings.database_url.get_secret_value(), patience_seconds=settings.patience_seconds
     )
     broker = Broker(settings.redis_url.get_secret_value())
     try:
+        log.info("the dispatcher starts")
         Dispatcher(
             database,
             broker,
             tick_seconds=settings.tick_seconds,
             lease_seconds=settings.lease_seconds,
             heartbeat=Heartbeat(database, settings.health_file),
-        ).run(Event())
+        ).run(stop)
+        log.info("the dispatcher has stopped, as it was asked to")
     finally:
         broker.close()
         database.close()
@@ -104,6 +113,10 @@ def migrate() -> None:
     from db.schema import upgrade
 
     settings = load_settings()
+    logs.configure(settings.log_format, settings.log_level)
     require(settings, "database_url", who="maskpool migrate")
     revision = upgrade(settings.database_url.get_secret_value())
-    render.console.print(f"the database is at revision {revision}")
+    if logs.in_json():
+        log.info("the database is at revision %s", revision)
+    else:
+        render.console.print(f"the database is at revision {revision}")

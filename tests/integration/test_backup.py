@@ -34,7 +34,8 @@ from producer.integrity.orphans import collect
 from storage.objects import keys, open_store
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md").read_text()
-BLOCKS = dict(re.findall(r"^```sh ([\w-]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+#: Those named docker-… are run by tests/containers.
+BLOCKS = dict(re.findall(r"^```sh (?!docker-)([\w-]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
 #: Images of the batch that is caught in the middle.
 MANY = 160

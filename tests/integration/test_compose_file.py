@@ -77,6 +77,7 @@ def test_the_dockerfile_passes_hadolint() -> None:
 def test_the_parts_are_there() -> None:
     parts = {"redis", "postgres", "s3", "migrate", "dispatcher", "worker", "worker-cpu", "flower"}
     assert parts <= SERVICES.keys()
+    assert SERVICES["worker"]["profiles"] == ["gpu"]
     assert SERVICES["worker-cpu"]["profiles"] == ["cpu"]
     assert "minio" not in CODE
 
@@ -151,6 +152,7 @@ def test_required_variables_are_in_the_example_and_empty() -> None:
         "S3_SECRET_KEY",
         "FLOWER_USER",
         "FLOWER_PASSWORD",
+        "COMPOSE_PROFILES",
     }
     assert required <= example.keys()
     assert {example[name] for name in required if SECRET.search(name)} == {""}
@@ -262,7 +264,15 @@ def test_a_container_is_healthy_while_its_process_is_heard(name: str, tmp_path: 
 def copy_of_make(tmp_path: Path) -> Path:
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    for name in ("Makefile", ".env.example", "pyproject.toml", "constraints.txt"):
+    (tmp_path / "scripts").mkdir()
+    copied = (
+        "Makefile",
+        ".env.example",
+        "pyproject.toml",
+        "constraints.txt",
+        "scripts/write_env.py",
+    )
+    for name in copied:
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -312,7 +322,9 @@ def test_make_installs_nothing_twice(copy_of_make: Path) -> None:
         (venv / f"{stamp}.stamp").touch()
     for target in ("demo", "test"):
         assert "pip" not in _make(copy_of_make, "-n", target).stdout
-    (copy_of_make / "constraints.txt").touch()
+    # Clocks of file systems tick in steps that two quick runs of make fit into.
+    later = (venv / "dev.stamp").stat().st_mtime + 1
+    os.utime(copy_of_make / "constraints.txt", (later, later))
     assert "pip install" in _make(copy_of_make, "-n", "test").stdout
 
 
@@ -346,7 +358,9 @@ def flower_url(redis_url: str, tmp_path: Path) -> Iterator[str]:
             "MASKPOOL_REDIS_URL": redis_url,
         }
     )
-    command = [sys.executable, "-m", *SERVICES["flower"]["command"]]
+    program, *words = SERVICES["flower"]["command"]
+    assert program == "python"
+    command = [sys.executable, *words]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -373,3 +387,63 @@ def test_flower_starts_from_its_variables_and_asks_for_a_password(
     assert _status(f"{flower_url}/api/workers") == 401
     assert _status(f"{flower_url}/api/workers", f"Basic {password}") == 200
     assert list(tmp_path.glob("flower*")), "nothing is kept over a restart"
+
+
+def test_an_old_env_keeps_its_secrets_and_gets_what_it_lacks(copy_of_make: Path) -> None:
+    env = copy_of_make / ".env"
+    old = (ROOT / ".env.example").read_text().replace("POSTGRES_PASSWORD=", "POSTGRES_PASSWORD=old")
+    for name in ("COMPOSE_PROFILES", "CLI_USER"):
+        old = old.replace(f"\n{name}=\n", "\n")
+    env.write_text(old + "MINE=1\n")
+    made = _make(copy_of_make, "env")
+    assert made.returncode == 0, made.stderr
+    assert "COMPOSE_PROFILES, CLI_USER" in made.stdout
+    values = dict(line.split("=", 1) for line in env.read_text().splitlines() if "=" in line)
+    assert values["POSTGRES_PASSWORD"] == "old"
+    assert values["MINE"] == "1"
+    assert values["COMPOSE_PROFILES"] in {"gpu", "cpu"}
+    assert values["CLI_USER"] == f"{os.getuid()}:{os.getgid()}"
+    assert env.stat().st_mode & 0o077 == 0
+
+
+def test_an_env_without_a_profile_is_refused_and_never_up_without_a_worker() -> None:
+    # Interpolated in a service that each `up` starts; compose stops with the sentence.
+    assert "${COMPOSE_PROFILES:?" in SERVICES["dispatcher"]["labels"]["profiles"]
+
+
+def test_the_command_line_depends_on_nothing_and_makes_no_folder() -> None:
+    cli = SERVICES["cli"]
+    assert "depends_on" not in cli
+    for volume in cli["volumes"]:
+        assert volume["bind"] == {"create_host_path": False}
+    assert cli["user"] == "${CLI_USER:-10001:10001}"
+    assert {volume["target"]: volume.get("read_only") for volume in cli["volumes"]} == {
+        "/images": True,
+        "/out": None,
+    }
+
+
+def test_an_image_of_ours_is_built_when_missing_and_never_pulled() -> None:
+    ours = {n: s for n, s in SERVICES.items() if s["image"].startswith("maskpool")}
+    assert {service["pull_policy"] for service in ours.values()} == {"never"}
+    # What `up` starts builds the core image once; `run cli` builds it where nobody did.
+    built = {n for n, s in ours.items() if "core" in s["image"] and "build" in s}
+    assert built == {"migrate", "cli"}
+
+
+def test_a_compiler_reaches_each_worker() -> None:
+    for name in ("worker", "worker-cpu"):
+        assert SERVICES[name]["build"]["args"]["COMPILER"] == "${COMPILER:-}"
+
+
+def test_only_those_who_use_objects_hold_keys_to_them() -> None:
+    holders = {service for service, name, _ in _environment() if name.startswith("AWS_")}
+    assert holders == {"s3", "bucket", "worker", "worker-cpu", "cli"}
+
+
+def test_what_dependencies_are_installed_from_is_two_files() -> None:
+    stage = re.search(r" AS core-build\n(.*?)\nFROM ", (ROOT / "Dockerfile").read_text(), re.DOTALL)
+    assert stage is not None
+    assert re.findall(r"^COPY (.+)$", stage[1], re.MULTILINE) == [
+        "pyproject.toml constraints.txt ./"
+    ]

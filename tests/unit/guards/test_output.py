@@ -15,8 +15,8 @@ ROOMS = ("maskpool", "db", "storage", "producer", "workers")
 #: scripts.
 ALLOWED = {
     "maskpool/health.py": "the health check's one line, for Docker and Kubernetes",
-    "maskpool/logs.py": "the handler of the log",
-    "workers/process.py": "why a worker cannot start, before there is a pool that could be told",
+    "maskpool/logs.py": "the handler of the log, and the last word of a process",
+    "workers/shutdown_words.py": "what Celery writes there at a signal, as JSON",
     "workers/try_model.py": "a process of the doctor's own, which reads the answer",
 }
 

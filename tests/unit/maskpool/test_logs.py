@@ -21,10 +21,13 @@ def _leave_logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     quiet = ("botocore", "boto3", "urllib3", "s3transfer", "alembic", "celery.app.trace")
+    hook = sys.excepthook
     levels = {name: logging.getLogger(name).level for name in quiet}
     # Handlers that ``force`` removes are closed; pytest still needs its own.
     root.handlers.clear()
     yield
+    sys.excepthook = hook
+    logging.captureWarnings(False)
     root.handlers[:] = before
     root.setLevel(level)
     for name, old in levels.items():
@@ -124,3 +127,23 @@ def test_json_lines_are_utf_8_in_any_locale(monkeypatch: pytest.MonkeyPatch) -> 
     logging.getLogger("x").info("Größe %s", "caf\udce9")
     sys.stderr.flush()
     assert json.loads(written.getvalue().decode())["message"] == "Größe caf\udce9"
+
+
+def test_the_last_word_is_a_line_like_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json", "INFO")
+    logs.say("maskpool worker", "there is no bucket")
+    [entry] = lines(capsys)
+    assert (entry["level"], entry["logger"]) == ("error", "maskpool.worker")
+    assert entry["message"] == "there is no bucket"
+    configure("text", "INFO")
+    logs.say("maskpool worker", "there is no bucket")
+    assert capsys.readouterr().err == "maskpool worker: there is no bucket\n"
+
+
+def test_what_python_says_by_itself_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json", "INFO")
+    error = ValueError("seven")
+    sys.excepthook(ValueError, error, None)
+    [entry] = lines(capsys)
+    assert (entry["level"], entry["message"]) == ("critical", "seven")
+    assert "ValueError" in entry["traceback"]

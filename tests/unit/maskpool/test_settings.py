@@ -199,3 +199,11 @@ def test_a_wait_for_the_database_leaves_a_second_try_and_is_no_hang(
     lease: float, patience: float
 ) -> None:
     assert load_settings(lease_seconds=lease).patience_seconds == patience
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert load_settings(owner="").owner_name == f"uid-{os.getuid()}"

@@ -1,0 +1,1 @@
+"""The team profile in real containers, on an engine of its own."""
