@@ -16,6 +16,7 @@ IMAGE_SUFFIXES = frozenset(
         ".gif",
         ".heic",
         ".heif",
+        ".hif",
         ".jfif",
         ".jp2",
         ".jpe",

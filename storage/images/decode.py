@@ -145,6 +145,8 @@ def _keep_quiet() -> None:
 
 
 def _open(file: BudgetedFile, data: bytes) -> Pillow.Image:
+    if _is_heic(data):
+        heif.refuse_unsafe_items(data)
     try:
         return Pillow.open(file, formats=_FORMATS)
     except UnidentifiedImageError:
@@ -186,9 +188,13 @@ def _not_an_image(data: bytes) -> str:
     for magic, hint in _LOOKS_LIKE:
         if start.startswith(magic):
             return hint
-    if data[4:8] == b"ftyp" and data[8:12] in heif.BRANDS:
+    if _is_heic(data):
         return "the HEIC file is damaged; copy it again" if _HAS_HEIC else heif.MISSING
     return f"it is not an image of a kind that is read ({', '.join(_FORMATS)}), or is damaged"
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in heif.BRANDS
 
 
 def _check_size(image: Pillow.Image, settings: Settings) -> None:

@@ -55,6 +55,27 @@ def sized(data: bytes, width: int, height: int) -> bytes:
     return data[:place] + struct.pack(">II", width, height) + data[place + 8 :]
 
 
+def described(kind: bytes, texts: bytes, size: int | None = None, version: int = 2) -> bytes:
+    """``exif`` whose last item (box ``infe``, ISO 14496-12, 8.11.6) has this type and these texts.
+
+    Args:
+        kind: Four bytes.
+        texts: Name and, for ``mime``, content type, each with a zero behind it.
+        size: What the box says of its size; None for the truth.
+        version: What the box says of its version.
+    """
+    data = heic("exif")
+    place = data.rindex(b"infe", 0, data.index(b"iprp")) - 4
+    (old,) = struct.unpack_from(">I", data, place)
+    box = data[place + 4 : place + 8] + bytes([version]) + data[place + 9 : place + 16]
+    box += kind + texts
+    box = struct.pack(">I", len(box) + 4 if size is None else size) + box
+    more = len(box) - old
+    return _grown(
+        data[:place] + box + data[place + old :], {b"iinf": more, b"meta": more}, shift=more
+    )
+
+
 def branded(data: bytes, major: bytes) -> bytes:
     """The picture under another major brand."""
     return data[:8] + major + data[12:]

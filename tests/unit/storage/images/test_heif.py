@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
-from hostile.heics import alpha, branded, colours, heic, sized, turned
+from hostile.heics import alpha, branded, colours, described, heic, sized, turned
 from hostile.layouts.cell import grey, over_white
 from PIL import Image as Pillow
 
@@ -76,6 +77,60 @@ def test_sides_are_judged_before_anything_is_decoded() -> None:
 def test_what_is_cut_off_is_refused(keep: int) -> None:
     with pytest.raises(ImageError, match=r"damaged|cut off"):
         decode(heic("plain")[:keep], SETTINGS)
+
+
+NO_TEXT = [
+    described(b"Exi\x80", b"\0"),
+    described(b"\xff\xff\xff\xff", b"\0"),
+    described(b"E\0\xff\xff", b"\0"),
+    described(b"Exi\xc3", b"\xa9\0"),  # text only if the two are read as one
+    described(b"mime", b"\0\xff\0"),
+    described(b"mime", b"name\0text/\xfe\0"),
+    described(b"Exi\x80", b"\0", size=0),
+    described(b"Exif", b"long" * 256 + b"\0"),
+    described(b"mime", b"\0\xff\0", version=0),
+    described(b"mime", b"\0\xff\0", version=1),
+]
+
+
+@pytest.mark.parametrize("data", NO_TEXT, ids=range(len(NO_TEXT)))
+def test_an_item_that_crashes_the_decoder_never_reaches_it(data: bytes) -> None:
+    """pi-heif 1.4 ends the process with a segmentation fault on most of them."""
+    with pytest.raises(ImageError, match="an item's type or name is no text"):
+        decode(data, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [(b"Exif", b"\0"), (b"mime", "Straße\0text/xml\0".encode()), (b"uri ", b"\0a:b\0")],
+)
+def test_items_with_text_are_no_matter(kind: bytes, texts: bytes) -> None:
+    assert apart(described(kind, texts), colours()) <= 1
+
+
+def test_pixels_that_spell_an_item_are_no_matter() -> None:
+    spelt = b"\0\0\0\x18infe\xff\0\0\0\xff\xff\xff\xff", b"\xff\xff\xff\xffinfe\2\0\0\0\xff\xff"
+    assert apart(heic("plain") + b"".join(spelt), colours()) <= 1
+
+
+def test_a_file_full_of_items_is_judged_quickly() -> None:
+    full = b"\0\0\x03\0infe\2\0\0\0" * 100_000 + b"\0" * 1_024
+    started = time.monotonic()
+    heif.refuse_unsafe_items(heic("plain") + full)
+    assert time.monotonic() - started < 5  # seconds; a tenth of it is usual
+
+
+def test_no_byte_of_the_header_crashes_the_decoder() -> None:
+    """Each byte up to the pixels in turn; a crash would end the test run itself."""
+    for name in ("alpha", "exif"):
+        data = heic(name)
+        for place in range(data.index(b"mdat")):
+            broken = bytearray(data)
+            broken[place] ^= 0x80
+            try:
+                decode(bytes(broken), SETTINGS)
+            except ImageError:
+                continue
 
 
 def test_without_the_extra_the_sentence_names_it() -> None:
