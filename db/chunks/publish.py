@@ -37,14 +37,15 @@ def distrust_sent(session: Session, *, older_than_ms: int = 0) -> None:
 
     Args:
         session: Written to.
-        older_than_ms: Only messages that were sent at least this long ago.
+        older_than_ms: Only messages that were sent at least this long ago; 0 takes also those that
+            nobody has marked as sent yet, since a broker that forgot may have had them.
     """
+    doubted = ChunkRow.published_at <= now_ms() - older_than_ms
+    if not older_than_ms:
+        doubted |= ChunkRow.published_at.is_(None)
     session.execute(
         update(ChunkRow)
-        .where(
-            ChunkRow.state == ChunkState.QUEUED,
-            ChunkRow.published_at <= now_ms() - older_than_ms,
-        )
+        .where(ChunkRow.state == ChunkState.QUEUED, doubted)
         .values(published_at=0, publishes=0)
     )
 
