@@ -164,6 +164,6 @@ def _raise_owner(session: Session, who: dict[str, Any]) -> None:
     minimum = connection.execute(_MIN_OF_OTHER_OWNERS, who).scalar()
     if minimum is None:
         # Nobody is active. A newcomer starts where the last owner stopped: from zero, that owner
-        # # would wait on returning until the newcomer had received as much.
+        # would wait on returning until the newcomer had received as much.
         minimum = connection.execute(_MAX_OF_ALL_OWNERS).scalar()
     connection.execute(_RAISE_OWNER, {"owner": who["of_owner"], "minimum": minimum})

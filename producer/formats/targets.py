@@ -9,9 +9,9 @@ from pathlib import Path
 
 from maskpool.errors import ConfigError, Conflict, NotFound
 from maskpool.files import sync_folder
+from producer import marks
 
 #: In each folder that an export wrote: only such a folder is ever replaced.
-MARKER = ".maskpool-export"
 
 
 def resolved(target: Path) -> Path:
@@ -71,7 +71,7 @@ def require_free(target: Path) -> None:
     if target.name in ("", ".."):
         raise ConfigError(f"{target} cannot be replaced by an export; name a new folder")
     if target.is_dir():
-        if not (target / MARKER).exists() and any(target.iterdir()):
+        if not (target / marks.EXPORT).exists() and any(target.iterdir()):
             raise Conflict(f"{target} holds other files; give a new or empty folder")
     elif target.exists():
         raise ConfigError(f"{target} is a file; this format writes a folder, name a new one")
@@ -89,7 +89,7 @@ def put_in_place(whole: Path, target: Path, aside: Path) -> None:
     Raises:
         ConfigError, Conflict: ``target`` is not free; see ``require_free``.
     """
-    (whole / MARKER).write_text("maskpool export replaces this folder, and no other\n")
+    (whole / marks.EXPORT).write_text("maskpool export replaces this folder, and no other\n")
     # One wait for all: a dataset has a file an image, and a wait for each would take an hour.
     os.sync()
     require_free(target)

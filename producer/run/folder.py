@@ -24,13 +24,10 @@ from pydantic import BaseModel, ValidationError
 
 from maskpool.errors import ConfigError, Conflict
 from maskpool.files import write_whole
+from producer import marks
 from producer.formats.targets import remove_tree
 from producer.local.endpoints import is_held
 from producer.run import publish as publishing
-
-#: What tells a folder of ours from any other. Not the name of ``maskpool up``'s home: a pool must
-#: never be taken for what a run left.
-HOME, BEFORE = ".maskpool-run", ".maskpool-run-before"
 
 #: In a home: what the run was asked.
 _QUESTION = "question.json"
@@ -84,7 +81,7 @@ class RunFolder:
     @property
     def home(self) -> Path:
         """The home of the private stack."""
-        return self.out / HOME
+        return self.out / marks.RUN
 
     @property
     def results(self) -> Path:
@@ -103,7 +100,7 @@ class RunFolder:
         Raises:
             Conflict: A file that we did not write is in the way; the results stay where they are.
         """
-        publishing.publish(self.out, self.home, self.out / BEFORE)
+        publishing.publish(self.out, self.home, self.out / marks.RUN_BEFORE)
 
 
 @contextmanager
@@ -124,7 +121,7 @@ def taken(
         ConfigError: It cannot be a folder.
     """
     _require_folder(out)
-    home, before = out / HOME, out / BEFORE
+    home, before = out / marks.RUN, out / marks.RUN_BEFORE
     if out.exists() and not home.is_dir() and not before.is_dir() and any(out.iterdir()):
         raise Conflict(f"{out} holds other files; give a new or empty folder with -o")
     out.mkdir(parents=True, exist_ok=True)
@@ -193,7 +190,7 @@ def _in_use(out: Path) -> Conflict:
 
 def _to_resume(out: Path, question: Question) -> Question | None:
     """What the run here was asked, if there is one; a run that asks something else is refused."""
-    home = out / HOME
+    home = out / marks.RUN
     if not home.is_dir():
         return None
     try:

@@ -9,7 +9,7 @@ from typing import Protocol
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources.allowed import ANYWHERE, Allowed
-from producer.sources.folders import FileSource, FolderSource, GlobSource
+from producer.sources.folders import FolderSource, GlobSource, open_image
 from producer.sources.globs import is_glob
 from producer.sources.json_lists import JsonlSource
 from producer.sources.lists import CsvSource
@@ -126,7 +126,7 @@ def _open_local(text: str, allowed: Allowed) -> Source:
 
 def _open_file(text: str, path: Path, allowed: Allowed) -> Source:
     if is_image(path.name):
-        return FileSource(text, path.name, path.resolve())
+        return open_image(text, path)
     reader = _LISTS.get(path.suffix.lower())
     if reader is None:
         raise SourceError(

@@ -9,10 +9,12 @@ from itertools import islice
 from maskpool.domain import ImageRef, ObjectInfo
 from maskpool.errors import ConfigError, SourceError
 from maskpool.ports import ObjectStore
+from producer import marks
 from producer.sources import names
 from producer.sources import passed as kinds
 from producer.sources.passed import PassedOver
-from producer.sources.walk import MARKS, refused_as_ours
+from producer.sources.single import SingleSource
+from producer.sources.walk import refused_as_ours
 from storage.objects import keys, open_store
 from storage.uris import split_s3
 
@@ -24,7 +26,7 @@ _LISTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".manifest", ".txt")
 
 def open_bucket(
     text: str, endpoint_url: str = "", own_store: str = ""
-) -> BucketSource | ObjectSource:
+) -> BucketSource | SingleSource:
     """The images below ``s3://bucket/prefix``, which is read as a folder, or the one object there.
 
     Args:
@@ -73,15 +75,16 @@ def _skipped(own_store: str, bucket: str, prefix: str) -> tuple[str, ...]:
     return tuple(start for start in ours if not prefix.startswith(start))
 
 
-def _open_object(text: str, store: ObjectStore, key: str) -> ObjectSource:
+def _open_object(text: str, store: ObjectStore, key: str) -> SingleSource:
+    """One object, under the last part of its key."""
     name = key.rpartition("/")[2]
     if not names.is_image(name):
         raise SourceError(
             text, f"is an object and no image ({', '.join(sorted(names.IMAGE_SUFFIXES))})"
         )
-    if reason := names.refusal(name):
-        raise SourceError(text, f"the name {names.shown(name)} {reason}")
-    return ObjectSource(text, ImageRef(name, f"{store.url}/{key}"))
+    names.require(text, name)
+    uri = f"{store.url}/{key}"
+    return SingleSource(text, "s3", ImageRef(name, uri), uri)
 
 
 def _has(text: str, store: ObjectStore, prefix: str, *, whole: bool = False) -> bool:
@@ -95,24 +98,6 @@ def _listed(text: str, store: ObjectStore, prefix: str) -> Iterator[ObjectInfo]:
         yield from store.list(prefix)
     except ConfigError as error:
         raise SourceError(text, str(error)) from None
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectSource:
-    """One object under the last part of its key."""
-
-    text: str
-    ref: ImageRef
-    kind: str = "s3"
-    root: None = None
-
-    def refs(self, _passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
-        """The one image."""
-        yield self.ref
-
-    def places(self, name: str) -> list[str]:
-        """See ``producer.sources.Source``."""
-        return [self.ref.uri] if name == self.ref.name else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +146,7 @@ class BucketSource:
             if key.startswith(prefix):
                 return prefix
         parts = name.split("/") if ".maskpool-" in name else []
-        place = next((place for place, part in enumerate(parts) if part in MARKS), None)
+        place = next((place for place, part in enumerate(parts) if part in marks.ALL), None)
         if place is None:
             return ""
         if place == 0:

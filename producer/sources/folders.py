@@ -11,31 +11,20 @@ from maskpool.errors import SourceError
 from producer.sources import names
 from producer.sources.globs import Pattern, is_glob
 from producer.sources.passed import PassedOver
+from producer.sources.single import SingleSource
 from producer.sources.walk import Walk
 from storage.uris import file_uri
 
 
-@dataclass(frozen=True, slots=True)
-class FileSource:
-    """A single image under the name its user gave; of a link, the target is read."""
+def open_image(text: str, path: Path) -> SingleSource:
+    """A single image under the name its user gave; of a link, the target is read.
 
-    text: str
-    name: str
-    path: Path
-    kind: str = "image"
-
-    @property
-    def root(self) -> Path:
-        """The image's folder."""
-        return self.path.parent
-
-    def refs(self, _passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
-        """The one image."""
-        yield _ref(self.text, self.name, str(self.path))
-
-    def places(self, name: str) -> list[str]:
-        """See ``producer.sources.Source``."""
-        return [str(self.path)] if name == self.name else []
+    Raises:
+        SourceError: The name is refused.
+    """
+    target = path.resolve()
+    ref = _ref(text, path.name, str(target))
+    return SingleSource(text, "image", ref, str(target), target.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +104,5 @@ def _is_folder(path: str) -> bool:
 
 
 def _ref(text: str, name: str, path: str) -> ImageRef:
-    if reason := names.refusal(name):
-        raise SourceError(text, f"the name {names.shown(name)} {reason}")
+    names.require(text, name)
     return ImageRef(name, file_uri(path))

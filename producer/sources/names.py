@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from maskpool.errors import SourceError
+
 #: Bytes of a name: as long as a key of S3.
 MAX_NAME_BYTES = 1024
 
@@ -60,6 +62,20 @@ def refusal(name: str) -> str:
     if size > MAX_NAME_BYTES:
         return f"has {size} bytes, {MAX_NAME_BYTES} are allowed"
     return ""
+
+
+def require(source: str, name: str) -> None:
+    """Refuse what cannot name an image.
+
+    Args:
+        source: Where it was found, as its user wrote it.
+        name: Of any content.
+
+    Raises:
+        SourceError: It is refused; names it.
+    """
+    if reason := refusal(name):
+        raise SourceError(source, f"the name {shown(name)} {reason}")
 
 
 def shown(name: str) -> str:

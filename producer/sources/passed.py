@@ -42,10 +42,10 @@ _MANY = {
 _PICTURES = frozenset(
     (
         *(".3fr", ".ai", ".arw", ".avi", ".bpg", ".cr2", ".cr3", ".crw", ".dcm", ".dds", ".dib"),
-        *(".djvu", ".dng", ".emf", ".eps", ".exr", ".fits", ".hdr", ".heic", ".heif", ".hif"),
+        *(".djvu", ".dng", ".emf", ".eps", ".exr", ".fits", ".hdr"),
         *(".icns", ".ico", ".j2c", ".j2k", ".jpc", ".jpf", ".jpx", ".jxl", ".jxr", ".m4v", ".mkv"),
-        *(".mov", ".mp4", ".mpeg", ".mpg", ".mpo", ".nef", ".nii", ".npy", ".npz", ".nrw", ".orf"),
-        *(".pam", ".pbm", ".pcx", ".pdf", ".pef", ".pfm", ".psb", ".psd", ".qoi", ".raf", ".ras"),
+        *(".mov", ".mp4", ".mpeg", ".mpg", ".nef", ".nii", ".npy", ".npz", ".nrw", ".orf"),
+        *(".pam", ".pcx", ".pdf", ".pef", ".pfm", ".psb", ".psd", ".qoi", ".raf", ".ras"),
         *(".raw", ".rw2", ".sgi", ".srw", ".svg", ".svs", ".tga", ".wdp", ".webm", ".wmf", ".xbm"),
         *(".xcf", ".xpm", ".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"),
     )

@@ -17,14 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maskpool.errors import SourceError
+from producer import marks
 from producer.sources import names
 from producer.sources import passed as kinds
 from producer.sources.globs import Pattern
 from producer.sources.passed import PassedOver
-
-#: A folder that holds one of these was written by ``run`` or ``export``: its pictures are drawings.
-_RUNS = (".maskpool-run", ".maskpool-run-before")
-MARKS = (*_RUNS, ".maskpool-export")
 
 #: Where a run draws.
 _DRAWN = "overlays"
@@ -79,7 +76,7 @@ class Walk:
         try:
             with os.scandir(self._root / base) as entries:
                 for entry in entries:
-                    if entry.name in MARKS:
+                    if entry.name in marks.ALL:
                         return self._ours(base, entry.name)
                     name = base + entry.name
                     kind = self._kind(name, entry)
@@ -199,12 +196,12 @@ def refuse_ours(text: str, folder: Path) -> None:
     Raises:
         SourceError: It is one.
     """
-    for mark in MARKS:
+    for mark in marks.ALL:
         if (folder / mark).exists():
             raise refused_as_ours(text, mark)
     for inside in (folder, *folder.parents):
-        if inside.name == _DRAWN and any((inside.parent / mark).exists() for mark in _RUNS):
-            raise refused_as_ours(text, f"{inside.parent.name}/{_RUNS[0]}")
+        if inside.name == _DRAWN and any((inside.parent / mark).exists() for mark in marks.RUNS):
+            raise refused_as_ours(text, f"{inside.parent.name}/{marks.RUN}")
 
 
 def refused_as_ours(text: str, mark: str) -> SourceError:

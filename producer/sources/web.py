@@ -7,13 +7,12 @@ name. Its addresses are checked by the worker, at the moment it connects.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import names
-from producer.sources.passed import PassedOver
+from producer.sources.single import SingleSource
 from storage.images.web.urls import WebUrl, host_allowed, split_web
 
 #: What no file in an export should have in its name.
@@ -42,7 +41,9 @@ def name_of(url: WebUrl) -> str:
     return "/".join([url.host.replace(":", "_"), *parts])
 
 
-def open_web(text: str, list_suffixes: Collection[str], hosts: Collection[str] | None) -> WebSource:
+def open_web(
+    text: str, list_suffixes: Collection[str], hosts: Collection[str] | None
+) -> SingleSource:
     """The one image that a URL names.
 
     Args:
@@ -67,24 +68,5 @@ def open_web(text: str, list_suffixes: Collection[str], hosts: Collection[str] |
     name = name_of(url)
     if reason := refusal(url, hosts):
         raise SourceError(url.shown, reason)
-    if reason := names.refusal(name):
-        raise SourceError(url.shown, f"the name {names.shown(name)} {reason}")
-    return WebSource(url.shown, ImageRef(name, str(url)))
-
-
-@dataclass(frozen=True, slots=True)
-class WebSource:
-    """A single image on the web; its text is shown without the query, which may hold a key."""
-
-    text: str
-    ref: ImageRef
-    kind: str = "web"
-    root: None = None
-
-    def refs(self, _passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
-        """The one image."""
-        yield self.ref
-
-    def places(self, name: str) -> list[str]:
-        """See ``producer.sources.Source``."""
-        return [self.text] if name == self.ref.name else []
+    names.require(url.shown, name)
+    return SingleSource(url.shown, "web", ImageRef(name, str(url)), url.shown)

@@ -10,6 +10,7 @@ from services.albums import Album
 
 from maskpool import failpoints
 from maskpool.errors import ConfigError, Conflict
+from producer import marks
 from producer.formats import Counts, parts, targets
 from producer.formats.parts import Mark
 from producer.formats.port import Exporter
@@ -66,7 +67,7 @@ def written(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): path.read_text()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != targets.MARKER
+        if path.is_file() and path.name != marks.EXPORT
     }
 
 

@@ -12,7 +12,6 @@ from maskpool import failpoints
 from maskpool.errors import ConfigError, Conflict
 from maskpool.prompts import read_prompts
 from maskpool.spec import BatchSpec
-from producer.run import folder as run_folder
 from producer.run.folder import Question, RunFolder, new_question, taken
 
 PLACES = [place for place in failpoints.PLACES if place.startswith("run.")]
@@ -266,4 +265,3 @@ def test_bytes_that_are_no_text_are_escaped() -> None:
     assert asked.source == "ph\\xffoto"
     assert asked.model_dump_json()
     assert not asked.differs_in(new_question("ph\udcffoto", {}))
-    assert run_folder.HOME == ".maskpool-run"

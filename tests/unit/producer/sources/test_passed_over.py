@@ -14,11 +14,8 @@ from pathlib import Path
 import pytest
 
 from maskpool.errors import SourceError
-from producer.formats import targets
-from producer.run import folder as run_folder
 from producer.sources import names, open_source, passed
 from producer.sources.passed import PassedOver
-from producer.sources.walk import MARKS
 
 
 def read(text: str) -> tuple[list[str], dict[str, int]]:
@@ -126,10 +123,6 @@ def test_a_glob_counts_only_what_it_names(tmp_path: Path) -> None:
     assert read(f"{tmp_path}/[ac]*/*.jpg") == (["a/1.jpg"], {"hidden file": 1})
     assert read(f"{tmp_path}/*/d/*") == (["c/d/1.tif"], {})
     assert read(f"{tmp_path}/*/1.*") == (["a/1.jpg", "b/1.jpg"], {})
-
-
-def test_the_marks_are_those_that_run_and_export_leave() -> None:
-    assert set(MARKS) == {run_folder.HOME, run_folder.BEFORE, targets.MARKER}
 
 
 @pytest.mark.parametrize("source", ["out", "out/*", "out/**/*.jpg", "out/overlays", "out/o*/*.jpg"])
