@@ -44,7 +44,7 @@ format: $(VENV)/dev.stamp ## Fix what ruff can fix and format everything
 demo-models: $(VENV)/run.stamp ## Train the demo checkpoints again, from drawn scenes
 	$(BIN)/python -m training.train
 
-containers: $(VENV)/dev.stamp ## Run the team profile in containers, on an engine of its own (root; 8 minutes)
+containers: $(VENV)/dev.stamp ## Run the team profile in containers, on an engine of its own (root; minutes)
 	$(BIN)/python -m pytest tests/containers
 
 env: ## Write .env for docker compose with fresh secrets; add what an older .env lacks

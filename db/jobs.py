@@ -35,6 +35,14 @@ _DONE_COLUMNS = (
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
+class LoadedJob(NamedTuple):
+    """What was submitted of a job."""
+
+    seq: int
+    name: str
+    image_uri: str
+
+
 class DoneJob(NamedTuple):
     """What reading a job's result back needs of its row; a tuple, as merging holds a million."""
 
@@ -126,17 +134,17 @@ def count_by_state(session: Session, batch_id: UUID) -> dict[JobState, int]:
     return {JobState(state): count for state, count in rows}
 
 
-def images_page(
+def loaded_page(
     session: Session, batch_id: UUID, *, after: int = -1, limit: int = 1_000
-) -> list[tuple[int, str, str]]:
-    """One page of what was submitted: ``seq``, name and URI of each job, by ``seq``."""
+) -> list[LoadedJob]:
+    """One page of what was submitted, by ``seq``."""
     rows = session.execute(
         select(JobRow.seq, JobRow.name, JobRow.image_uri)
         .where(JobRow.batch_id == batch_id, JobRow.seq > after)
         .order_by(JobRow.seq)
         .limit(limit)
     )
-    return [(seq, name, uri) for seq, name, uri in rows]
+    return [LoadedJob._make(row) for row in rows]
 
 
 def page(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from db import jobs
 from db.session import Database
 from maskpool.domain import ImageRef
+from producer.results.pages import pages
 from storage.uris import path_of
 
 #: Jobs read in one short transaction.
@@ -93,11 +96,12 @@ def _described(then: dict[str, str], now: dict[str, str], *, names_only: bool) -
         if names_only
         else [name for name, uri in then.items() if now.get(name, uri) != uri],
     }
-    found = [_counted(kind, names) for kind, names in kinds.items() if names]
+    found = [counted(kind, names) for kind, names in kinds.items() if names]
     return ", ".join(found) or "its images stand in another order"
 
 
-def _counted(kind: str, names: list[str]) -> str:
+def counted(kind: str, names: Sequence[str]) -> str:
+    """How many images changed in one way, e.g. ``2 images are new ('b.jpg', 'c.jpg')``."""
     shown = ", ".join(repr(name) for name in names[:_MAX_NAMED])
     more = ", …" if len(names) > _MAX_NAMED else ""
     verb = "image is" if len(names) == 1 else "images are"
@@ -105,11 +109,8 @@ def _counted(kind: str, names: list[str]) -> str:
 
 
 def _loaded(database: Database, batch_id: UUID) -> Iterator[ImageRef]:
-    after = -1
-    while True:
-        with database.read() as session:
-            page = jobs.images_page(session, batch_id, after=after, limit=_PAGE)
-        if not page:
-            return
-        after = page[-1][0]
-        yield from (ImageRef(name, uri) for _, name, uri in page)
+    def page(session: Session, after: int) -> Sequence[jobs.LoadedJob]:
+        return jobs.loaded_page(session, batch_id, after=after, limit=_PAGE)
+
+    for job in chain.from_iterable(pages(database, page)):
+        yield ImageRef(job.name, job.image_uri)

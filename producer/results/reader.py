@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from db import jobs, lookup
 from db.jobs import DoneJob
@@ -20,6 +22,7 @@ from maskpool.domain import JobState, ReadingRule
 from maskpool.errors import Conflict, CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
+from producer.results.pages import pages
 from producer.results.records import Failure, ImageResult, LabelledInstance
 from storage.objects import masks
 from storage.objects.masks import MaskRecord, StoredChunk
@@ -116,33 +119,19 @@ def merged_categories(views: Sequence[BatchView]) -> list[str]:
 
 def read_failures(database: Database, batch_id: UUID) -> Iterator[Failure]:
     """Every image that FAILED, and why."""
-    for page in _pages(database, batch_id, JobState.FAILED):
-        for job in page:
-            yield Failure(job.name, job.error or "no reason was recorded")
 
+    def page(session: Session, after: int) -> Sequence[JobRow]:
+        return jobs.page(session, batch_id, after=after, states=[JobState.FAILED], limit=_PAGE)
 
-def _pages(
-    database: Database, batch_id: UUID, state: JobState = JobState.DONE
-) -> Iterator[list[JobRow]]:
-    after = -1
-    while True:
-        with database.read() as session:
-            page = jobs.page(session, batch_id, after=after, states=[state], limit=_PAGE)
-        if not page:
-            return
-        yield page
-        after = page[-1].seq
+    for job in chain.from_iterable(pages(database, page)):
+        yield Failure(job.name, job.error or "no reason was recorded")
 
 
 def _done(database: Database, batch_id: UUID) -> Iterator[DoneJob]:
-    after = -1
-    while True:
-        with database.read() as session:
-            page = jobs.done_page(session, batch_id, after=after, limit=_PAGE)
-        if not page:
-            return
-        yield from page
-        after = page[-1].seq
+    def page(session: Session, after: int) -> Sequence[DoneJob]:
+        return jobs.done_page(session, batch_id, after=after, limit=_PAGE)
+
+    return chain.from_iterable(pages(database, page))
 
 
 def _planned(database: Database, views: Sequence[BatchView]) -> Iterator[_Parts]:

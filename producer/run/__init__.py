@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from uuid import UUID
@@ -19,7 +19,7 @@ from maskpool.domain import Progress
 from maskpool.errors import SourceError
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, ReadingSettings
-from producer.changes import written_since
+from producer.changes import counted, written_since
 from producer.dispatch.broker import Broker
 from producer.formats.coco.read import read_coco
 from producer.local.stack import Stack
@@ -94,7 +94,10 @@ def run(
             batch_id = Submitter(database, broker.wake).submit(submission).batch_id
             changed = written_since(source.refs(), folder.question.began) if folder.resumed else []
             if changed:
-                say(_as_changed(changed))
+                say(
+                    f"since the run began {counted('changed', changed)}; their masks may be of "
+                    "the earlier pictures; run it without --resume to be sure"
+                )
             rate = _wait_for_end(database, stack, batch_id, on_progress)
             written = write_results(
                 asked, folder.begin_results(), stack.settings, database, batch_id
@@ -142,16 +145,6 @@ def _require_images(
             f"no prompt is a category of it; they are matched by name, here e.g. "
             f"{min(right.categories, default='none')!r}, there {wanted[0]!r}",
         )
-
-
-def _as_changed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:3])
-    more = ", …" if len(names) > 3 else ""
-    count = "1 image" if len(names) == 1 else f"{len(names):,} images"
-    return (
-        f"changed since the run began: {count} ({shown}{more}); their masks may be of the earlier "
-        "pictures; run it without --resume to be sure"
-    )
 
 
 def _private(home: Path, grants: Grants, settings: Settings) -> Settings:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from maskpool import failpoints
 from maskpool.errors import Conflict
-from maskpool.files import sync_folder, write_whole
+from maskpool.files import hidden_beside, sync_folder, write_whole
 from producer.formats.targets import is_protected, mode_of, remove_tree
 
 #: The dataset among the results, and the only one that people edit.
@@ -181,8 +181,11 @@ def _put(made: Path, place: Path) -> None:
 
 
 def _copy(made: Path, place: Path) -> None:
-    part = place.with_name(f".{place.name}.part")
-    shutil.copyfile(made, part)
+    part = hidden_beside(place, ".part")
+    with made.open("rb") as source, part.open("wb") as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
+        copy.flush()
+        os.fsync(copy.fileno())  # the only other copy goes now
     part.replace(place)
     made.unlink()
 

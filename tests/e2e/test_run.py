@@ -276,7 +276,7 @@ def test_a_result_stays_until_the_next_one_is_whole(tmp_path: Path) -> None:
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     done = maskpool(*words, "--resume", "--truth", str(tmp_path / "truth.json"), "--json")
     assert done.returncode == 2, "only the scoring is refused"
-    assert "changed since the run began: 1 image ('scene_02.jpg')" in done.stderr
+    assert "since the run began 1 image is changed ('scene_02.jpg')" in done.stderr
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["jobs"], summary["done"], summary["changed"]) == (3, 3, ["scene_02.jpg"])
     assert summary["truth_error"] in done.stderr

@@ -569,9 +569,8 @@ def test_odd_names_survive_loading(database: Database) -> None:
         rows = jobs.page(session, batch_id)
         assert [ImageRef(row.name, row.image_uri) for row in rows] == refs
         assert jobs.duplicate_names(session, batch_id) == []
-        assert [name for _, name, _ in jobs.images_page(session, batch_id, after=2, limit=3)] == (
-            ODD_NAMES[3:6]
-        )
+        page = jobs.loaded_page(session, batch_id, after=2, limit=3)
+        assert [job.name for job in page] == ODD_NAMES[3:6]
         [batch] = lookup.recent(session, limit=1)
     assert (batch.owner, batch.name) == (new.owner, new.name)
 

@@ -45,11 +45,6 @@ class CocoFile:
     categories: tuple[str, ...]
     masks: Mapping[tuple[str, str], list[CocoMask]]
 
-    @property
-    def image_names(self) -> tuple[str, ...]:
-        """The ``file_name`` of every image, annotated or not, in the file's order."""
-        return tuple(self.sizes)
-
 
 def read_coco(path: Path) -> CocoFile:
     """Read a COCO instances file whole.

@@ -35,7 +35,7 @@ def _read(path: Path) -> dict[str, object]:
         assert np.all(mask.runs.ends[:-1] <= mask.runs.starts[1:])
         assert mask.runs.area <= read.sizes[name][0] * read.sizes[name][1]
         assert 0 <= mask.score <= 1
-    return {"images": len(read.image_names), "masks": len(masks)}
+    return {"images": len(read.sizes), "masks": len(masks)}
 
 
 def main() -> None:

@@ -118,7 +118,7 @@ def test_refusals_name_the_place(tmp_path: Path, data: Any, message: str) -> Non
 def test_the_names_of_all_images_are_known_without_their_masks(tmp_path: Path) -> None:
     data = dataset(POLYGON)
     data["images"].append({"id": 1, "file_name": "b/c.jpg", "width": 1, "height": 1})
-    assert read_coco(write(tmp_path, data)).image_names == ("a.jpg", "b/c.jpg")
+    assert tuple(read_coco(write(tmp_path, data)).sizes) == ("a.jpg", "b/c.jpg")
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -153,7 +153,7 @@ def test_what_the_memory_cannot_hold_is_refused(
         finally:
             writer.join(10)
 
-    assert read(enough).image_names == ("a.jpg",)
+    assert tuple(read(enough).sizes) == ("a.jpg",)
     with pytest.raises(SourceError, match=r"has more than [\d,]+ bytes, .* split it"):
         read(enough - 1)
 
@@ -161,7 +161,7 @@ def test_what_the_memory_cannot_hold_is_refused(
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the shared photographs are not here")
 def test_photographs_with_their_polygons_and_crowds() -> None:
     read = read_coco(PHOTOS / "instances.json")
-    assert len(read.image_names) == 26
+    assert len(read.sizes) == 26
     masks = [mask for group in read.masks.values() for mask in group]
     raw = json.loads((PHOTOS / "instances.json").read_bytes())["annotations"]
     assert len(masks) == len(raw)
