@@ -16,7 +16,8 @@ from maskpool.domain import BatchState, Klass, new_id
 from maskpool.spec import BatchSpec
 from producer.dispatch.broker import Broker
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})
 

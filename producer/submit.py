@@ -21,10 +21,8 @@ from producer.changes import changes
 from producer.pool import Pool
 from producer.sources import Source
 from producer.sources.passed import PassedOver
-from producer.submission import Submission, prepare
+from producer.submission import Submission
 from producer.upload import upload
-
-__all__ = ["OnLoaded", "Submission", "Submitted", "Submitter", "prepare", "submit"]
 
 #: Images in one block while uploading: what an interruption can cost.
 _UPLOAD_BLOCK = 500

@@ -36,10 +36,11 @@ def submit(
     """Submit images and prompts to the pool, as one batch."""
     from producer import submit as submitting
     from producer.pool import open_pool, why_idle
+    from producer.submission import prepare
 
     prompts = read_prompts(prompt)
     with open_pool() as pool:
-        submission = submitting.prepare(
+        submission = prepare(
             pool.settings,
             source,
             prompts,

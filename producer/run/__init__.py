@@ -30,7 +30,8 @@ from producer.run.results import conclude, write_results
 from producer.sources import Source, open_source
 from producer.sources.granted import Grants, granted_by
 from producer.sources.passed import PassedOver
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 
 #: Seconds between two readings of the progress.
 _POLL_SECONDS = 0.1

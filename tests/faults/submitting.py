@@ -13,7 +13,8 @@ from maskpool.domain import Klass, new_id
 from maskpool.spec import BatchSpec
 from producer.dispatch.broker import Broker
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 
 
 def manifest(world: World, count: int, images: Sequence[str] = ()) -> str:

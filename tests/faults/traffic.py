@@ -19,7 +19,8 @@ from db.models import BatchRow, ChunkRow, UserRow
 from maskpool.domain import BatchState, ChunkState, Klass, Priority, new_id
 from producer.dispatch.broker import Broker
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 
 #: Claims no further apart than this are of one tick.
 _TICK_MS = 20

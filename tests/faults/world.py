@@ -35,7 +35,8 @@ from producer.dispatch.broker import Broker
 from producer.integrity.check import verify
 from producer.integrity.findings import Finding, Tally
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 from storage.objects import open_store
 
 HERE = Path(__file__).parent

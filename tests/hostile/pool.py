@@ -29,7 +29,8 @@ from producer.dispatch.tick import tick
 from producer.integrity.check import verify
 from producer.integrity.findings import Finding
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 from storage.objects import open_store
 
 SCRIPT = Path(__file__).with_name("scripts") / "corner_worker.py"

@@ -13,7 +13,8 @@ from maskpool.prompts import read_prompts
 from maskpool.spec import BatchSpec
 from producer.pool import Pool
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 
 SPEC = BatchSpec.of("demo", read_prompts(["cone"]))
 NAMES = ("b.jpg", "d.jpg", "f.jpg")

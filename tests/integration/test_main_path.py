@@ -32,7 +32,8 @@ from maskpool.settings import load_settings
 from maskpool.spec import BatchSpec
 from producer.dispatch.tick import tick
 from producer.sources import open_source
-from producer.submit import Submission, Submitted, Submitter
+from producer.submission import Submission
+from producer.submit import Submitted, Submitter
 from storage.images.fetch import Fetcher
 from storage.objects import masks, open_store
 from workers.engine.engine import Engine

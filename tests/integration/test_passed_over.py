@@ -11,10 +11,10 @@ from maskpool.errors import SourceError
 from maskpool.prompts import read_prompts
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec
-from producer import submit as submitting
 from producer.pool import Pool
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission, prepare
+from producer.submit import Submitter
 
 SPEC = BatchSpec.of("demo", read_prompts(["cone"]))
 OVER = {".jxl": 2, "linked folder": 1, "hidden file": 1}
@@ -63,10 +63,10 @@ def test_strict_refuses_before_anything_is_written(folder: Path) -> None:
     settings = Settings(source_roots=(folder,))
     sentence = r"passed over: 2 \.jxl \('5\.jxl', …\), 1 linked folder \('b'\), 1 hidden file"
     with pytest.raises(SourceError, match=sentence):
-        submitting.prepare(settings, str(folder), wanted, strict=True)
+        prepare(settings, str(folder), wanted, strict=True)
     for name in ("a/4.jxl", "5.jxl", ".6.jpg", "b"):
         (folder / name).unlink()
-    assert submitting.prepare(settings, str(folder), wanted, strict=True).source.text == str(folder)
+    assert prepare(settings, str(folder), wanted, strict=True).source.text == str(folder)
 
 
 def test_a_source_of_other_files_alone_says_so(pool: Pool, folder: Path) -> None:

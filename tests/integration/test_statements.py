@@ -38,7 +38,8 @@ from maskpool.rle import Rle
 from maskpool.spec import BatchSpec
 from producer.dispatch.tick import tick
 from producer.sources import Source, open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]})
 WORKER = WorkerInfo(new_id(), "host:1", "cpu", "demo", threads=3)

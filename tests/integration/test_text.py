@@ -26,6 +26,7 @@ from maskpool.settings import Settings
 from producer import batches, cli, submit
 from producer.cli.verbs import Works
 from producer.pool import Pool
+from producer.submission import prepare
 from storage.images.fetch import Fetcher
 
 #: Latin-1, with signs that a URL would take for its own.
@@ -49,7 +50,7 @@ def allowing(pool: Pool, root: Path) -> Pool:
 @pytest.mark.parametrize("source", ["", "*.png", "a.png", "list.txt", "list.jsonl"])
 def test_a_source_in_a_folder_that_is_not_utf_8(pool: Pool, images: Path, source: str) -> None:
     pool = allowing(pool, images.parent)
-    asked = submit.prepare(pool.settings, str(images / source), read_prompts(["a"]))
+    asked = prepare(pool.settings, str(images / source), read_prompts(["a"]))
     done = submit.submit(pool, asked)
     again = submit.submit(pool, asked)
     assert (done.total, done.created, again.created) == (1, True, False)
@@ -67,7 +68,7 @@ def test_a_source_in_a_folder_that_is_not_utf_8(pool: Pool, images: Path, source
 def test_an_image_whose_name_is_no_text_is_refused(pool: Pool, images: Path) -> None:
     pool = allowing(pool, images.parent)
     shutil.copy(images / "a.png", images / os.fsdecode(b"b\xe9.png"))
-    asked = submit.prepare(pool.settings, str(images), read_prompts(["a"]))
+    asked = prepare(pool.settings, str(images), read_prompts(["a"]))
     with pytest.raises(SourceError, match=r"b\\+xe9.png' is not valid UTF-8; rename the file"):
         submit.submit(pool, asked)
     assert batches.recent(pool, limit=5) == []
@@ -79,7 +80,7 @@ def test_a_text_that_no_row_can_keep_is_refused(
     pool: Pool, images: Path, field: str, text: str
 ) -> None:
     with pytest.raises(SpecError, match=f"^{field}: "):
-        submit.prepare(
+        prepare(
             allowing(pool, images.parent).settings,
             str(images),
             read_prompts(["a"]),

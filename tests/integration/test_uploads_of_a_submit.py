@@ -15,7 +15,8 @@ from maskpool.errors import ImageError
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec
 from producer.sources import open_source
-from producer.submit import Submission, Submitter
+from producer.submission import Submission
+from producer.submit import Submitter
 from producer.upload import upload
 from storage.images.fetch import Fetcher
 from storage.objects import keys, open_store

@@ -17,6 +17,7 @@ from maskpool.prompts import read_prompts
 from producer import batches, submit
 from producer.export import export
 from producer.pool import Pool, why_idle
+from producer.submission import prepare
 
 
 def state(pool: Pool, batch_id: UUID) -> BatchState:
@@ -124,17 +125,17 @@ def test_a_submission_is_refused_for_what_the_workers_would_refuse(
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
     closed = pool.settings.model_copy(update={"source_roots": (tmp_path / "elsewhere",)})
     with pytest.raises(SourceError, match=f"maskpool up --root {tmp_path}"):
-        submit.prepare(closed, str(tmp_path), prompts)
+        prepare(closed, str(tmp_path), prompts)
     with pytest.raises(SourceError, match="'closed'"):
-        submit.prepare(pool.settings, "s3://closed/photos", prompts)
+        prepare(pool.settings, "s3://closed/photos", prompts)
     urls = tmp_path / "urls.txt"
     urls.write_text("https://images.org/a.jpg\n")
     of_hosts = closed.model_copy(update={"source_hosts": ("images.org",)})
-    assert not submit.prepare(of_hosts, str(urls), prompts).upload, "URLs lie in no folder"
+    assert not prepare(of_hosts, str(urls), prompts).upload, "URLs lie in no folder"
 
     open_to_all = pool.settings.model_copy(update={"source_roots": (tmp_path,)})
     (tmp_path / "urls.txt").unlink()
-    submission = submit.prepare(open_to_all, str(tmp_path), prompts, name="cones", key="k")
+    submission = prepare(open_to_all, str(tmp_path), prompts, name="cones", key="k")
     assert (submission.owner, submission.key, submission.upload) == ("ann", "k", False)
     done = submit.submit(pool, submission)
     assert (done.total, done.created) == (1, True)
@@ -148,5 +149,5 @@ def test_local_images_go_to_a_bucket_unless_workers_see_them(
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
     settings = pool.settings.model_copy(update={"store_url": "s3://masks"})
-    asked = submit.prepare(settings, str(tmp_path), read_prompts(["a"]), same_paths=same_paths)
+    asked = prepare(settings, str(tmp_path), read_prompts(["a"]), same_paths=same_paths)
     assert asked.upload is upload

@@ -15,9 +15,10 @@ from maskpool.errors import SourceError
 from maskpool.prompts import read_prompts
 from maskpool.settings import Settings
 from maskpool.text import readable
-from producer import submit
+from producer import submission
 from producer.sources import open_source
 from producer.sources.allowed import Allowed
+from producer.submission import Submission
 
 #: A list of lines, and the number of its third line.
 FORMS: dict[str, tuple[Callable[[list[str]], str], int]] = {
@@ -56,13 +57,13 @@ def pool(root: Path, **settings: object) -> Settings:
     return Settings(**{**told, **settings})
 
 
-def prepare(settings: Settings, source: Path, *, same_paths: bool = True) -> submit.Submission:
+def prepare(settings: Settings, source: Path, *, same_paths: bool = True) -> Submission:
     prompts = read_prompts(["circle"])
-    return submit.prepare(settings, str(source), prompts, same_paths=same_paths)
+    return submission.prepare(settings, str(source), prompts, same_paths=same_paths)
 
 
-def names(submission: submit.Submission) -> int:
-    return sum(1 for _ in submission.source.refs())
+def names(asked: Submission) -> int:
+    return sum(1 for _ in asked.source.refs())
 
 
 def listed(root: Path, form: str, lines: list[str]) -> Path:
