@@ -7,7 +7,7 @@ import builtins
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from maskpool.errors import (
     SourceError,
     Unreachable,
 )
-from storage.objects.keys import MAX_KEY_BYTES, checked
+from storage.objects.keys import MAX_KEY_BYTES, checked, fits_xml
 from storage.objects.s3_errors import (
     BROKEN_BODY,
     DAMAGED,
@@ -188,7 +188,9 @@ class S3Store:
         waiting = iter(keys)
         asked = 0
         while block := [self._full(key) for key in itertools.islice(waiting, _DELETE_AT_ONCE)]:
-            self._delete_block(block)
+            self._delete_block([key for key in block if fits_xml(key)])
+            for key in itertools.filterfalse(fits_xml, block):
+                self._delete_one(key)
             asked += len(block)
         return asked
 
@@ -199,7 +201,14 @@ class S3Store:
         """
         return iter(())
 
+    def _delete_one(self, full_key: str) -> None:
+        """The key stands in the request's line: the list of many is XML, which cannot hold it."""
+        with suppress(NotFound), translated(self._bucket, full_key):
+            self._client.delete_object(Bucket=self._bucket, Key=full_key)
+
     def _delete_block(self, full_keys: builtins.list[str]) -> None:
+        if not full_keys:
+            return
         wanted = {"Objects": [{"Key": key} for key in full_keys], "Quiet": True}
         with translated(self._bucket, full_keys[0]):
             reply = self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
