@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from botocore import exceptions as boto
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from services.s3_server import S3Server
 
 from maskpool.errors import (
     ConfigError,
@@ -33,7 +34,7 @@ from producer.sources import open_source
 from producer.sources.passed import passed_over
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
-from storage.objects.s3 import make_client
+from storage.objects.s3 import S3Store, make_client
 
 
 @pytest.fixture(params=["s3", "rclone"])
@@ -246,6 +247,38 @@ def test_many_threads_share_a_store(store: ObjectStore) -> None:
 # What only a bucket can do wrong.
 
 
+@pytest.mark.parametrize("size", [100, 17 * 1024 * 1024])
+def test_what_is_damaged_on_its_way_is_not_stored(
+    rclone_bucket: tuple[str, str], tmp_path: Path, size: int
+) -> None:
+    client = make_client(rclone_bucket[0])
+    store = S3Store(client, rclone_bucket[1])
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+
+    def damage(request: Any, **_: Any) -> None:
+        body = request.body if isinstance(request.body, bytes) else request.body.read()
+        request.body = b"x" + body[1:]
+
+    for name in ("PutObject", "UploadPart"):
+        client.meta.events.register(f"before-send.s3.{name}", damage)
+    with pytest.raises(Unreachable, match="did not arrive whole"):
+        store.put_file("a", path)
+    assert keys_of(store) == []
+
+
+def test_a_part_is_read_of_what_another_program_stored_with_a_checksum(
+    rclone_bucket: tuple[str, str], rclone_server: S3Server
+) -> None:
+    with closing(rclone_server.client(request_checksum_calculation="when_supported")) as client:
+        client.put_object(Bucket=rclone_bucket[1], Key="digits", Body=b"0123456789")
+    store = open_store(f"s3://{rclone_bucket[1]}", endpoint_url=rclone_bucket[0])
+
+    # The server sends the checksum of the whole with a part, which boto3 would compare.
+    assert store.get("digits", 2, 3) == b"234"
+    assert store.get("digits") == b"0123456789"
+
+
 def test_a_long_listing_comes_in_pages(any_bucket: tuple[str, str]) -> None:
     store = open_store(f"s3://{any_bucket[1]}/x", endpoint_url=any_bucket[0])
     expected = sorted(f"p/{number}" for number in range(1050))
@@ -345,6 +378,7 @@ def refusing(status: int, code: str) -> Any:
         (403, "SignatureDoesNotMatch", ConfigError, "credentials"),
         (403, "RequestTimeTooSkewed", Unreachable, "clock of this machine"),
         (400, "InvalidArgument", ConfigError, "refuses this"),
+        (400, "AuthorizationHeaderMalformed", ConfigError, "region .*AWS_DEFAULT_REGION"),
         (503, "SlowDown", Unreachable, "SlowDown"),
         (500, "InternalError", Unreachable, "InternalError"),
     ],
