@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from services.postgres_server import PostgresServer, running_postgres
 from services.process import serve
+from services.rclone_server import running_rclone
 from services.redis_server import RedisServer, running_redis
 from services.s3_server import S3Server, running_s3
 from services.turns import ALONE, process_count, take_turns
@@ -102,6 +103,12 @@ def s3_server() -> Iterator[S3Server]:
     yield from serve(running_s3())
 
 
+@pytest.fixture(scope="session")
+def rclone_server() -> Iterator[S3Server]:
+    """The session's other S3 API, which checks signatures and streams."""
+    yield from serve(running_rclone())
+
+
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
     """URL of an empty Redis, for Celery and redis-py alike."""
@@ -168,6 +175,15 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> tuple[str
     """Endpoint URL and name of a fresh bucket; the settings read in this test know the endpoint."""
     monkeypatch.setenv("MASKPOOL_S3_ENDPOINT_URL", s3_server.endpoint_url)
     return s3_server.endpoint_url, s3_server.create_bucket()
+
+
+@pytest.fixture
+def rclone_bucket(rclone_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """As ``s3_bucket``, on the server that checks signatures; the environment holds its keys."""
+    monkeypatch.setenv("MASKPOOL_S3_ENDPOINT_URL", rclone_server.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", rclone_server.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", rclone_server.secret_key)
+    return rclone_server.endpoint_url, rclone_server.create_bucket()
 
 
 @pytest.fixture

@@ -11,8 +11,12 @@ from maskpool.errors import WrongClock
 #: S3's error codes for a wrong clock.
 _CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
 
-#: Codes of an answer without a body, such as one to HEAD: it gives no reason.
-_NO_REASON = frozenset({"", "403", "Forbidden"})
+#: Statuses and codes of an answer without a body, such as one to HEAD: it gives no reason.
+_NO_REASON = frozenset(
+    {(403, ""), (403, "403"), (403, "Forbidden"), (400, ""), (400, "400"), (400, "Bad Request")}
+    # What rclone says to a slow clock; S3 itself denies access with 403.
+    | {(400, "AccessDenied")}
+)
 
 #: Servers allow 15 minutes; a refusal without a reason is blamed on the clock from 10 minutes on.
 _SUSPICIOUS_SECONDS = 600.0
@@ -30,7 +34,7 @@ def wrong_clock(
         headers: The answer's headers by lower-case name; ``date`` is the store's time.
     """
     ahead = _seconds_ahead(headers.get("date", ""))
-    guessed = status == 403 and code in _NO_REASON and abs(ahead or 0.0) > _SUSPICIOUS_SECONDS
+    guessed = (status, code) in _NO_REASON and abs(ahead or 0.0) > _SUSPICIOUS_SECONDS
     if code not in _CODES and not guessed:
         return None
     return WrongClock(

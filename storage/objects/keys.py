@@ -21,6 +21,9 @@ TEMPORARY = ".maskpool-writing-"
 MASKS = "masks/v1/"
 SOURCES = "sources/"
 
+#: What XML 1.0 cannot hold, not even escaped (https://www.w3.org/TR/xml/#charsets).
+_NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 _DIGEST_LENGTH = 16
 _SUFFIX = ".jsonl.zst"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -117,3 +120,8 @@ def _refusal(key: str) -> str:
     except UnicodeEncodeError:
         return "it is not valid UTF-8"
     return f"it has {size} bytes, {MAX_KEY_BYTES} are allowed" if size > MAX_KEY_BYTES else ""
+
+
+def fits_xml(key: str) -> bool:
+    """Whether a request whose body is XML can name this key."""
+    return _NOT_IN_XML.search(key) is None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import builtins
-import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +29,8 @@ from maskpool.errors import (
     SourceError,
     Unreachable,
 )
-from storage.objects.keys import MAX_KEY_BYTES, checked
+from storage.objects.checksums import content_md5, hash_parts
+from storage.objects.keys import MAX_KEY_BYTES, checked, fits_xml
 from storage.objects.s3_errors import (
     BROKEN_BODY,
     DAMAGED,
@@ -82,7 +81,7 @@ def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes it
     try:
         # A session of its own: boto3's default one is not safe to use from several threads.
         session = boto3.session.Session()
-        return session.client(
+        client = session.client(
             "s3",
             endpoint_url=endpoint_url or None,
             region_name=session.region_name or _DEFAULT_REGION,
@@ -92,6 +91,8 @@ def make_client(endpoint_url: str = "") -> Any:  # noqa: ANN401 - boto3 makes it
         raise ConfigError(
             f"the S3 client cannot be made: {error}; check MASKPOOL_S3_ENDPOINT_URL and AWS_*"
         ) from None
+    hash_parts(client)
+    return client
 
 
 class S3Store:
@@ -123,7 +124,7 @@ class S3Store:
                 Body=data,
                 ContentType=content_type,
                 # Without a checksum, a server would accept a body that a broken proxy cut off.
-                ContentMD5=_md5(data),
+                ContentMD5=content_md5(data),
             )
 
     def put_file(self, key: str, path: Path) -> None:
@@ -143,7 +144,7 @@ class S3Store:
                 return
             with translated(self._bucket, full):
                 self._client.upload_fileobj(file, self._bucket, full, Config=transfer)
-        if self.size(key) != size:  # parts carry no hash
+        if self.size(key) != size:  # a server may check no hash
             raise Unreachable(f"the object store s3://{self._bucket}", DAMAGED)
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -188,7 +189,9 @@ class S3Store:
         waiting = iter(keys)
         asked = 0
         while block := [self._full(key) for key in itertools.islice(waiting, _DELETE_AT_ONCE)]:
-            self._delete_block(block)
+            self._delete_block([key for key in block if fits_xml(key)])
+            for key in itertools.filterfalse(fits_xml, block):
+                self._delete_one(key)
             asked += len(block)
         return asked
 
@@ -199,7 +202,14 @@ class S3Store:
         """
         return iter(())
 
+    def _delete_one(self, full_key: str) -> None:
+        """The key stands in the request's line: the list of many is XML, which cannot hold it."""
+        with suppress(NotFound), translated(self._bucket, full_key):
+            self._client.delete_object(Bucket=self._bucket, Key=full_key)
+
     def _delete_block(self, full_keys: builtins.list[str]) -> None:
+        if not full_keys:
+            return
         wanted = {"Objects": [{"Key": key} for key in full_keys], "Quiet": True}
         with translated(self._bucket, full_keys[0]):
             reply = self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
@@ -280,7 +290,3 @@ def _read_once(client: Any, wanted: dict[str, str], max_bytes: int | None) -> by
             return bytes(body.read())
         except BROKEN_BODY as error:
             raise _BrokenOff from error
-
-
-def _md5(data: bytes) -> str:
-    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()

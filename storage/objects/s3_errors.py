@@ -50,6 +50,8 @@ def translated(bucket: str, key: str) -> Iterator[None]:
         status = int(answer.get("HTTPStatusCode", 0))
         wrong = wrong_clock(bucket, error_code(error), status, answer.get("HTTPHeaders", {}))
         raise wrong or refused(bucket, key, error_code(error), status) from None
+    except boto.SSLError as error:
+        raise Unreachable(f"the object store s3://{bucket}", _tls_reason(str(error))) from None
     except (boto.HTTPClientError, boto.ConnectionError, *BROKEN_BODY) as error:
         raise Unreachable(f"the object store s3://{bucket}", type(error).__name__) from None
     except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError):
@@ -64,6 +66,18 @@ def translated(bucket: str, key: str) -> Iterator[None]:
         raise CredentialsError(
             f"s3://{bucket}: the AWS configuration cannot be used ({type(error).__name__})"
         ) from None
+
+
+def _tls_reason(message: str) -> str:
+    """What to mend where no encrypted connection came about; OpenSSL's words tell which case."""
+    if "CERTIFICATE_VERIFY_FAILED" in message:
+        return (
+            "its certificate is not trusted here; name the file of its authority in AWS_CA_BUNDLE, "
+            "or renew the certificate"
+        )
+    if "WRONG_VERSION_NUMBER" in message or "RECORD_LAYER_FAILURE" in message:
+        return "it speaks no TLS; MASKPOOL_S3_ENDPOINT_URL may have to begin with http://"
+    return "SSLError"
 
 
 def error_code(error: Any) -> str:  # noqa: ANN401 - a ClientError, which mypy does not know
@@ -84,6 +98,11 @@ def refused(bucket: str, key: str, code: str, status: int) -> NotFound | ConfigE
     if damaged or code in _TRY_LATER or status >= 500 or status == 429:
         reason = f"{DAMAGED} ({code})" if damaged else f"it answers {code or status}"
         return Unreachable(f"the object store s3://{bucket}", reason)
+    if code == "AuthorizationHeaderMalformed":
+        return ConfigError(
+            f"s3://{bucket} is in another region than requests are signed for ({code}); set "
+            "AWS_DEFAULT_REGION to the bucket's region"
+        )
     if code == "NoSuchBucket":
         return ConfigError(no_bucket(bucket))
     if code in _NO_KEY or status == 404:

@@ -286,8 +286,8 @@ def test_a_result_stays_until_the_next_one_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_bucket_is_read_where_it_lies(s3_bucket: tuple[str, str], tmp_path: Path) -> None:
-    endpoint, bucket = s3_bucket
+def test_a_bucket_is_read_where_it_lies(rclone_bucket: tuple[str, str], tmp_path: Path) -> None:
+    endpoint, bucket = rclone_bucket
     store = open_store(f"s3://{bucket}/photos", endpoint_url=endpoint)
     for name in ("scene_01.jpg", "scene_02.jpg"):
         store.put_file(f"june/{name}", SCENES / name)

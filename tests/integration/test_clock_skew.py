@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import botocore.auth
 import pytest
 
 from maskpool.errors import ConfigError, Permanent, WrongClock
@@ -99,3 +101,28 @@ def test_a_named_reason_counts_more_than_a_suspicious_clock() -> None:
         store = open_store("s3://bucket", endpoint_url=endpoint)
         with pytest.raises(ConfigError, match="access denied"):
             store.get("a")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("hours", "sentence"), [(1, "60 minutes ahead"), (-1, "60 minutes behind")]
+)
+def test_a_server_that_checks_the_time_itself(
+    call: Callable[[ObjectStore], object],
+    hours: int,
+    sentence: str,
+    rclone_bucket: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right_clock, right_time = botocore.auth.get_current_datetime, time.time
+    wrong_by = dt.timedelta(hours=hours)
+    monkeypatch.setattr(
+        "botocore.auth.get_current_datetime",
+        lambda *words, **named: right_clock(*words, **named) + wrong_by,
+    )
+    monkeypatch.setattr(
+        "storage.objects.clock_skew.time.time", lambda: right_time() + wrong_by.total_seconds()
+    )
+    store = open_store(f"s3://{rclone_bucket[1]}", endpoint_url=rclone_bucket[0])
+    with pytest.raises(WrongClock, match=f"the clock of this machine is {sentence}"):
+        call(store)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -16,6 +17,7 @@ import boto3
 import psycopg
 import pytest
 import redis
+from botocore.exceptions import ClientError
 from services import postgres_server as postgres_server_module
 from services import process, redis_server
 from services.postgres_server import PostgresServer, running_postgres
@@ -151,6 +153,16 @@ def test_each_test_gets_its_own_bucket(s3_bucket: tuple[str, str], time: str) ->
 
 def test_s3_listens_on_loopback_only(s3_server: S3Server) -> None:
     assert urlsplit(s3_server.endpoint_url).hostname == "127.0.0.1"
+
+
+def test_rclone_refuses_other_keys(rclone_server: S3Server) -> None:
+    assert urlsplit(rclone_server.endpoint_url).hostname == "127.0.0.1"
+    stranger = replace(rclone_server, secret_key="another")
+    with (
+        closing(stranger.client()) as client,
+        pytest.raises(ClientError, match="SignatureDoesNotMatch"),
+    ):
+        client.list_buckets()
 
 
 def test_s3_ends_with_its_parent() -> None:

