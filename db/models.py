@@ -83,6 +83,8 @@ class BatchRow(Base):
     model: Mapped[str]
     #: ``maskpool.spec.BatchSpec.dump()``
     spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    #: ``maskpool.reading.Reading.dump()``; NULL: as the spec's own settings say.
+    reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: What was submitted, as its owner wrote it; for people, never opened again.
     source: Mapped[str] = mapped_column(server_default="")
     total: Mapped[int] = mapped_column(server_default="0")
@@ -121,6 +123,8 @@ class JobRow(Base):
     seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     name: Mapped[str]
     image_uri: Mapped[str]
+    #: ``maskpool.asks.ImageAsks.dump()``: what this image is asked beside the spec; mostly NULL.
+    prompts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: ``maskpool.domain.JobState``
     state: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     #: NULL except in RETRY.
@@ -202,6 +206,16 @@ class InstanceRow(Base):
     overlap: Mapped[float] = mapped_column(_Real)
     clip_score: Mapped[float | None] = mapped_column(_Real)
     verdict: Mapped[int | None] = mapped_column(SmallInteger)
+    #: How strongly a negative text of its prompt explains it, in [0, 1]; NULL: nothing does.
+    against: Mapped[float | None] = mapped_column(_Real)
+    #: Largest mask IoU with a better instance of another prompt; NULL below 0.5.
+    contended: Mapped[float | None] = mapped_column(_Real)
+    #: That instance's ordinal.
+    contender: Mapped[int | None] = mapped_column(SmallInteger)
+    #: Which of the job's objects it is the mask of, from 0; NULL where a prompt found it.
+    object_index: Mapped[int | None] = mapped_column(SmallInteger)
+    #: The model's own guess of an object's mask, in [0, 1].
+    predicted_iou: Mapped[float | None] = mapped_column(_Real)
 
     __table_args__ = ({"sqlite_with_rowid": False},)
 
@@ -221,6 +235,8 @@ class WorkerRow(Base):
     threads: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     #: NULL until it has measured itself.
     images_per_s: Mapped[float | None]
+    #: ``maskpool.asks.Ability`` words, separated by blanks; older workers announce none.
+    abilities: Mapped[str] = mapped_column(server_default="")
 
 
 class ServiceRow(Base):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Any
 from uuid import UUID
 
 from maskpool.rle import Rle
@@ -170,12 +171,17 @@ class Found:
         score: SAM3's class probability × presence, in [0, 1].
         box_xyxy: Absolute pixels, tight around the mask; right and bottom edges are exclusive.
         mask: The mask of the whole image, ``rle.size == (height, width)``.
+        object_index: Which of the image's objects it is the mask of, from 0; None where a prompt
+            found it. An object's mask may be empty; its box is then ``(0, 0, 0, 0)``.
+        predicted_iou: The model's own guess of an object's mask, in [0, 1].
     """
 
     prompt_index: int
     score: float
     box_xyxy: tuple[float, float, float, float]
     mask: Rle
+    object_index: int | None = None
+    predicted_iou: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +194,21 @@ class Instance:
         overlap: Largest mask IoU with a higher-scoring instance of the same prompt, in [0, 1].
         clip_score: CLIP's agreement of the crop with the prompt against its negative texts, in
             [0, 1]; ≥ 0.5 where the prompt wins. None where CLIP was not asked.
+        against: How strongly a negative text of its prompt explains it, in [0, 1]: mask IoU × the
+            negative's score. None where none does.
+        against_text: That negative text.
+        contended: Largest mask IoU with a better instance of another prompt; None below 0.5.
+        contender: That instance's place among the image's instances, its ordinal.
     """
 
     found: Found
     area: int
     overlap: float
     clip_score: float | None = None
+    against: float | None = None
+    against_text: str | None = None
+    contended: float | None = None
+    contender: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +219,8 @@ class Job:
     name: str
     uri: str
     attempts: int = 0
+    #: ``maskpool.asks.ImageAsks.dump()``, where this image is asked more than its batch.
+    prompts: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

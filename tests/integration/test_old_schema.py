@@ -22,7 +22,7 @@ from producer.integrity.check import verify
 from producer.integrity.findings import Tally
 from storage.objects import open_store
 
-PREVIOUS = "0001"
+PREVIOUS = "0002"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -159,8 +159,10 @@ def test_a_schema_that_took_away_what_this_code_uses_is_refused(
 def test_a_schema_that_is_older_is_refused_by_every_service(
     empty_url: str, redis_url: str, folder_store_url: str, tmp_path: Path
 ) -> None:
-    command.upgrade(schema.alembic_config(empty_url), "0001")
-    with pytest.raises(ConfigError, match="no table services; run maskpool migrate"):
+    command.upgrade(schema.alembic_config(empty_url), "0002")
+    with pytest.raises(
+        ConfigError, match=r"no column batches\.reading and 7 more; run maskpool migrate"
+    ):
         _require_fit(empty_url)
     environment = {
         "MASKPOOL_HOME": str(tmp_path / "home"),
@@ -170,11 +172,11 @@ def test_a_schema_that_is_older_is_refused_by_every_service(
     }
     refused = maskpool("dispatch", env=environment)
     assert refused.returncode == 2
-    assert "at revision 0001, and this code needs" in refused.stderr
+    assert "at revision 0002, and this code needs" in refused.stderr
     log = tmp_path / "worker.log"
     with serving(log=log, env=environment, program=STUCK_WORKER) as worker:
         assert worker.wait(90) == 2
-    assert "at revision 0001, and this code needs" in log.read_text()
+    assert "at revision 0002, and this code needs" in log.read_text()
 
 
 def test_a_dispatcher_goes_on_while_the_schema_grows_under_it(

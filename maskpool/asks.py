@@ -1,0 +1,146 @@
+"""What one image is asked beside its batch's prompts: objects, each meant by a box or by points.
+
+    {"objects": [{"class": "cat", "box": [x0, y0, x1, y1], "score": 0.9},
+                 {"class": "dog", "points": [[x, y, 1], [x, y, 0]]}],
+     "unit": "pixel", "size": [width, height]}
+
+Each object becomes one mask, in this order. The text of a class is asked of no model.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from maskpool.errors import SpecError
+from maskpool.spec import spec_error
+from maskpool.text import is_storable
+
+#: Objects that one image may be asked for.
+MAX_OBJECTS = 1_000
+
+#: Points of one object: the prompt encoder of SAM was trained with far fewer.
+MAX_POINTS = 32
+
+#: Bytes of one image's asks as JSON: they lie in its job's row.
+MAX_BYTES = 64_000
+
+#: Characters of a class's name, as of a prompt's.
+_MAX_CLASS_CHARS = 200
+
+
+class Ability(StrEnum):
+    """What a worker announces that it can do beside looking for texts."""
+
+    #: Spec version 2: negatives as rows of their own, contended instances.
+    SPEC2 = "spec2"
+    #: One region a prompt, from the semantic head.
+    STUFF = "stuff"
+    #: A mask from a box or points.
+    OBJECTS = "objects"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+#: A finite number; JSON has no others, but YAML and Python do.
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+#: x, y and label: 1 lies on the object, 0 does not.
+Point = tuple[Number, Number, Literal[0, 1]]
+
+
+class ObjectPrompt(_Strict):
+    """One object of an image.
+
+    Attributes:
+        class_name: Its category (``class`` in JSON).
+        box_xyxy: Around it, right and bottom exclusive (``box`` in JSON); in the asks' unit.
+        points: On it (label 1) and beside it (label 0); in the asks' unit.
+        score: Of whoever drew the box, in [0, 1]; 1 where nobody said.
+    """
+
+    class_name: str = Field(alias="class")
+    box_xyxy: tuple[Number, Number, Number, Number] | None = Field(default=None, alias="box")
+    points: Annotated[tuple[Point, ...], Field(max_length=MAX_POINTS)] = ()
+    score: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+
+    @field_validator("class_name")
+    @classmethod
+    def _class_name(cls, value: str) -> str:
+        value = " ".join(value.split())
+        if not value:
+            msg = "is empty; write the object's category"
+            raise ValueError(msg)
+        if len(value) > _MAX_CLASS_CHARS:
+            msg = f"has {len(value)} characters; a category's name may have {_MAX_CLASS_CHARS}"
+            raise ValueError(msg)
+        if not is_storable(value):
+            msg = "is not text in Unicode"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("box_xyxy")
+    @classmethod
+    def _box(
+        cls, value: tuple[float, float, float, float] | None
+    ) -> tuple[float, float, float, float] | None:
+        if value is not None and not (value[0] < value[2] and value[1] < value[3]):
+            msg = f"{list(value)} is empty; it is [left, top, right, bottom], left before right"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        if self.box_xyxy is None and not any(label for *_, label in self.points):
+            msg = "has neither a box nor a point with label 1; one of both says which object"
+            raise ValueError(msg)
+        return self
+
+
+class ImageAsks(_Strict):
+    """What one image is asked.
+
+    Attributes:
+        objects: Those that are to become masks, in the order of the source.
+        unit: ``pixel``, or ``fraction`` of width and height.
+        size: ``(width, height)`` in pixels of the upright image that was meant, where the source
+            says it; an image of another size is refused.
+    """
+
+    objects: Annotated[tuple[ObjectPrompt, ...], Field(max_length=MAX_OBJECTS)] = ()
+    unit: Literal["pixel", "fraction"] = "pixel"
+    size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
+
+    @classmethod
+    def read(cls, data: object) -> ImageAsks:
+        """Check untrusted data.
+
+        Raises:
+            SpecError: Names the first field that is refused.
+        """
+        try:
+            asks = cls.model_validate(data)
+        except ValidationError as error:
+            raise spec_error(error) from None
+        size = len(orjson.dumps(asks.dump()))
+        if size > MAX_BYTES:
+            raise SpecError(
+                "objects", f"take {size:,} bytes as JSON, and one image may have {MAX_BYTES:,}"
+            )
+        return asks
+
+    def dump(self) -> dict[str, Any]:
+        """The JSON form, as stored on the job; what is as usual is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
