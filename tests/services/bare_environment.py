@@ -25,7 +25,7 @@ def make(folder: Path, *extras: str) -> str:
     [packages] = folder.glob("lib/python*/site-packages")
     for distribution in _closure(extras):
         _link(distribution, packages)
-    (packages / "maskpool.pth").write_text(f"{_ROOT}\n")
+    (packages / "the_repository.pth").write_text(f"{_ROOT}\n")
     return str(folder / "bin" / "python")
 
 
