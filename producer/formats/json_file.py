@@ -1,4 +1,4 @@
-"""A JSON file → the object at its top, or a sentence, within the memory that is free.
+"""A JSON file → what it holds, or a sentence, within the memory that is free.
 
 The standard library's parser is used on purpose: it can report a name that an object holds twice,
 and a lack of memory. Faster parsers pass over the one and may crash of the other.
@@ -10,6 +10,8 @@ import codecs
 import json
 import os
 import stat
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,36 +31,35 @@ class _Repeated(ValueError):
     """An object holds two values of one name."""
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a JSON file with an object at its top; a byte order mark of UTF-8 is passed over.
+def load(path: Path, without: Collection[str] = ()) -> Any:  # noqa: ANN401 - JSON
+    """Read a JSON file; a byte order mark of UTF-8 is passed over.
 
     ``NaN`` and ``Infinity`` are read as the numbers they mean, so that whoever checks the numbers
     can name the place.
+
+    Args:
+        path: The file.
+        without: Names of fields that nobody asks for, such as masks: they are dropped from each
+            object as soon as it is read, and so take no memory.
 
     Raises:
         SourceError: It cannot be read, is no JSON, or would take more memory than is free.
         MemoryError: Memory ran out all the same.
     """
     try:
-        data = json.loads(_text(path), object_pairs_hook=_object)
+        return json.loads(_text(path), object_pairs_hook=partial(_object, without=without))
     except json.JSONDecodeError as error:
         raise SourceError(str(path), f"is not JSON: {error.msg}", error.lineno) from None
     except RecursionError:
-        raise SourceError(str(path), "is nested too deeply for a COCO dataset") from None
+        raise SourceError(str(path), "is nested too deeply") from None
     except _Repeated as error:
         raise SourceError(str(path), str(error)) from None
     except ValueError:  # Python's own limit for whole numbers
         reason = "holds a whole number with thousands of digits"
         raise SourceError(str(path), reason) from None
-    if isinstance(data, list):
-        reason = "is a list, perhaps of COCO results; give a dataset with images and categories"
-        raise SourceError(str(path), reason)
-    if not isinstance(data, dict):
-        raise SourceError(str(path), "is not a COCO dataset: it holds no object at the top")
-    return data
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]], without: Collection[str]) -> dict[str, Any]:
     """An object whose names differ: of two values of one name, the first would be lost."""
     read = dict(pairs)
     if len(read) < len(pairs):
@@ -67,6 +68,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         at = f" with id {read['id']!r:.40}" if "id" in read else ""
         msg = f"an object{at} holds {twice!r:.80} twice; keep one of the two"
         raise _Repeated(msg)
+    for name in without:
+        read.pop(name, None)
     return read
 
 
@@ -86,7 +89,7 @@ def _bytes(path: Path) -> bytearray:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
-                raise SourceError(str(path), "is no file; give a COCO dataset")
+                raise SourceError(str(path), "is no file; give a JSON file")
             limit = _free_memory() // _MEMORY_PER_BYTE
             _require_room(path, status.st_size, limit)  # a pipe says 0 here
             data = bytearray()
