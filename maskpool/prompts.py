@@ -22,8 +22,8 @@ from collections.abc import Iterator, Sequence
 from pydantic import ValidationError
 
 from maskpool.errors import SpecError
-from maskpool.refusals import spec_error
 from maskpool.spec import Prompt
+from maskpool.strict import spec_error
 from maskpool.text import is_storable, one_line
 
 #: A whole part in double quotes, a quote within it doubled.
@@ -55,7 +55,7 @@ def read_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
         SpecError: Names the prompt by its place, from 0, and says how to write what was meant.
     """
     prompts = tuple(_read(index, text) for index, text in enumerate(texts))
-    _refuse_alike(prompts)
+    refuse_alike(prompts)
     return prompts
 
 
@@ -212,7 +212,7 @@ def _refuse_contradictions(text: str, negatives: Sequence[str]) -> None:
         seen.add(_folded(negative))
 
 
-def _refuse_alike(prompts: Sequence[Prompt]) -> None:
+def refuse_alike(prompts: Sequence[Prompt]) -> None:
     """Names that differ in case, or in how an accent is stored, are one for people and models."""
     names: dict[str, str] = {}
     for index, prompt in enumerate(prompts):
