@@ -73,8 +73,8 @@ class _Dataset:
         image = known(row, "image_id", self.images)
         label = known(row, "category_id", self.labels)
         if image is None or label is None:
-            key, what = ("image_id", "image") if image is None else ("category_id", "category")
-            raise row.error(f"{key} {shown(row.values[key])} is of an {what} that was refused")
+            key, what = ("image_id", "an image") if image is None else ("category_id", "a category")
+            raise row.error(f"{key} {shown(row.values[key])} is of {what} that was refused")
         if is_crowd(row):
             raise row.error("is a crowd (iscrowd 1), which is many objects; box each of them")
         score = score_of(row)

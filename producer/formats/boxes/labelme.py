@@ -6,7 +6,6 @@ object. Shapes of one label and one ``group_id`` are one object, as in LabelMe's
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Container
 from dataclasses import dataclass, field
@@ -109,9 +108,7 @@ def _add_shape(
     if box is None:
         _require_point(corners, image.size)
     label = draft.label(shape["label"])
-    group = shape.get("group_id")
-    key = ("shape", index) if group is None else (label, json.dumps(group))
-    found = objects.setdefault(key, _Object(label))
+    found = objects.setdefault(_object_key(shape, index, label), _Object(label))
     if box is not None:
         found.boxes.append(box)
     elif len(found.points) == MAX_POINTS:
@@ -119,6 +116,17 @@ def _add_shape(
         raise ValueError(msg)
     else:
         found.points.append((*corners[0], 1))
+
+
+def _object_key(shape: dict[str, Any], index: int, label: int) -> object:
+    """What shapes of one object have in common."""
+    group = shape.get("group_id")
+    if group is None:
+        return ("shape", index)
+    if type(group) not in (int, str):
+        msg = f"group_id {shown(group)} must be a whole number, or null"
+        raise ValueError(msg)
+    return (label, group)
 
 
 def _fields(shape: object) -> dict[str, Any]:
@@ -130,19 +138,24 @@ def _fields(shape: object) -> dict[str, Any]:
 
 def _box(kind: object, corners: list[_Corner]) -> Box:
     """The box around a shape that encloses an area."""
-    if kind in {"rectangle", "mask"}:
-        _require_corners(kind, corners, (2, 4))  # newer tools write all four
-        return around(corners)
-    if kind == "circle":
-        _require_corners(kind, corners, (2,))
-        (x, y), edge = corners
-        radius = math.dist((x, y), edge)
-        return (x - radius, y - radius, x + radius, y + radius)
-    if kind in {"polygon", "rotation"}:
-        _require_corners(kind, corners, range(3, 1 << 30))
-        return around(corners)
-    msg = f"shape_type {shown(kind)} encloses no area; draw a rectangle, a polygon or a point"
-    raise ValueError(msg)
+    match kind:
+        case "rectangle" | "mask":
+            _require_corners(kind, corners, (2, 4))  # newer tools write all four
+        case "polygon" | "rotation":
+            _require_corners(kind, corners, range(3, 1 << 30))
+        case "circle":
+            _require_corners(kind, corners, (2,))
+            return _around_circle(*corners)
+        case _:
+            msg = f"shape_type {shown(kind)} encloses no area; draw a rectangle, polygon or point"
+            raise ValueError(msg)
+    return around(corners)
+
+
+def _around_circle(middle: _Corner, edge: _Corner) -> Box:
+    radius = math.dist(middle, edge)
+    x, y = middle
+    return (x - radius, y - radius, x + radius, y + radius)
 
 
 def _require_corners(kind: object, corners: list[_Corner], allowed: Container[int]) -> None:

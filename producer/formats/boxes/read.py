@@ -23,6 +23,10 @@ _FORMS = (
 #: Text files that lie beside labels and are none: lists of images, and what stores of data add.
 _NO_LABELS = frozenset({"classes.txt", "train.txt", "val.txt", "test.txt", "license.txt"})
 
+#: Bytes of memory that one byte of a file takes without its masks; measured on lists of COCO
+#: results, the densest files that tools write: 6.8.
+_MEMORY_PER_BYTE = 8
+
 _CALLED = {".xml": "Pascal VOC", ".json": "LabelMe", ".txt": "YOLO"}
 
 
@@ -68,7 +72,7 @@ def _read(path: Path, dataset: Path | None) -> BoxFile:
 
 
 def _json(path: Path, dataset: Path | None) -> BoxFile:
-    data = json_file.load(path, coco.UNREAD | labelme.UNREAD)
+    data = json_file.load(path, coco.UNREAD | labelme.UNREAD, _MEMORY_PER_BYTE)
     if isinstance(data, list):
         return _results(path, data, dataset)
     if dataset is not None:
@@ -86,7 +90,7 @@ def _results(path: Path, results: list[Any], dataset: Path | None) -> BoxFile:
             "dataset that they were made for as well, or put the list into its 'annotations'"
         )
         raise SourceError(str(path), reason)
-    data = _dataset(dataset, json_file.load(dataset, coco.UNREAD))
+    data = _dataset(dataset, json_file.load(dataset, coco.UNREAD, _MEMORY_PER_BYTE))
     return coco.read_results(path, results, dataset, data)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from maskpool.errors import SourceError
-from producer.formats.boxes.label_files import lines_of, text_of
+from producer.formats.boxes.label_files import text_of
 
 #: Files that name classes, the first that is there counts; ``obj.names`` is Darknet's.
 NAME_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt", "obj.names")
@@ -17,8 +17,8 @@ NAME_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.t
 #: Folders above the given one that are looked at: from ``labels/train`` to the dataset's own.
 _MAX_ABOVE = 2
 
-#: Bytes of a YAML file: that of twenty thousand classes has fewer.
-_MAX_YAML = 1_000_000
+#: Bytes of a file: one of twenty thousand classes has fewer.
+_MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ def read_names(path: Path) -> YoloNames:
     """
     if path.suffix.lower() in {".yaml", ".yml"}:
         return _of_yaml(path)
-    return YoloNames(path, dict(enumerate(name for _, name in lines_of(path))))
+    # An empty line counts, or the classes after it would move up; at the end it is no class.
+    lines = text_of(path, _MAX_BYTES).rstrip().split("\n")
+    return YoloNames(path, dict(enumerate(line.strip() for line in lines)))
 
 
 def _of_yaml(path: Path) -> YoloNames:
@@ -79,7 +81,7 @@ def _root(path: Path) -> yaml.Node | None:
     Nothing is constructed, and an alias is the same node again, so no file can be a bomb.
     """
     try:
-        return yaml.compose(text_of(path, _MAX_YAML), Loader=yaml.BaseLoader)
+        return yaml.compose(text_of(path, _MAX_BYTES), Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         line = None if error.problem_mark is None else error.problem_mark.line + 1
         raise SourceError(str(path), f"is not YAML: {error.problem}", line) from None
@@ -118,7 +120,8 @@ def _names(path: Path, node: yaml.Node) -> dict[int, str]:
 
 def _shape(path: Path, node: yaml.Node) -> list[int]:
     """``kpt_shape``: how many keypoints, and how many numbers each has."""
-    texts = [_scalar(path, one) for one in getattr(node, "value", ()) if one is not node]
+    nodes = node.value if isinstance(node, yaml.SequenceNode) else []
+    texts = [_scalar(path, one) for one in nodes]
     if len(texts) != 2 or not all(text.isdecimal() and len(text) < 5 for text in texts):
         reason = "kpt_shape must be two whole numbers, such as [17, 3]"
         raise SourceError(str(path), reason, _line(node))
