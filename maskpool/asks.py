@@ -128,7 +128,7 @@ class ImageAsks(Strict):
             asks = cls.model_validate(data)
         except ValidationError as error:
             raise spec_error(error) from None
-        size = len(orjson.dumps(asks.dump()))
+        size = len(asks.json_text().encode())
         if size > MAX_BYTES:
             raise SpecError(
                 "objects", f"take {size:,} bytes as JSON, and one image may have {MAX_BYTES:,}"
@@ -138,3 +138,7 @@ class ImageAsks(Strict):
     def dump(self) -> dict[str, Any]:
         """The JSON form, as stored on the job; what is as usual is left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def json_text(self) -> str:
+        """``dump`` as text; the same asks give the same text."""
+        return orjson.dumps(self.dump()).decode()

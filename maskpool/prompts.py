@@ -41,6 +41,9 @@ _DANGLING = re.compile(r",\s*not(?![\w'’-])", re.IGNORECASE)
 #: A quote that opens before a word and is not closed in the same part.
 _OPEN_QUOTE = re.compile(r'(?<!\S)"(?=\S)[^"]*$')
 
+#: Words that deny what follows.
+_NEGATION = re.compile(r"(?:^|\s)(?:without|no|except)\s", re.IGNORECASE)
+
 #: Characters of a prompt that a refusal shows at most.
 _MAX_SHOWN = 80
 
@@ -210,6 +213,21 @@ def _refuse_contradictions(text: str, negatives: Sequence[str]) -> None:
         if _folded(negative) in seen:
             raise ValueError(f"has the negative {negative!r} twice; leave one of them out")
         seen.add(_folded(negative))
+
+
+def why_misread(prompt: Prompt) -> str:
+    """Why a text that says what is *not* wanted will hardly do that; empty for others.
+
+    Encoders of text read ``cone without snow`` as a cone with snow (docs/PROMPTS.md).
+    """
+    found = _NEGATION.search(prompt.text)
+    if found is None:
+        return ""
+    text, other = prompt.text[: found.start()].strip(" ,"), prompt.text[found.end() :].strip()
+    return (
+        f"{prompt.text!r}: models hardly read {found[0].strip().lower()!r}; write what it is not "
+        f"as a negative: -p '{text or 'text'}, not {other or 'other'}'"
+    )
 
 
 def refuse_alike(prompts: Sequence[Prompt]) -> None:

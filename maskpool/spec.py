@@ -291,16 +291,16 @@ class BatchSpec(Strict):
         return {**head, **objects, "verify": self.verify}
 
 
-def same_question(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two stored specs ask the same of every image, however they are to be read.
+def question_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """What a stored spec asks of every image, however the answers are to be read.
 
-    Negatives of version 1 are another question than those of version 2: CLIP answers it.
+    Version 1 and 2 of one question are equal, but for negatives, which CLIP answers in version 1.
     """
+    negatives = any(prompt.get("not") for prompt in spec.get("prompts", ()))
+    kept = {name: value for name, value in spec.items() if name != "settings"}
+    return {"verify": False, **kept, **({} if negatives else {"version": None})}
 
-    def asked(spec: dict[str, Any]) -> dict[str, Any]:
-        negatives = any(prompt.get("not") for prompt in spec.get("prompts", ()))
-        kept = {name: value for name, value in spec.items() if name != "settings"}
-        version = {} if negatives else {"version": None}
-        return {"verify": False, **kept, **version}
 
-    return asked(one) == asked(other)
+def same_question(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two stored specs ask the same of every image."""
+    return question_of(one) == question_of(other)

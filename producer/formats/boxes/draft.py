@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from maskpool.asks import MAX_OBJECTS, ObjectPrompt
 from maskpool.errors import SourceError, SpecError
-from maskpool.spec import spec_error
+from maskpool.strict import spec_error
 from producer.formats.boxes.box_file import BoxFile, ImageBoxes, Kind
 from producer.formats.boxes.problems import Problems
 
