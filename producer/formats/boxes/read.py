@@ -72,7 +72,7 @@ def _read(path: Path, dataset: Path | None) -> BoxFile:
 
 
 def _json(path: Path, dataset: Path | None) -> BoxFile:
-    data = json_file.load(path, coco.UNREAD | labelme.UNREAD, _MEMORY_PER_BYTE)
+    data = _loaded(path)
     if isinstance(data, list):
         return _results(path, data, dataset)
     if dataset is not None:
@@ -81,6 +81,15 @@ def _json(path: Path, dataset: Path | None) -> BoxFile:
     if is_labelme(data):
         return read_labelme(path, path.parent, [path.name])
     return coco.read_dataset(path, _dataset(path, data))
+
+
+def _loaded(path: Path) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json_file.load(path, coco.UNREAD | labelme.UNREAD, _MEMORY_PER_BYTE)
+    except SourceError as error:
+        if path.suffix.lower() == ".json" or not path.is_file():
+            raise
+        raise SourceError(str(path), f"{error.reason}; give {_FORMS}", error.line) from None
 
 
 def _results(path: Path, results: list[Any], dataset: Path | None) -> BoxFile:

@@ -49,7 +49,7 @@ def test_boxes_classes_and_sizes_are_those_of_the_file(tmp_path: Path) -> None:
     data = dataset([10, 20.5, 30.1, 40.2], [0, 0, 100, 80], segmentation=[[1, 1, 9, 1, 9, 9]])
     data["annotations"][1] |= {"category_id": 1, "score": 0.25}
     file = read(tmp_path, data)
-    assert (file.kind, file.unit, file.boxes) == (Kind.COCO, "pixel", 2)
+    assert (file.kind, file.unit, file.objects) == (Kind.COCO, "pixel", 2)
     assert file.classes == ("dog", "cat")
     assert list(file.problems) == []
     asks = file.asks_of("a.jpg")
@@ -215,7 +215,7 @@ def test_two_categories_of_one_name_are_one_class(tmp_path: Path) -> None:
     data["annotations"][1]["category_id"] = 0
     file = read(tmp_path, data)
     assert file.classes == ("cat",)
-    assert file.boxes == 2
+    assert file.objects == 2
     assert file.problems.count == 0
 
 
@@ -350,6 +350,6 @@ def test_photographs_have_a_box_for_each_annotation_but_crowds() -> None:
     raw = json.loads(path.read_bytes())
     crowds = [row for row in raw["annotations"] if row["iscrowd"]]
     file = read_boxes(path)
-    assert file.boxes == len(raw["annotations"]) - len(crowds)
+    assert file.objects == len(raw["annotations"]) - len(crowds)
     assert file.problems.count == len(crowds)
     assert len(file.images) == 26
