@@ -43,14 +43,14 @@ class Unmatched:
         """A sentence for people; empty where nothing was left in the file."""
         if not self.entries:
             return ""
-        names = ", ".join(repr(name) for name in self.entries[:_SHOWN])
+        names = ", ".join(f"{name!r:.200}" for name in self.entries[:_SHOWN])
         more = ", …" if len(self.entries) > _SHOWN else ""
         text = (
             f"{_counted(len(self.entries), 'image')} of the file, with "
             f"{_counted(self.objects, 'object')}, match no image of the source: {names}{more}"
         )
         if self.example:
-            text += f"; the file says nothing of e.g. {self.example!r}"
+            text += f"; the file says nothing of e.g. {self.example!r:.200}"
         return text
 
 
@@ -91,8 +91,8 @@ class Matcher:
         other = self._taken.setdefault(entry, name)
         if other != name:
             raise self._error(
-                f"{self._called(entry)} could be the image {other!r} or {name!r} of the source; "
-                "write its path into the file, or name a source with one of them"
+                f"{self._called(entry)} could be the image {other!r:.200} or {name!r:.200} of the "
+                "source; write its path into the file, or name a source with one of them"
             )
         return self._file.asks_of(entry)
 
@@ -116,7 +116,7 @@ class Matcher:
         longer = self._ending_with(key)
         if len(longer) > 1:
             raise self._error(
-                f"the image {name!r} of the source could be {self._called(longer[0])} or "
+                f"the image {name!r:.200} of the source could be {self._called(longer[0])} or "
                 f"{self._called(longer[1])}; name a source above its folder"
             )
         if longer:
@@ -135,7 +135,7 @@ class Matcher:
         return sorted(_turned(key) for key in self._file.images if "/" in key)
 
     def _called(self, key: str) -> str:
-        return repr(self._file.images[key].called)
+        return f"{self._file.images[key].called!r:.200}"
 
     def _error(self, reason: str) -> SourceError:
         return SourceError(str(self._file.path), reason)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from maskpool.errors import SourceError
-from producer.formats.boxes import BoxFile, Kind, read_boxes
+from producer.formats.boxes import BoxFile, Kind, Matcher, read_boxes
 from producer.formats.boxes.keys import path_key
 
 PHOTOS = Path(__file__).parents[5] / ".." / "shared" / "photos"
@@ -252,6 +252,14 @@ def test_nothing_that_can_be_used_is_a_refusal(tmp_path: Path) -> None:
     data["images"][0]["id"] = "7"
     with pytest.raises(SourceError, match=r"holds nothing that can be used: .*image 'a\.jpg'"):
         read(tmp_path, data)
+
+
+def test_images_of_lvis_are_named_by_their_address(tmp_path: Path) -> None:
+    data = dataset([1, 1, 5, 5])
+    data["images"][0]["coco_url"] = "http://images.cocodataset.org/train2017/000000000030.jpg"
+    del data["images"][0]["file_name"]
+    matcher = Matcher(read(tmp_path, data))
+    assert matcher.asks_of("000000000030.jpg") is not None
 
 
 # Results.

@@ -60,7 +60,7 @@ def test_formats_are_recognised(
         ({}, "nowhere.json", "nowhere.json: cannot be read: No such file"),
         ({}, "nowhere.xml", "nowhere.xml: is not there"),
         ({}, "nowhere.yaml", "nowhere.yaml: is not there"),
-        ({}, ".", "holds no label files (.txt beside data.yaml, .xml or .json); give a COCO"),
+        ({}, ".", "holds no label files (.txt, .xml or .json); give a COCO dataset"),
         ({"a_txt": YOLO}, "a.txt", "is a text file; of YOLO, give the folder of the labels"),
         ({"a_xml": VOC, "b_txt": YOLO}, ".", "holds files of Pascal VOC (a.xml) and YOLO (b.txt)"),
         ({"a_csv": "a,b"}, "a.csv", "line 1: is not JSON: Expecting value; give a COCO dataset"),
