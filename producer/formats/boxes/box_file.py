@@ -130,7 +130,7 @@ class BoxFile:
         return self.kind is not Kind.COCO
 
     @property
-    def boxes(self) -> int:
+    def objects(self) -> int:
         """Objects of all images."""
         return sum(image.count for image in self.images.values())
 

@@ -58,7 +58,7 @@ class _Dataset:
             self.images[key] = None
             raise row.error(f"id {key} occurs twice: nobody can say which image its boxes mean")
         self.images[key] = None
-        image = ImageBoxes(row.text("file_name"), row.path, _size(row))
+        image = ImageBoxes(_name(row), row.path, _size(row))
         self.images[key] = self.draft.image(path_key(image.called), image)
 
     def _add_label(self, row: Entry) -> None:
@@ -129,6 +129,12 @@ def _id_for_order(row: Entry) -> tuple[bool, int]:
     """Ids in their order; what is no id comes last, and is refused there."""
     value = row.values.get("id")
     return (False, value) if type(value) is int else (True, row.index)
+
+
+def _name(row: Entry) -> str:
+    """``file_name``; files of LVIS have the address of the image only, which ends with its path."""
+    is_lvis = "file_name" not in row.values and "coco_url" in row.values
+    return row.text("coco_url" if is_lvis else "file_name")
 
 
 def _size(row: Entry) -> tuple[int, int] | None:

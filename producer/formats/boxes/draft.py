@@ -55,8 +55,8 @@ class Draft:
         other = self._images.setdefault(key, image)
         if other is not image:
             msg = (
-                f"means the image {key!r}, and so does {other.called!r}; an image stands once in "
-                "a file, so leave one out"
+                f"means the image {key!r:.200}, and so does {other.called!r:.200}; an image stands "
+                "once in a file, so leave one out"
             )
             raise ValueError(msg)
         return image
@@ -71,7 +71,7 @@ class Draft:
         file = BoxFile(self.path, self.kind, classes, self._images, self.problems)
         for key, image in list(self._images.items()):
             if reason := _too_much(file, key):
-                self.problems.add(SourceError(str(image.place), f"{image.called!r}: {reason}"))
+                self.problems.add(SourceError(str(image.place), f"{image.called!r:.200}: {reason}"))
                 del self._images[key]
         return file
 

@@ -24,11 +24,19 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def label_files(folder: Path) -> dict[str, list[str]]:
     """Paths below a folder by their ending in lower case, sorted; hidden ones are passed over.
 
+    A linked folder is entered, but each folder once only.
+
     Raises:
         SourceError: A folder cannot be read.
     """
     found: dict[str, list[str]] = {ending: [] for ending in ENDINGS}
-    for base, folders, files in os.walk(folder, onerror=_refuse):
+    entered: set[str] = set()
+    for base, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(base)
+        if real in entered:  # by a link that leads back
+            folders.clear()
+            continue
+        entered.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             ending = os.path.splitext(name)[1].lower()  # noqa: PTH122 - no Path for each file
@@ -77,13 +85,21 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, text
 
 
+def require_file(path: Path) -> None:
+    """Refuse what is no file: opening a pipe would wait for whoever fills it.
+
+    Raises:
+        SourceError: It is none.
+    """
+    if not path.is_file():
+        raise SourceError(str(path), "is no file" if path.exists() else "is not there")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """A file to read; what goes wrong meanwhile is a sentence."""
     try:
-        if not path.is_file():  # opening a pipe would wait for whoever fills it
-            reason = "is no file" if path.exists() else "is not there"
-            raise SourceError(str(path), reason)
+        require_file(path)
         with path.open("rb") as file:
             yield file
     except OSError as error:

@@ -19,6 +19,7 @@ from producer.formats.boxes.box_file import Box, BoxFile, ImageBoxes, Kind
 from producer.formats.boxes.draft import Draft
 from producer.formats.boxes.geometry import around, require_inside, within
 from producer.formats.boxes.keys import require_own_image, stem_key
+from producer.formats.boxes.label_files import require_file
 from producer.formats.coco.fields import is_finite, shown
 
 #: Fields that hold pixels: they are not read, and are most of a file.
@@ -71,6 +72,7 @@ def is_labelme(data: object) -> bool:
 
 
 def _add_file(draft: Draft, path: Path, name: str) -> None:
+    require_file(path)
     data = json_file.load(path, UNREAD)
     if not is_labelme(data) or not isinstance(data["shapes"], list):
         reason = "has no list 'shapes', which a file of LabelMe has; a COCO file is given by itself"

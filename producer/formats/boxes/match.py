@@ -27,14 +27,14 @@ class Unmatched:
 
     Attributes:
         entries: Images of the file that the source does not have, in the file's order.
-        boxes: Their objects.
+        objects: Their objects, all together.
         asked: Images of the source.
         without: Those of them that the file says nothing of.
         example: The first of them; empty where there is none.
     """
 
     entries: tuple[str, ...]
-    boxes: int
+    objects: int
     asked: int
     without: int
     example: str
@@ -43,14 +43,14 @@ class Unmatched:
         """A sentence for people; empty where nothing was left in the file."""
         if not self.entries:
             return ""
-        names = ", ".join(repr(name) for name in self.entries[:_SHOWN])
+        names = ", ".join(f"{name!r:.200}" for name in self.entries[:_SHOWN])
         more = ", …" if len(self.entries) > _SHOWN else ""
         text = (
             f"{_counted(len(self.entries), 'image')} of the file, with "
-            f"{_counted(self.boxes, 'object')}, match no image of the source: {names}{more}"
+            f"{_counted(self.objects, 'object')}, match no image of the source: {names}{more}"
         )
         if self.example:
-            text += f"; the file says nothing of e.g. {self.example!r}"
+            text += f"; the file says nothing of e.g. {self.example!r:.200}"
         return text
 
 
@@ -70,6 +70,7 @@ class Matcher:
         self._key = stem_key if file.by_stem else path_key
         self._taken: dict[str, str] = {}
         self._asked = 0
+        self._without = 0
         self._example = ""
 
     def asks_of(self, name: str) -> ImageAsks | None:
@@ -84,13 +85,14 @@ class Matcher:
         self._asked += 1
         entry = self._entry(name)
         if entry is None:
+            self._without += 1
             self._example = self._example or name
             return None
         other = self._taken.setdefault(entry, name)
-        if other is not name:
+        if other != name:
             raise self._error(
-                f"{self._called(entry)} could be the image {other!r} or {name!r} of the source; "
-                "write its path into the file, or name a source with one of them"
+                f"{self._called(entry)} could be the image {other!r:.200} or {name!r:.200} of the "
+                "source; write its path into the file, or name a source with one of them"
             )
         return self._file.asks_of(entry)
 
@@ -100,9 +102,9 @@ class Matcher:
         left = [image for key, image in images.items() if key not in self._taken]
         return Unmatched(
             entries=tuple(image.called for image in left),
-            boxes=sum(image.count for image in left),
+            objects=sum(image.count for image in left),
             asked=self._asked,
-            without=self._asked - len(self._taken),
+            without=self._without,
             example=self._example,
         )
 
@@ -114,7 +116,7 @@ class Matcher:
         longer = self._ending_with(key)
         if len(longer) > 1:
             raise self._error(
-                f"the image {name!r} of the source could be {self._called(longer[0])} or "
+                f"the image {name!r:.200} of the source could be {self._called(longer[0])} or "
                 f"{self._called(longer[1])}; name a source above its folder"
             )
         if longer:
@@ -133,7 +135,7 @@ class Matcher:
         return sorted(_turned(key) for key in self._file.images if "/" in key)
 
     def _called(self, key: str) -> str:
-        return repr(self._file.images[key].called)
+        return f"{self._file.images[key].called!r:.200}"
 
     def _error(self, reason: str) -> SourceError:
         return SourceError(str(self._file.path), reason)

@@ -13,7 +13,7 @@ from producer.formats.boxes.label_files import label_files
 from producer.formats.boxes.labelme import is_labelme, read_labelme
 from producer.formats.boxes.voc import read_voc
 from producer.formats.boxes.yolo import read_yolo
-from producer.formats.boxes.yolo_names import NAME_FILES, find_names, read_names
+from producer.formats.boxes.yolo_names import find_names, read_names
 
 _FORMS = (
     "a COCO dataset (.json), a folder of YOLO labels, a file or folder of Pascal VOC (.xml), or a "
@@ -72,7 +72,7 @@ def _read(path: Path, dataset: Path | None) -> BoxFile:
 
 
 def _json(path: Path, dataset: Path | None) -> BoxFile:
-    data = json_file.load(path, coco.UNREAD | labelme.UNREAD, _MEMORY_PER_BYTE)
+    data = _loaded(path)
     if isinstance(data, list):
         return _results(path, data, dataset)
     if dataset is not None:
@@ -81,6 +81,15 @@ def _json(path: Path, dataset: Path | None) -> BoxFile:
     if is_labelme(data):
         return read_labelme(path, path.parent, [path.name])
     return coco.read_dataset(path, _dataset(path, data))
+
+
+def _loaded(path: Path) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json_file.load(path, coco.UNREAD | labelme.UNREAD, _MEMORY_PER_BYTE)
+    except SourceError as error:
+        if path.suffix.lower() == ".json" or not path.is_file():
+            raise
+        raise SourceError(str(path), f"{error.reason}; give {_FORMS}", error.line) from None
 
 
 def _results(path: Path, results: list[Any], dataset: Path | None) -> BoxFile:
@@ -119,9 +128,7 @@ def _kind(path: Path, found: dict[str, list[str]]) -> str:
             return ending
     there = [ending for ending, names in found.items() if names]
     if not there:
-        names = ", ".join(NAME_FILES[:1])
-        reason = f"holds no label files (.txt beside {names}, .xml or .json); give {_FORMS}"
-        raise SourceError(str(path), reason)
+        raise SourceError(str(path), f"holds no label files (.txt, .xml or .json); give {_FORMS}")
     if len(there) > 1:
         kinds = " and ".join(f"{_CALLED[one]} ({found[one][0]})" for one in there)
         raise SourceError(str(path), f"holds files of {kinds}; give a folder of one kind")

@@ -11,11 +11,8 @@ import yaml
 from maskpool.errors import SourceError
 from producer.formats.boxes.label_files import text_of
 
-#: Files that name classes, the first that is there counts; ``obj.names`` is Darknet's.
-NAME_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt", "obj.names")
-
-#: Folders above the given one that are looked at: from ``labels/train`` to the dataset's own.
-_MAX_ABOVE = 2
+#: Files that name classes; ``obj.names`` is Darknet's.
+_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt", "obj.names")
 
 #: Bytes of a file: one of twenty thousand classes has fewer.
 _MAX_BYTES = 1_000_000
@@ -37,21 +34,31 @@ class YoloNames:
 
 
 def find_names(folder: Path) -> YoloNames:
-    """The classes of a folder with labels, named in it or up to two folders above.
+    """The classes of a folder with labels, named in it, beside it, or in the dataset's folder.
 
     Raises:
-        SourceError: Nothing names them, or the file that does is damaged.
+        SourceError: Nothing names them, two files name them differently, or one is damaged.
     """
-    above = [folder, *folder.absolute().parents[:_MAX_ABOVE]]
-    for place in above:
-        for name in NAME_FILES:
-            if (place / name).is_file():
-                return read_names(place / name)
+    for place in _places(folder):
+        found = [read_names(place / name) for name in _FILES if (place / name).is_file()]
+        for other in found[1:]:
+            if other.names != found[0].names:
+                reason = f"names other classes than {other.path.name} beside it; remove one"
+                raise SourceError(str(found[0].path), reason)
+        if found:
+            return found[0]
     raise SourceError(
         str(folder),
         "holds labels of YOLO, which give classes as numbers, and no data.yaml or classes.txt is "
         "in it or beside it; write one name a line into classes.txt, the name of class 0 first",
     )
+
+
+def _places(folder: Path) -> list[Path]:
+    """Where names may be: ``labels/train`` and ``train/labels`` lie two folders deep."""
+    above = folder.absolute().parents
+    deep = "labels" in {folder.absolute().name.lower(), above[0].name.lower() if above else ""}
+    return [folder, *above[: 2 if deep else 1]]
 
 
 def read_names(path: Path) -> YoloNames:

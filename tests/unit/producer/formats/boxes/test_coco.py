@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from maskpool.errors import SourceError
-from producer.formats.boxes import BoxFile, Kind, read_boxes
+from producer.formats.boxes import BoxFile, Kind, Matcher, read_boxes
 from producer.formats.boxes.keys import path_key
 
 PHOTOS = Path(__file__).parents[5] / ".." / "shared" / "photos"
@@ -49,7 +49,7 @@ def test_boxes_classes_and_sizes_are_those_of_the_file(tmp_path: Path) -> None:
     data = dataset([10, 20.5, 30.1, 40.2], [0, 0, 100, 80], segmentation=[[1, 1, 9, 1, 9, 9]])
     data["annotations"][1] |= {"category_id": 1, "score": 0.25}
     file = read(tmp_path, data)
-    assert (file.kind, file.unit, file.boxes) == (Kind.COCO, "pixel", 2)
+    assert (file.kind, file.unit, file.objects) == (Kind.COCO, "pixel", 2)
     assert file.classes == ("dog", "cat")
     assert list(file.problems) == []
     asks = file.asks_of("a.jpg")
@@ -215,7 +215,7 @@ def test_two_categories_of_one_name_are_one_class(tmp_path: Path) -> None:
     data["annotations"][1]["category_id"] = 0
     file = read(tmp_path, data)
     assert file.classes == ("cat",)
-    assert file.boxes == 2
+    assert file.objects == 2
     assert file.problems.count == 0
 
 
@@ -252,6 +252,14 @@ def test_nothing_that_can_be_used_is_a_refusal(tmp_path: Path) -> None:
     data["images"][0]["id"] = "7"
     with pytest.raises(SourceError, match=r"holds nothing that can be used: .*image 'a\.jpg'"):
         read(tmp_path, data)
+
+
+def test_images_of_lvis_are_named_by_their_address(tmp_path: Path) -> None:
+    data = dataset([1, 1, 5, 5])
+    data["images"][0]["coco_url"] = "http://images.cocodataset.org/train2017/000000000030.jpg"
+    del data["images"][0]["file_name"]
+    matcher = Matcher(read(tmp_path, data))
+    assert matcher.asks_of("000000000030.jpg") is not None
 
 
 # Results.
@@ -350,6 +358,6 @@ def test_photographs_have_a_box_for_each_annotation_but_crowds() -> None:
     raw = json.loads(path.read_bytes())
     crowds = [row for row in raw["annotations"] if row["iscrowd"]]
     file = read_boxes(path)
-    assert file.boxes == len(raw["annotations"]) - len(crowds)
+    assert file.objects == len(raw["annotations"]) - len(crowds)
     assert file.problems.count == len(crowds)
     assert len(file.images) == 26

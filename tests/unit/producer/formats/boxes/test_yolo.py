@@ -212,6 +212,21 @@ def test_numbers_without_names_are_refused(tmp_path: Path) -> None:
         read_boxes(folder(tmp_path, {"deep/down/in/a.txt": LINE}))
 
 
+def test_names_of_another_dataset_are_not_taken(tmp_path: Path) -> None:
+    folder(tmp_path, {"classes.txt": "cat", "x/y/a.txt": LINE, "x/labels/a.txt": LINE})
+    assert read_boxes(tmp_path / "x" / "labels").classes == ("cat",)
+    with pytest.raises(SourceError, match="is in it or beside it; write one name a line"):
+        read_boxes(tmp_path / "x" / "y")
+
+
+def test_two_files_that_name_other_classes_are_refused(tmp_path: Path) -> None:
+    files = {"classes.txt": "cat\ndog", "data.yaml": "names: [cat, dog]", "a.txt": LINE}
+    assert read_boxes(folder(tmp_path, files)).classes == ("cat", "dog")
+    (tmp_path / "classes.txt").write_text("dog\ncat")
+    with pytest.raises(SourceError, match=r"data\.yaml: names other classes than classes\.txt"):
+        read_boxes(tmp_path)
+
+
 def test_keypoints_are_no_polygon(tmp_path: Path) -> None:
     line = "0 0.5 0.5 0.5 0.5 " + "0.1 0.1 2 " * 2
     files = {"data.yaml": "names: [cat]\nkpt_shape: [2, 3]", "a.txt": line + "\n" + line + ".25"}
