@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ from transformers import (
     PreTrainedTokenizerFast,
     Sam3Config,
     Sam3Model,
+    Sam3TrackerConfig,
+    Sam3TrackerModel,
 )
+
+from maskpool.domain import Found
+from maskpool.ports import Request
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 #: Tokens the text encoders read, begin and end included.
 CONTEXT = 32
@@ -100,6 +107,27 @@ def small_sam3(side: int = 96, queries: int = 12) -> Sam3Model:
     return model
 
 
+def small_tracker(detector: Sam3Model) -> Sam3TrackerModel:
+    """A random tracker over a detector's own backbone; its candidates differ."""
+    side = detector.config.image_size
+    torch.manual_seed(1)
+    config = Sam3TrackerConfig(
+        vision_config=sam3_config(side).vision_config.to_dict(),
+        prompt_encoder_config={"hidden_size": 32, "image_size": side, "patch_size": 12},
+        mask_decoder_config={
+            "hidden_size": 32,
+            "mlp_dim": 48,
+            "num_attention_heads": 4,
+            "iou_head_hidden_dim": 32,
+        },
+    )
+    tracker = Sam3TrackerModel(config).eval()
+    with torch.no_grad():
+        spread(tracker)
+    tracker.vision_encoder.backbone = detector.vision_encoder.backbone
+    return tracker
+
+
 def small_clip(side: int = 48) -> CLIPModel:
     """A random CLIP."""
     torch.manual_seed(0)
@@ -162,3 +190,11 @@ def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
         colour = random.integers(0, 255, 3, dtype=np.uint8)
         image[y : y + height // 5 + 1, x : x + width // 6 + 1] = colour
     return image
+
+
+def find(
+    segmenter: Sam3Segmenter, images: Sequence[Any], texts: Sequence[str]
+) -> list[list[Found]]:
+    """What a segmenter finds where every image is asked for the same texts, and for them alone."""
+    requests = [Request(image, tuple(texts)) for image in images]
+    return [answer.found for answer in segmenter.segment(requests)]

@@ -17,7 +17,7 @@ import orjson
 from maskpool import rle
 from maskpool.domain import ReadingRule
 from maskpool.errors import ImageError, MaskpoolError
-from maskpool.ports import Image
+from maskpool.ports import Image, Request
 from maskpool.settings import Settings, load_settings
 from storage.images.decode import decode
 from workers.image.relate import relate
@@ -62,7 +62,7 @@ def _segment(
 ) -> dict[str, object]:
     models.segmenter.warm_up()
     began = time.perf_counter()
-    [found] = models.segmenter.segment([image], prompts)
+    [answer] = models.segmenter.segment([Request(image, tuple(prompts))])
     seconds = time.perf_counter() - began
     rule = ReadingRule(max_overlap=settings.alias(settings.model).max_overlap)
     return {
@@ -77,7 +77,7 @@ def _segment(
                 "counts": one.found.mask.counts,
                 "box": rle.box_xyxy(rle.to_runs(one.found.mask)),
             }
-            for one in relate(found, {})
+            for one in relate(answer.found, {})
             if rule.admits(one)
         ],
     }

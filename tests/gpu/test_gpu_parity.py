@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from published_sam3 import segment_one
-from small_models import scene, small_sam3, word_tokenizer
+from small_models import find, scene, small_sam3, word_tokenizer
 from transformers import Sam3Config, Sam3Model
 
 from maskpool import rle
@@ -74,9 +74,9 @@ def best_matches(mine: list[Found], other: list[Found]) -> list[tuple[float, flo
 def test_bf16_autocast_finds_what_fp32_finds() -> None:
     folder = BUILT_IN_MODELS["demo"].sam3
     images = [drawing(seed) for seed in range(20)]
-    exact = load_segmenter(folder, torch.device("cpu")).segment(images, PROMPTS)
+    exact = find(load_segmenter(folder, torch.device("cpu")), images, PROMPTS)
 
-    found = load_segmenter(folder, torch.device("cuda", 0)).segment(images, PROMPTS)
+    found = find(load_segmenter(folder, torch.device("cuda", 0)), images, PROMPTS)
 
     matches = np.array(
         [
@@ -99,9 +99,9 @@ def test_fp32_on_the_device_agrees_with_the_cpu(monkeypatch: pytest.MonkeyPatch)
     # At the model's own size: random weights blow up the level by which CUDA's resizing differs.
     images = [scene(96, 96, seed) for seed in (1, 2)]
     prompts = ["red circle", "blue"]
-    exact = Sam3Segmenter(small_sam3(), word_tokenizer()).segment(images, prompts)
+    exact = find(Sam3Segmenter(small_sam3(), word_tokenizer()), images, prompts)
 
-    found = Sam3Segmenter(small_sam3().to("cuda"), word_tokenizer()).segment(images, prompts)
+    found = find(Sam3Segmenter(small_sam3().to("cuda"), word_tokenizer()), images, prompts)
 
     for left, right in zip(exact, found, strict=True):
         scores = [one.score for one in left]
@@ -118,7 +118,7 @@ def test_bf16_on_the_device_agrees_with_the_published_pass_there() -> None:
     segmenter = load_segmenter(BUILT_IN_MODELS["demo"].sam3, torch.device("cuda", 0))
     images = [drawing(seed) for seed in range(6)]
 
-    found = segmenter.segment(images, PROMPTS)
+    found = find(segmenter, images, PROMPTS)
 
     compared = 0
     for image, instances in zip(images, found, strict=True):
@@ -150,7 +150,7 @@ def test_compiled_passes_find_what_plain_ones_find() -> None:
         [
             match
             for left, right in zip(
-                plain.segment(images, PROMPTS), compiled.segment(images, PROMPTS), strict=True
+                find(plain, images, PROMPTS), find(compiled, images, PROMPTS), strict=True
             )
             for match in best_matches([one for one in left if one.score >= 0.6], right)
         ]
@@ -191,11 +191,11 @@ def test_short_memory_halves_and_fails_nobody() -> None:
     models = load_models(BUILT_IN_MODELS["demo"], device="cuda", pairs=256)
     prompts = tuple(f"{colour} square" for colour in ("red", "blue", "green", "yellow") * 8)
     images = [drawing(seed) for seed in range(32)]
-    models.segmenter.segment(images[:1], prompts)  # texts, kernels and workspaces
+    find(models.segmenter, images[:1], prompts)  # texts, kernels and workspaces
     torch.cuda.empty_cache()
     resting = torch.cuda.memory_reserved()
     torch.cuda.reset_peak_memory_stats()
-    expected = models.segmenter.segment(images, prompts)
+    expected = find(models.segmenter, images, prompts)
     peak = torch.cuda.max_memory_allocated()
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
@@ -239,12 +239,12 @@ def test_latency_at_full_size() -> None:
         model = Sam3Model(Sam3Config()).eval()
     segmenter = Sam3Segmenter(model, word_tokenizer())
     image = scene(1080, 1920, 1)
-    alone = milliseconds(lambda: segmenter.segment([image], PROMPTS[:1]))
+    alone = milliseconds(lambda: find(segmenter, [image], PROMPTS[:1]))
     prompts = [
         f"{first} {second}" for first in ("red", "blue") for second in ("a", "b", "c", "d", "e")
     ]
-    shared = milliseconds(lambda: segmenter.segment([image], prompts))
-    eight = milliseconds(lambda: segmenter.segment([image] * 8, PROMPTS[:1])) / 8
+    shared = milliseconds(lambda: find(segmenter, [image], prompts))
+    eight = milliseconds(lambda: find(segmenter, [image] * 8, PROMPTS[:1])) / 8
     name = torch.cuda.get_device_name(0)
 
     print(

@@ -19,7 +19,7 @@ from db import chunks
 from db.models import ChunkRow, JobRow, WorkerRow
 from db.session import Database
 from db.workers import WorkerInfo
-from maskpool.domain import MAX_LOSSES, Found, JobState, new_id
+from maskpool.domain import MAX_LOSSES, JobState, new_id
 from maskpool.errors import (
     ConfigError,
     CredentialsError,
@@ -28,7 +28,7 @@ from maskpool.errors import (
     Permanent,
     Unreachable,
 )
-from maskpool.ports import Image
+from maskpool.ports import Answer, Image, Request
 from storage.images.fetch import FetchedImage
 from storage.objects import open_store
 from workers.engine.engine import Engine
@@ -52,11 +52,11 @@ class Models:
     fails: Exception | None = None
     before: Callable[[], object] = lambda: None
 
-    def segment(self, images: list[Image], _: tuple[str, ...]) -> list[list[Found]]:
+    def segment(self, requests: list[Request[Image]]) -> list[Answer]:
         self.before()
         if self.fails:
             raise self.fails
-        return [[] for _ in images]
+        return [Answer([]) for _ in requests]
 
 
 @dataclass

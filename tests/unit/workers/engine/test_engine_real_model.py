@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from small_models import image_processor, scene, small_clip, small_sam3, word_tokenizer
+from small_models import find, image_processor, scene, small_clip, small_sam3, word_tokenizer
 
 from maskpool.errors import SpecError
 from workers.engine.engine import Engine
@@ -26,7 +26,7 @@ def test_a_real_model_behind_the_engine_answers_as_it_does_alone() -> None:
     scorer = ClipScorer(small_clip(), word_tokenizer(), Preparation.of(image_processor()))
     images = [scene(60 + 10 * number, 80, number) for number in range(5)]
     prompts = ("red circle", "blue")
-    alone = [segmenter.segment([image], prompts)[0] for image in images]
+    alone = [find(segmenter, [image], prompts)[0] for image in images]
     too_long = (" ".join(["red"] * 40),)
 
     with Engine(segmenter, scorer, micro_batch=3, out_of_memory=OUT_OF_MEMORY) as engine:

@@ -12,7 +12,7 @@ import torch
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import httpx
 from safetensors.torch import load_file, save_file
-from small_models import sam3_config, save_pair, scene, small_sam3, word_tokenizer
+from small_models import find, sam3_config, save_pair, scene, small_sam3, word_tokenizer
 from transformers import Sam3Model, Sam3VideoConfig, Sam3VideoModel
 
 from maskpool.errors import ConfigError, SpecError
@@ -132,7 +132,7 @@ def test_the_detector_loads_out_of_a_published_video_checkpoint(
     loaded = segmenter._model.state_dict()
     assert loaded.keys() == expected.keys()
     assert all(torch.equal(loaded[key], expected[key]) for key in expected)
-    assert segmenter.segment([scene(50, 60)], ["red circle"])
+    assert find(segmenter, [scene(50, 60)], ["red circle"])
 
 
 def test_a_video_checkpoint_without_all_of_its_detector_is_refused(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import scene, small_sam3, word_tokenizer
+from small_models import find, scene, small_sam3, word_tokenizer
 from torch._dynamo.utils import counters
 
 from maskpool.errors import ConfigError
@@ -108,7 +108,7 @@ def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None
     def serve() -> None:
         for images in (1, 3, 5):
             asked_of = [scene(100, 90, seed) for seed in range(images)]
-            found.append((compiled.segment(asked_of, PROMPTS), plain.segment(asked_of, PROMPTS)))
+            found.append((find(compiled, asked_of, PROMPTS), find(plain, asked_of, PROMPTS)))
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -174,7 +174,9 @@ def test_nothing_waits_where_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch
     sizes: list[int] = []
     see = segmenter._passes.encode
     monkeypatch.setattr(
-        segmenter._passes, "encode", lambda pixels: sizes.append(len(pixels)) or see(pixels)
+        segmenter._passes,
+        "encode",
+        lambda pixels, **how: sizes.append(len(pixels)) or see(pixels, **how),
     )
 
     segmenter.warm_up(8)
