@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from maskpool.errors import SpecError
-from maskpool.spec import spec_error
+from maskpool.refusals import spec_error
 from maskpool.text import is_storable
 
 #: Objects that one image may be asked for.

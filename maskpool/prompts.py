@@ -22,7 +22,8 @@ from collections.abc import Iterator, Sequence
 from pydantic import ValidationError
 
 from maskpool.errors import SpecError
-from maskpool.spec import Prompt, spec_error
+from maskpool.refusals import spec_error
+from maskpool.spec import Prompt
 from maskpool.text import is_storable, one_line
 
 #: A whole part in double quotes, a quote within it doubled.

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from maskpool.domain import DEFAULT_THRESHOLD, Klass, Priority, new_id
 from maskpool.errors import SpecError
+from maskpool.reading import Reading
 from maskpool.settings import Settings
-from maskpool.spec import BatchSpec, Prompt, ReadingSettings
+from maskpool.spec import BatchSpec, Prompt
 from maskpool.text import is_storable
 from producer.sources import Source, open_source
 from producer.sources.allowed import LISTS, Allowed
@@ -81,7 +82,7 @@ def prepare(
     """
     alias_name = model or settings.model
     alias = settings.alias(alias_name)
-    reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
+    reading = Reading(threshold=threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(alias_name, prompts, reading)
     _require_text(name=name, key=key, MASKPOOL_OWNER=settings.owner_name)
     # Workers of a store in a bucket run on other machines, which see a bucket but not our disk.

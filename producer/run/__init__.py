@@ -17,8 +17,9 @@ from db import lookup, workers
 from db.session import Database
 from maskpool.domain import Progress
 from maskpool.errors import SourceError
+from maskpool.reading import Reading
 from maskpool.settings import Settings
-from maskpool.spec import BatchSpec, ReadingSettings
+from maskpool.spec import BatchSpec
 from producer.changes import counted, written_since
 from producer.dispatch.broker import Broker
 from producer.formats.coco.read import read_coco
@@ -63,7 +64,7 @@ def run(
     """
     began = time.monotonic()
     alias = settings.alias(settings.model)
-    reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
+    reading = Reading(threshold=asked.threshold, max_overlap=alias.max_overlap)
     spec = BatchSpec.of(settings.model, asked.prompts, reading)
     source = open_source(
         asked.source, endpoint_url=settings.s3_endpoint_url, own_store=settings.store_url

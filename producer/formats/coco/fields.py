@@ -117,6 +117,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return type(value) in (int, float)
 
 
+def is_finite(value: object) -> bool:
+    """Whether JSON gave a number that a float can hold; NaN is none."""
+    return is_number(value) and abs(value) <= sys.float_info.max
+
+
 def shown(value: object) -> str:
     """A value as JSON writes it, cut to a length that people read."""
     if isinstance(value, (list, dict)):

@@ -10,11 +10,8 @@ from hypothesis import strategies as st
 
 from maskpool.domain import ReadingRule
 from maskpool.errors import SpecError
-from maskpool.spec import (
-    MAX_PROMPTS,
-    BatchSpec,
-    ReadingSettings,
-)
+from maskpool.reading import ReadingSettings
+from maskpool.spec import MAX_PROMPTS, BatchSpec
 
 
 def a_spec(**changes: object) -> dict[str, object]:
@@ -30,7 +27,7 @@ def a_spec(**changes: object) -> dict[str, object]:
         ({}, "model"),
         ({"prompts": [{"text": "cone"}]}, "model"),
         ({"model": "demo"}, "prompts"),
-        (a_spec(version=2), "version"),
+        (a_spec(version=3), "version"),
         (a_spec(model=""), "model"),
         (a_spec(model="../weights"), "model"),
         (a_spec(model="demo\n"), "model"),
