@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     CLIPConfig,
@@ -18,6 +19,8 @@ from transformers import (
     Sam3Model,
     Sam3TrackerConfig,
     Sam3TrackerModel,
+    Sam3VideoConfig,
+    Sam3VideoModel,
 )
 
 from maskpool.domain import Found
@@ -87,6 +90,38 @@ def sam3_config(side: int = 96, queries: int = 12) -> Sam3Config:
     )
 
 
+def sam3_video_config(side: int = 96) -> Sam3VideoConfig:
+    """The same detector with a tracker, in the layout of the published checkpoint."""
+    detector = sam3_config(side).to_dict()
+    tokens = side // 12
+    return Sam3VideoConfig(
+        architectures=["Sam3VideoModel"],
+        detector_config=detector,
+        tracker_config={
+            "model_type": "sam3_tracker_video",
+            "vision_config": detector["vision_config"],
+            "image_size": side,
+            "prompt_encoder_config": {"hidden_size": 32, "image_size": side, "patch_size": 12},
+            "mask_decoder_config": {
+                "hidden_size": 32,
+                "mlp_dim": 32,
+                "num_attention_heads": 4,
+                "iou_head_hidden_dim": 32,
+            },
+            "memory_attention_hidden_size": 32,
+            "memory_attention_num_layers": 1,
+            "memory_attention_feed_forward_hidden_size": 32,
+            "memory_attention_rope_feat_sizes": [tokens, tokens],
+            "memory_encoder_hidden_size": 32,
+            "memory_encoder_output_channels": 16,
+            "mask_downsampler_embed_dim": 32,
+            "memory_fuser_embed_dim": 32,
+            "memory_fuser_intermediate_dim": 32,
+        },
+        low_res_mask_size=4 * tokens,
+    )
+
+
 def spread(model: torch.nn.Module, gain: float = 3.0) -> None:
     """Widen random weights: as transformers draws them, every query says the same."""
     generator = torch.Generator().manual_seed(7)
@@ -126,6 +161,31 @@ def small_tracker(detector: Sam3Model) -> Sam3TrackerModel:
         spread(tracker)
     tracker.vision_encoder.backbone = detector.vision_encoder.backbone
     return tracker
+
+
+def small_video(side: int = 96) -> Sam3VideoModel:
+    """A random SAM3 with a random tracker whose candidates differ."""
+    torch.manual_seed(3)
+    model = Sam3VideoModel(sam3_video_config(side)).eval()
+    tracker = model.tracker_model
+    with torch.no_grad():
+        for part in (model.detector_model, model.tracker_neck, tracker.mask_decoder):
+            spread(part)
+        # As published: the prompts' positions are measured as the image's are.
+        shared = tracker.shared_image_embedding.positional_embedding
+        tracker.prompt_encoder.shared_embedding.positional_embedding.copy_(shared)
+    return model
+
+
+def save_video(folder: Path) -> Sam3VideoModel:
+    """Save such a model under the published names; ``save_pretrained`` would write others."""
+    model = small_video()
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    model.config.save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
+    return model
 
 
 def small_clip(side: int = 48) -> CLIPModel:
