@@ -149,7 +149,7 @@ class Pipeline:
     def _process(self, taken: TakenChunk, holding: Holding, klass: Klass) -> str:
         spec = BatchSpec.read(taken.spec)
         futures = [
-            self._threads[klass].submit(self._annotator.annotate, job, spec.prompts, holding, klass)
+            self._threads[klass].submit(self._annotator.annotate, job, spec, holding, klass)
             for job in taken.jobs
         ]
         outcomes = _collect(futures, holding)

@@ -17,6 +17,7 @@ from transformers import (
     Sam3TrackerModel,
 )
 
+from maskpool.asks import Ability
 from maskpool.errors import ConfigError
 from maskpool.settings import ModelAlias, Settings
 from workers.engine.engine import Engine
@@ -55,6 +56,11 @@ class LoadedModels:
     scorer: ClipScorer
     device: str
     description: str
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What a worker with this pair can do beside finding instances of texts."""
+        return self.segmenter.abilities | {Ability.SPEC2}
 
     def engine(self, micro_batch: int = 0) -> Engine[Square]:
         """An engine over the pair, warmed up and not yet started.
@@ -154,8 +160,13 @@ def load_segmenter(
     """
     checkpoint = Checkpoint.read(reference)
     model = whole(checkpoint, Sam3Model).to(device)
-    tokenizer = checkpoint.load(AutoTokenizer.from_pretrained)
-    return Sam3Segmenter(model, tokenizer, pairs=pairs, backend="inductor" if compiled else None)
+    return Sam3Segmenter(
+        model,
+        checkpoint.load(AutoTokenizer.from_pretrained),
+        tracker=load_tracker(reference, device, model),
+        pairs=pairs,
+        backend="inductor" if compiled else None,
+    )
 
 
 def load_tracker(
