@@ -1,7 +1,7 @@
 """``python -m workers.try_model ALIAS [IMAGE -p PROMPT …]``: try a model.
 
-Prints one JSON object: ``{"description", "load_seconds", "segment_seconds", "width", "height",
-"found": [{"prompt", "score", "size", "counts"}]}``. It is a process of its own because
+Prints one JSON object: ``{"description", "abilities", "load_seconds", "segment_seconds", "width",
+"height", "found": [{"prompt", "score", "size", "counts"}]}``. It is a process of its own because
 ``maskpool doctor``, which calls it, has no torch.
 """
 
@@ -46,6 +46,7 @@ def _try(settings: Settings, path: Path | None, prompts: list[str]) -> dict[str,
     models = load_for(settings)
     report: dict[str, object] = {
         "description": models.description,
+        "abilities": sorted(models.abilities),
         "load_seconds": round(time.perf_counter() - began, 3),
     }
     if path is None:

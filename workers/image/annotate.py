@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
+from maskpool.asks import Ability
 from maskpool.domain import Job, JobFailure, JobResult, Klass
 from maskpool.errors import (
     BrokenOff,
@@ -25,11 +26,11 @@ from storage.images.fetch import FetchedImage, Fetcher
 from storage.objects import keys
 from workers.engine.engine import Engine
 from workers.engine.work import Scored
-from workers.image.asks import place, say_outside
+from workers.image.asks import needed, place, say_outside
 from workers.image.relate import relate
 from workers.image.verify import verify
 from workers.leases import Holding
-from workers.outcomes import Annotated, Outage, Outcome
+from workers.outcomes import Annotated, Outage, Outcome, Unable
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +49,13 @@ class Annotator:
         fetcher: Opens images.
         engine: Runs the models.
         store: The pool's own store, which may hold images, too.
+        abilities: What the models can do beside looking for texts.
     """
 
     fetcher: Fetcher
     engine: Engine[object]
     store: ObjectStore
+    abilities: frozenset[Ability] = frozenset(Ability)
 
     def annotate(self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass) -> Outcome:
         """Annotate one image; nothing that goes wrong with it is raised.
@@ -65,6 +68,8 @@ class Annotator:
         """
         if not holding.go_on:
             return None
+        if lacking := needed(spec, job.prompts) - self.abilities:
+            return Unable(f"this worker cannot do what is asked: {', '.join(sorted(lacking))}")
         try:
             fetched = self.fetcher.fetch(job.uri)
             return self._find(job, fetched, spec, holding, klass)
