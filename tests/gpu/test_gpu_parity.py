@@ -22,6 +22,7 @@ from transformers import Sam3Config, Sam3Model
 
 from maskpool import rle
 from maskpool.domain import Found
+from maskpool.ports import ObjectAsk, Request
 from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_models, load_segmenter
 from workers.models.precision import precision
@@ -173,6 +174,52 @@ def test_images_prepared_by_many_threads_are_those_of_one() -> None:
             stacked = segmenter._squares.stacked(made)
             levels = (stacked * 127.5 + 127.5).round().to(torch.uint8).cpu()
             assert all(torch.equal(a, b[0]) for a, b in zip(levels, expected, strict=True))
+
+
+@needs_demo
+def test_objects_on_the_device_are_those_of_the_cpu() -> None:
+    """bf16 vision and neck, fp32 behind them, beside fp32 throughout."""
+    folder = BUILT_IN_MODELS["demo"].sam3
+    asks = (
+        ObjectAsk(0, 0, (20.0, 20.0, 120.0, 130.0)),
+        ObjectAsk(1, 0, points=((60.0, 60.0, 1),)),
+        ObjectAsk(2, 0, points=((60.0, 60.0, 1), (150.0, 150.0, 0), (80.0, 70.0, 1))),
+    )
+    requests = [Request(drawing(seed), tuple(PROMPTS), objects=asks) for seed in range(6)]
+
+    exact, found = (
+        load_segmenter(folder, torch.device(name)).segment(requests) for name in ("cpu", "cuda")
+    )
+
+    ious = []
+    for left, right in zip(exact, found, strict=True):
+        pair = [
+            [one for one in side.found if one.object_index is not None] for side in (left, right)
+        ]
+        for mine, other in zip(*pair, strict=True):
+            assert mine.object_index == other.object_index
+            assert mine.predicted_iou == pytest.approx(other.predicted_iou, abs=0.1)
+            ious.append(rle.iou(rle.to_runs(mine.mask), rle.to_runs(other.mask)))
+    print(f"\nobjects: IoU with the CPU's {np.mean(ious):.4f}, worst {min(ious):.4f}")
+    # Candidates that the model holds for as good may change places.
+    assert (np.array(ious) >= 0.9).mean() >= 0.9
+
+
+@needs_demo
+def test_seconds_are_measured_on_the_device() -> None:
+    segmenter = load_segmenter(BUILT_IN_MODELS["demo"].sam3, torch.device("cuda", 0))
+    click = Request(drawing(1), (), objects=(ObjectAsk(0, 0, points=((60.0, 60.0, 1),)),))
+    many = Request(drawing(2), tuple(f"{c} square" for c in ("red", "blue", "green") * 30))
+    segmenter.segment([click, many])
+
+    torch.cuda.synchronize()
+    begun = time.perf_counter()
+    cheap, dear = segmenter.segment([click, many])
+    torch.cuda.synchronize()
+    whole = time.perf_counter() - begun
+
+    assert 0.5 * whole <= cheap.seconds + dear.seconds <= 1.05 * whole
+    assert cheap.seconds < dear.seconds
 
 
 @needs_demo

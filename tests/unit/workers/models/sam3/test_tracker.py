@@ -16,6 +16,7 @@ from maskpool.asks import Ability
 from maskpool.domain import Found
 from maskpool.errors import ConfigError
 from maskpool.ports import ObjectAsk, Request
+from workers.models.precision import cast_weights
 from workers.models.sam3.segmenter import Sam3Segmenter
 from workers.models.sam3.tracker import Tracker
 
@@ -262,3 +263,33 @@ def test_a_model_without_a_tracker_says_so(detector: Any, segmenter: Sam3Segment
         bare.segment([Request(scene(20, 20), (), objects=(BOX,))])
     bare.warm_up()
     segmenter.warm_up()
+
+
+def test_in_bf16_points_and_candidates_keep_their_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on CUDA: weights of vision and of the neck are held in bf16, what follows is fp32."""
+    exact_model, model = small_sam3(SIDE), small_sam3(SIDE)
+    exact = Sam3Segmenter(exact_model, word_tokenizer(), tracker=small_tracker(exact_model))
+    mover = small_tracker(model)
+    segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=mover)
+    request = Request(scene(100, 200, 3), (), objects=ALL)
+    (expected,) = drawn(exact, request)
+    seen: list[torch.dtype] = []
+    mover.mask_decoder.transformer.register_forward_pre_hook(
+        lambda _, __, options: seen.append(options["point_embeddings"].dtype), with_kwargs=True
+    )
+    for part in (model, mover.vision_encoder.neck):
+        cast_weights(part, torch.bfloat16)
+    monkeypatch.setattr(
+        "workers.models.sam3.segmenter.precision",
+        lambda _: torch.autocast("cpu", dtype=torch.bfloat16),
+    )
+
+    (found,) = drawn(segmenter, request)
+
+    assert set(seen) == {torch.float32}
+    assert {weight.dtype for weight in mover.mask_decoder.parameters()} == {torch.float32}
+    for one, other in zip(found, expected, strict=True):
+        assert one.predicted_iou == pytest.approx(other.predicted_iou, abs=0.1)
+    assert found != expected
