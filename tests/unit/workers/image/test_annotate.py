@@ -10,10 +10,12 @@ import pytest
 
 from maskpool.domain import Job, JobFailure, Klass, new_id
 from maskpool.errors import BrokenOff, Unreachable
-from maskpool.spec import Prompt
+from maskpool.spec import BatchSpec
 from storage.objects.folder import FolderStore
 from workers.image.annotate import Annotator
 from workers.leases import Holding
+
+SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cat"}]})
 
 
 @dataclass
@@ -35,6 +37,6 @@ def test_a_host_that_breaks_off_is_told_from_one_that_is_away(
     annotator = Annotator(fetcher, engine, FolderStore(tmp_path))
     holding = Holding(new_id(), time.monotonic() + 60)
     job = Job(3, "a.jpg", "https://x.org/a.jpg")
-    end = annotator.annotate(job, [Prompt(text="cat")], holding, Klass.BULK)
+    end = annotator.annotate(job, SPEC, holding, Klass.BULK)
     sentence = "https://x.org/a.jpg is unreachable: as it says"
     assert end == JobFailure(3, sentence, transient=True, broken_off=kind is BrokenOff)
