@@ -32,6 +32,7 @@ from storage.objects import keys, masks
 from workers.engine.engine import Engine
 from workers.gate import Gate
 from workers.image.annotate import Annotator
+from workers.image.asked import Asked
 from workers.leases import Holding, LeaseKeeper
 from workers.outcomes import Annotated, Outcome, done, end_of, not_stored
 
@@ -148,8 +149,9 @@ class Pipeline:
 
     def _process(self, taken: TakenChunk, holding: Holding, klass: Klass) -> str:
         spec = BatchSpec.read(taken.spec)
+        asked = Asked.of(spec.prompts, verify=True)
         futures = [
-            self._threads[klass].submit(self._annotator.annotate, job, spec.prompts, holding, klass)
+            self._threads[klass].submit(self._annotator.annotate, job, asked, holding, klass)
             for job in taken.jobs
         ]
         outcomes = _collect(futures, holding)

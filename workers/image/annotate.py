@@ -14,17 +14,18 @@ from maskpool.errors import (
     ConfigError,
     NoAccess,
     Permanent,
+    SpecError,
     Transient,
     Unreachable,
     WrongClock,
 )
 from maskpool.ports import Image, ObjectStore
-from maskpool.spec import Prompt
 from maskpool.text import readable
 from storage.images.fetch import FetchedImage, Fetcher
 from storage.objects import keys
 from workers.engine.engine import Engine
 from workers.engine.work import Scored
+from workers.image.asked import Asked
 from workers.image.relate import relate
 from workers.image.verify import verify
 from workers.leases import Holding
@@ -53,14 +54,12 @@ class Annotator:
     engine: Engine[object]
     store: ObjectStore
 
-    def annotate(
-        self, job: Job, prompts: Sequence[Prompt], holding: Holding, klass: Klass
-    ) -> Outcome:
+    def annotate(self, job: Job, asked: Asked, holding: Holding, klass: Klass) -> Outcome:
         """Annotate one image; nothing that goes wrong with it is raised.
 
         Args:
             job: Names the image.
-            prompts: What to look for.
+            asked: What to look for.
             holding: The chunk that the job belongs to.
             klass: Whether someone is waiting.
         """
@@ -68,7 +67,7 @@ class Annotator:
             return None
         try:
             fetched = self.fetcher.fetch(job.uri)
-            return self._find(job, fetched, prompts, holding, klass)
+            return self._find(job, fetched, asked, holding, klass)
         except Permanent as error:
             return JobFailure(job.seq, str(error))
         except Transient as error:
@@ -85,7 +84,7 @@ class Annotator:
         self,
         job: Job,
         fetched: FetchedImage,
-        prompts: Sequence[Prompt],
+        asked: Asked,
         holding: Holding,
         klass: Klass,
     ) -> Annotated | None:
@@ -98,18 +97,19 @@ class Annotator:
         def score(crops: Sequence[Image], texts: Sequence[str]) -> Scored:
             return holding.wait_for(self.engine.score(crops, texts, klass))
 
-        texts = tuple(prompt.text for prompt in prompts)
         try:
-            segmented = holding.wait_for(self.engine.submit(fetched.image, texts, klass))
-            clip_scores, seconds = verify(fetched.image, segmented.found, prompts, score)
+            segmented = holding.wait_for(self.engine.submit(fetched.image, asked.texts, klass))
+            clip_scores, seconds = verify(fetched.image, segmented.found, asked, score)
         except CancelledError:
             return None
+        except SpecError as error:
+            raise asked.named(error) from None
         except Transient:
             if self.engine.healthy:
                 raise
             holding.lose()
             return None
-        instances = relate(segmented.found, clip_scores)
+        instances = relate(segmented.found, clip_scores, asked)
         height, width = fetched.image.shape[:2]
         result = JobResult(job.seq, width, height, instances, fetched.sha256)
         return Annotated(result, segmented.seconds + seconds)

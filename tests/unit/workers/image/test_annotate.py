@@ -13,6 +13,7 @@ from maskpool.errors import BrokenOff, Unreachable
 from maskpool.spec import Prompt
 from storage.objects.folder import FolderStore
 from workers.image.annotate import Annotator
+from workers.image.asked import Asked
 from workers.leases import Holding
 
 
@@ -35,6 +36,6 @@ def test_a_host_that_breaks_off_is_told_from_one_that_is_away(
     annotator = Annotator(fetcher, engine, FolderStore(tmp_path))
     holding = Holding(new_id(), time.monotonic() + 60)
     job = Job(3, "a.jpg", "https://x.org/a.jpg")
-    end = annotator.annotate(job, [Prompt(text="cat")], holding, Klass.BULK)
+    end = annotator.annotate(job, Asked.of([Prompt(text="cat")]), holding, Klass.BULK)
     sentence = "https://x.org/a.jpg is unreachable: as it says"
     assert end == JobFailure(3, sentence, transient=True, broken_off=kind is BrokenOff)
