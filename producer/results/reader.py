@@ -48,7 +48,7 @@ class BatchView:
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
-        """Names of the prompts, in order."""
+        """Names of what masks are of, in the order of ``Found.prompt_index``."""
         return tuple(prompt.name for prompt in self.spec.prompts)
 
 
@@ -263,9 +263,8 @@ def _described(record: MaskRecord) -> str:
 
 
 def _labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
-    names, admits = view.categories, view.rule.admits
+    names = view.categories
     return [
         LabelledInstance(names[instance.found.prompt_index], instance)
-        for instance in record.instances
-        if admits(instance)
+        for instance in view.rule.admitted(record.instances)
     ]
