@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from db.models import InstanceRow
@@ -42,22 +43,37 @@ def _is_contender(rival: type[InstanceRow]) -> ColumnElement[bool]:
     )
 
 
-def count_by_prompt(session: Session, batch_id: UUID, rule: ReadingRule) -> dict[int, int]:
-    """How many instances of each prompt count under a rule."""
+def count_by_prompt(
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: Sequence[range] = ()
+) -> dict[int, int]:
+    """How many instances of each prompt count under a rule.
+
+    Args:
+        session: Of the pool's database.
+        batch_id: Whose.
+        rule: Which count.
+        seqs: Only those of the jobs in these stretches; all where there is none.
+    """
     rows = session.execute(
         select(InstanceRow.prompt_index, func.count())
-        .where(InstanceRow.batch_id == batch_id, admitted(rule))
+        .where(InstanceRow.batch_id == batch_id, _within(seqs), admitted(rule))
         .group_by(InstanceRow.prompt_index)
     )
     return {index: count for index, count in rows}  # noqa: C416 - a Row is no pair to mypy
 
 
 def contending_pairs(
-    session: Session, batch_id: UUID, rule: ReadingRule
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: Sequence[range] = ()
 ) -> dict[tuple[int, int], int]:
     """How many instances are contended, by the two prompts that contend; the most first.
 
     Only where the instance and its contender both count by themselves.
+
+    Args:
+        session: Of the pool's database.
+        batch_id: Whose.
+        rule: Which count.
+        seqs: Only those of the jobs in these stretches; all where there is none.
 
     Returns:
         Counts by pairs of prompts, the lower prompt first.
@@ -68,6 +84,7 @@ def contending_pairs(
         .join(rival, _is_contender(rival))
         .where(
             InstanceRow.batch_id == batch_id,
+            _within(seqs),
             InstanceRow.contender.is_not(None),
             _admits(rule, InstanceRow),
             _admits(rule, rival),
@@ -78,3 +95,9 @@ def contending_pairs(
     for one, other, count in rows:
         pairs[min(one, other), max(one, other)] += count
     return dict(pairs.most_common())
+
+
+def _within(seqs: Sequence[range]) -> ColumnElement[bool]:
+    if not seqs:
+        return true()
+    return or_(*(InstanceRow.seq.between(some.start, some.stop - 1) for some in seqs))
