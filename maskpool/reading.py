@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from maskpool.domain import DEFAULT_THRESHOLD, ReadingRule
+from maskpool.domain import DEFAULT_MAX_AGAINST, DEFAULT_THRESHOLD, PromptRule, ReadingRule
 from maskpool.errors import SpecError
 from maskpool.strict import Strict, spec_error
 
@@ -25,10 +27,6 @@ class ReadingSettings(Strict):
 
     threshold: Share = DEFAULT_THRESHOLD
     max_overlap: Share | None = None
-
-    def rule(self) -> ReadingRule:
-        """The same as the domain's rule."""
-        return ReadingRule(threshold=self.threshold, max_overlap=self.max_overlap)
 
 
 class PromptReading(Strict):
@@ -56,19 +54,28 @@ class PromptReading(Strict):
             raise ValueError(msg)
         return self
 
+    def rule(self) -> PromptRule:
+        """The same as the domain's rule."""
+        return PromptRule(
+            threshold=self.threshold,
+            min_area=self.min_area or 0,
+            max_area=self.max_area,
+            max_count=self.max_count,
+        )
+
 
 class Reading(ReadingSettings):
     """What counts when a batch is read.
 
     Attributes:
         exclusive: Whether an object belongs to one prompt alone: the one that scores highest.
-        max_against: Most that a prompt's negative texts may say for an instance, in [0, 1]; None:
-            as the pool has it.
+        max_against: Most that a negative text of its prompt may explain an instance, in [0, 1]; 1
+            lets all of them count.
         prompts: What differs for single prompts, by name.
     """
 
     exclusive: bool = False
-    max_against: Share | None = None
+    max_against: Share = DEFAULT_MAX_AGAINST
     prompts: dict[str, PromptReading] = Field(default_factory=dict)
 
     @classmethod
@@ -83,10 +90,24 @@ class Reading(ReadingSettings):
         except ValidationError as error:
             raise spec_error(error) from None
 
+    def rule_for(self, names: Sequence[str]) -> ReadingRule:
+        """The same as the domain's rule.
+
+        Args:
+            names: Of the batch's prompts, in order.
+        """
+        return ReadingRule(
+            threshold=self.threshold,
+            max_overlap=self.max_overlap,
+            max_against=self.max_against,
+            exclusive=self.exclusive,
+            prompts={names.index(name): one.rule() for name, one in self.prompts.items()},
+        )
+
     @property
     def plain(self) -> bool:
         """Whether version 1 of the spec can say it."""
-        return not self.exclusive and self.max_against is None and not self.prompts
+        return self == Reading(threshold=self.threshold, max_overlap=self.max_overlap)
 
     def in_version_1(self) -> ReadingSettings:
         """The part that version 1 of the spec can say."""
@@ -113,6 +134,39 @@ class Reading(ReadingSettings):
                 raise SpecError(
                     f"reading.prompts.{name}", f"no prompt is named {name!r}; name one of the batch"
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingChanges:
+    """What counts for once instead of what a batch says itself; None changes nothing.
+
+    Attributes:
+        threshold: Least score, of every prompt.
+        max_overlap: Most overlap; 1 keeps duplicates.
+        max_against: Most that negatives may explain an instance; 1 lets all of them count.
+        exclusive: Whether an object belongs to one prompt alone.
+    """
+
+    threshold: float | None = None
+    max_overlap: float | None = None
+    max_against: float | None = None
+    exclusive: bool | None = None
+
+    def made_to(self, reading: Reading) -> Reading:
+        """A batch's reading with these changes.
+
+        Raises:
+            SpecError: A value is refused.
+        """
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        data = reading.dump() | given
+        if self.threshold is not None:
+            for one in data["prompts"].values():
+                one.pop("threshold", None)
+        return Reading.read(data)
+
+
+NO_CHANGES = ReadingChanges()
 
 
 def reading_of(spec: dict[str, Any], stored: dict[str, Any] | None) -> Reading:

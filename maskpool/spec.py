@@ -271,7 +271,7 @@ class BatchSpec(Strict):
             SpecError: Together they are refused; names the field.
         """
         reading = reading or Reading()
-        reading.require_prompts(frozenset((*(one.name for one in prompts), *classes)))
+        reading.require_prompts(frozenset(one.name for one in prompts))
         needs_2 = any(one.negatives or one.kind is Kind.STUFF for one in prompts)
         parts: dict[str, Any] = {"model": model, "prompts": tuple(prompts)}
         if needs_2 or classes or verify or not reading.plain:

@@ -52,6 +52,8 @@ def export(
     form: Annotated[str, typer.Option("--format", "-f", help="coco.")] = "coco",
     threshold: options.OwnThreshold = None,
     max_overlap: options.OwnOverlap = None,
+    max_against: options.OwnAgainst = None,
+    exclusive: options.OwnExclusive = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Also of a batch that was cancelled or goes on.")
     ] = False,
@@ -65,6 +67,7 @@ def export(
     The same command goes on with what an interrupted export left beside its target. Ends with 3
     where images have no result because they failed.
     """
+    from maskpool.reading import ReadingChanges
     from producer.export import export as write
     from producer.pool import open_pool
 
@@ -76,8 +79,7 @@ def export(
             out,
             stream=stream,
             form=form,
-            threshold=threshold,
-            max_overlap=max_overlap,
+            changes=ReadingChanges(threshold, max_overlap, max_against, exclusive),
             allow_partial=partial,
             fresh=fresh,
             say=render.say,

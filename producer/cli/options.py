@@ -100,6 +100,26 @@ OwnOverlap = Annotated[
         show_default=False,
     ),
 ]
+OwnAgainst = Annotated[
+    float | None,
+    typer.Option(
+        "--max-against",
+        min=0.0,
+        max=1.0,
+        help="Most that a 'not' text may explain a mask, instead of the batch's own; 1 lets all "
+        "of them count.",
+        show_default=False,
+    ),
+]
+OwnExclusive = Annotated[
+    bool | None,
+    typer.Option(
+        "--exclusive/--shared",
+        help="Whether an object belongs to the prompt that scores highest alone, instead of the "
+        "batch's own.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Wide = Annotated[
     bool, typer.Option("--wide", help="All columns, whole ids and names, however long the lines.")

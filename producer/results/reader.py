@@ -20,7 +20,7 @@ from db.session import Database
 from maskpool.domain import Instance, JobState, ReadingRule
 from maskpool.errors import Conflict, CorruptObject, NotFound
 from maskpool.ports import ObjectStore
-from maskpool.reading import Reading, reading_of
+from maskpool.reading import NO_CHANGES, ReadingChanges, reading_of
 from maskpool.spec import BatchSpec
 from producer.results.pages import pages
 from producer.results.records import Failure, ImageResult, LabelledInstance
@@ -68,27 +68,23 @@ _Chunks: TypeAlias = dict[tuple[UUID, str], Future[StoredChunk]]
 def view(
     database: Database,
     batch_id: UUID,
-    *,
-    threshold: float | None = None,
-    max_overlap: float | None = None,
+    changes: ReadingChanges = NO_CHANGES,
 ) -> BatchView:
     """A batch with its own reading settings, or with others; no image is segmented again for them.
 
     Args:
         database: The pool's database.
         batch_id: Which.
-        threshold: Lowest score that counts instead of the batch's own.
-        max_overlap: Highest overlap that counts instead of the batch's own; 1 keeps duplicates.
+        changes: What counts instead of what the batch says itself.
 
     Raises:
         NotFound: There is no such batch.
     """
     with database.read() as session:
         stored = lookup.question(session, batch_id)
-    changes = {"threshold": threshold, "max_overlap": max_overlap}
-    given = {name: value for name, value in changes.items() if value is not None}
-    reading = reading_of(stored.spec, stored.reading).dump() | given
-    return BatchView(batch_id, BatchSpec.read(stored.spec), Reading.read(reading).rule())
+    spec = BatchSpec.read(stored.spec)
+    reading = changes.made_to(reading_of(stored.spec, stored.reading))
+    return BatchView(batch_id, spec, reading.rule_for([prompt.name for prompt in spec.prompts]))
 
 
 def read_images(

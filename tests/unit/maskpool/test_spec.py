@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from maskpool.domain import ReadingRule
 from maskpool.errors import SpecError
-from maskpool.reading import ReadingSettings
+from maskpool.reading import Reading, reading_of
 from maskpool.spec import MAX_PROMPTS, BatchSpec
 
 
@@ -120,9 +120,9 @@ def test_whatever_stands_where_prompts_belong_is_refused(prompts: object) -> Non
 
 @given(parts, st.none() | parts)
 def test_reading_settings_are_the_domains_rule(threshold: float, max_overlap: float | None) -> None:
-    rule = ReadingSettings(threshold=threshold, max_overlap=max_overlap).rule()
+    rule = Reading(threshold=threshold, max_overlap=max_overlap).rule_for([])
     assert rule == ReadingRule(threshold, max_overlap)
 
 
 def test_a_spec_says_what_counts_by_default() -> None:
-    assert BatchSpec.read(a_spec()).settings.rule() == ReadingRule(0.5, None)
+    assert reading_of(BatchSpec.read(a_spec()).dump(), None).rule_for([]) == ReadingRule(0.5, None)
