@@ -62,13 +62,22 @@ def _read(path: Path, dataset: Path | None) -> BoxFile:
     if dataset is None and ending == ".xml":
         return read_voc(path, path.parent, [path.name])
     if dataset is None and ending in {".yaml", ".yml"}:
-        files = _labels(label_files(path.parent)[".txt"])
-        return read_yolo(path, path.parent, read_names(path), files)
+        return _named(path)
     if ending == ".txt":
         raise SourceError(str(path), "is a text file; of YOLO, give the folder of the labels")
     if is_folder:
         raise SourceError(str(path), "is a folder; a COCO dataset belongs to a file of results")
     return _json(path, dataset)
+
+
+def _named(path: Path) -> BoxFile:
+    """A YOLO dataset by the file that names its classes."""
+    names = read_names(path)
+    files = _labels(label_files(path.parent)[".txt"])
+    if not files:
+        reason = "no label files (.txt) lie below its folder; give the folder where they are"
+        raise SourceError(str(path), reason)
+    return read_yolo(path, path.parent, names, files)
 
 
 def _json(path: Path, dataset: Path | None) -> BoxFile:
@@ -123,10 +132,9 @@ def _folder(path: Path) -> BoxFile:
 
 def _kind(path: Path, found: dict[str, list[str]]) -> str:
     """The ending of the labels in a folder; lists and notes of a tool may lie beside them."""
-    for ending, part in ((".txt", "labels"), (".xml", "annotations")):
-        if any(_is_within(part, name) for name in found[ending]):
-            return ending
-    there = [ending for ending, names in found.items() if names]
+    parts = ((".xml", "annotations"), (".txt", "labels"))
+    there = [end for end, part in parts if any(_is_within(part, name) for name in found[end])]
+    there = there or [ending for ending, names in found.items() if names]
     if not there:
         raise SourceError(str(path), f"holds no label files (.txt, .xml or .json); give {_FORMS}")
     if len(there) > 1:

@@ -27,12 +27,12 @@ class Element:
 
     Attributes:
         line: Where it begins, from 1.
-        text: In it, not in its children.
+        pieces: Of its own text: to join them at each of their children would take for ever.
     """
 
     tag: str
     line: int
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     children: list[Element] = field(default_factory=list)
 
     def all(self, tag: str) -> Iterator[Element]:
@@ -46,7 +46,7 @@ class Element:
     def text_of(self, tag: str) -> str:
         """The text of its first child of a name; empty where there is none."""
         child = self.first(tag)
-        return "" if child is None else child.text.strip()
+        return "" if child is None else "".join(child.pieces).strip()
 
 
 class _Refused(Exception):
@@ -77,7 +77,7 @@ class _Builder:
         self._open.pop()
 
     def _data(self, text: str) -> None:
-        self._open[-1].text += text
+        self._open[-1].pieces.append(text)
 
     def _doctype(self, *_: object) -> None:
         raise _Refused("has a document type (<!DOCTYPE …>), which no label file needs; remove it")

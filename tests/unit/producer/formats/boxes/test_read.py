@@ -63,7 +63,9 @@ def test_formats_are_recognised(
         ({}, ".", "holds no label files (.txt, .xml or .json); give a COCO dataset"),
         ({"a_txt": YOLO}, "a.txt", "is a text file; of YOLO, give the folder of the labels"),
         ({"a_xml": VOC, "b_txt": YOLO}, ".", "holds files of Pascal VOC (a.xml) and YOLO (b.txt)"),
-        ({"a_csv": "a,b"}, "a.csv", "line 1: is not JSON: Expecting value; give a COCO dataset"),
+        ({"labels__a_txt": YOLO, "annotations__a_xml": VOC}, ".", "files of Pascal VOC (annot"),
+        ({"data_yaml": "names: [cat]"}, "data.yaml", "no label files (.txt) lie below its folder"),
+        ({"a_csv": "a,b"}, "a.csv", "line 1: is not JSON: Expecting value; give a COCO"),
         ({"a_json": "{}"}, "a.json", "holds no boxes that maskpool knows; give a COCO dataset"),
         ({"a_json": "3"}, "a.json", "holds no boxes that maskpool knows"),
         ({"a_json": '{"images": []}'}, "a.json", "has no 'annotations'"),
@@ -74,7 +76,7 @@ def test_formats_are_recognised(
         ({"a_json": '{"images": [], "images": []}'}, "a.json", "an object holds 'images' twice"),
         ({"data_yaml": "names: [cat]", "x_txt": ""}, "\0", "is no path of a file"),
     ],
-    ids=range(16),
+    ids=range(18),
 )  # fmt: skip
 def test_what_is_none_of_them_is_refused(
     tmp_path: Path, files: dict[str, str], given: str, said: str

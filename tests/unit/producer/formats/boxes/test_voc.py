@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -122,6 +123,14 @@ def test_a_bad_file_is_a_sentence(tmp_path: Path, text: str | bytes, said: str) 
         read(tmp_path, text)
     assert str(caught.value).startswith(f"{tmp_path}/a.xml")
     assert said in str(caught.value)
+
+
+def test_a_text_in_a_million_pieces_takes_no_time(tmp_path: Path) -> None:
+    pieces = "aa<b/>" * 600_000
+    started = time.process_time()
+    file = read(tmp_path, annotation(thing("1 1 5 5"), f"<note>{pieces}</note>"))
+    assert boxes_of(file) == [(0, 0, 5, 5)]
+    assert time.process_time() - started < 6
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252", "utf-8-sig"])
