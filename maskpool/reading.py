@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from maskpool.domain import DEFAULT_THRESHOLD, ReadingRule
 from maskpool.errors import SpecError
-from maskpool.refusals import spec_error
+from maskpool.strict import Strict, spec_error
 
 #: A number from 0 to 1.
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ReadingSettings(_Strict):
+class ReadingSettings(Strict):
     """What version 1 of the spec can say of reading.
 
     Attributes:
@@ -35,7 +31,7 @@ class ReadingSettings(_Strict):
         return ReadingRule(threshold=self.threshold, max_overlap=self.max_overlap)
 
 
-class PromptReading(_Strict):
+class PromptReading(Strict):
     """What counts of one prompt; what is None is as for all prompts.
 
     Attributes:
@@ -73,7 +69,7 @@ class Reading(ReadingSettings):
 
     exclusive: bool = False
     max_against: Share | None = None
-    prompts: dict[str, PromptReading] = {}
+    prompts: dict[str, PromptReading] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, data: object) -> Reading:

@@ -15,8 +15,6 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -25,7 +23,7 @@ from pydantic import (
 )
 
 from maskpool.reading import Reading, ReadingSettings
-from maskpool.refusals import spec_error
+from maskpool.strict import Strict, spec_error
 
 #: Text encoder context of SAM3 (``processing_sam3.py`` pads to 32), begin and end token included.
 TEXT_CONTEXT = 32
@@ -60,10 +58,6 @@ def _checked_text(text: str) -> str:
     return text
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
 class Kind(StrEnum):
     """How the masks of a prompt are cut."""
 
@@ -73,7 +67,7 @@ class Kind(StrEnum):
     STUFF = "stuff"
 
 
-class Prompt(_Strict):
+class Prompt(Strict):
     """One thing to look for.
 
     Attributes:
@@ -153,7 +147,7 @@ def _rows(prompts: Sequence[Prompt], version: int) -> Rows:
     return Rows(tuple(texts), negatives if version > 1 else ((),) * len(prompts), stuff)
 
 
-class BatchSpec(_Strict):
+class BatchSpec(Strict):
     """Everything a worker must know of a batch beside its images.
 
     Attributes:
@@ -297,16 +291,16 @@ class BatchSpec(_Strict):
         return {**head, **objects, "verify": self.verify}
 
 
-def same_question(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two stored specs ask the same of every image, however they are to be read.
+def question_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """What a stored spec asks of every image, however the answers are to be read.
 
-    Negatives of version 1 are another question than those of version 2: CLIP answers it.
+    Version 1 and 2 of one question are equal, but for negatives, which CLIP answers in version 1.
     """
+    negatives = any(prompt.get("not") for prompt in spec.get("prompts", ()))
+    kept = {name: value for name, value in spec.items() if name != "settings"}
+    return {"verify": False, **kept, **({} if negatives else {"version": None})}
 
-    def asked(spec: dict[str, Any]) -> dict[str, Any]:
-        negatives = any(prompt.get("not") for prompt in spec.get("prompts", ()))
-        kept = {name: value for name, value in spec.items() if name != "settings"}
-        version = {} if negatives else {"version": None}
-        return {"verify": False, **kept, **version}
 
-    return asked(one) == asked(other)
+def same_question(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two stored specs ask the same of every image."""
+    return question_of(one) == question_of(other)

@@ -124,7 +124,7 @@ def _print_export(console: Console, written: Exported) -> None:
 def evaluate(
     pred: Annotated[Path, typer.Argument(help="COCO file with what was found.", exists=True)],
     truth: Annotated[Path, typer.Argument(help="COCO file with what is there.", exists=True)],
-    threshold: options.Threshold = DEFAULT_THRESHOLD,
+    threshold: options.Threshold = None,
     iou: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least IoU of a match.")] = 0.5,
     wide: options.Wide = False,
     as_json: options.AsJson = False,
@@ -132,6 +132,7 @@ def evaluate(
     """Score one COCO file against another: F1, mean IoU, rejection of what is absent, cgF1, AP."""
     from producer.scoring.evaluate import evaluate as score
 
+    threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     found = score(pred, truth, threshold=threshold, iou=iou)
     if as_json:
         render.print_json(found.to_json())

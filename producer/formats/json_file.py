@@ -31,7 +31,7 @@ class _Repeated(ValueError):
     """An object holds two values of one name."""
 
 
-def load(path: Path, without: Collection[str] = ()) -> Any:  # noqa: ANN401 - JSON
+def load(path: Path, without: Collection[str] = (), memory_per_byte: int | None = None) -> Any:  # noqa: ANN401 - JSON
     """Read a JSON file; a byte order mark of UTF-8 is passed over.
 
     ``NaN`` and ``Infinity`` are read as the numbers they mean, so that whoever checks the numbers
@@ -41,13 +41,18 @@ def load(path: Path, without: Collection[str] = ()) -> Any:  # noqa: ANN401 - JS
         path: The file.
         without: Names of fields that nobody asks for, such as masks: they are dropped from each
             object as soon as it is read, and so take no memory.
+        memory_per_byte: Bytes of memory that one byte of the file takes then; those of a file with
+            its masks where it is None.
 
     Raises:
         SourceError: It cannot be read, is no JSON, or would take more memory than is free.
         MemoryError: Memory ran out all the same.
     """
     try:
-        return json.loads(_text(path), object_pairs_hook=partial(_object, without=without))
+        return json.loads(
+            _text(path, memory_per_byte or _MEMORY_PER_BYTE),
+            object_pairs_hook=partial(_object, without=without),
+        )
     except json.JSONDecodeError as error:
         raise SourceError(str(path), f"is not JSON: {error.msg}", error.lineno) from None
     except RecursionError:
@@ -73,8 +78,8 @@ def _object(pairs: list[tuple[str, Any]], without: Collection[str]) -> dict[str,
     return read
 
 
-def _text(path: Path) -> str:
-    data = _bytes(path)
+def _text(path: Path, memory_per_byte: int) -> str:
+    data = _bytes(path, memory_per_byte)
     if data.startswith(_UTF16) or b"\0" in data[:2]:
         raise SourceError(str(path), "is UTF-16; save it as UTF-8")
     try:
@@ -84,13 +89,13 @@ def _text(path: Path) -> str:
         raise SourceError(str(path), "is not UTF-8; save it as UTF-8", line) from None
 
 
-def _bytes(path: Path) -> bytearray:
+def _bytes(path: Path, memory_per_byte: int) -> bytearray:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
                 raise SourceError(str(path), "is no file; give a JSON file")
-            limit = _free_memory() // _MEMORY_PER_BYTE
+            limit = _free_memory() // memory_per_byte
             _require_room(path, status.st_size, limit)  # a pipe says 0 here
             data = bytearray()
             while piece := file.read(_PIECE):

@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, islice
 from typing import TypeAlias
 from uuid import UUID
@@ -21,6 +20,7 @@ from db.session import Database
 from maskpool.domain import JobState, ReadingRule
 from maskpool.errors import Conflict, CorruptObject, NotFound
 from maskpool.ports import ObjectStore
+from maskpool.reading import Reading, reading_of
 from maskpool.spec import BatchSpec
 from producer.results.pages import pages
 from producer.results.records import Failure, ImageResult, LabelledInstance
@@ -46,10 +46,10 @@ class BatchView:
     spec: BatchSpec
     rule: ReadingRule
 
-    @cached_property
+    @property
     def categories(self) -> tuple[str, ...]:
-        """Names of the prompts, in order."""
-        return tuple(prompt.name for prompt in self.spec.prompts)
+        """Names of the prompts and of the objects' classes, in order."""
+        return self.spec.categories
 
 
 #: What one image is made from: a row of each batch that has it.
@@ -79,12 +79,11 @@ def view(
         NotFound: There is no such batch.
     """
     with database.read() as session:
-        stored, _ = lookup.spec_and_source(session, batch_id)
-    spec = BatchSpec.read(stored)
+        stored = lookup.question(session, batch_id)
     changes = {"threshold": threshold, "max_overlap": max_overlap}
     given = {name: value for name, value in changes.items() if value is not None}
-    settings = spec.settings.model_validate({**spec.settings.model_dump(), **given})
-    return BatchView(batch_id, spec, settings.rule())
+    reading = reading_of(stored.spec, stored.reading).dump() | given
+    return BatchView(batch_id, BatchSpec.read(stored.spec), Reading.read(reading).rule())
 
 
 def read_images(

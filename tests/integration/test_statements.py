@@ -164,7 +164,7 @@ def test_a_batch_that_is_not_there_is_not_found(database: Database) -> None:
     for ask in (
         lookup.progress,
         batches.loading,
-        lookup.spec_and_source,
+        lookup.question,
         batches.pause,
         batches.resume,
         batches.cancel,
