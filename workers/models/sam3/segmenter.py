@@ -219,8 +219,11 @@ class Sam3Segmenter:
             for ask in call.requests[image].objects
         ]
         asked = [len(request.objects) for request in call.requests]
-        with self._stage("objects"), call.shares.among(asked):
-            drawn = objects.find(states[images], rows)
+        with self._stage("objects"):
+            with call.shares.among([min(count, 1) for count in asked]):
+                features = objects.encode(states[images])
+            with call.shares.among(asked):
+                drawn = objects.find(features, rows)
         for row, one in zip(rows, drawn, strict=True):
             call.found[images[row.image_index]].append(one)
 
