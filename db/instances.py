@@ -2,30 +2,102 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
 
 from db.models import InstanceRow
 from maskpool.domain import ReadingRule
 
 
 def admitted(rule: ReadingRule) -> ColumnElement[bool]:
-    """The reading rule as one SQL predicate; the twin of ``ReadingRule.admits``."""
-    condition: ColumnElement[bool] = InstanceRow.score >= rule.threshold
+    """The reading rule as one SQL predicate; the twin of ``ReadingRule.admitted``."""
+    condition = _admits(rule, InstanceRow)
+    if not rule.exclusive:
+        return condition
+    rival = aliased(InstanceRow)
+    takes_it = select(rival.ordinal).where(_is_contender(rival), _admits(rule, rival)).exists()
+    # The first half spares nearly all rows the look at a rival.
+    return condition & or_(InstanceRow.contender.is_(None), ~takes_it)
+
+
+def _admits(rule: ReadingRule, row: type[InstanceRow]) -> ColumnElement[bool]:
+    """The twin of ``ReadingRule.admits``, for a table under whichever name."""
+    condition: ColumnElement[bool] = row.score >= rule.threshold
     if rule.max_overlap is not None:
-        condition &= InstanceRow.overlap <= rule.max_overlap
-    return condition & or_(
-        InstanceRow.clip_score.is_(None), InstanceRow.clip_score >= rule.clip_margin
+        condition &= row.overlap <= rule.max_overlap
+    condition &= or_(row.clip_score.is_(None), row.clip_score >= rule.clip_margin)
+    if rule.max_against is not None:
+        condition &= or_(row.against.is_(None), row.against <= rule.max_against)
+    return or_(row.object_index.is_not(None), condition)
+
+
+def _is_contender(rival: type[InstanceRow]) -> ColumnElement[bool]:
+    return and_(
+        rival.batch_id == InstanceRow.batch_id,
+        rival.seq == InstanceRow.seq,
+        rival.ordinal == InstanceRow.contender,
     )
 
 
-def count_by_prompt(session: Session, batch_id: UUID, rule: ReadingRule) -> dict[int, int]:
-    """How many instances of each prompt count under a rule."""
+def count_by_prompt(
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: Sequence[range] = ()
+) -> dict[int, int]:
+    """How many instances of each prompt count under a rule.
+
+    Args:
+        session: Of the pool's database.
+        batch_id: Whose.
+        rule: Which count.
+        seqs: Only those of the jobs in these stretches; all where there is none.
+    """
     rows = session.execute(
         select(InstanceRow.prompt_index, func.count())
-        .where(InstanceRow.batch_id == batch_id, admitted(rule))
+        .where(InstanceRow.batch_id == batch_id, _within(seqs), admitted(rule))
         .group_by(InstanceRow.prompt_index)
     )
     return {index: count for index, count in rows}  # noqa: C416 - a Row is no pair to mypy
+
+
+def contending_pairs(
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: Sequence[range] = ()
+) -> dict[tuple[int, int], int]:
+    """How many instances are contended, by the two prompts that contend; the most first.
+
+    Only where the instance and its contender both count by themselves.
+
+    Args:
+        session: Of the pool's database.
+        batch_id: Whose.
+        rule: Which count.
+        seqs: Only those of the jobs in these stretches; all where there is none.
+
+    Returns:
+        Counts by pairs of prompts, the lower prompt first.
+    """
+    rival = aliased(InstanceRow)
+    rows = session.execute(
+        select(InstanceRow.prompt_index, rival.prompt_index, func.count())
+        .join(rival, _is_contender(rival))
+        .where(
+            InstanceRow.batch_id == batch_id,
+            _within(seqs),
+            InstanceRow.contender.is_not(None),
+            _admits(rule, InstanceRow),
+            _admits(rule, rival),
+        )
+        .group_by(InstanceRow.prompt_index, rival.prompt_index)
+    )
+    pairs: Counter[tuple[int, int]] = Counter()
+    for one, other, count in rows:
+        pairs[min(one, other), max(one, other)] += count
+    return dict(pairs.most_common())
+
+
+def _within(seqs: Sequence[range]) -> ColumnElement[bool]:
+    if not seqs:
+        return true()
+    return or_(*(InstanceRow.seq.between(some.start, some.stop - 1) for some in seqs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -12,8 +13,14 @@ from maskpool.rle import Rle
 #: Instances below this score are never stored; it is the floor of every later threshold.
 SCORE_FLOOR = 0.05
 
+#: Least mask IoU at which an instance is contended by a better one of another prompt.
+MIN_CONTENDED = 0.5
+
 #: Default least score wherever instances are read, drawn, exported or scored.
 DEFAULT_THRESHOLD = 0.5
+
+#: Default most that a negative text may explain an instance (docs/adr/0016).
+DEFAULT_MAX_AGAINST = 0.3
 
 #: A prompt keeps at most this many instances in one image (SAM3 has 200 queries).
 MAX_INSTANCES_PER_PROMPT = 200
@@ -197,7 +204,8 @@ class Instance:
         clip_score: CLIP's agreement of the crop with the prompt against its negative texts, in
             [0, 1]; ≥ 0.5 where the prompt wins. None where CLIP was not asked.
         against: How strongly a negative text of its prompt explains it, in [0, 1]: mask IoU × the
-            negative's score. None where none does.
+            negative's score; where the two are about as large, the share of it that the negative
+            covers × that score. None where none does.
         against_text: That negative text.
         contended: Largest mask IoU with a better instance of another prompt; None below 0.5.
         contender: That instance's place among the image's instances, its ordinal.
@@ -308,24 +316,58 @@ class Progress:
 class ReadingRule:
     """Which stored instances count, decided on reading so that changing it costs no GPU.
 
+    The masks of objects always count: somebody drew a box or points for each.
+
+    ``exclusive`` is one step. An instance yields to its contender if that one counts *by itself*:
+    under threshold, overlap, CLIP and negatives. So a contender that does not count takes nothing
+    away. Whether the contender yields to a third one is not asked: of three instances that lie on
+    each other, the best one stays. ``db.instances.admitted`` is the same rule in SQL.
+
     Attributes:
         threshold: Least score.
         max_overlap: Most overlap with a better instance of the same prompt; None switches the
             suppression of duplicates off.
         clip_margin: Least ``clip_score`` of instances that CLIP was asked about.
+        max_against: Most that a negative text may explain an instance; None lets all of them count.
+        exclusive: One object, one class: an instance yields to its contender.
     """
 
     threshold: float = DEFAULT_THRESHOLD
     max_overlap: float | None = None
     clip_margin: float = 0.5
+    max_against: float | None = DEFAULT_MAX_AGAINST
+    exclusive: bool = False
 
     def admits(self, instance: Instance) -> bool:
-        """Whether ``instance`` counts under this rule."""
-        return (
+        """Whether ``instance`` counts by itself, whatever else is in its image."""
+        return instance.found.object_index is not None or (
             instance.found.score >= self.threshold
             and (self.max_overlap is None or instance.overlap <= self.max_overlap)
             and (instance.clip_score is None or instance.clip_score >= self.clip_margin)
+            and (
+                self.max_against is None
+                or instance.against is None
+                or instance.against <= self.max_against
+            )
         )
+
+    def admitted(self, instances: Sequence[Instance]) -> list[Instance]:
+        """Those that count of all instances of one image, in their order.
+
+        Args:
+            instances: All that are stored of the image: ``contender`` is a place among them.
+        """
+        counting = [self.admits(instance) for instance in instances]
+        return [
+            instance
+            for instance, counts in zip(instances, counting, strict=True)
+            if counts and not (self.exclusive and _counts(counting, instance.contender))
+        ]
+
+
+def _counts(counting: Sequence[bool], ordinal: int | None) -> bool:
+    """Whether there is an instance at a place, and it counts."""
+    return ordinal is not None and 0 <= ordinal < len(counting) and counting[ordinal]
 
 
 @dataclass(frozen=True, slots=True)

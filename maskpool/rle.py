@@ -163,19 +163,23 @@ def intersection(a: Runs, b: Runs) -> int:
     """Pixels in both masks."""
     if a.starts.size == 0 or b.starts.size == 0:
         return 0
-    return int((_covered(b, a.ends) - _covered(b, a.starts)).sum())
+    return int((covered(b, a.ends) - covered(b, a.starts)).sum())
 
 
-def _covered(runs: Runs, positions: Counts) -> Counts:
-    """How many foreground pixels of ``runs`` lie before each position."""
-    before = np.concatenate(([0], np.cumsum(runs.ends - runs.starts)))
-    index = np.searchsorted(runs.starts, positions, side="right")
+def covered(runs: Runs, positions: Counts) -> Counts:
+    """How many foreground pixels of a mask lie before each position.
+
+    Args:
+        runs: The mask.
+        positions: Column-major pixel positions, int64 (n,).
+    """
+    index = runs.starts.searchsorted(positions, side="right")
+    before = np.zeros(runs.starts.size + 1, dtype=np.int64)
+    np.cumsum(runs.ends - runs.starts, out=before[1:])
     # The last run that starts before the position may reach past it.
-    overshoot = np.where(
-        index > 0, np.maximum(runs.ends[np.maximum(index - 1, 0)] - positions, 0), 0
-    )
-    covered: Counts = before[index] - overshoot
-    return covered
+    reach = np.concatenate(([0], runs.ends))
+    pixels: Counts = before[index] - np.maximum(reach[index] - positions, 0)
+    return pixels
 
 
 def iou(a: Runs, b: Runs) -> float:
@@ -183,25 +187,6 @@ def iou(a: Runs, b: Runs) -> float:
     common = intersection(a, b)
     union = a.area + b.area - common
     return common / union if union else 0.0
-
-
-def overlaps(best_first: Sequence[Runs]) -> list[float]:
-    """For each mask its largest IoU with any mask before it in the list."""
-    boxes = [box_xyxy(runs) for runs in best_first]
-    result = []
-    for i, runs in enumerate(best_first):
-        rivals = (j for j in range(i) if _boxes_meet(boxes[i], boxes[j]))
-        result.append(max((iou(runs, best_first[j]) for j in rivals), default=0.0))
-    return result
-
-
-def _boxes_meet(a_xyxy: tuple[int, int, int, int], b_xyxy: tuple[int, int, int, int]) -> bool:
-    return (
-        a_xyxy[0] < b_xyxy[2]
-        and b_xyxy[0] < a_xyxy[2]
-        and a_xyxy[1] < b_xyxy[3]
-        and b_xyxy[1] < a_xyxy[3]
-    )
 
 
 def _compress(counts: Counts) -> str:

@@ -130,21 +130,23 @@ class Rows:
     stuff: frozenset[int]
 
 
-def _rows(prompts: Sequence[Prompt], version: int) -> Rows:
-    places: dict[str, int] = {}
-    for index, prompt in enumerate(prompts):
-        places.setdefault(prompt.text, index)
-    texts = [prompt.text for prompt in prompts]
-    for prompt in prompts if version > 1 else ():
-        for text in prompt.negatives:
-            if text not in places:
-                places[text] = len(texts)
-                texts.append(text)
-    negatives = tuple(
-        tuple(places[text] for text in prompt.negatives if text in places) for prompt in prompts
+def rows_of(prompts: Sequence[Prompt]) -> Rows:
+    """Lay out the rows of some prompts, with their negatives."""
+    texts = list(dict.fromkeys(text for prompt in prompts for text in prompt.negatives))
+    own = [prompt.text for prompt in prompts]
+    texts = [*own, *(text for text in texts if text not in own)]
+    # Two prompts may have one text: the first one's row is looked at.
+    row = {text: index for index, text in reversed(list(enumerate(texts)))}
+    return Rows(
+        texts=tuple(texts),
+        negatives=tuple(tuple(row[text] for text in prompt.negatives) for prompt in prompts),
+        stuff=frozenset(i for i, prompt in enumerate(prompts) if prompt.kind is Kind.STUFF),
     )
-    stuff = frozenset(index for index, one in enumerate(prompts) if one.kind is Kind.STUFF)
-    return Rows(tuple(texts), negatives if version > 1 else ((),) * len(prompts), stuff)
+
+
+def rows_of_texts(prompts: Sequence[Prompt]) -> Rows:
+    """The rows of prompts whose negatives only CLIP is asked about, as in version 1."""
+    return Rows(tuple(prompt.text for prompt in prompts), ((),) * len(prompts), frozenset())
 
 
 class BatchSpec(Strict):
@@ -196,7 +198,7 @@ class BatchSpec(Strict):
         if version == 1 and any(prompt.kind is Kind.STUFF for prompt in value):
             msg = "ask for kind: stuff, which is known from version 2 on; write version: 2"
             raise ValueError(msg)
-        if (count := len(_rows(value, version).texts)) > MAX_PROMPTS:
+        if version != 1 and (count := len(rows_of(value).texts)) > MAX_PROMPTS:
             msg = (
                 f"and their negatives are {count} different texts, and one image may be asked for "
                 f"{MAX_PROMPTS}; ask for fewer, or in two batches"
@@ -230,7 +232,7 @@ class BatchSpec(Strict):
     @cached_property
     def rows(self) -> Rows:
         """What the segmenter is asked of each image for the prompts."""
-        return _rows(self.prompts, self.version)
+        return rows_of_texts(self.prompts) if self.version == 1 else rows_of(self.prompts)
 
     @classmethod
     def read(cls, data: object) -> BatchSpec:

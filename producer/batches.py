@@ -6,8 +6,9 @@ Each function is one use case: it opens its own transactions and wakes the dispa
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,12 @@ from producer.pool import Pool
 from producer.results import reader
 from producer.results.progress import Pace, Speed
 from storage.objects import keys
+
+#: Share of the rarer prompt's instances from which on two prompts contend often.
+_OFTEN = 0.1
+
+#: Jobs of a large batch that are looked at for that, in stretches that one index finds.
+_STRETCHES, _STRETCH = 20, 500
 
 #: Seconds between two readings of a batch that is watched.
 _POLL_SECONDS = 0.5
@@ -37,6 +44,23 @@ class Removed:
 
     batch_id: UUID
     objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contending:
+    """Two prompts that found the same objects.
+
+    Attributes:
+        one: Name of a prompt.
+        other: Name of the other one.
+        instances: Of either, that have a better one of the other prompt on them.
+        images: In so many images; None where all of the batch were looked at.
+    """
+
+    one: str
+    other: str
+    instances: int
+    images: int | None = None
 
 
 def recent(pool: Pool, *, limit: int, owner: str | None = None) -> list[Progress]:
@@ -85,7 +109,45 @@ def count_instances(pool: Pool, batch_id: UUID) -> dict[str, int]:
     view = reader.view(pool.database, batch_id)
     with pool.database.read() as session:
         counts = instances.count_by_prompt(session, batch_id, view.rule)
-    return {name: counts.get(index, 0) for index, name in enumerate(view.categories)}
+    found: Counter[str] = Counter()
+    for index, name in enumerate(view.categories):
+        # Prompts always; of the classes of objects, which may be thousands, those that are there.
+        if index < len(view.spec.prompts) or index in counts:
+            found[name] += counts.get(index, 0)
+    return dict(found)
+
+
+def contending(pool: Pool, batch_id: UUID) -> list[Contending]:
+    """Pairs of prompts that often found the same object, so far; the most frequent first.
+
+    In a large batch only a sample of the images is looked at, stretches of it evenly spread: a
+    join over a million instances would take a second.
+
+    Raises:
+        NotFound: There is no such batch.
+    """
+    view = reader.view(pool.database, batch_id)
+    if len(view.spec.prompts) < 2:
+        return []
+    rule = replace(view.rule, exclusive=False)
+    with pool.database.read() as session:
+        sample = _sample(lookup.progress(session, batch_id).total)
+        pairs = instances.contending_pairs(session, batch_id, rule, sample)
+        counts = instances.count_by_prompt(session, batch_id, rule, sample) if pairs else {}
+    images = sum(map(len, sample)) or None
+    return [
+        Contending(view.categories[one], view.categories[other], count, images)
+        for (one, other), count in pairs.items()
+        if count >= _OFTEN * min(counts[one], counts[other])
+    ]
+
+
+def _sample(total: int) -> list[range]:
+    """Stretches of a large batch's jobs; none where all of them are looked at."""
+    if total <= _STRETCHES * _STRETCH:
+        return []
+    starts = (n * (total - _STRETCH) // (_STRETCHES - 1) for n in range(_STRETCHES))
+    return [range(start, start + _STRETCH) for start in starts]
 
 
 def pause(pool: Pool, reference: str) -> UUID:

@@ -19,7 +19,9 @@ from maskpool.domain import ReadingRule
 from maskpool.errors import ImageError, MaskpoolError
 from maskpool.ports import Image, Request
 from maskpool.settings import Settings, load_settings
+from maskpool.spec import Prompt
 from storage.images.decode import decode
+from workers.image.asked import Asked
 from workers.image.relate import relate
 from workers.models.load import LoadedModels, load_for
 
@@ -65,6 +67,7 @@ def _segment(
     began = time.perf_counter()
     [answer] = models.segmenter.segment([Request(image, tuple(prompts))])
     seconds = time.perf_counter() - began
+    asked = Asked.of([Prompt(text=text) for text in prompts])
     rule = ReadingRule(max_overlap=settings.alias(settings.model).max_overlap)
     return {
         "segment_seconds": round(seconds, 3),
@@ -78,8 +81,7 @@ def _segment(
                 "counts": one.found.mask.counts,
                 "box": rle.box_xyxy(rle.to_runs(one.found.mask)),
             }
-            for one in relate(answer.found, {})
-            if rule.admits(one)
+            for one in rule.admitted(relate(answer.found, {}, asked))
         ],
     }
 

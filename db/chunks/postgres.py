@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 
 from db.chunks.records import (
     INSTANCE_COLUMNS,
+    RARE_COLUMNS,
     Done,
     JobEnd,
     TakenChunk,
     counts,
+    have_rare,
     instance_values,
 )
 from db.clock import POSTGRES_NOW_MS as _NOW_MS
@@ -78,8 +80,18 @@ ended AS (
 SELECT batch_id FROM mine
 """  # noqa: S608
 
-_COPY = f"COPY instances ({', '.join(INSTANCE_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY = "COPY instances ({}) FROM STDIN (FORMAT BINARY)"
 _COPY_TYPES = ("uuid", "int4", "int2", "int2", *("int4",) * 5, *("float4",) * 3)
+_RARE_TYPES = ("float4", "float4", "int2", "int2", "float4")
+
+#: Statement and types without the rare columns, and with them.
+_COPIES = {
+    False: (_COPY.format(", ".join(INSTANCE_COLUMNS)), _COPY_TYPES),
+    True: (
+        _COPY.format(", ".join((*INSTANCE_COLUMNS, *RARE_COLUMNS))),
+        (*_COPY_TYPES, *_RARE_TYPES),
+    ),
+}
 
 
 def take(
@@ -142,7 +154,9 @@ def _literal(numbers: Iterable[int | None]) -> str:
 
 
 def _copy_instances(session: Session, batch_id: UUID, ends: Sequence[JobEnd]) -> None:
-    with copy_in(session, _COPY) as copy:
-        copy.set_types(_COPY_TYPES)
-        for values in instance_values(batch_id, ends):
+    rare = have_rare(ends)
+    statement, types = _COPIES[rare]
+    with copy_in(session, statement) as copy:
+        copy.set_types(types)
+        for values in instance_values(batch_id, ends, rare=rare):
             copy.write_row(values)

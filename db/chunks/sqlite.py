@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from db.chunks.records import (
     INSTANCE_COLUMNS,
+    RARE_COLUMNS,
     EndRow,
     JobEnd,
     TakenChunk,
     counts,
+    have_rare,
     instance_values,
 )
 from db.clock import now_ms
@@ -147,9 +149,11 @@ def _values(row: EndRow, now: int) -> tuple[Any, ...]:
 
 
 def _insert_instances(session: Session, batch_id: UUID, ends: Sequence[JobEnd]) -> None:
+    rare = have_rare(ends)
+    columns = (*INSTANCE_COLUMNS, *RARE_COLUMNS) if rare else INSTANCE_COLUMNS
     rows = [
-        dict(zip(INSTANCE_COLUMNS, values, strict=True))
-        for values in instance_values(batch_id, ends)
+        dict(zip(columns, values, strict=True))
+        for values in instance_values(batch_id, ends, rare=rare)
     ]
     if rows:
         session.execute(insert(InstanceRow), rows)

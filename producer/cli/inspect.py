@@ -13,11 +13,15 @@ from maskpool import exits
 from maskpool.domain import BatchState
 from producer.cli import options, render
 from producer.cli.tables import Column, number, sentence
-from producer.results.records import ImageResult
+from producer.results.records import ImageResult, LabelledInstance
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
+    from producer.batches import Contending
     from producer.pool import Pool
     from producer.results.lacks import Lacks
+
+#: Pairs of prompts that ``status`` names at most.
+_MAX_PAIRS = 5
 
 _PROMPTS = (Column("prompt", least=12), number("instances"))
 _WORKERS = (
@@ -88,7 +92,17 @@ def _show_batch(pool: Pool, batch: str, *, watch: bool, wide: bool, as_json: boo
         counts = batches.count_instances(pool, batch_id)
         rows = [(name, f"{count:,}") for name, count in counts.items()]
         render.print_table("\nfound so far", _PROMPTS, rows, wide=wide)
+        _show_contending(batches.contending(pool, batch_id))
     return exits.SOME_FAILED if progress.ended and progress.failed else exits.OK
+
+
+def _show_contending(pairs: Sequence[Contending]) -> None:
+    for pair in pairs[:_MAX_PAIRS]:
+        where = f" in a sample of {pair.images:,} images" if pair.images else ""
+        render.console.print(
+            f"{pair.one} and {pair.other} often found the same object, "
+            f"{pair.instances:,} times{where}"
+        )
 
 
 def _show_pool(pool: Pool, *, wide: bool, as_json: bool) -> None:
@@ -161,22 +175,31 @@ def _image_json(image: ImageResult) -> Mapping[str, object]:
         "image": image.name,
         "width": image.width,
         "height": image.height,
-        "instances": [
-            {
-                "category": one.category,
-                "score": one.instance.found.score,
-                "clip_score": one.instance.clip_score,
-                "overlap": one.instance.overlap,
-                "area": one.instance.area,
-                "box_xyxy": one.instance.found.box_xyxy,
-                "segmentation": {
-                    "size": one.instance.found.mask.size,
-                    "counts": one.instance.found.mask.counts,
-                },
-            }
-            for one in image.instances
-        ],
+        "instances": [_instance_json(one) for one in image.instances],
     }
+
+
+def _instance_json(labelled: LabelledInstance) -> Mapping[str, object]:
+    instance, found = labelled.instance, labelled.instance.found
+    fields = {
+        "category": labelled.category,
+        "score": found.score,
+        "clip_score": instance.clip_score,
+        "overlap": instance.overlap,
+        "area": instance.area,
+        "box_xyxy": found.box_xyxy,
+        "segmentation": {"size": found.mask.size, "counts": found.mask.counts},
+    }
+    # Most instances have none of them.
+    rare = {
+        "against": instance.against,
+        "against_text": instance.against_text,
+        "contended": instance.contended,
+        "contender_category": labelled.contender_category,
+        "object_index": found.object_index,
+        "predicted_iou": found.predicted_iou,
+    }
+    return fields | {name: value for name, value in rare.items() if value is not None}
 
 
 def _print_rows(

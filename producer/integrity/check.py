@@ -13,11 +13,14 @@ from uuid import UUID
 
 from db import integrity, lookup
 from db.session import Database
+from maskpool.errors import SpecError
 from maskpool.ports import ObjectStore
+from maskpool.spec import BatchSpec
 from producer.integrity.findings import Finding, Kind, Tally
 from producer.integrity.masks import check_masks
 from producer.integrity.orphans import find_orphans
 from producer.integrity.rows import check_rows
+from producer.results import reader
 from storage.objects import keys
 
 #: Batches listed at once, and rows without a batch that are named of each table.
@@ -56,7 +59,14 @@ def verify(
                 continue
             tally.batches += 1
             yield from check_rows(session, batch, tally)
-        yield from check_masks(database, store, one, tally)
+            spec = batch.spec
+        try:
+            categories = len(reader.categories_of(BatchSpec.read(spec)))
+        except SpecError as error:
+            sentence = f"its spec cannot be read, and its masks are not checked: {error}"
+            yield Finding(Kind.SPEC, one, "spec", sentence)
+            continue
+        yield from check_masks(database, store, one, categories, tally)
     if batch_id is None:
         yield from _rows_of_no_batch(database)
     for orphan in find_orphans(database, store, batch_id):

@@ -12,6 +12,8 @@ class Kind(StrEnum):
 
     #: A job that was submitted has no row, or a row is beyond those that were submitted.
     JOB = "job"
+    #: A batch's spec cannot be read, so no worker can do its jobs.
+    SPEC = "spec"
     #: A job's state is not one that its batch's state allows: an ended batch with an open job.
     STATE = "state"
     #: A claimed job that no live chunk holds: nobody will ever work on it.

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from uuid import UUID
-
-import numpy as np
 
 from db import integrity, jobs
 from db.models import InstanceRow, JobRow
 from db.session import Database
-from maskpool import rle
-from maskpool.domain import Instance, JobState
+from maskpool.domain import JobState
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from producer.integrity.findings import Finding, Kind, Tally
+from producer.integrity.instances import difference
 from storage.objects import keys, masks
-from storage.objects.masks import MaskRecord, StoredRecord
+from storage.objects.masks import StoredRecord
 
 #: DONE jobs read at once.
 _PAGE = 512
@@ -29,11 +27,19 @@ _FETCHES = 8
 
 
 def check_masks(
-    database: Database, store: ObjectStore, batch_id: UUID, tally: Tally
+    database: Database, store: ObjectStore, batch_id: UUID, categories: int, tally: Tally
 ) -> Iterator[Finding]:
-    """Every DONE job's key names one valid object, and each object holds just its rows' jobs."""
+    """Every DONE job's key names one valid object, and each object holds just its rows' jobs.
+
+    Args:
+        database: The pool's database.
+        store: Where the masks lie.
+        batch_id: Whose.
+        categories: How many the batch has: prompts, and classes of objects.
+        tally: Counts what is read, while it is read.
+    """
     with ThreadPoolExecutor(_FETCHES, "verify") as pool:
-        checker = _Checker(database, store, batch_id, tally, pool)
+        checker = _Checker(database, store, batch_id, categories, tally, pool)
         after = -1
         while True:
             with database.read() as session:
@@ -60,24 +66,19 @@ class _Read:
         return {job.seq for job in self.asking} | {stored.record.seq for stored in self.stored}
 
 
+@dataclass(slots=True)
 class _Checker:
     """Walks the jobs of one batch in order; remembers only objects that reach into later pages."""
 
-    def __init__(
-        self,
-        database: Database,
-        store: ObjectStore,
-        batch_id: UUID,
-        tally: Tally,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        self._database = database
-        self._store = store
-        self._batch_id = batch_id
-        self._tally = tally
-        self._pool = pool
-        #: Jobs of later pages whose object, and row, was compared already.
-        self._compared: dict[str, set[int]] = {}
+    database: Database
+    store: ObjectStore
+    batch_id: UUID
+    #: How many the batch has.
+    categories: int
+    tally: Tally
+    pool: ThreadPoolExecutor
+    #: Jobs of later pages whose object, and row, was compared already.
+    compared: dict[str, set[int]] = field(default_factory=dict)
 
     def check(self, page: Sequence[JobRow]) -> Iterator[Finding]:
         """Compare the objects of a page of DONE jobs."""
@@ -87,16 +88,16 @@ class _Checker:
                 asking.setdefault(job.masks_key, []).append(job)
         names = iter(asking)
         while some := list(islice(names, _FETCHES)):
-            read = list(self._pool.map(lambda key: self._read(key, asking[key]), some))
+            read = list(self.pool.map(lambda key: self._read(key, asking[key]), some))
             yield from self._compare_all(read, page[-1].seq)
 
     def _was_compared(self, masks_key: str, seq: int) -> bool:
-        left = self._compared.get(masks_key)
+        left = self.compared.get(masks_key)
         if left is None or seq not in left:
             return False
         left.remove(seq)
         if not left:
-            del self._compared[masks_key]
+            del self.compared[masks_key]
         return True
 
     def _read(self, masks_key: str, asking: Sequence[JobRow]) -> _Read:
@@ -104,7 +105,7 @@ class _Checker:
             error = CorruptObject(f"{masks_key[:100]!r} is no key of a mask object")
             return _Read(masks_key, tuple(asking), trouble=error)
         try:
-            stored = tuple(masks.read_chunk(self._store, self._batch_id, masks_key).records())
+            stored = tuple(masks.read_chunk(self.store, self.batch_id, masks_key).records())
         except (NotFound, CorruptObject) as error:
             return _Read(masks_key, tuple(asking), trouble=error)
         return _Read(masks_key, tuple(asking), stored)
@@ -112,43 +113,43 @@ class _Checker:
     def _compare_all(self, objects: Sequence[_Read], page_end: int) -> Iterator[Finding]:
         """The rows are read after the objects: a batch that was removed has none by then."""
         seqs = sorted({seq for one in objects for seq in one.seqs})
-        with self._database.snapshot() as session:
-            rows = integrity.jobs_at(session, self._batch_id, seqs)
-            instances = integrity.instances_at(session, self._batch_id, seqs)
+        with self.database.snapshot() as session:
+            rows = integrity.jobs_at(session, self.batch_id, seqs)
+            instances = integrity.instances_at(session, self.batch_id, seqs)
         for one in objects:
             if not any(job.seq in rows for job in one.asking):
                 continue
-            self._tally.objects += one.trouble is None
+            self.tally.objects += one.trouble is None
             yield from self._compare(one, rows, instances)
             later = {stored.record.seq for stored in one.stored if stored.record.seq > page_end}
             if later:
-                self._compared[one.masks_key] = later
+                self.compared[one.masks_key] = later
 
     def _compare(
         self, one: _Read, rows: dict[int, JobRow], instances: dict[int, list[InstanceRow]]
     ) -> Iterator[Finding]:
-        subject = keys.mask_object(self._batch_id, one.masks_key)
+        subject = keys.mask_object(self.batch_id, one.masks_key)
         if one.trouble is not None:
             gone = isinstance(one.trouble, NotFound)
             kind = Kind.MISSING_OBJECT if gone else Kind.DAMAGED_OBJECT
             first, *others = one.asking
             also = f" and {len(others)} more jobs" if others else ""
             sentence = f"job {first.seq}{also} point to it, but {one.trouble}"
-            yield Finding(kind, self._batch_id, subject, sentence)
+            yield Finding(kind, self.batch_id, subject, sentence)
             return
         held = [stored.record.seq for stored in one.stored]
         for seq in sorted({seq for seq in held if held.count(seq) > 1}):
-            yield Finding(Kind.PLACE, self._batch_id, subject, f"it holds job {seq} twice")
+            yield Finding(Kind.PLACE, self.batch_id, subject, f"it holds job {seq} twice")
         for job in one.asking:
             if job.seq not in held:
                 sentence = f"job {job.seq} points to it, but it does not hold that job"
-                yield Finding(Kind.PLACE, self._batch_id, subject, sentence)
+                yield Finding(Kind.PLACE, self.batch_id, subject, sentence)
         for stored in one.stored:
             seq = stored.record.seq
             row = rows.get(seq)
             if row is None or row.masks_key != one.masks_key or row.state != JobState.DONE:
                 sentence = f"it holds job {seq}, whose row does not point to it"
-                yield Finding(Kind.PLACE, self._batch_id, subject, sentence)
+                yield Finding(Kind.PLACE, self.batch_id, subject, sentence)
                 continue
             yield from self._compare_job(stored, row, instances.get(seq, []))
 
@@ -156,7 +157,7 @@ class _Checker:
         self, stored: StoredRecord, job: JobRow, instances: Sequence[InstanceRow]
     ) -> Iterator[Finding]:
         record = stored.record
-        self._tally.instances += len(record.instances)
+        self.tally.instances += len(record.instances)
         row = (job.masks_offset, job.masks_length, job.name, job.width, job.height)
         there = (stored.offset, stored.length, record.name, record.width, record.height)
         if row != there:
@@ -164,68 +165,7 @@ class _Checker:
                 "offset, length, name, width and height are "
                 f"{row} in its row, but {there} in {job.masks_key}"
             )
-            yield Finding(Kind.PLACE, self._batch_id, f"job {job.seq}", sentence)
-        difference = _difference(job, record, instances)
-        if difference:
-            yield Finding(Kind.INSTANCES, self._batch_id, f"job {job.seq}", difference)
-
-
-def _difference(job: JobRow, record: MaskRecord, rows: Sequence[InstanceRow]) -> str:
-    """The first thing in which a job's instances differ between rows and object; else empty."""
-    count = len(record.instances)
-    if job.n_instances != count or len(rows) != count:
-        return (
-            f"its object holds {count} instances, its row says {job.n_instances}, "
-            f"and there are {len(rows)} rows of them"
-        )
-    for ordinal, (instance, row) in enumerate(zip(record.instances, rows, strict=True)):
-        there, here = _of_object(ordinal, instance), _of_row(row)
-        if there != here:
-            names = [name for name in there if there[name] != here[name]]
-            parts = [f"{name} {here[name]} instead of {there[name]}" for name in names]
-            return f"instance {ordinal} has in its row {', '.join(parts)}"
-        fault = _fault(instance, len(record.prompts))
+            yield Finding(Kind.PLACE, self.batch_id, f"job {job.seq}", sentence)
+        fault = difference(job, record, instances, self.categories)
         if fault:
-            return f"instance {ordinal} {fault}"
-    return ""
-
-
-def _of_object(ordinal: int, instance: Instance) -> dict[str, object]:
-    x0, y0, x1, y1 = instance.found.box_xyxy
-    return {
-        "ordinal": ordinal,
-        "prompt": instance.found.prompt_index,
-        "box": (int(x0), int(y0), int(x1 - x0), int(y1 - y0)),
-        "area": instance.area,
-        "score": _single(instance.found.score),
-        "overlap": _single(instance.overlap),
-        "clip_score": _single(instance.clip_score),
-    }
-
-
-def _of_row(row: InstanceRow) -> dict[str, object]:
-    return {
-        "ordinal": row.ordinal,
-        "prompt": row.prompt_index,
-        "box": (row.x, row.y, row.w, row.h),
-        "area": row.area,
-        "score": _single(row.score),
-        "overlap": _single(row.overlap),
-        "clip_score": _single(row.clip_score),
-    }
-
-
-def _single(value: float | None) -> float | None:
-    """Rows keep single precision (SQLite keeps what it is given), objects what JSON says."""
-    return None if value is None else float(np.float32(value))
-
-
-def _fault(instance: Instance, prompts: int) -> str:
-    """What is wrong with an instance by itself; empty where nothing is."""
-    if not 0 <= instance.found.prompt_index < prompts:
-        return f"is of prompt {instance.found.prompt_index}, and there are {prompts}"
-    try:
-        area = rle.area(instance.found.mask)
-    except ValueError as error:
-        return f"has a mask that cannot be read: {error}"
-    return "" if area == instance.area else f"has {area} pixels, not {instance.area}"
+            yield Finding(Kind.INSTANCES, self.batch_id, f"job {job.seq}", fault)

@@ -17,7 +17,7 @@ from db import jobs, lookup
 from db.jobs import DoneJob
 from db.models import JobRow
 from db.session import Database
-from maskpool.domain import JobState, ReadingRule
+from maskpool.domain import Instance, JobState, ReadingRule
 from maskpool.errors import Conflict, CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.reading import Reading, reading_of
@@ -48,8 +48,13 @@ class BatchView:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names of the prompts and of the objects' classes, in order."""
-        return self.spec.categories
+        """See ``categories_of``."""
+        return categories_of(self.spec)
+
+
+def categories_of(spec: BatchSpec) -> tuple[str, ...]:
+    """What a batch's masks are of, by ``Found.prompt_index``; a name may be there twice."""
+    return spec.categories
 
 
 #: What one image is made from: a row of each batch that has it.
@@ -188,7 +193,7 @@ class MergedImages:
     def _count(self, parts: _Parts) -> None:
         self.incomplete += len(parts) < self._batches
         if len(parts) > 1:
-            names = Counter(name for view, _ in parts for name in view.categories)
+            names = Counter(name for view, _ in parts for name in set(view.categories))
             self.doubled.update(name for name, count in names.items() if count > 1)
         self._hash.update(f"{[(view.batch_id.hex, *job) for view, job in parts]}\n".encode())
 
@@ -262,9 +267,14 @@ def _described(record: MaskRecord) -> str:
 
 
 def _labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
-    names, admits = view.categories, view.rule.admits
-    return [
-        LabelledInstance(names[instance.found.prompt_index], instance)
-        for instance in record.instances
-        if admits(instance)
-    ]
+    names = view.categories
+
+    def category(instance: Instance) -> str:
+        return names[instance.found.prompt_index]
+
+    def labelled(instance: Instance) -> LabelledInstance:
+        place = instance.contender
+        rival = None if place is None else category(record.instances[place])
+        return LabelledInstance(category(instance), instance, rival)
+
+    return [labelled(instance) for instance in view.rule.admitted(record.instances)]

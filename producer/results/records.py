@@ -18,12 +18,14 @@ class LabelledInstance:
     """An instance under its category.
 
     Attributes:
-        category: Display name of the prompt that found it.
+        category: Display name of the prompt that found it, or of its object's class.
         instance: The stored mask with its figures.
+        contender_category: That of its contender, which may not count itself; None without one.
     """
 
     category: str
     instance: Instance
+    contender_category: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class ImageResult:
         uri: Where the image's bytes are.
         width: Pixels, after EXIF orientation.
         height: Pixels, after EXIF orientation.
-        instances: By prompt, best first; empty where nothing was found.
+        instances: By prompt, best first, then those of objects in the order of their source; empty
+            where nothing was found.
     """
 
     seq: int

@@ -76,14 +76,15 @@ def write_results(
         **read_lacks(database, batch_id).info(),
     }
     images = partial(reader.read_images, database, store, [view])
-    counts = write_coco(place / DATASET, view.categories, images, info)
+    categories = reader.merged_categories([view])
+    counts = write_coco(place / DATASET, categories, images, info)
     fetcher = Fetcher(store, settings)
     overlays = save_overlays(
         images(),
         lambda uri: Image.fromarray(fetcher.fetch(uri).image),
         place / "overlays",
         total=counts.images,
-        categories=view.categories,
+        categories=categories,
         limit=asked.overlays,
     )
     failures = list(reader.read_failures(database, batch_id))
@@ -160,8 +161,8 @@ def _write_page(
         summary,
         written.overlays,
         written.failures,
-        categories=view.categories,
+        categories=reader.merged_categories([view]),
         title=f"maskpool: {Path(without_query(storable(asked.source))).name}",
-        lead=f"{', '.join(view.categories)} · model {view.spec.model} · "
+        lead=f"{', '.join(reader.merged_categories([view]))} · model {view.spec.model} · "
         f"score ≥ {view.rule.threshold:g}{passed_over and f' · {passed_over}'}",
     )

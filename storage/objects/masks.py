@@ -17,12 +17,11 @@ from uuid import UUID
 import orjson
 import zstandard
 
-from maskpool.domain import Found, Instance, JobResult
+from maskpool.domain import Instance, JobResult
 from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
-from maskpool.rle import Rle
 from maskpool.spec import Prompt
-from storage.objects import keys
+from storage.objects import instances, keys
 
 _VERSION = 1
 _LEVEL = 3
@@ -212,19 +211,7 @@ def _job_json(name: str, result: JobResult) -> dict[str, Any]:
         "width": result.width,
         "height": result.height,
         "image_sha256": result.image_sha256,
-        "instances": [_instance_json(instance) for instance in result.instances],
-    }
-
-
-def _instance_json(instance: Instance) -> dict[str, Any]:
-    return {
-        "prompt": instance.found.prompt_index,
-        "score": instance.found.score,
-        "box_xyxy": instance.found.box_xyxy,
-        "area": instance.area,
-        "overlap": instance.overlap,
-        "clip_score": instance.clip_score,
-        "counts": instance.found.mask.counts,
+        "instances": [instances.to_json(instance) for instance in result.instances],
     }
 
 
@@ -271,7 +258,7 @@ def _record(content: dict[str, Any]) -> MaskRecord:
         image_sha256=str(content["image_sha256"]),
         model=str(content["model"]),
         prompts=_prompts(orjson.dumps(content["prompts"])),
-        instances=tuple(_instance(item, size) for item in content["instances"]),
+        instances=tuple(instances.from_json(item, size) for item in content["instances"]),
     )
 
 
@@ -279,19 +266,3 @@ def _record(content: dict[str, Any]) -> MaskRecord:
 def _prompts(text: bytes) -> tuple[Prompt, ...]:
     """Every job of a batch repeats its prompts, and checking them costs more than all its masks."""
     return tuple(Prompt.model_validate(prompt) for prompt in orjson.loads(text))
-
-
-def _instance(item: dict[str, Any], size: tuple[int, int]) -> Instance:
-    x0, y0, x1, y1 = item["box_xyxy"]
-    clip_score = item["clip_score"]
-    return Instance(
-        found=Found(
-            prompt_index=int(item["prompt"]),
-            score=float(item["score"]),
-            box_xyxy=(float(x0), float(y0), float(x1), float(y1)),
-            mask=Rle(size, str(item["counts"])),
-        ),
-        area=int(item["area"]),
-        overlap=float(item["overlap"]),
-        clip_score=None if clip_score is None else float(clip_score),
-    )

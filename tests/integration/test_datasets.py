@@ -6,21 +6,28 @@ import json
 import os
 import stat
 import threading
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
-from services.plain_pool import PlainPool
+from pycocotools import mask as coco_masks
+from pycocotools.coco import COCO
+from services.plain_pool import SIZE, PlainPool, a_result
 from sqlalchemy import update
 
 from db import batches
 from db.models import BatchRow, JobRow
-from maskpool.domain import JobState
+from maskpool import rle
+from maskpool.domain import Found, Instance, JobResult, JobState
 from maskpool.errors import ConfigError, Conflict, NotFound
 from producer.export import export
 from producer.pool import Pool
+from producer.results import reader
+from producer.scoring.evaluate import evaluate
 
 
 def done(work: PlainPool, count: int = 5) -> UUID:
@@ -43,6 +50,38 @@ def fail(work: PlainPool, batch_id: UUID, *seqs: int) -> None:
 def info(target: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(target.read_bytes())["info"]
     return found
+
+
+def test_every_object_has_its_mask_in_the_dataset_the_empty_one_too(
+    pool: Pool, work: PlainPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the rule says; the class that is named as a prompt is one category with it."""
+    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car", "a"))
+
+    def look(seq: int) -> JobResult:
+        usual = a_result(seq)
+        found = replace(usual.instances[0].found, score=0.1)
+        empty = rle.encode(np.zeros(SIZE, np.bool_))
+        objects = (
+            Instance(replace(found, prompt_index=3, object_index=0), usual.instances[0].area, 0.0),
+            Instance(Found(2, 0.1, (0.0, 0.0, 0.0, 0.0), empty, 1, 0.2), 0, 0.0),
+        )
+        return replace(usual, instances=(*usual.instances, *objects))
+
+    work.look = look
+    target = tmp_path / "coco.json"
+    export(pool, [str(done(work, 2))], target, threshold=0.95)
+    coco = COCO(target)
+    names = {one["id"]: one["name"] for one in coco.loadCats(coco.getCatIds())}
+    assert names == {1: "a", 2: "b", 3: "car"}
+    masks = [(one["category_id"], one["area"], one["bbox"]) for one in coco.anns.values()]
+    nothing = (3, 0, [0, 0, 0, 0])
+    assert masks == [(1, 6, [2, 1, 2, 3]), nothing, (1, 9, [2, 1, 3, 3]), nothing]
+    assert coco_masks.area([coco.annToRLE(one) for one in coco.anns.values()]).tolist() == [
+        *[6, 0, 9, 0]
+    ]
+    [score] = evaluate(target, target, threshold=0.0).by_category[:1]
+    assert (score.tp, score.fp, score.fn) == (2, 0, 0)
 
 
 @pytest.mark.parametrize("rounds", [0, 1])

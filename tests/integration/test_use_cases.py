@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from PIL import Image
-from services.plain_pool import PlainPool
+from services.plain_pool import PlainPool, a_result
 
-from maskpool.domain import BatchState
+from maskpool.domain import BatchState, JobResult
 from maskpool.errors import Conflict, NotFound, SourceError, SpecError
 from maskpool.spec_file import asked as asked_for
 from producer import batches, submit
 from producer.export import export
 from producer.pool import Pool, why_idle
+from producer.results import reader
 from producer.submission import prepare
 
 
@@ -58,6 +60,60 @@ def test_a_batch_is_watched_to_its_end_and_counted(pool: Pool, work: PlainPool) 
     assert batches.recent(pool, limit=5, owner="ben") == []
     with pytest.raises(Conflict, match="only failed jobs"):
         batches.retry_failed(pool, str(batch_id))
+
+
+def test_prompts_that_often_contend_are_named(pool: Pool, work: PlainPool) -> None:
+    batch_id = work.submit(3)
+    assert batches.contending(pool, batch_id) == []
+    work.drain()
+    assert batches.contending(pool, batch_id) == [batches.Contending("a", "b", 3)]
+
+
+def test_a_rare_pair_is_not_named(pool: Pool, work: PlainPool) -> None:
+    """One image in twelve has two prompts on one object."""
+
+    def look(seq: int) -> JobResult:
+        usual = a_result(seq)
+        alone = [replace(one, contended=None, contender=None) for one in usual.instances]
+        return replace(usual, instances=tuple(alone)) if seq else usual
+
+    work.look = look
+    batch_id = work.submit(12)
+    work.drain()
+    assert batches.contending(pool, batch_id) == []
+
+
+def test_of_a_large_batch_a_sample_is_looked_at(
+    pool: Pool, work: PlainPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_STRETCHES", 3)
+    monkeypatch.setattr(batches, "_STRETCH", 2)
+    batch_id = work.submit(11)
+    work.drain()
+    assert batches._sample(6) == []
+    assert batches._sample(11) == [range(2), range(4, 6), range(9, 11)]
+    assert batches.contending(pool, batch_id) == [batches.Contending("a", "b", 6, 6)]
+
+
+def test_categories_of_objects_are_counted_where_they_are(
+    pool: Pool, work: PlainPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class may be named as a prompt is; of thousands of classes only those found are shown."""
+    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car", "bus", "a"))
+
+    def look(seq: int) -> JobResult:
+        usual = a_result(seq)
+        [first, *_] = usual.instances
+        objects = [
+            replace(first, found=replace(first.found, prompt_index=index, object_index=place))
+            for place, index in enumerate((3, 4))
+        ]
+        return replace(usual, instances=(*usual.instances, *objects))
+
+    work.look = look
+    batch_id = work.submit(2)
+    work.drain()
+    assert batches.count_instances(pool, batch_id) == {"a": 4, "b": 2, "bus": 2}
 
 
 def test_what_is_removed_leaves_no_object(pool: Pool, work: PlainPool) -> None:

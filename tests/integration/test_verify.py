@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
+import numpy as np
 import pytest
 from services.command_line import maskpool
-from services.plain_pool import PlainPool
+from services.plain_pool import SIZE, PlainPool, a_result
 from sqlalchemy import delete, insert, select, update
 
 from db import batches, lookup
 from db.chunks import reap
 from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
 from db.session import Database
-from maskpool.domain import ChunkState, JobState, new_id
+from maskpool import rle
+from maskpool.domain import ChunkState, Found, Instance, JobResult, JobState, new_id
 from maskpool.errors import NotFound
 from maskpool.ports import ObjectStore
 from producer.integrity import masks
 from producer.integrity.check import verify
 from producer.integrity.findings import Finding, Kind, Tally
+from producer.results import reader
 from storage.objects import keys, open_store
 
 
@@ -251,7 +255,11 @@ def test_an_instance_row_too_many_is_found(pool: PlainPool) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("score", 0.91), ("area", 5), ("x", 1), ("h", 2), ("prompt_index", 1), ("overlap", 0.5)],
+    [
+        *[("score", 0.91), ("area", 5), ("x", 1), ("h", 2), ("prompt_index", 1)],
+        *[("overlap", 0.5), ("against", 0.2), ("contended", 0.7), ("contender", 1)],
+        *[("object_index", 0), ("predicted_iou", 0.5)],
+    ],
 )
 def test_an_instance_that_differs_from_its_mask_is_found(
     pool: PlainPool, column: str, value: float
@@ -261,6 +269,92 @@ def test_an_instance_that_differs_from_its_mask_is_found(
     mine = (InstanceRow.batch_id == batch, InstanceRow.seq == 1, InstanceRow.ordinal == 0)
     change(pool, update(InstanceRow).where(*mine).values({column: value}))
     assert [(one.kind, one.subject) for one in found(pool)] == [(Kind.INSTANCES, "job 1")]
+
+
+def test_figures_that_a_row_lost_are_found(pool: PlainPool) -> None:
+    batch = pool.submit(5)
+    pool.drain()
+    assert found(pool) == []
+    mine = (InstanceRow.batch_id == batch, InstanceRow.seq == 1, InstanceRow.ordinal == 2)
+    lost = {"against": None, "contended": None, "contender": None}
+    change(pool, update(InstanceRow).where(*mine).values(lost))
+    [one] = found(pool)
+    assert (one.kind, one.subject) == (Kind.INSTANCES, "job 1")
+    assert "contended None instead of 1.0, contender None instead of 0" in one.sentence
+
+
+def an_object(index: int, *, empty: bool = False) -> Instance:
+    """The mask of an object of category 2, with the box and the area of what it is."""
+    mask = np.zeros(SIZE, np.bool_)
+    mask[:3, :4] = not empty
+    box = (0.0, 0.0, 0.0, 0.0) if empty else (0.0, 0.0, 4.0, 3.0)
+    return Instance(Found(2, 0.8, box, rle.encode(mask), index, 0.6), int(mask.sum()), 0.0)
+
+
+def looking(*instances: Instance) -> Callable[[int], JobResult]:
+    """An image in which each of these is found beside the usual ones."""
+    return lambda seq: replace(a_result(seq), instances=(*a_result(seq).instances, *instances))
+
+
+def test_masks_of_objects_are_sound_the_empty_one_too(
+    pool: PlainPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car"))
+    pool.look = looking(an_object(0), an_object(1, empty=True))
+    batch = pool.submit(5)
+    pool.drain()
+    assert found(pool) == []
+    with pool.database.read() as session:
+        row = session.get(InstanceRow, (batch, 2, 4))
+        assert row is not None
+        assert (row.x, row.y, row.w, row.h, row.area) == (0, 0, 0, 0, 0)
+        assert (row.object_index, row.prompt_index, row.contended) == (1, 2, None)
+        assert row.predicted_iou == pytest.approx(0.6)
+
+
+TEXT = a_result(1).instances[2]
+
+
+@pytest.mark.parametrize(
+    ("planted", "sentence"),
+    [
+        (replace(TEXT, found=replace(TEXT.found, prompt_index=2)), "is of prompt 2, and there are"),
+        (
+            replace(an_object(0), found=replace(an_object(0).found, prompt_index=1)),
+            "is an object of category 1, and those are 2 to 2",
+        ),
+        (
+            replace(an_object(0), found=replace(an_object(0).found, prompt_index=3)),
+            "is an object of category 3, and those are 2 to 2",
+        ),
+        (replace(TEXT, against_text=None), "the strength without its negative"),
+        (replace(TEXT, contended=None), "has a contender without a figure"),
+        (replace(TEXT, contender=9), "contended by instance 9, which is not there"),
+        (replace(TEXT, contender=2), "contended by instance 2, which is no other prompt's"),
+        (replace(TEXT, contender=1), "contended by instance 1, which is not better"),
+    ],
+)
+def test_an_instance_that_contradicts_itself_is_found(
+    pool: PlainPool, planted: Instance, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row and object agree, and both are wrong."""
+    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car"))
+    mask, area = a_result(0).instances[0].found.mask, a_result(0).instances[0].area
+    planted = replace(planted, found=replace(planted.found, mask=mask), area=area)
+    pool.look = looking(planted)
+    pool.submit(1)
+    pool.drain()
+    [one] = [one for one in found(pool) if one.kind == Kind.INSTANCES]
+    assert sentence in one.sentence
+
+
+def test_a_spec_that_cannot_be_read_is_found(pool: PlainPool) -> None:
+    batch = pool.submit(3)
+    pool.drain()
+    change(pool, update(BatchRow).where(BatchRow.id == batch).values(spec={"version": 9}))
+    [one] = found(pool)
+    assert (one.kind, one.batch_id, one.subject) == (Kind.SPEC, batch, "spec")
+    assert "spec cannot be read" in one.sentence
 
 
 def test_instances_of_a_job_that_is_not_done_are_found(pool: PlainPool) -> None:

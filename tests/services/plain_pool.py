@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -42,6 +43,8 @@ class PlainPool:
     database: Database
     store: ObjectStore
     worker_id: UUID = field(default_factory=new_id)
+    #: What is found in a job's image, by ``seq``.
+    look: Callable[[int], JobResult] = field(default_factory=lambda: a_result)
 
     def submit(self, count: int, *, activate: bool = True) -> UUID:
         """A batch of ``count`` images that nobody ever opens."""
@@ -77,7 +80,7 @@ class PlainPool:
         self, taken: TakenChunk, *, but: Collection[int] = ()
     ) -> tuple[list[JobResult], ChunkObject]:
         """The chunk's object, before any row knows of it; without the jobs in ``but``."""
-        named = [(job.name, _result(job.seq)) for job in taken.jobs if job.seq not in but]
+        named = [(job.name, self.look(job.seq)) for job in taken.jobs if job.seq not in but]
         results = [result for _, result in named]
         content = masks.encode_chunk(taken.batch_id, taken.chunk_id, "demo", SPEC.prompts, named)
         key = keys.mask_object(taken.batch_id, content.masks_key)
@@ -120,17 +123,19 @@ class PlainPool:
         raise AssertionError("it never ends")
 
 
-def _result(seq: int) -> JobResult:
+def a_result(seq: int) -> JobResult:
+    """Three instances on one spot, of which the last one has a negative and a better rival."""
     mask = np.zeros(SIZE, np.bool_)
     mask[1:4, 2 : 4 + seq % 4] = True
     width = 2 + seq % 4
     box = (2.0, 1.0, 2.0 + width, 4.0)
+    against: dict[str, Any] = {"against": 0.1, "against_text": "c"}
     instances = tuple(
-        Instance(Found(prompt, score, box, rle.encode(mask)), 3 * width, overlap, clip)
-        for prompt, score, overlap, clip in (
-            (0, 0.9, 0.0, None),
-            (0, 0.3, 1.0, None),
-            (1, 0.7, 0.0, 0.6),
+        Instance(Found(prompt, score, box, rle.encode(mask)), 3 * width, overlap, clip, **rest)
+        for prompt, score, overlap, clip, rest in (
+            (0, 0.9, 0.0, None, {}),
+            (0, 0.3, 1.0, None, {"contended": 1.0, "contender": 2}),
+            (1, 0.7, 0.0, 0.6, {**against, "contended": 1.0, "contender": 0}),
         )
     )
     return JobResult(seq, SIZE[1], SIZE[0], instances, f"{seq:064x}")

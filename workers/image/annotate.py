@@ -15,6 +15,7 @@ from maskpool.errors import (
     ConfigError,
     NoAccess,
     Permanent,
+    SpecError,
     Transient,
     Unreachable,
     WrongClock,
@@ -26,6 +27,7 @@ from storage.images.fetch import FetchedImage, Fetcher
 from storage.objects import keys
 from workers.engine.engine import Engine
 from workers.engine.work import Scored
+from workers.image.asked import Asked
 from workers.image.asks import needed, place, say_outside
 from workers.image.relate import relate
 from workers.image.verify import verify
@@ -103,24 +105,31 @@ class Annotator:
             return holding.wait_for(self.engine.score(crops, texts, klass))
 
         height, width = fetched.image.shape[:2]
-        texts = tuple(prompt.text for prompt in spec.prompts)
-        stuff = sorted(spec.rows.stuff)
+        asked = Asked.of_spec(spec)
         placed = place(job.prompts, (height, width), spec.class_index)
         say_outside(job.name, placed)
         try:
             answer = holding.wait_for(
-                self.engine.submit(fetched.image, texts, klass, stuff=stuff, objects=placed.inside)
+                self.engine.submit(
+                    fetched.image,
+                    asked.texts,
+                    klass,
+                    stuff=sorted(spec.rows.stuff),
+                    objects=placed.inside,
+                )
             )
             found = placed.complete(answer.found)
-            clip_scores, seconds = verify(fetched.image, found, spec.prompts, score)
+            clip_scores, seconds = verify(fetched.image, found, asked, score)
         except CancelledError:
             return None
+        except SpecError as error:
+            raise asked.named(error) from None
         except Transient:
             if self.engine.healthy:
                 raise
             holding.lose()
             return None
-        instances = relate(found, clip_scores)
+        instances = relate(found, clip_scores, asked)
         result = JobResult(job.seq, width, height, instances, fetched.sha256)
         return Annotated(result, answer.seconds + seconds)
 

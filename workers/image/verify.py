@@ -1,4 +1,4 @@
-"""CLIP's score of instances whose prompt has negative texts."""
+"""CLIP's score of instances whose prompt has negative texts, where the batch asks for it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from maskpool.domain import Found
 from maskpool.ports import Image
-from maskpool.spec import Prompt
 from workers.engine.work import Scored
+from workers.image.asked import Asked
 from workers.image.relate import float32
 from workers.models.clip.crop import crop_for_clip
 
@@ -18,24 +18,24 @@ Score = Callable[[Sequence[Image], Sequence[str]], Scored]
 
 
 def verify(
-    image: Image, found: Sequence[Found], prompts: Sequence[Prompt], score: Score
+    image: Image, found: Sequence[Found], asked: Asked, score: Score
 ) -> tuple[dict[int, float], float]:
     """Compare each instance's crop with its prompt's text and negative texts.
 
     Args:
         image: RGB uint8 (height, width, 3).
         found: What the segmenter found in it.
-        prompts: Those of the batch; those without negative texts are passed over.
+        asked: The batch's prompts; those without negative texts are passed over.
         score: Compares crops with texts.
 
     Returns:
         The probability that the prompt's text wins against its strongest negative text, by index
         in ``found``: the logistic function of the difference of CLIP's logits. And the device's
-        seconds for all of it.
+        seconds for all of it. Nothing and no seconds where CLIP is not asked.
     """
     scores: dict[int, float] = {}
     seconds = 0.0
-    for prompt_index, prompt in enumerate(prompts):
+    for prompt_index, prompt in enumerate(asked.prompts if asked.verify else ()):
         indices = [i for i, one in enumerate(found) if one.prompt_index == prompt_index]
         if not prompt.negatives or not indices:
             continue

@@ -1,19 +1,11 @@
-"""The domain's rules, and their twins in SQL."""
+"""The domain's rules; the reading rule's twin in SQL is compared in ``test_reading_rule``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import create_engine, delete, insert, select
-from sqlalchemy.orm import Session
 
-from db.instances import admitted
-from db.models import Base, InstanceRow
 from maskpool.domain import (
     BatchState,
     ChunkState,
@@ -28,56 +20,10 @@ from maskpool.domain import (
 )
 from maskpool.rle import Rle
 
-#: Rows keep single precision; so does what the pipeline makes.
-parts = st.floats(0, 1, width=32)
-#: Values from a small set meet each other on the edge of a rule.
-edges = st.sampled_from([0.0, 0.25, 0.5, float(np.float32(0.3)), 1.0])
-values = parts | edges
-rules = st.builds(ReadingRule, values, st.none() | values, values)
-triples = st.tuples(values, values, st.none() | values)
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    path: Path = tmp_path_factory.mktemp("rows") / "rows.sqlite"
-    engine = create_engine(f"sqlite:///{path}")
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
-
 
 def instance(score: float, overlap: float, clip_score: float | None) -> Instance:
     found = Found(0, score, (0.0, 0.0, 1.0, 1.0), Rle((1, 1), "01"))
     return Instance(found, 1, overlap, clip_score)
-
-
-@given(rule=rules, rows=st.lists(triples, min_size=1, max_size=30))
-@settings(
-    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
-def test_the_rule_admits_the_same_in_python_and_in_sql(
-    session: Session, rule: ReadingRule, rows: list[tuple[float, float, float | None]]
-) -> None:
-    batch = new_id()
-    session.execute(delete(InstanceRow))
-    session.execute(
-        insert(InstanceRow),
-        [
-            {
-                **dict.fromkeys(("prompt_index", "x", "y", "w", "h", "area"), 0),
-                "batch_id": batch,
-                "seq": 0,
-                "ordinal": ordinal,
-                "score": score,
-                "overlap": overlap,
-                "clip_score": clip_score,
-            }
-            for ordinal, (score, overlap, clip_score) in enumerate(rows)
-        ],
-    )
-    in_sql = set(session.scalars(select(InstanceRow.ordinal).where(admitted(rule))))
-    assert in_sql == {n for n, row in enumerate(rows) if rule.admits(instance(*row))}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +42,61 @@ def test_the_edges_of_the_rule(
     row: tuple[float, float, float | None], rule: ReadingRule, admits: bool
 ) -> None:
     assert rule.admits(instance(*row)) is admits
+
+
+@pytest.mark.parametrize(
+    ("against", "rule", "admits"),
+    [
+        (None, ReadingRule(max_against=0.0), True),
+        (0.25, ReadingRule(max_against=0.25), True),
+        (0.26, ReadingRule(max_against=0.25), False),
+        (1.0, ReadingRule(max_against=None), True),
+        (1.0, ReadingRule(), False),
+    ],
+)
+def test_a_negative_takes_what_it_explains_too_well(
+    against: float | None, rule: ReadingRule, admits: bool
+) -> None:
+    assert rule.admits(replace(instance(0.9, 0.0, None), against=against)) is admits
+
+
+def test_the_mask_of_an_object_always_counts() -> None:
+    found = replace(instance(0.0, 1.0, 0.0).found, object_index=3)
+    never = ReadingRule(1.0, 0.0, 1.0, max_against=0.0, exclusive=True)
+    one = replace(instance(0.0, 1.0, 0.0), found=found, against=1.0)
+    assert never.admitted([one, instance(0.5, 0.0, None)]) == [one]
+
+
+def contended_by(contender: int | None, score: float = 0.9, **figures: float) -> Instance:
+    return replace(instance(score, 0.0, None), contended=0.8, contender=contender, **figures)
+
+
+def test_an_instance_yields_only_to_a_contender_that_itself_counts() -> None:
+    """A rule that looked at ``contended`` alone would lose objects that nothing else has."""
+    weak = contended_by(1, 0.6)
+    for rival in (
+        contended_by(None, 0.2),  # below the threshold
+        contended_by(None, against=0.9),  # explained by a negative
+        replace(contended_by(None), overlap=0.9),  # a duplicate
+        replace(contended_by(None), clip_score=0.1),  # CLIP says no
+    ):
+        rule = ReadingRule(0.3, 0.5, exclusive=True)
+        assert rule.admitted([weak, rival]) == [weak]
+        assert replace(rule, exclusive=False).admitted([weak, rival]) == [weak]
+    assert ReadingRule(exclusive=True).admitted([weak, contended_by(None)]) == [contended_by(None)]
+    assert len(ReadingRule().admitted([weak, contended_by(None)])) == 2
+
+
+def test_a_contender_that_yields_itself_still_takes() -> None:
+    """One step, so that SQL needs one join and not as many as a chain is long."""
+    chain = [contended_by(None, 0.9), contended_by(0, 0.8), contended_by(1, 0.7)]
+    assert ReadingRule(exclusive=True).admitted(chain) == chain[:1]
+
+
+@pytest.mark.parametrize("nowhere", [-1, 1, 77])
+def test_a_contender_that_is_not_there_takes_nothing(nowhere: int) -> None:
+    one = contended_by(nowhere)
+    assert ReadingRule(exclusive=True).admitted([one]) == [one]
 
 
 def progress(state: BatchState, *, done: int = 0, failed: int = 0) -> Progress:

@@ -92,17 +92,6 @@ def test_a_union_holds_the_pixels_of_all(data: st.DataObject) -> None:
     assert as_theirs(rle.from_runs(together)) == coco.merge([theirs(mask) for mask in several])
 
 
-@given(st.data())
-def test_overlaps_are_the_worst_iou_with_a_better_mask(data: st.DataObject) -> None:
-    shape = data.draw(st.tuples(sides, sides))
-    several = data.draw(st.lists(hnp.arrays(np.bool_, shape), max_size=5))
-    runs = [rle.to_runs(rle.encode(mask)) for mask in several]
-    expected = [
-        max((rle.iou(runs[i], runs[j]) for j in range(i)), default=0.0) for i in range(len(runs))
-    ]
-    assert rle.overlaps(runs) == expected
-
-
 @pytest.mark.parametrize(
     "mask",
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
 import itertools
 import random
@@ -28,6 +29,16 @@ PROMPTS = (
 )
 SHA = "ab" * 32
 
+#: ``encode(one_job())``, written before masks knew negatives, contenders and objects.
+OLD_KEY = "01890a5d-ac96-774b-bcce-b302099a8058-3af8d04cb492b112"
+OLD_OBJECT = (
+    "KLUv/WTQAM0IANbSOyeANep9RmIkdqMiIUK7Gbt2T7CNJLt8QtxMhZG+PT2I3SDOMoM+pwcwADAAMADXR6qh72FDkbq+"
+    "YRqCHactreCQfs8hztA0yMF5jEAMNwehtO+lN9ldlX0VJ3k1448FLa9P9hz2dbE77KgHuopPsyexn7Eprq6XC0eAMUpP"
+    "EhoRwnZ8P7GefyT2clpUvKxXpknavq/4ZL+Kp6ym6x1/f2AWlqSiI6am62E/pWhq6YrYSxOaGtdHFkFicBDAzT4A2ZOd"
+    "aYWCwKtFVFgTfFdmSdreYng1I14ZZc998fVpiUFb0mhLFG3Jktg7MAemwKILDgD46LYVQxMAWbAMi6490AgDdPCxnISb"
+    "qljqrEyrr25ChIJvB+cZP+TcRg=="
+)
+
 unit = st.floats(0, 1)
 
 
@@ -39,12 +50,24 @@ def results(draw: st.DrawFn, seq: int) -> JobResult:
         bits = draw(st.lists(st.booleans(), min_size=width * height, max_size=width * height))
         mask = np.array(bits, dtype=np.bool_).reshape(height, width)
         box = tuple(draw(st.lists(st.floats(0, 1e4), min_size=4, max_size=4)))
+        found = Found(
+            draw(st.integers(0, 1)),
+            draw(unit),
+            box,
+            rle.encode(mask),
+            object_index=draw(st.none() | st.integers(0, 999)),
+            predicted_iou=draw(st.none() | unit),
+        )
         instances.append(
             Instance(
-                found=Found(draw(st.integers(0, 1)), draw(unit), box, rle.encode(mask)),
+                found=found,
                 area=int(mask.sum()),
                 overlap=draw(unit),
                 clip_score=draw(st.none() | unit),
+                against=draw(st.none() | unit),
+                against_text=draw(st.none() | st.just("barrel")),
+                contended=draw(st.none() | unit),
+                contender=draw(st.none() | st.integers(0, 9)),
             )
         )
     return JobResult(seq, width, height, tuple(instances), SHA)
@@ -129,6 +152,29 @@ def test_an_object_is_jsonl_that_any_tool_reads() -> None:
         ],
     }
     assert second["instances"] == []
+
+
+def test_what_says_nothing_new_keeps_its_bytes_and_what_was_stored_before_is_read(
+    store: ObjectStore,
+) -> None:
+    """An object of before the later keys, as it was written then."""
+    old = base64.b64decode(OLD_OBJECT)
+    made = encode(one_job())
+    store.put(keys.mask_object(BATCH, OLD_KEY), old)
+
+    [record] = [stored.record for stored in masks.read_chunk(store, BATCH, OLD_KEY).records()]
+
+    assert [(record.name, _result(record))] == one_job()
+    assert zstandard.decompress(made.data) == zstandard.decompress(old)
+
+
+def test_an_empty_mask_of_an_object_is_stored(store: ObjectStore) -> None:
+    empty = Found(2, 0.5, (0.0, 0.0, 0.0, 0.0), rle.encode(np.zeros((6, 8), np.bool_)), 0, 0.25)
+    jobs = [("a", JobResult(7, 8, 6, (Instance(empty, 0, 0.0),), SHA))]
+    made = encode(jobs)
+    store.put(keys.mask_object(BATCH, made.masks_key), made.data)
+
+    assert _result(masks.read_job(store, BATCH, made.masks_key, *made.spans[7])) == jobs[0][1]
 
 
 def test_every_flipped_byte_of_an_object_is_detected(store: ObjectStore, tmp_path: Path) -> None:

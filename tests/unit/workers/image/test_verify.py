@@ -12,6 +12,7 @@ from maskpool.ports import Image
 from maskpool.rle import Rle
 from maskpool.spec import Prompt
 from workers.engine.work import Scored
+from workers.image.asked import Asked
 from workers.image.verify import verify
 
 IMAGE = np.zeros((20, 20, 3), np.uint8)
@@ -30,7 +31,9 @@ def test_the_strongest_negative_text_decides() -> None:
         asked.append((len(crops), tuple(texts)))
         return Scored(np.array([[3.0, 1.0, 2.0], [1.0, 4.0, 0.0]], np.float32), 0.5)
 
-    scores, seconds = verify(IMAGE, [found(0), found(1), found(1)], [BUS, CONE], score)
+    scores, seconds = verify(
+        IMAGE, [found(0), found(1), found(1)], Asked.of([BUS, CONE], verify=True), score
+    )
 
     assert asked == [(2, ("cone", "barrel", "pole"))]
     assert scores == {
@@ -40,8 +43,15 @@ def test_the_strongest_negative_text_decides() -> None:
     assert seconds == 0.5
 
 
+def test_clip_is_not_asked_where_the_batch_does_not_ask_for_it() -> None:
+    def score(crops: Sequence[Image], texts: Sequence[str]) -> Scored:
+        raise AssertionError((crops, texts))
+
+    assert verify(IMAGE, [found(1)], Asked.of([BUS, CONE]), score) == ({}, 0.0)
+
+
 def test_clip_is_not_asked_where_there_is_nothing_to_compare() -> None:
     def score(crops: Sequence[Image], texts: Sequence[str]) -> Scored:
         raise AssertionError((crops, texts))
 
-    assert verify(IMAGE, [found(0)], [BUS, CONE], score) == ({}, 0.0)
+    assert verify(IMAGE, [found(0)], Asked.of([BUS, CONE], verify=True), score) == ({}, 0.0)

@@ -1,0 +1,51 @@
+"""What the verbs that only read show of an instance, and of prompts that contend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from maskpool.domain import Found, Instance
+from maskpool.rle import Rle
+from producer.batches import Contending
+from producer.cli import inspect
+from producer.results.records import LabelledInstance
+
+PLAIN = Instance(Found(0, 0.9, (1.0, 2.0, 3.0, 4.0), Rle((9, 9), "never read")), 4, 0.25)
+
+
+def test_an_instance_without_rivals_is_shown_as_ever() -> None:
+    assert inspect._instance_json(LabelledInstance("cone", PLAIN)) == {
+        "category": "cone",
+        "score": 0.9,
+        "clip_score": None,
+        "overlap": 0.25,
+        "area": 4,
+        "box_xyxy": (1.0, 2.0, 3.0, 4.0),
+        "segmentation": {"size": (9, 9), "counts": "never read"},
+    }
+
+
+def test_what_decides_is_shown_where_it_is_there() -> None:
+    rivalled = replace(
+        PLAIN, against=0.25, against_text="barrel", contended=0.5, contender=3, clip_score=0.75
+    )
+    shown = inspect._instance_json(LabelledInstance("cone", rivalled, "pole"))
+    rare = {"against": 0.25, "against_text": "barrel", "contended": 0.5}
+    plain = inspect._instance_json(LabelledInstance("cone", PLAIN))
+    assert shown == {**plain, **rare, "clip_score": 0.75, "contender_category": "pole"}
+    thing = replace(PLAIN, found=replace(PLAIN.found, object_index=0, predicted_iou=0.0))
+    shown = inspect._instance_json(LabelledInstance("cone", thing))
+    assert (shown["object_index"], shown["predicted_iou"]) == (0, 0.0)
+
+
+def test_pairs_that_contend_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    inspect._show_contending([Contending("a", "b", 1_200, 10_000), *[Contending("c", "d", 3)] * 9])
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == (
+        "a and b often found the same object, 1,200 times in a sample of 10,000 images"
+    )
+    assert others == ["c and d often found the same object, 3 times"] * 4
+    inspect._show_contending([])
+    assert capsys.readouterr().out == ""
