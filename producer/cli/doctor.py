@@ -112,7 +112,7 @@ def _try_model(
         render.print_json({**report, **({"overlay": str(out)} if trial.overlay else {})})
         return exits.OK
     render.console.print(f"{report['description']}, loaded in {report['load_seconds']} s")
-    can = [_ABILITIES[word] for word in report["abilities"] if word in _ABILITIES]
+    can = [said for word, said in _ABILITIES.items() if word in report["abilities"]]
     render.console.print(f"it finds {', '.join(['instances of texts', *can])}", soft_wrap=True)
     if trial.overlay is not None:
         render.console.print(

@@ -62,17 +62,24 @@ class Objects:
         self._tracker = tracker
         self._portions = Portions(most)
 
-    def find(self, states: torch.Tensor, rows: Sequence[ObjectRow]) -> list[Found]:
+    def encode(self, states: torch.Tensor) -> ObjectFeatures:
+        """The features of images for all of their objects: most of the work, once an image.
+
+        Args:
+            states: What the backbone says of each cell, (images, channels, h, w).
+        """
+        return self._tracker.encode(states)
+
+    def find(self, features: ObjectFeatures, rows: Sequence[ObjectRow]) -> list[Found]:
         """Draw all objects.
 
         Args:
-            states: What the backbone says of each image, (images, channels, h, w).
+            features: Of their images.
             rows: All objects of these images.
 
         Returns:
             One for each row, in their order; a mask may be empty.
         """
-        features = self._tracker.encode(states)
         found: dict[int, Found] = {}
         for places in _by_points(rows):
             group = [rows[place] for place in places]

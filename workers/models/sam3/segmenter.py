@@ -182,11 +182,13 @@ class Sam3Segmenter:
         call = _Call(requests, [square.size for square in squares], self._device)
         keep_states = any(request.objects for request in requests)
         with torch.inference_mode(), precision(self._device):
+            # Before the vision pass: a copy to the device waits for what runs there.
+            encoded = self._texts.stacked(call.texts) if call.texts else ()
             with self._stage("vision"), call.shares.among([1] * len(requests)):
                 pixels = self._squares.stacked(squares)
                 image_features = self._passes.encode(pixels, keep_states=keep_states)
-            if call.texts:
-                features, text_mask = self._texts.stacked(call.texts)
+            if encoded:
+                features, text_mask = encoded
                 rows = TextRows(self._passes, image_features, features, text_mask, self._stage)
                 self._read_texts(call, rows)
             if image_features.states is not None and self._objects is not None:
@@ -217,8 +219,11 @@ class Sam3Segmenter:
             for ask in call.requests[image].objects
         ]
         asked = [len(request.objects) for request in call.requests]
-        with self._stage("objects"), call.shares.among(asked):
-            drawn = objects.find(states[images], rows)
+        with self._stage("objects"):
+            with call.shares.among([min(count, 1) for count in asked]):
+                features = objects.encode(states[images])
+            with call.shares.among(asked):
+                drawn = objects.find(features, rows)
         for row, one in zip(rows, drawn, strict=True):
             call.found[images[row.image_index]].append(one)
 
