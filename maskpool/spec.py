@@ -34,6 +34,9 @@ MAX_PROMPTS = 256
 #: Classes of objects in one batch; LVIS has 1,203. With the prompts they are numbered in 15 bits.
 MAX_CLASSES = 20_000
 
+#: An alias of a model.
+MODEL_PATTERN = r"[a-z0-9][a-z0-9_.-]*"
+
 #: Splits text as CLIP's tokenizer does before byte pairs are merged; every piece is at least one
 #: token, so the count is a lower bound that holds for each tokenizer in use.
 _PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_+", re.IGNORECASE)
@@ -165,7 +168,7 @@ class BatchSpec(Strict):
     """
 
     version: Literal[1, 2] = 1
-    model: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    model: Annotated[str, Field(min_length=1, max_length=64, pattern=f"^{MODEL_PATTERN}$")]
     # Before the prompts, which may be none where there are classes.
     classes: Annotated[tuple[str, ...], Field(max_length=MAX_CLASSES)] = ()
     prompts: Annotated[tuple[Prompt, ...], Field(max_length=MAX_PROMPTS)]

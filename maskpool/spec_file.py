@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from maskpool.errors import SpecError
 from maskpool.prompts import parse, read_prompts, refuse_alike
 from maskpool.reading import PromptReading, Reading, Share
-from maskpool.spec import MAX_PROMPTS, Prompt
+from maskpool.spec import MAX_PROMPTS, MODEL_PATTERN, Prompt
 from maskpool.strict import Strict, spec_error
 
 #: What of a prompt counts on reading alone.
@@ -69,7 +69,7 @@ class Question(Strict):
     """
 
     version: Literal[1, 2] = 2
-    model: str = ""
+    model: Annotated[str, Field(pattern=f"^({MODEL_PATTERN})?$")] = ""
     prompts: Annotated[
         tuple[
             Annotated[
@@ -157,3 +157,12 @@ def asked(
         verify=verify or question.verify,
         reading={name: value for name, value in reading.items() if value is not None},
     )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Question.model_json_schema(by_alias=True),
+        "title": "maskpool spec",
+    }

@@ -129,9 +129,10 @@ def _print_summary(done: RunResult) -> None:
         style="bold",
     )
     if summary["f1"] is not None:
+        iou = summary["mean_iou"]
         render.console.print(
             f"against the ground truth: F1 {summary['f1']:.3f} at IoU 0.5, "
-            f"mean IoU {summary['mean_iou']:.3f}"
+            + ("no mask lies on one of it" if iou is None else f"mean IoU {iou:.3f}")
         )
     if done.passed_over:
         render.console.print(done.passed_over.sentence(), style="yellow", soft_wrap=True)
