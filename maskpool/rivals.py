@@ -70,12 +70,17 @@ class Crowd:
 
     def most_common(self, ones: Counts, others: Counts) -> Counts:
         """Upper bounds of the common pixels by areas and boxes, int64 (ones, others)."""
-        a, b = self.boxes_xyxy[ones, None], self.boxes_xyxy[None, others]
-        sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-        in_boxes = np.maximum(sides, 0).prod(axis=-1)
+        width, height = (self._shared(ones, others, axis) for axis in (0, 1))
         smaller = np.minimum(self.areas[ones, None], self.areas[None, others])
-        most: Counts = np.minimum(smaller, in_boxes)
+        most: Counts = np.minimum(smaller, width * height)
         return most
+
+    def _shared(self, ones: Counts, others: Counts, axis: int) -> Counts:
+        """Pixels that the boxes of pairs share along an axis, int64 (ones, others)."""
+        first, end = self.boxes_xyxy[:, axis], self.boxes_xyxy[:, axis + 2]
+        shared = np.minimum.outer(end[ones], end[others])
+        shared -= np.maximum.outer(first[ones], first[others])
+        return np.maximum(shared, 0, out=shared)
 
     def common(self, one: int, others: Counts) -> Counts:
         """Pixels that one mask has in common with each of some others, int64 (others,).
