@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bench import machine
-from maskpool import rivals, rle
+from maskpool import rle
 from maskpool.domain import Found, Instance, ReadingRule
 from maskpool.rle import Runs
 from maskpool.settings import load_settings
@@ -33,7 +33,6 @@ from maskpool.spec import Prompt
 from training.scenes import HELD_OUT_SEED, Scene, draw_scene
 from training.vocabulary import COLOURS, SHAPES
 from workers.engine.work import Scored
-from workers.image import relate as relating
 from workers.image.asked import Asked
 from workers.image.relate import relate
 from workers.image.verify import verify
@@ -91,14 +90,14 @@ class Case:
         wanted: Masks of the objects that are wanted.
         named: Masks of those that the negative names.
         found: Instances of the prompt; ``against`` as it is stored, ``clip_score`` by CLIP.
-        plain: The same with the IoU alone for ``against``.
+        by_share: The same with ``against`` by ``_by_share``.
         beaten: Whether a better instance of the negative lies on each of ``found``.
     """
 
     wanted: Sequence[Runs]
     named: Sequence[Runs]
     found: tuple[Instance, ...]
-    plain: tuple[Instance, ...]
+    by_share: tuple[Instance, ...]
     beaten: tuple[bool, ...]
 
 
@@ -112,7 +111,7 @@ def ways() -> list[Way]:
             for most, rule in _rules(_PLAIN)
         ),
         *(
-            Way(f"IoU alone ≤ {most}", lambda case, rule=rule: rule.admitted(case.plain))
+            Way(f"by share ≤ {most}", lambda case, rule=rule: rule.admitted(case.by_share))
             for most, rule in _rules(_PLAIN)
         ),
         Way(
@@ -176,20 +175,24 @@ def _case(
         wanted=masks[False],
         named=masks[True],
         found=instances,
-        plain=_by_iou_alone(mine, clip_scores, asked),
+        by_share=_by_share(instances, negatives),
         beaten=tuple(_beaten(one.found, negatives) for one in instances),
     )
 
 
-def _by_iou_alone(
-    found: Sequence[Found], clip_scores: dict[int, float], asked: Asked
-) -> tuple[Instance, ...]:
-    kept = relating.explained
-    relating.explained = rivals.iou
-    try:
-        return relate(found, clip_scores, asked)
-    finally:
-        relating.explained = kept
+def _by_share(instances: Sequence[Instance], negatives: Sequence[Found]) -> tuple[Instance, ...]:
+    """``against`` by the share of it that a negative covers, where both are about as large."""
+
+    def strength(instance: Instance, negative: Found) -> float:
+        one, other = rle.to_runs(instance.found.mask), rle.to_runs(negative.mask)
+        alike = one.area < 2 * other.area and other.area < 2 * one.area
+        figure = rle.intersection(one, other) / one.area if alike else rle.iou(one, other)
+        return figure * negative.score
+
+    return tuple(
+        replace(one, against=max((strength(one, other) for other in negatives), default=None))
+        for one in instances
+    )
 
 
 def _beaten(one: Found, negatives: Sequence[Found]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,6 @@ from maskpool.rle import Counts, Runs
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
-
-#: Figure of pairs by common pixels, the areas of the ones and the areas of the others: int64 arrays
-#: that broadcast. It never falls while the common pixels grow.
-Measure: TypeAlias = Callable[[Any, Any, Any], Floats]
 
 #: Rivals of one mask whose runs are compared at once. More would often be compared for nothing.
 _BLOCK = 32
@@ -106,27 +102,25 @@ def strongest(
     others: Counts,
     allowed: Flags,
     *,
-    measure: Measure = iou,
     weights: Floats | None = None,
     least: float = 0.0,
 ) -> Iterator[tuple[int, int, float]]:
-    """For each of some masks the rival with the largest figure; those without one are left out.
+    """For each of some masks the rival with the largest IoU; those without one are left out.
 
     Args:
         crowd: All masks of the image.
         ones: Whose rivals are looked for, int64 (n,).
         others: Possible rivals, int64 (m,). Of equal figures the rival that stands first is taken.
         allowed: Which of them are rivals of which, bool (n, m).
-        measure: The figure of a pair.
-        weights: Factor of each rival's figures, float64 (m,); 1 where None.
-        least: Figures below it do not count, and neither does 0.
+        weights: Factor of the IoU with each rival, float64 (m,); 1 where None.
+        least: Figures, IoU × weight, below it do not count, and neither does 0.
 
     Yields:
         Mask, rival and figure; the first two as in ``ones`` and ``others``.
     """
     most = crowd.most_common(ones, others)
     areas, rival_areas = crowd.areas[ones], crowd.areas[others]
-    bounds = measure(most, areas[:, None], rival_areas[None])
+    bounds = iou(most, areas[:, None], rival_areas[None])
     bounds = bounds if weights is None else bounds * weights
     possible = allowed & (bounds >= least) & (bounds > 0)
     for row in np.flatnonzero(possible.any(axis=1)).tolist():
@@ -135,7 +129,7 @@ def strongest(
 
         def figures(some: Counts, row: int = row) -> Floats:
             common = crowd.common(int(ones[row]), others[some])
-            values = measure(common, areas[row], rival_areas[some])
+            values = iou(common, areas[row], rival_areas[some])
             return values if weights is None else values * weights[some]
 
         value, place = _best(places, bounds[row], figures)
