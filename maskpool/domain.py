@@ -204,8 +204,7 @@ class Instance:
         clip_score: CLIP's agreement of the crop with the prompt against its negative texts, in
             [0, 1]; ≥ 0.5 where the prompt wins. None where CLIP was not asked.
         against: How strongly a negative text of its prompt explains it, in [0, 1]: mask IoU × the
-            negative's score; where the two are about as large, the share of it that the negative
-            covers × that score. None where none does.
+            negative's score. None where none does.
         against_text: That negative text.
         contended: Largest mask IoU with a better instance of another prompt; None below 0.5.
         contender: That instance's place among the image's instances, its ordinal.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,6 @@ from maskpool.rle import Counts, Runs
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
-
-#: Figure of pairs by common pixels, the areas of the ones and the areas of the others: int64 arrays
-#: that broadcast. It never falls while the common pixels grow.
-Measure: TypeAlias = Callable[[Any, Any, Any], Floats]
 
 #: Rivals of one mask whose runs are compared at once. More would often be compared for nothing.
 _BLOCK = 32
@@ -70,12 +66,17 @@ class Crowd:
 
     def most_common(self, ones: Counts, others: Counts) -> Counts:
         """Upper bounds of the common pixels by areas and boxes, int64 (ones, others)."""
-        a, b = self.boxes_xyxy[ones, None], self.boxes_xyxy[None, others]
-        sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-        in_boxes = np.maximum(sides, 0).prod(axis=-1)
+        width, height = (self._shared(ones, others, axis) for axis in (0, 1))
         smaller = np.minimum(self.areas[ones, None], self.areas[None, others])
-        most: Counts = np.minimum(smaller, in_boxes)
+        most: Counts = np.minimum(smaller, width * height)
         return most
+
+    def _shared(self, ones: Counts, others: Counts, axis: int) -> Counts:
+        """Pixels that the boxes of pairs share along an axis, int64 (ones, others)."""
+        first, end = self.boxes_xyxy[:, axis], self.boxes_xyxy[:, axis + 2]
+        shared = np.minimum.outer(end[ones], end[others])
+        shared -= np.maximum.outer(first[ones], first[others])
+        return np.maximum(shared, 0, out=shared)
 
     def common(self, one: int, others: Counts) -> Counts:
         """Pixels that one mask has in common with each of some others, int64 (others,).
@@ -101,27 +102,25 @@ def strongest(
     others: Counts,
     allowed: Flags,
     *,
-    measure: Measure = iou,
     weights: Floats | None = None,
     least: float = 0.0,
 ) -> Iterator[tuple[int, int, float]]:
-    """For each of some masks the rival with the largest figure; those without one are left out.
+    """For each of some masks the rival with the largest IoU; those without one are left out.
 
     Args:
         crowd: All masks of the image.
         ones: Whose rivals are looked for, int64 (n,).
         others: Possible rivals, int64 (m,). Of equal figures the rival that stands first is taken.
         allowed: Which of them are rivals of which, bool (n, m).
-        measure: The figure of a pair.
-        weights: Factor of each rival's figures, float64 (m,); 1 where None.
-        least: Figures below it do not count, and neither does 0.
+        weights: Factor of the IoU with each rival, float64 (m,); 1 where None.
+        least: Figures, IoU × weight, below it do not count, and neither does 0.
 
     Yields:
         Mask, rival and figure; the first two as in ``ones`` and ``others``.
     """
     most = crowd.most_common(ones, others)
     areas, rival_areas = crowd.areas[ones], crowd.areas[others]
-    bounds = measure(most, areas[:, None], rival_areas[None])
+    bounds = iou(most, areas[:, None], rival_areas[None])
     bounds = bounds if weights is None else bounds * weights
     possible = allowed & (bounds >= least) & (bounds > 0)
     for row in np.flatnonzero(possible.any(axis=1)).tolist():
@@ -130,7 +129,7 @@ def strongest(
 
         def figures(some: Counts, row: int = row) -> Floats:
             common = crowd.common(int(ones[row]), others[some])
-            values = measure(common, areas[row], rival_areas[some])
+            values = iou(common, areas[row], rival_areas[some])
             return values if weights is None else values * weights[some]
 
         value, place = _best(places, bounds[row], figures)

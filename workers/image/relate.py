@@ -6,13 +6,13 @@ Nothing is decided here: each figure is stored with its instance, and the readin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from maskpool import rivals, rle
 from maskpool.domain import MIN_CONTENDED, Found, Instance
-from maskpool.rivals import Crowd, Floats
+from maskpool.rivals import Crowd
 from maskpool.rle import Counts
 from workers.image.asked import Asked
 
@@ -93,6 +93,8 @@ def _overlaps(crowd: Crowd, prompts: Sequence[Counts]) -> dict[int, float]:
     """The largest IoU with a better mask of the same prompt; left out where it is 0."""
     found: dict[int, float] = {}
     for indices in prompts:
+        if indices.size < 2:
+            continue
         better = np.tri(indices.size, k=-1, dtype=np.bool_)
         for index, _, iou in rivals.strongest(crowd, indices, indices, better):
             found[index] = float32(iou)
@@ -121,29 +123,15 @@ def _against(
 def _explained(
     crowd: Crowd, found: Sequence[Found], ones: Counts, negatives: Counts
 ) -> list[tuple[int, int, float]]:
-    """For each mask the negative's mask that explains it best, and how strongly."""
+    """For each mask the negative's mask that explains it best, and how strongly: IoU × its score.
+
+    The IoU, and no share of the mask: a face lies wholly within its person, and "face, not person"
+    is to keep it.
+    """
     weights = np.array([found[index].score for index in negatives])
     every = np.ones((ones.size, negatives.size), dtype=np.bool_)
-    figures = rivals.strongest(crowd, ones, negatives, every, measure=explained, weights=weights)
+    figures = rivals.strongest(crowd, ones, negatives, every, weights=weights)
     return [(index, rival, float32(strength)) for index, rival, strength in figures]
-
-
-def explained(common: Any, area: Any, negative: Any) -> Floats:  # noqa: ANN401 - see ``Measure``
-    """How much of a mask is a negative's: its share where both are about as large, else the IoU.
-
-    A face lies wholly within its person, and "face, not person" keeps it: where one area is twice
-    the other or more, the two are not the same thing. Where they are alike, the IoU would count
-    against the negative that its mask goes a little further.
-
-    Args:
-        common: Pixels of both.
-        area: Pixels of the mask.
-        negative: Pixels of the negative's mask.
-    """
-    alike = (area < 2 * negative) & (negative < 2 * area)
-    share = common / np.maximum(area, 1)
-    figures: Floats = np.where(alike, share, rivals.iou(common, area, negative))
-    return figures
 
 
 def _contended(

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskpool import rle
-from maskpool.domain import MIN_CONTENDED, Found, Instance
+from maskpool.domain import MIN_CONTENDED, Found, Instance, ReadingRule
 from maskpool.spec import Prompt
 from workers.image import relate as module
 from workers.image.asked import Asked
-from workers.image.relate import explained, float32, relate
+from workers.image.relate import float32, relate
 
 
 def found(row: int, score: float, left: int, right: int) -> Found:
@@ -80,22 +80,12 @@ def test_a_negative_that_is_a_prompt_keeps_its_masks() -> None:
     assert related[1].against is None
 
 
-@pytest.mark.parametrize(
-    ("common", "area", "negative", "figure"),
-    [
-        (4, 4, 40, 0.1),  # a face within its person: the IoU
-        (4, 4, 8, 0.5),  # twice as large
-        (4, 4, 7, 1.0),  # not quite twice: the share of the mask
-        (4, 7, 4, 4 / 7),
-        (2, 4, 4, 0.5),
-        (4, 8, 4, 0.5),
-        (0, 0, 0, 0.0),
-    ],
-)
-def test_a_share_counts_only_where_both_are_about_as_large(
-    common: int, area: int, negative: int, figure: float
-) -> None:
-    assert explained(common, area, negative) == figure
+def test_a_part_of_what_a_negative_means_stays() -> None:
+    """A face lies wholly within its person."""
+    face, person = found(0, 0.9, 0, 2), found(1, 1.0, 0, 20)
+    [related] = relate([face, person], {}, asked("face/person"))
+    assert related.against == float32(0.1)
+    assert ReadingRule().admits(related)
 
 
 def test_an_instance_is_contended_by_a_better_one_of_another_prompt() -> None:
@@ -181,10 +171,7 @@ def _expected(ordinal: int, kept: list[Found], seen: list[Found]) -> Instance:
         return rle.iou(runs, rle.to_runs(other.mask))
 
     def strength(negative: Found) -> float:
-        other = rle.to_runs(negative.mask)
-        alike = runs.area < 2 * other.area and other.area < 2 * runs.area
-        share = rle.intersection(runs, other) / runs.area if runs.area else 0.0
-        return (share if alike else rle.iou(runs, other)) * negative.score
+        return iou(negative) * negative.score
 
     better = [(-other.score, place) for place, other in enumerate(kept)]
     rivals = [
