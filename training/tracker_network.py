@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from transformers import Sam3VideoConfig, Sam3VideoModel
+from transformers import Sam3TrackerModel, Sam3VideoConfig, Sam3VideoModel
 
 from training.network import (
     GRID,
@@ -19,6 +19,7 @@ _NECK = ("vision_encoder.neck.", "tracker_neck.")
 _BACKBONE = "vision_encoder.backbone."
 
 _SEED = 12
+HEADS = 4
 
 
 def video_config() -> Sam3VideoConfig:
@@ -40,7 +41,9 @@ def video_config() -> Sam3VideoConfig:
             "mask_decoder_config": {
                 "hidden_size": HIDDEN,
                 "mlp_dim": 256,
-                "num_attention_heads": 4,
+                # Heads of 16, as published: fewer waves cannot tell one place from another.
+                "num_attention_heads": HEADS,
+                "attention_downsample_rate": 1,
                 "iou_head_hidden_dim": HIDDEN,
             },
             **_memory_config(),
@@ -90,6 +93,15 @@ def new_video(
     return video
 
 
+def new_tracker(detector: dict[str, torch.Tensor]) -> Sam3TrackerModel:
+    """Returns an untrained tracker to train over a detector; its own backbone is noise, unused."""
+    tracker: Sam3TrackerModel = Sam3TrackerModel(video_config())  # type: ignore[arg-type]
+    video = new_video(detector).state_dict()
+    weights = {name: video[name_in_file(name)] for name in own_weights(tracker)}
+    tracker.load_state_dict(weights, strict=False)
+    return tracker
+
+
 def name_in_file(name: str) -> str:
     """Returns the published checkpoint's name of one of `Sam3TrackerModel`'s own weights."""
     if name.startswith(_NECK[0]):
@@ -118,6 +130,32 @@ def _initialise(video: Sam3VideoModel) -> None:
         # Half precision is what the file holds, and training must see what serving will.
         shared.copy_(shared.half())
         encoder.shared_embedding.positional_embedding.copy_(shared)
+        _look_where_it_was_clicked(tracker.mask_decoder.transformer)
 
 
-__all__ = ["name_in_file", "new_video", "own_weights", "video_config"]
+def _look_where_it_was_clicked(transformer: nn.Module, strength: float = 2.0) -> None:
+    """Makes every cross attention start as a search for the same place.
+
+    A place is a sine and a cosine of 32 waves. Where queries and keys keep these pairs as they are,
+    their product is greatest for equal places, so a click attends to what lies under it, and what
+    lies there to the click. From random weights this takes thousands of steps to find.
+
+    Args:
+        transformer: The mask decoder's, its layers already initialised.
+        strength: Gain of queries and of keys.
+    """
+    waves = HIDDEN // 2
+    # Head by head: a few waves each, first their sines, then their cosines.
+    order = torch.arange(waves).view(-1, HEADS).T
+    pick = torch.eye(HIDDEN)[torch.cat([order, order + waves], 1).flatten()]
+    for name, module in transformer.named_modules():
+        last = name.rpartition(".")[2]
+        if last in ("layer_norm1", "layer_norm2", "layer_norm3", "layer_norm4"):
+            # Content is kept quiet beside the places.
+            nn.init.constant_(module.get_parameter("weight"), 0.5)
+        if "cross_attn" in last or "final_attn_token" in last:
+            for projection in ("q_proj.weight", "k_proj.weight"):
+                module.get_parameter(projection).mul_(0.2).add_(strength * pick)
+
+
+__all__ = ["name_in_file", "new_tracker", "new_video", "own_weights", "video_config"]
