@@ -19,17 +19,21 @@ from producer.cli import options, render
 if TYPE_CHECKING:  # imported only when a verb runs
     from producer.run.records import Run, RunResult
 
-#: What the demo looks for; the last is in none of the scenes.
+#: What the demo looks for: one with a negative, and one that is in none of the scenes.
 DEMO_PROMPTS = (
     "red circle",
     "blue square",
     "green triangle",
     "yellow star",
     "circle",
+    "other circle=circle, not red circle",
     "purple cross",
 )
 
-_SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
+_SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+
+#: The scenes; in some of them an object is boxed or clicked.
+_DEMO = _SAMPLES / "demo.jsonl"
 
 
 def run(
@@ -82,13 +86,13 @@ def demo(
     """Annotate the sample scenes with the demo models and score the masks."""
     from producer.run.records import Run
 
-    if not _SAMPLES.is_dir():
+    if not _DEMO.is_file():
         raise NotFound("the sample scenes come with the repository, not with the package: clone it")
     asked = Run(
-        source=str(_SAMPLES),
+        source=str(_DEMO),
         asked=asked_for(None, DEMO_PROMPTS),
         out=out,
-        truth=_SAMPLES / "ground_truth.json",
+        truth=_SAMPLES / "scenes" / "ground_truth.json",
         overlays=None,
     )
     return _run(asked, "demo", as_json=as_json)

@@ -7,10 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
+from pycocotools.mask import iou
 from services.command_line import maskpool, processes_naming, until
 
 from storage.objects import open_store
@@ -32,7 +36,46 @@ def test_the_demo_finds_what_is_there(tmp_path: Path) -> None:
     assert len(list((out / "overlays").rglob("*.jpg"))) == 24
     assert "<img" in (out / "index.html").read_text()
     _check_with_pycocotools(out / "coco.json", summary["f1"])
+    _check_kinds_of_prompts(out / "coco.json")
     assert processes_naming(str(out)) == []
+
+
+def _check_kinds_of_prompts(found: Path) -> None:
+    """What is said not to be meant is left out; what was boxed or clicked is one mask each."""
+    dataset = json.loads(found.read_text())
+    names = {one["id"]: one["name"] for one in dataset["categories"]}
+    counts = Counter(names[one["category_id"]] for one in dataset["annotations"])
+    assert counts["other circle"] == counts["circle"] - counts["red circle"] > 0
+    assert (counts["boxed"], counts["clicked"]) == (3, 2)
+    files = {image["id"]: image["file_name"] for image in dataset["images"]}
+    boxes = [
+        one["bbox"]
+        for one in dataset["annotations"]
+        if (names[one["category_id"]], files[one["image_id"]]) == ("boxed", "scene_06.jpg")
+    ]
+    asked = [[0, 316, 96, 100], [95, 176, 90, 90]]
+    overlaps = iou(np.array(boxes, np.float64), np.array(asked, np.float64), [0, 0])
+    assert overlaps.diagonal().min() > 0.7, "in the order in which they were asked"
+
+
+def test_every_box_of_a_file_becomes_one_mask(tmp_path: Path) -> None:
+    truth, out = SCENES / "ground_truth.json", tmp_path / "out"
+    words = ("--boxes", str(truth), "--truth", str(truth), "--overlays", "0", "-o", str(out))
+    done = maskpool("run", str(SCENES), *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    asked, found = (json.loads(file.read_text()) for file in (truth, out / "coco.json"))
+
+    def classes(dataset: dict[str, Any]) -> list[tuple[str, str]]:
+        """Of each image, in the file's order."""
+        names = {one["id"]: one["name"] for one in dataset["categories"]}
+        files = {one["id"]: one["file_name"] for one in dataset["images"]}
+        rows = ((files[a["image_id"]], names[a["category_id"]]) for a in dataset["annotations"])
+        return sorted(rows, key=lambda row: row[0])
+
+    assert classes(found) == classes(asked)
+    assert all(one["score"] == 1.0 for one in found["annotations"])
+    assert summary["mean_iou"] >= 0.80
 
 
 def _check_with_pycocotools(found: Path, f1: float) -> None:
@@ -127,6 +170,10 @@ def test_bad_images_cost_only_themselves(mixed: Path, tmp_path: Path) -> None:
         (["bad.jsonl", "-p", "a"], "line 2"),
         (["twice.csv", "-p", "a"], "line 2, line 3"),
         (["samples"], "prompt"),
+        (["samples", "--spec", "nowhere.yaml"], "nowhere.yaml"),
+        (["samples", "--spec", "twice.csv"], "twice.csv"),
+        (["samples", "--boxes", "nowhere.json"], "nowhere.json"),
+        (["samples", "--boxes", "bad.jsonl"], "bad.jsonl"),
         (["samples", "-p", "a", "--overlays", "some"], "--overlays"),
         (["samples", "-p", "a", "--truth", "bad.jsonl"], "bad.jsonl"),
         (["samples", "-p", "a", "-o", "-"], "--out"),
