@@ -2,7 +2,7 @@
 
     python bench/relating.py
 
-CPU milliseconds of one thread, the best of five rounds, at 640 × 480. *All* of ``relate`` reads the
+CPU milliseconds of one thread, best of fifteen rounds, 640 × 480. *All* of ``relate`` reads the
 masks and compares them within each prompt, too. In ``same`` every prompt sees the same objects, a
 little differently, which is the most there is to compare; in ``own`` each sees objects of its own.
 The loop compares boxes before runs as well.
@@ -32,7 +32,7 @@ from maskpool.spec import Prompt
 from workers.image import relate
 from workers.image.asked import Asked
 
-_WIDTH, _HEIGHT, _ROUNDS = 640, 480, 5
+_WIDTH, _HEIGHT, _ROUNDS = 640, 480, 15
 
 #: Prompts and objects of each → at most so many ms across prompts.
 _TARGETS = {(10, 20): 15, (256, 7): 250}

@@ -82,26 +82,26 @@ def _at_most(most: Mapping[int, int], which: Sequence[ColumnElement[bool]]) -> S
 
 
 def count_by_prompt(
-    session: Session, batch_id: UUID, rule: ReadingRule, seqs: Sequence[range] = ()
-) -> dict[int, int]:
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: range | None = None
+) -> Counter[int]:
     """How many instances of each prompt count under a rule.
 
     Args:
         session: Of the pool's database.
         batch_id: Whose.
         rule: Which count.
-        seqs: Only those of the jobs in these stretches; all where there is none.
+        seqs: Only those of these jobs; None for all.
     """
     which = (InstanceRow.batch_id == batch_id, _within(seqs), admitted(rule))
     most = {i: own.max_count for i, own in rule.prompts.items() if own.max_count is not None}
     rows = session.execute(_at_most(most, which) if most else _counted(which))
-    return {index: count for index, count in rows}  # noqa: C416 - a Row is no pair to mypy
+    return Counter({index: count for index, count in rows})  # noqa: C416 - a Row is no pair to mypy
 
 
 def contending_pairs(
-    session: Session, batch_id: UUID, rule: ReadingRule, seqs: Sequence[range] = ()
-) -> dict[tuple[int, int], int]:
-    """How many instances are contended, by the two prompts that contend; the most first.
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: range | None = None
+) -> Counter[tuple[int, int]]:
+    """How many instances are contended, by the two prompts that contend, the lower prompt first.
 
     Only where the instance and its contender both count by themselves.
 
@@ -109,10 +109,7 @@ def contending_pairs(
         session: Of the pool's database.
         batch_id: Whose.
         rule: Which count.
-        seqs: Only those of the jobs in these stretches; all where there is none.
-
-    Returns:
-        Counts by pairs of prompts, the lower prompt first.
+        seqs: Only those of these jobs; None for all.
     """
     rival = aliased(InstanceRow)
     rows = session.execute(
@@ -130,10 +127,8 @@ def contending_pairs(
     pairs: Counter[tuple[int, int]] = Counter()
     for one, other, count in rows:
         pairs[min(one, other), max(one, other)] += count
-    return dict(pairs.most_common())
+    return pairs
 
 
-def _within(seqs: Sequence[range]) -> ColumnElement[bool]:
-    if not seqs:
-        return true()
-    return or_(*(InstanceRow.seq.between(some.start, some.stop - 1) for some in seqs))
+def _within(seqs: range | None) -> ColumnElement[bool]:
+    return true() if seqs is None else InstanceRow.seq.between(seqs.start, seqs.stop - 1)

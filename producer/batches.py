@@ -130,22 +130,32 @@ def contending(pool: Pool, batch_id: UUID) -> list[Contending]:
     if len(view.spec.prompts) < 2:
         return []
     rule = replace(view.rule, exclusive=False)
+    pairs: Counter[tuple[int, int]] = Counter()
+    counts: Counter[int] = Counter()
     with pool.database.read() as session:
-        sample = _sample(lookup.progress(session, batch_id).total)
-        pairs = instances.contending_pairs(session, batch_id, rule, sample)
-        counts = instances.count_by_prompt(session, batch_id, rule, sample) if pairs else {}
-    images = sum(map(len, sample)) or None
+        total = lookup.progress(session, batch_id).total
+        sample = _sample(total)
+        # One by one: SQLite would go through all instances for several stretches at once.
+        for seqs in sample:
+            pairs += instances.contending_pairs(session, batch_id, rule, seqs)
+            counts += instances.count_by_prompt(session, batch_id, rule, seqs)
+    looked_at = sum(map(len, sample))
     return [
-        Contending(view.categories[one], view.categories[other], count, images)
-        for (one, other), count in pairs.items()
+        Contending(
+            view.categories[one],
+            view.categories[other],
+            count,
+            looked_at if looked_at < total else None,
+        )
+        for (one, other), count in pairs.most_common()
         if count >= _OFTEN * min(counts[one], counts[other])
     ]
 
 
 def _sample(total: int) -> list[range]:
-    """Stretches of a large batch's jobs; none where all of them are looked at."""
+    """Stretches of a batch's jobs, evenly spread; one with all of them where they are few."""
     if total <= _STRETCHES * _STRETCH:
-        return []
+        return [range(total)]
     starts = (n * (total - _STRETCH) // (_STRETCHES - 1) for n in range(_STRETCHES))
     return [range(start, start + _STRETCH) for start in starts]
 

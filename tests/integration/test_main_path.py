@@ -385,16 +385,32 @@ def test_an_empty_source_is_refused(world: World) -> None:
         world.submit(0)
 
 
-def test_negative_texts_get_a_clip_score(world: World) -> None:
+def test_negative_texts_count_against_what_they_find_and_get_a_clip_score(world: World) -> None:
     spec = BatchSpec.read(
         {"model": "demo", "prompts": [{"text": "cone", "not": ["barrel"]}, {"text": "b"}]}
     )
     batch = world.submit(1, spec=spec)
     world.drain(world.worker())
+    everything = ReadingRule(0.05, max_against=None)
     with world.database.read() as session:
-        rows = instances_of(session, batch.batch_id, [0], ReadingRule(0.05))
+        rows = instances_of(session, batch.batch_id, [0], everything)
+        default = instances_of(session, batch.batch_id, [0], ReadingRule(0.05))
+        [job] = jobs.page(session, batch.batch_id)
+        record = masks.read_job(
+            world.store, batch.batch_id, job.masks_key, job.masks_offset, job.masks_length
+        )
     by_prompt = {row.prompt_index: row.clip_score for row in rows}
     assert by_prompt == {0: pytest.approx(1 / (1 + np.exp(-1))), 1: None}
+    assert [(row.prompt_index, row.against) for row in rows] == [
+        *[(0, 0.875), (0, 0.875), (1, None), (1, None)]
+    ], "the barrel's own masks are not stored"
+    assert [row.prompt_index for row in default] == [1, 1]
+    # Of two prompts that found the same half equally well, the first one is better.
+    assert [(row.contended, row.contender) for row in rows] == [
+        *[(None, None), (1.0, 2), (1.0, 0), (1.0, 0)]
+    ]
+    assert [one.against_text for one in record.instances] == ["barrel", "barrel", None, None]
+    assert [one.contender for one in record.instances] == [row.contender for row in rows]
 
 
 def test_interactive_batches_are_dispatched_beside_a_full_window(world: World) -> None:

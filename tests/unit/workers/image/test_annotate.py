@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from services.fakes import IndifferentScorer, TimedSegmenter
 from maskpool import rle
 from maskpool.asks import Ability
 from maskpool.domain import Found, Job, JobFailure, Klass, new_id
-from maskpool.errors import BrokenOff, Unreachable
+from maskpool.errors import BrokenOff, SpecError, Unreachable
 from maskpool.ports import Image
 from maskpool.spec import BatchSpec
 from storage.images.fetch import FetchedImage
@@ -132,3 +133,23 @@ def test_what_a_worker_cannot_do_is_no_fault_of_the_image(annotator: Annotator) 
         "this worker cannot do what is asked: objects"
     )
     assert isinstance(annotate(bare, None, classes=["cat"]), Annotated)
+
+
+class Refusing:
+    """An engine whose text encoder cannot read the last text whole."""
+
+    def submit(self, _image: Any, texts: Any, _klass: Any, **_: Any) -> Future[Any]:
+        refused: Future[Any] = Future()
+        refused.set_exception(SpecError(f"prompts[{len(texts) - 1}].text", "has 40 tokens"))
+        return refused
+
+
+def test_a_negative_that_is_too_long_is_named_as_the_spec_names_it(tmp_path: Path) -> None:
+    fetcher: Any = Grey()
+    engine: Any = Refusing()
+    annotator = Annotator(fetcher, engine, FolderStore(tmp_path))
+    cat = {"text": "cat", "not": ["dog", "a very long text"]}
+    spec = BatchSpec.read({"version": 2, "model": "demo", "prompts": [cat]})
+    holding = Holding(new_id(), time.monotonic() + 60)
+    end = annotator.annotate(Job(3, "a.jpg", "file:///a.jpg"), spec, holding, Klass.BULK)
+    assert end == JobFailure(3, "prompts[0].not[1]: has 40 tokens")
