@@ -39,3 +39,20 @@ def test_a_few_cells_end_in_a_table_and_a_file(tmp_path: Path) -> None:
         assert row["bound"] >= 1
     assert [row["prompts"] for row in engine["whole_worker"]] == [1, 10]
     assert all(row["share"] > 0 for row in engine["whole_worker"])
+
+
+@pytest.mark.slow
+def test_what_an_object_costs_beside_a_text_is_printed() -> None:
+    done = subprocess.run(
+        [sys.executable, "bench/objects.py", "--rows", "4", "--repeat", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    kinds = ("texts", "regions", "boxes", "clicks")
+    assert all(f"each of the {kind}" in done.stdout for kind in kinds)
+    assert "once an image with objects" in done.stdout

@@ -25,6 +25,7 @@ from workers.models.checkpoint import Checkpoint, first_line, kind_of, whole
 from workers.models.clip.scorer import CROPS, ClipScorer, Preparation
 from workers.models.pixels import Square
 from workers.models.sam3.segmenter import PAIRS, Sam3Segmenter
+from workers.models.sam3.tracker import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -160,10 +161,11 @@ def load_segmenter(
     """
     checkpoint = Checkpoint.read(reference)
     model = whole(checkpoint, Sam3Model).to(device)
+    tracker = load_tracker(reference, device, model)
     return Sam3Segmenter(
         model,
         checkpoint.load(AutoTokenizer.from_pretrained),
-        tracker=load_tracker(reference, device, model),
+        tracker=None if tracker is None else Tracker(tracker),
         pairs=pairs,
         backend="inductor" if compiled else None,
     )

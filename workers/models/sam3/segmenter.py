@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch.profiler import record_function
-from transformers import Sam3Model, Sam3TrackerModel
+from transformers import Sam3Model
 
 from maskpool.asks import Ability
 from maskpool.domain import Found
@@ -88,7 +88,7 @@ class Sam3Segmenter:
         model: Sam3Model,
         tokenizer: Any,  # noqa: ANN401 - transformers has no types
         *,
-        tracker: Sam3TrackerModel | None = None,
+        tracker: Tracker | None = None,
         pairs: int = PAIRS,
         cached_texts: int = 1024,
         backend: str | None = None,
@@ -102,7 +102,7 @@ class Sam3Segmenter:
         self._plain = Passes(model) if backend else None
         # After the passes are made: they compute kernels from the fp32 weights.
         cast_weights_on_cuda(model, self._device)
-        self._objects = None if tracker is None else Objects(Tracker(tracker), pairs)
+        self._objects = None if tracker is None else Objects(tracker, pairs)
         self._tokens = Tokens(tokenizer, self._model.config.text_config.max_position_embeddings)
         self._texts = TextCache(self._encode_texts, cached_texts)
         self._text_portions = Portions(_TEXTS)

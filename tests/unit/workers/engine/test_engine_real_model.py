@@ -21,6 +21,7 @@ from workers.engine.engine import Engine
 from workers.models.clip.scorer import ClipScorer, Preparation
 from workers.models.load import OUT_OF_MEMORY
 from workers.models.sam3.segmenter import Sam3Segmenter
+from workers.models.sam3.tracker import Tracker
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,8 @@ def test_a_real_model_behind_the_engine_answers_as_it_does_alone() -> None:
 
 def test_each_image_gets_what_it_asked_for_whoever_is_beside_it() -> None:
     model = small_sam3()
-    segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=small_tracker(model), pairs=4)
+    tracker = Tracker(small_tracker(model))
+    segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=tracker, pairs=4)
     boxes = [ObjectAsk(n, 5, (3.0 * n, 2.0, 3.0 * n + 30.0, 50.0)) for n in range(7)]
     image = scene(60, 80, 3)
 

@@ -8,6 +8,7 @@ from small_models import scene, small_sam3, small_tracker, word_tokenizer
 
 from maskpool.ports import ObjectAsk, Request
 from workers.models.sam3.segmenter import Sam3Segmenter
+from workers.models.sam3.tracker import Tracker
 from workers.models.shares import Shares
 
 CPU = torch.device("cpu")
@@ -38,7 +39,7 @@ def test_what_failed_is_not_measured() -> None:
 @pytest.mark.usefixtures("one_thread")
 def test_one_click_does_not_pay_for_its_neighbours_prompts() -> None:
     model = small_sam3()
-    segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=small_tracker(model))
+    segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=Tracker(small_tracker(model)))
     click = Request(scene(90, 90, 1), (), objects=(ObjectAsk(0, 0, points=((9.0, 9.0, 1),)),))
     many = Request(scene(90, 90, 2), ("red", "blue", "green shape") * 8)
     alone, _ = segmenter.segment([click]), segmenter.segment([many])

@@ -18,6 +18,7 @@ from workers.models.sam3.detector import Detector
 from workers.models.sam3.mask_decoder import MaskDecoder
 from workers.models.sam3.passes import Passes
 from workers.models.sam3.segmenter import Sam3Segmenter
+from workers.models.sam3.tracker import Tracker
 
 SIDE, CHANNELS = 96, 32
 PROMPTS = ["red circle", "blue", "a the green shape"]
@@ -135,7 +136,7 @@ def test_objects_and_regions_compile_nothing_in_service(monkeypatch: pytest.Monk
         monkeypatch.setattr(f"workers.models.sam3.{module}.ROW_SIZES", (1, 4))
     plain, compiled = (
         Sam3Segmenter(
-            model, word_tokenizer(), tracker=small_tracker(model), pairs=4, backend=backend
+            model, word_tokenizer(), tracker=Tracker(small_tracker(model)), pairs=4, backend=backend
         )
         for model, backend in ((small_sam3(), None), (small_sam3(), "aot_eager"))
     )

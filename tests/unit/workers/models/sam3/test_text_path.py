@@ -22,6 +22,7 @@ from workers.models.sam3.detector import Detector
 from workers.models.sam3.mask_decoder import MaskDecoder
 from workers.models.sam3.mask_to_rle import masks_to_rle
 from workers.models.sam3.segmenter import Sam3Segmenter
+from workers.models.sam3.tracker import Tracker
 from workers.models.text import TextCache
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -99,7 +100,7 @@ def read(segmenter: Sam3Segmenter, images: list[Any], texts: list[str]) -> list[
 @pytest.mark.parametrize("tracker", [False, True])
 def test_random_weights(images: int, tracker: bool) -> None:
     model = small_sam3()
-    drawer = small_tracker(model) if tracker else None
+    drawer = Tracker(small_tracker(model)) if tracker else None
     segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=drawer, pairs=4)
     shown = [scene(200, 300, 1), scene(120, 60, 2), scene(96, 96, 3)][:images]
     texts = ["red circle", "blue", "a the green shape"]

@@ -44,7 +44,7 @@ def tracker(detector: Any) -> Any:
 
 @pytest.fixture
 def segmenter(detector: Any, tracker: Any) -> Sam3Segmenter:
-    return Sam3Segmenter(detector, word_tokenizer(), tracker=tracker, pairs=4)
+    return Sam3Segmenter(detector, word_tokenizer(), tracker=Tracker(tracker), pairs=4)
 
 
 def scaled(place: Sequence[float], image: np.ndarray) -> list[float]:
@@ -270,9 +270,11 @@ def test_in_bf16_points_and_candidates_keep_their_precision(
 ) -> None:
     """As on CUDA: weights of vision and of the neck are held in bf16, what follows is fp32."""
     exact_model, model = small_sam3(SIDE), small_sam3(SIDE)
-    exact = Sam3Segmenter(exact_model, word_tokenizer(), tracker=small_tracker(exact_model))
+    exact = Sam3Segmenter(
+        exact_model, word_tokenizer(), tracker=Tracker(small_tracker(exact_model))
+    )
     mover = small_tracker(model)
-    segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=mover)
+    segmenter = Sam3Segmenter(model, word_tokenizer(), tracker=Tracker(mover))
     request = Request(scene(100, 200, 3), (), objects=ALL)
     (expected,) = drawn(exact, request)
     seen: list[torch.dtype] = []
