@@ -18,7 +18,7 @@ from db.chunks.records import INSTANCE_COLUMNS, RARE_COLUMNS, instance_values
 from db.instances import admitted, contending_pairs, count_by_prompt
 from db.models import InstanceRow
 from db.session import Database
-from maskpool.domain import Found, Instance, ReadingRule, new_id
+from maskpool.domain import Found, Instance, PromptRule, ReadingRule, new_id
 from maskpool.rle import Rle
 
 #: Rows keep single precision; so does what the pipeline makes.
@@ -26,20 +26,28 @@ parts = st.floats(0, 1, width=32)
 #: Values from a small set meet each other on the edge of a rule.
 edges = st.sampled_from([0.0, 0.25, 0.5, float(np.float32(0.3)), 1.0])
 values = parts | edges
+areas = st.integers(0, 4)
+prompt_rules = st.builds(
+    PromptRule, st.none() | values, areas, st.none() | areas, st.none() | st.integers(1, 3)
+)
 rules = st.builds(
-    ReadingRule, values, st.none() | values, values, st.none() | values, exclusive=st.booleans()
+    ReadingRule,
+    values,
+    st.none() | values,
+    values,
+    st.none() | values,
+    exclusive=st.booleans(),
+    prompts=st.dictionaries(st.integers(0, 2), prompt_rules),
+)
+box, mask = st.just((0.0, 0.0, 1.0, 1.0)), st.just(Rle((1, 1), "01"))
+# The categories of objects follow those of prompts.
+found = st.builds(Found, st.integers(0, 2), values, box, mask) | st.builds(
+    Found, st.integers(3, 4), values, box, mask, st.just(0)
 )
 instances = st.builds(
     Instance,
-    st.builds(
-        Found,
-        st.integers(0, 3),
-        values,
-        st.just((0.0, 0.0, 1.0, 1.0)),
-        st.just(Rle((1, 1), "01")),
-        st.sampled_from([None, None, None, 0]),
-    ),
-    st.just(1),
+    found,
+    areas,
     values,
     st.none() | values,
     against=st.none() | values,
@@ -79,7 +87,8 @@ def test_the_rule_admits_the_same_in_python_and_in_sql(
 
     rows = session.execute(select(InstanceRow.seq, InstanceRow.ordinal).where(admitted(rule)))
 
-    expected = [rule.admitted(one) for one in images]
+    uncounted = {i: replace(own, max_count=None) for i, own in rule.prompts.items()}
+    expected = [replace(rule, prompts=uncounted).admitted(one) for one in images]
     numbered = [
         {n for n, instance in enumerate(one) if any(instance is other for other in counting)}
         for one, counting in zip(images, expected, strict=True)
@@ -88,7 +97,8 @@ def test_the_rule_admits_the_same_in_python_and_in_sql(
         (seq, ordinal) for seq, ordinals in enumerate(numbered) for ordinal in ordinals
     }
     counts = count_by_prompt(session, BATCH, rule)
-    found = [one.found.prompt_index for counting in expected for one in counting]
+    best = [one for image in images for one in rule.admitted(image)]
+    found = [one.found.prompt_index for one in best]
     assert counts == {prompt: found.count(prompt) for prompt in set(found)}
 
 
