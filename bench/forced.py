@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from workers.models.sam3 import segmenter as sam3
+from workers.models.sam3 import text_rows
 from workers.models.sam3.passes import Detections, ImageFeatures, Passes
 from workers.models.sam3.segmenter import Sam3Segmenter
 
@@ -41,7 +41,7 @@ class Forced:
     @contextmanager
     def on(self, segmenter: Sam3Segmenter, prompts: int) -> Iterator[None]:
         """Make our own way find them: everything is computed as usual, then masks are replaced."""
-        passes, kept_queries = segmenter._passes, sam3.kept_queries  # noqa: SLF001
+        passes, kept_queries = segmenter._passes, text_rows.kept_queries  # noqa: SLF001
         count, draw = self.count(prompts), Passes.decode_masks
 
         def kept(scores: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
@@ -54,12 +54,12 @@ class Forced:
             made = draw(passes, image_features, detections, which)
             return self.maps(len(which), made).float().logit(1e-4).to(made.dtype)
 
-        sam3.kept_queries = kept
+        text_rows.kept_queries = kept
         passes.decode_masks = drawn  # type: ignore[method-assign]
         try:
             yield
         finally:
-            sam3.kept_queries = kept_queries
+            text_rows.kept_queries = kept_queries
             del passes.decode_masks
 
 

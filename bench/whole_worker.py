@@ -87,10 +87,10 @@ def _model_alone(
     one: UnderTest, images: Sequence[np.ndarray], texts: Sequence[str], micro_batch: int
 ) -> Spent:
     prepared = [one.ours.prepare(image) for image in images]
-    one.ours.segment(prepared[:micro_batch], texts)
+    one.find(prepared[:micro_batch], texts)
     began, used = now(), time.process_time()
     for start in range(0, len(images), micro_batch):
-        one.ours.segment(prepared[start : start + micro_batch], texts)
+        one.find(prepared[start : start + micro_batch], texts)
     return Spent(now() - began, time.process_time() - used)
 
 

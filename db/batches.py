@@ -18,14 +18,17 @@ from db.session import is_postgres
 from db.turns import catch_up
 from maskpool.domain import BatchState, ChunkState, JobState, Klass, Priority, new_id
 from maskpool.errors import Conflict, NotFound
+from maskpool.reading import Reading, reading_of
+from maskpool.spec import same_question
 
 # Every submit runs these, so they are built once: building a statement costs ten times running it.
 
 _FIND_OWNER = select(UserRow.id).where(UserRow.name == bindparam("name"))
 
-_FIND = select(BatchRow.id, BatchRow.state, BatchRow.loaded, BatchRow.spec, BatchRow.source).where(
-    BatchRow.owner_id == bindparam("owner"), BatchRow.idempotency_key == bindparam("key")
-)
+_FIND = select(
+    *(BatchRow.id, BatchRow.state, BatchRow.loaded),
+    *(BatchRow.spec, BatchRow.reading, BatchRow.source),
+).where(BatchRow.owner_id == bindparam("owner"), BatchRow.idempotency_key == bindparam("key"))
 
 _LOADING = select(BatchRow.state, BatchRow.loaded).where(BatchRow.id == bindparam("batch"))
 
@@ -39,7 +42,19 @@ _ACTIVATE = (
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What a submitter asks for; ``spec`` is ``BatchSpec.dump()``."""
+    """What a submitter asks for.
+
+    Attributes:
+        owner: Who submits.
+        idempotency_key: One batch of an owner has it.
+        name: For people.
+        model: Alias of the models.
+        spec: ``BatchSpec.dump()``.
+        source: As its owner wrote it.
+        klass: Of the queue.
+        priority: Among the owner's own batches.
+        reading: How it is read.
+    """
 
     owner: str
     idempotency_key: str
@@ -49,22 +64,33 @@ class NewBatch:
     source: str
     klass: Klass = Klass.BULK
     priority: Priority = Priority.NORMAL
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """What a submitter finds of a batch that may be partly loaded."""
+    """What a submitter finds of a batch that may be partly loaded.
+
+    Attributes:
+        batch_id: Which.
+        state: Of the batch.
+        loaded: Jobs written so far.
+        read_anew: True where it was there, and is now read in another way than before.
+    """
 
     batch_id: UUID
     state: BatchState
     loaded: int
+    read_anew: bool = False
 
 
 def create_or_find(session: Session, new: NewBatch) -> Loading:
     """Insert a batch, or find the one that was made with the same idempotency key.
 
+    How a batch is read is no part of what its key stands for: the last word on it counts.
+
     Raises:
-        Conflict: The key was used for another spec or source.
+        Conflict: The key was used for another question or source.
     """
     owner_id = _owner_id(session, new.owner)
     values = {
@@ -74,6 +100,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
         "name": new.name,
         "model": new.model,
         "spec": new.spec,
+        "reading": _beside(new.spec, new.reading),
         "source": new.source,
         "klass": int(new.klass),
         "priority": str(new.priority),
@@ -82,12 +109,28 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
     session.execute(_insert_or_nothing(session, BatchRow).values(values))
     asked = {"owner": owner_id, "key": new.idempotency_key}
     row = session.connection().execute(_FIND, asked).one()
-    if row.spec != new.spec or row.source != new.source:
+    if row.source != new.source or not same_question(row.spec, new.spec):
         raise Conflict(
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which has another spec or "
             "source; submit under another key"
         )
-    return Loading(row.id, BatchState(row.state), row.loaded)
+    reading = new.reading or reading_of(new.spec, None)
+    read_anew = reading_of(row.spec, row.reading) != reading
+    if read_anew:
+        set_reading(session, row.id, reading)
+    return Loading(row.id, BatchState(row.state), row.loaded, read_anew)
+
+
+def set_reading(session: Session, batch_id: UUID, reading: Reading) -> None:
+    """Say how a batch is read from now on; no image is looked at again."""
+    session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(reading=reading.dump()))
+
+
+def _beside(spec: dict[str, Any], reading: Reading | None) -> dict[str, Any] | None:
+    """What is to be kept beside a spec that does not say it itself."""
+    if reading is None or reading_of(spec, None) == reading:
+        return None
+    return reading.dump()
 
 
 def _owner_id(session: Session, name: str) -> int:

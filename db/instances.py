@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from db.models import InstanceRow
@@ -25,7 +26,7 @@ def admitted(rule: ReadingRule) -> ColumnElement[bool]:
 
 def _admits(rule: ReadingRule, row: type[InstanceRow]) -> ColumnElement[bool]:
     """The twin of ``ReadingRule.admits``, for a table under whichever name."""
-    condition: ColumnElement[bool] = row.score >= rule.threshold
+    condition = _bounds(rule, row)
     if rule.max_overlap is not None:
         condition &= row.overlap <= rule.max_overlap
     condition &= or_(row.clip_score.is_(None), row.clip_score >= rule.clip_margin)
@@ -34,12 +35,50 @@ def _admits(rule: ReadingRule, row: type[InstanceRow]) -> ColumnElement[bool]:
     return or_(row.object_index.is_not(None), condition)
 
 
+def _bounds(rule: ReadingRule, row: type[InstanceRow]) -> ColumnElement[bool]:
+    """Score and area within what holds for the prompt."""
+    usual = row.score >= rule.threshold
+    if not rule.prompts:
+        return usual
+    cases = {
+        index: and_(
+            row.score >= (rule.threshold if own.threshold is None else own.threshold),
+            row.area >= own.min_area,
+            true() if own.max_area is None else row.area <= own.max_area,
+        )
+        for index, own in rule.prompts.items()
+    }
+    return case(cases, value=row.prompt_index, else_=usual)
+
+
 def _is_contender(rival: type[InstanceRow]) -> ColumnElement[bool]:
     return and_(
         rival.batch_id == InstanceRow.batch_id,
         rival.seq == InstanceRow.seq,
         rival.ordinal == InstanceRow.contender,
     )
+
+
+def _counted(which: Sequence[ColumnElement[bool]]) -> Select[int, int]:
+    return (
+        select(InstanceRow.prompt_index, func.count())
+        .where(*which)
+        .group_by(InstanceRow.prompt_index)
+    )
+
+
+def _at_most(most: Mapping[int, int], which: Sequence[ColumnElement[bool]]) -> Select[int, int]:
+    """The same, where an image counts no more than so many of some prompts."""
+    # The masks of objects are of other categories than the prompts, so none of them is cut off.
+    index, count = InstanceRow.prompt_index, func.count()
+    limit = case(dict(most), value=index, else_=count)
+    of_image = (
+        select(index.label("prompt"), case((count < limit, count), else_=limit).label("kept"))
+        .where(*which)
+        .group_by(InstanceRow.seq, index)
+        .subquery()
+    )
+    return select(of_image.c.prompt, func.sum(of_image.c.kept)).group_by(of_image.c.prompt)
 
 
 def count_by_prompt(
@@ -53,12 +92,10 @@ def count_by_prompt(
         rule: Which count.
         seqs: Only those of these jobs; None for all.
     """
-    rows = session.execute(
-        select(InstanceRow.prompt_index, func.count())
-        .where(InstanceRow.batch_id == batch_id, _within(seqs), admitted(rule))
-        .group_by(InstanceRow.prompt_index)
-    )
-    return Counter({index: count for index, count in rows})  # noqa: C416 - a Row is no pair to mypy
+    which = (InstanceRow.batch_id == batch_id, _within(seqs), admitted(rule))
+    most = {i: own.max_count for i, own in rule.prompts.items() if own.max_count is not None}
+    rows = session.execute(_at_most(most, which) if most else _counted(which))
+    return Counter({index: int(count) for index, count in rows})
 
 
 def contending_pairs(

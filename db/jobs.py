@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -89,7 +90,13 @@ def load_block(session: Session, batch_id: UUID, expected: int, images: Sequence
         session.execute(
             insert(JobRow),
             [
-                {"batch_id": batch_id, "seq": seq, "name": image.name, "image_uri": image.uri}
+                {
+                    "batch_id": batch_id,
+                    "seq": seq,
+                    "name": image.name,
+                    "image_uri": image.uri,
+                    "prompts": None if image.prompts is None else json.loads(image.prompts),
+                }
                 for seq, image in enumerate(images, expected)
             ],
         )
@@ -97,13 +104,20 @@ def load_block(session: Session, batch_id: UUID, expected: int, images: Sequence
 
 
 def _copy(session: Session, batch_id: UUID, first: int, images: Sequence[ImageRef]) -> None:
+    asked = any(image.prompts is not None for image in images)
     lines = "".join(
         f"{batch_id}\t{seq}\t{image.name.translate(_COPY_ESCAPES)}"
-        f"\t{image.uri.translate(_COPY_ESCAPES)}\n"
+        f"\t{image.uri.translate(_COPY_ESCAPES)}{_copied(image.prompts) if asked else ''}\n"
         for seq, image in enumerate(images, first)
     )
-    with copy_in(session, "COPY jobs (batch_id, seq, name, image_uri) FROM STDIN") as copy:
+    columns = f"batch_id, seq, name, image_uri{', prompts' if asked else ''}"
+    with copy_in(session, f"COPY jobs ({columns}) FROM STDIN") as copy:
         copy.write(lines.encode())
+
+
+def _copied(prompts: str | None) -> str:
+    """The column after others in COPY's text format."""
+    return "\t\\N" if prompts is None else f"\t{prompts.translate(_COPY_ESCAPES)}"
 
 
 def duplicate_names(session: Session, batch_id: UUID, *, limit: int = 5) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, String, cast, func, select
@@ -93,15 +93,29 @@ def _read_progress(row: Any) -> Progress:  # noqa: ANN401 - a Row of the select 
     )
 
 
-def spec_and_source(session: Session, batch_id: UUID) -> tuple[dict[str, Any], str]:
-    """The stored spec and the source as submitted.
+class StoredQuestion(NamedTuple):
+    """What a batch asks for, as stored.
+
+    Attributes:
+        spec: ``BatchSpec.dump()``.
+        reading: ``Reading.dump()``; None where the spec's own settings hold.
+        source: As its owner wrote it.
+    """
+
+    spec: dict[str, Any]
+    reading: dict[str, Any] | None
+    source: str
+
+
+def question(session: Session, batch_id: UUID) -> StoredQuestion:
+    """What a batch asks for.
 
     Raises:
         NotFound: There is no such batch.
     """
     row = session.execute(
-        select(BatchRow.spec, BatchRow.source).where(BatchRow.id == batch_id)
+        select(BatchRow.spec, BatchRow.reading, BatchRow.source).where(BatchRow.id == batch_id)
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id}")
-    return row.spec, row.source
+    return StoredQuestion(*row)

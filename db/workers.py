@@ -1,4 +1,4 @@
-"""Which workers are alive, and how fast those of each model are."""
+"""Which workers are alive, how fast those of each model are, and what they can do."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from db.clock import now_ms
 from db.models import WorkerRow
 from db.session import is_postgres
+from maskpool.asks import Ability
 from maskpool.fairness import Fleet
 
 #: A worker without a heartbeat for this long is not counted as living.
@@ -34,10 +35,15 @@ _FLEETS = (
     .group_by(WorkerRow.model)
 )
 
+_ABILITIES = select(WorkerRow.abilities).where(
+    WorkerRow.seen_at > now_ms() - ALIVE_MS, WorkerRow.model == bindparam("of_model")
+)
+
 
 def _announce(insert: Any) -> Any:  # noqa: ANN401 - two dialects' types
     said: dict[str, Any] = {
-        name: bindparam(name) for name in ("name", "device", "model", "threads", "images_per_s")
+        name: bindparam(name)
+        for name in ("name", "device", "model", "threads", "images_per_s", "abilities")
     }
     values = {**said, "seen_at": now_ms()}
     return (
@@ -52,7 +58,18 @@ _ANNOUNCE_POSTGRES, _ANNOUNCE_SQLITE = _announce(postgresql.insert), _announce(s
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """What a worker says of itself with each heartbeat."""
+    """What a worker says of itself with each heartbeat.
+
+    Attributes:
+        id: New for each process.
+        name: Host and process, for people.
+        device: As torch writes it.
+        model: Alias of its models.
+        threads: Chunks that it may hold at once.
+        images_per_s: Lately; None before the first image.
+        abilities: What it can do beside looking for texts; kept as words between blanks. A word
+            that this version does not know is passed over: a newer worker may announce it.
+    """
 
     id: UUID
     name: str
@@ -60,12 +77,14 @@ class WorkerInfo:
     model: str
     threads: int
     images_per_s: float | None = None
+    abilities: frozenset[Ability] = frozenset()
 
 
 def announce(session: Session, info: WorkerInfo) -> None:
     """Write that a worker lives."""
     statement = _ANNOUNCE_POSTGRES if is_postgres(session) else _ANNOUNCE_SQLITE
-    session.connection().execute(statement, asdict(info))
+    words = " ".join(sorted(info.abilities))
+    session.connection().execute(statement, {**asdict(info), "abilities": words})
 
 
 def retire(session: Session, worker_id: UUID) -> None:
@@ -85,9 +104,23 @@ def alive(session: Session) -> list[WorkerInfo]:
         select(WorkerRow).where(WorkerRow.seen_at > now_ms() - ALIVE_MS).order_by(WorkerRow.name)
     )
     return [
-        WorkerInfo(row.id, row.name, row.device, row.model, row.threads, row.images_per_s)
+        WorkerInfo(
+            *(row.id, row.name, row.device, row.model, row.threads, row.images_per_s),
+            abilities=_known(row.abilities),
+        )
         for row in rows
     ]
+
+
+def common_abilities(session: Session, model: str) -> frozenset[Ability] | None:
+    """What every living worker of a model can do; None where none lives, so that nobody can say."""
+    said = session.connection().execute(_ABILITIES, {"of_model": model}).scalars().all()
+    return frozenset.intersection(*map(_known, said)) if said else None
+
+
+def _known(words: str) -> frozenset[Ability]:
+    said = words.split()
+    return frozenset(ability for ability in Ability if ability in said)
 
 
 def forget_old(session: Session) -> None:

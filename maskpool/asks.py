@@ -14,8 +14,6 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -23,7 +21,7 @@ from pydantic import (
 )
 
 from maskpool.errors import SpecError
-from maskpool.spec import spec_error
+from maskpool.strict import Strict, spec_error
 from maskpool.text import is_storable
 
 #: Objects that one image may be asked for.
@@ -50,10 +48,6 @@ class Ability(StrEnum):
     OBJECTS = "objects"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
 #: A finite number; JSON has no others, but YAML and Python do.
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -61,7 +55,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Point = tuple[Number, Number, Literal[0, 1]]
 
 
-class ObjectPrompt(_Strict):
+class ObjectPrompt(Strict):
     """One object of an image.
 
     Attributes:
@@ -109,7 +103,7 @@ class ObjectPrompt(_Strict):
         return self
 
 
-class ImageAsks(_Strict):
+class ImageAsks(Strict):
     """What one image is asked.
 
     Attributes:
@@ -134,7 +128,7 @@ class ImageAsks(_Strict):
             asks = cls.model_validate(data)
         except ValidationError as error:
             raise spec_error(error) from None
-        size = len(orjson.dumps(asks.dump()))
+        size = len(asks.json_text().encode())
         if size > MAX_BYTES:
             raise SpecError(
                 "objects", f"take {size:,} bytes as JSON, and one image may have {MAX_BYTES:,}"
@@ -144,3 +138,7 @@ class ImageAsks(_Strict):
     def dump(self) -> dict[str, Any]:
         """The JSON form, as stored on the job; what is as usual is left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def json_text(self) -> str:
+        """``dump`` as text; the same asks give the same text."""
+        return orjson.dumps(self.dump()).decode()

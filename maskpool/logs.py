@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 import time
 from types import TracebackType
@@ -85,6 +86,8 @@ def say(who: str, sentence: str) -> None:
         who: The program, such as ``maskpool worker``.
         sentence: Why it ends.
     """
+    if not logging.getLogger().handlers and os.environ.get("MASKPOOL_LOG_FORMAT") == "json":
+        configure("json", "INFO")  # a setting was refused before any of them could be read
     if in_json():
         logging.getLogger(who.replace(" ", ".")).error(sentence)
     else:

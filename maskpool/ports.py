@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,69 @@ from maskpool.domain import Found, ObjectInfo
 Image = npt.NDArray[np.uint8]
 
 #: What a segmenter's images are converted into in advance.
+Prepared_co = TypeVar("Prepared_co", covariant=True)
 Prepared_contra = TypeVar("Prepared_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAsk:
+    """One object of an image, meant by a box, by points or by both; it becomes one mask.
+
+    Attributes:
+        object_index: Its place among the objects of its image, from 0.
+        prompt_index: The place of its class among the categories of the batch.
+        box_xyxy: Around it, in pixels of the image before it was prepared, and inside that image.
+        points: ``(x, y, label)`` in the same pixels; label 1 lies on the object, 0 beside it.
+        score: Of whoever drew the box, in [0, 1].
+    """
+
+    object_index: int
+    prompt_index: int
+    box_xyxy: tuple[float, float, float, float] | None = None
+    points: tuple[tuple[float, float, Literal[0, 1]], ...] = ()
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[Prepared_co]):
+    """An image and what is asked of it.
+
+    Attributes:
+        image: Prepared, or an RGB uint8 array (height, width, 3).
+        texts: What to look for; a text's place is the ``prompt_index`` of what it finds.
+        stuff: Places of those texts that ask for one region and not for instances.
+        objects: Those that are to become masks, in the order of the source.
+    """
+
+    image: Prepared_co | Image
+    texts: tuple[str, ...]
+    stuff: tuple[int, ...] = ()
+    objects: tuple[ObjectAsk, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How often a head of the model runs for it, beside the one pass of vision."""
+        return len(self.texts) + len(self.objects)
+
+    @property
+    def text_only(self) -> bool:
+        """Whether instances of texts are all that it asks for."""
+        return not self.stuff and not self.objects
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found in one image.
+
+    Attributes:
+        found: What texts found, by prompt and then by falling score; then one mask an object, in
+            the order of the objects, also where the mask is empty.
+        seconds: The device's time for this image: its share of the vision pass, and of each head by
+            its rows. 0 where nothing was measured.
+    """
+
+    found: list[Found]
+    seconds: float = 0.0
 
 
 class ObjectStore(Protocol):
@@ -75,27 +138,22 @@ class ObjectStore(Protocol):
 
 
 class Segmenter(Protocol[Prepared_contra]):
-    """Finds every instance of every prompt; one call names all prompts of its images.
+    """Finds what images are asked for, with one pass of vision an image.
 
     ``Prepared_contra`` is what an image may be converted into in advance, in another thread: e.g.
     pixels that are resized and on the device already.
     """
 
-    def segment(
-        self, images: Sequence[Prepared_contra | Image], prompts: Sequence[str]
-    ) -> list[list[Found]]:
-        """Segment a micro-batch.
-
-        Args:
-            images: Prepared, or RGB uint8 arrays (height, width, 3); sizes may differ.
-            prompts: Texts, the same for every image.
+    def segment(self, requests: Sequence[Request[Prepared_contra]]) -> list[Answer]:
+        """Segment a micro-batch; requests may differ in all that they ask.
 
         Returns:
-            One list for each image, in the order of ``images``: instances with score ≥
-            ``SCORE_FLOOR``, by prompt and then by falling score.
+            One answer for each request, in their order. Of what texts find, only what has score ≥
+            ``SCORE_FLOOR`` and a mask that is not empty.
 
         Raises:
-            SpecError: A prompt is longer than the text encoder's context.
+            SpecError: A text is longer than the text encoder's context.
+            ConfigError: A request asks for what this model cannot do.
         """
         ...
 

@@ -22,7 +22,8 @@ from collections.abc import Iterator, Sequence
 from pydantic import ValidationError
 
 from maskpool.errors import SpecError
-from maskpool.spec import Prompt, spec_error
+from maskpool.spec import Prompt
+from maskpool.strict import spec_error
 from maskpool.text import is_storable, one_line
 
 #: A whole part in double quotes, a quote within it doubled.
@@ -40,6 +41,9 @@ _DANGLING = re.compile(r",\s*not(?![\w'’-])", re.IGNORECASE)
 #: A quote that opens before a word and is not closed in the same part.
 _OPEN_QUOTE = re.compile(r'(?<!\S)"(?=\S)[^"]*$')
 
+#: Words that deny what follows.
+_NEGATION = re.compile(r"(?:^|\s)(?:without|no|except)\s", re.IGNORECASE)
+
 #: Characters of a prompt that a refusal shows at most.
 _MAX_SHOWN = 80
 
@@ -54,7 +58,7 @@ def read_prompts(texts: Sequence[str]) -> tuple[Prompt, ...]:
         SpecError: Names the prompt by its place, from 0, and says how to write what was meant.
     """
     prompts = tuple(_read(index, text) for index, text in enumerate(texts))
-    _refuse_alike(prompts)
+    refuse_alike(prompts)
     return prompts
 
 
@@ -211,7 +215,22 @@ def _refuse_contradictions(text: str, negatives: Sequence[str]) -> None:
         seen.add(_folded(negative))
 
 
-def _refuse_alike(prompts: Sequence[Prompt]) -> None:
+def why_misread(prompt: Prompt) -> str:
+    """Why a text that says what is *not* wanted will hardly do that; empty for others.
+
+    Encoders of text read ``cone without snow`` as a cone with snow (docs/PROMPTS.md).
+    """
+    found = _NEGATION.search(prompt.text)
+    if found is None:
+        return ""
+    text, other = prompt.text[: found.start()].strip(" ,"), prompt.text[found.end() :].strip()
+    return (
+        f"{prompt.text!r}: models hardly read {found[0].strip().lower()!r}; write what it is not "
+        f"as a negative: -p '{text or 'text'}, not {other or 'other'}'"
+    )
+
+
+def refuse_alike(prompts: Sequence[Prompt]) -> None:
     """Names that differ in case, or in how an accent is stored, are one for people and models."""
     names: dict[str, str] = {}
     for index, prompt in enumerate(prompts):

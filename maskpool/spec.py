@@ -1,21 +1,41 @@
-"""The versioned batch spec: what a batch asks for. Every refusal names its field."""
+"""The versioned batch spec: what a batch asks for. Every refusal names its field.
+
+Version 1 asks for texts. Version 2 adds ``kind``, negatives that the segmenter looks for as well,
+classes of objects that images are asked for one by one, and keeps what counts on reading beside the
+spec (``maskpool.reading``). A spec is written in the lowest version that can say it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from maskpool.domain import DEFAULT_THRESHOLD, ReadingRule
-from maskpool.errors import SpecError
+from maskpool.reading import Reading, ReadingSettings
+from maskpool.strict import Strict, spec_error
 
 #: Text encoder context of SAM3 (``processing_sam3.py`` pads to 32), begin and end token included.
 TEXT_CONTEXT = 32
 
 #: More prompts than this in one batch is almost surely a mistake, and one image must fit a GPU.
 MAX_PROMPTS = 256
+
+#: Classes of objects in one batch; LVIS has 1,203. With the prompts they are numbered in 15 bits.
+MAX_CLASSES = 20_000
+
+#: An alias of a model.
+MODEL_PATTERN = r"[a-z0-9][a-z0-9_.-]*"
 
 #: Splits text as CLIP's tokenizer does before byte pairs are merged; every piece is at least one
 #: token, so the count is a lower bound that holds for each tokenizer in use.
@@ -41,23 +61,30 @@ def _checked_text(text: str) -> str:
     return text
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class Kind(StrEnum):
+    """How the masks of a prompt are cut."""
+
+    #: One mask for each object.
+    THING = "thing"
+    #: One mask for all of it, as of sky or grass.
+    STUFF = "stuff"
 
 
-class Prompt(_Strict):
+class Prompt(Strict):
     """One thing to look for.
 
     Attributes:
         text: What the segmenter is asked for.
         name: Display name; the category in exports. The text where none is given.
-        negatives: Texts that CLIP weighs against ``text`` on each crop (``not`` in JSON).
+        negatives: Texts of what it must not be taken for (``not`` in JSON).
+        kind: Whether each object is a mask, or all of it together.
     """
 
     # The text first: where both are refused, it is what the user wrote.
     text: str
     name: str = ""
     negatives: tuple[str, ...] = Field(default=(), alias="not")
+    kind: Kind = Kind.THING
 
     @field_validator("text")
     @classmethod
@@ -85,43 +112,84 @@ class Prompt(_Strict):
             raise ValueError(msg)
         return value
 
+    def dump(self) -> dict[str, Any]:
+        """The JSON form; ``kind`` only where it is not the usual one, which version 1 knows not."""
+        usual = {"kind"} if self.kind is Kind.THING else set()
+        return self.model_dump(mode="json", by_alias=True, exclude=usual)
 
-class ReadingSettings(_Strict):
-    """What counts when the results are read; changing it later costs no GPU.
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the segmenter is asked of each image for a batch's prompts, each text once.
 
     Attributes:
-        threshold: Least score, in [0, 1].
-        max_overlap: Most mask IoU with a better instance of the same prompt, in [0, 1]; None keeps
-            duplicates, as SAM3 was published.
+        texts: The prompts' own texts in their order, then the negatives that none of them is.
+        negatives: For each prompt, the places of its negatives in ``texts``.
+        stuff: Places of the prompts whose mask is one region.
     """
 
-    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = DEFAULT_THRESHOLD
-    max_overlap: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-
-    def rule(self) -> ReadingRule:
-        """The same as the domain's rule."""
-        return ReadingRule(threshold=self.threshold, max_overlap=self.max_overlap)
+    texts: tuple[str, ...]
+    negatives: tuple[tuple[int, ...], ...]
+    stuff: frozenset[int]
 
 
-class BatchSpec(_Strict):
+def rows_of(prompts: Sequence[Prompt]) -> Rows:
+    """Lay out the rows of some prompts, with their negatives."""
+    texts = list(dict.fromkeys(text for prompt in prompts for text in prompt.negatives))
+    own = [prompt.text for prompt in prompts]
+    texts = [*own, *(text for text in texts if text not in own)]
+    # Two prompts may have one text: the first one's row is looked at.
+    row = {text: index for index, text in reversed(list(enumerate(texts)))}
+    return Rows(
+        texts=tuple(texts),
+        negatives=tuple(tuple(row[text] for text in prompt.negatives) for prompt in prompts),
+        stuff=frozenset(i for i, prompt in enumerate(prompts) if prompt.kind is Kind.STUFF),
+    )
+
+
+def rows_of_texts(prompts: Sequence[Prompt]) -> Rows:
+    """The rows of prompts whose negatives only CLIP is asked about, as in version 1."""
+    return Rows(tuple(prompt.text for prompt in prompts), ((),) * len(prompts), frozenset())
+
+
+class BatchSpec(Strict):
     """Everything a worker must know of a batch beside its images.
 
     Attributes:
         version: Version of this layout.
         model: Alias of the SAM3 + CLIP pair.
-        prompts: At least one; names are unique.
-        settings: How results are read by default.
+        prompts: What to look for in every image; names are unique.
+        settings: How results are read by default; only in version 1.
+        classes: Of the objects that images are asked for; categories that follow the prompts.
+        digest: SHA-256 of what each image is asked (``producer.objects``), so that a key stands for
+            these objects alone; empty without any.
+        verify: Whether CLIP weighs each instance's crop against the negatives of its prompt. In
+            version 1 that is what negatives are for.
     """
 
-    version: Literal[1] = 1
-    model: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    version: Literal[1, 2] = 1
+    model: Annotated[str, Field(min_length=1, max_length=64, pattern=f"^{MODEL_PATTERN}$")]
+    # Before the prompts, which may be none where there are classes.
+    classes: Annotated[tuple[str, ...], Field(max_length=MAX_CLASSES)] = ()
     prompts: Annotated[tuple[Prompt, ...], Field(max_length=MAX_PROMPTS)]
     settings: ReadingSettings = ReadingSettings()
+    digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    verify: bool = False
+
+    @field_validator("classes", "digest", "verify")
+    @classmethod
+    def _of_version_2(cls, value: object, info: ValidationInfo) -> object:
+        if value and info.data.get("version") == 1:
+            msg = "is known from version 2 on; write version: 2"
+            raise ValueError(msg)
+        return value
 
     @field_validator("prompts")
     @classmethod
-    def _some_and_unique(cls, value: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
-        if not value:
+    def _some_and_unique(
+        cls, value: tuple[Prompt, ...], info: ValidationInfo
+    ) -> tuple[Prompt, ...]:
+        if not value and not info.data.get("classes"):
             msg = "a batch needs at least one prompt, e.g. -p 'yellow school bus'"
             raise ValueError(msg)
         names = [prompt.name for prompt in value]
@@ -129,7 +197,45 @@ class BatchSpec(_Strict):
             if names.count(name) > 1:
                 msg = f"two prompts are named {name!r}; name one apart, e.g. 'other={name}'"
                 raise ValueError(msg)
+        version = info.data.get("version", 1)
+        if version == 1 and any(prompt.kind is Kind.STUFF for prompt in value):
+            msg = "ask for kind: stuff, which is known from version 2 on; write version: 2"
+            raise ValueError(msg)
+        if version != 1 and (count := len(rows_of(value).texts)) > MAX_PROMPTS:
+            msg = (
+                f"and their negatives are {count} different texts, and one image may be asked for "
+                f"{MAX_PROMPTS}; ask for fewer, or in two batches"
+            )
+            raise ValueError(msg)
         return value
+
+    @field_validator("settings")
+    @classmethod
+    def _of_version_1(cls, value: ReadingSettings, info: ValidationInfo) -> ReadingSettings:
+        if info.data.get("version") != 1:
+            msg = "are of version 1; later, how a batch is read is kept beside its spec"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def clip_weighs(self) -> bool:
+        """Whether CLIP weighs crops against negatives."""
+        return self.verify or self.version == 1
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """Names by ``Found.prompt_index``: of the prompts, then of the objects' classes."""
+        return (*(prompt.name for prompt in self.prompts), *self.classes)
+
+    @cached_property
+    def class_index(self) -> dict[str, int]:
+        """``Found.prompt_index`` of each class of objects."""
+        return {name: index for index, name in enumerate(self.classes, len(self.prompts))}
+
+    @cached_property
+    def rows(self) -> Rows:
+        """What the segmenter is asked of each image for the prompts."""
+        return rows_of_texts(self.prompts) if self.version == 1 else rows_of(self.prompts)
 
     @classmethod
     def read(cls, data: object) -> BatchSpec:
@@ -145,30 +251,61 @@ class BatchSpec(_Strict):
 
     @classmethod
     def of(
-        cls, model: str, prompts: Sequence[Prompt], settings: ReadingSettings | None = None
+        cls,
+        model: str,
+        prompts: Sequence[Prompt],
+        reading: Reading | None = None,
+        *,
+        classes: Sequence[str] = (),
+        digest: str = "",
+        verify: bool = False,
     ) -> BatchSpec:
-        """Put a spec together from parts that were checked one by one.
+        """Put a spec together, in the lowest version that can say it.
+
+        Args:
+            model: Alias of the models.
+            prompts: What to look for in every image.
+            reading: How it is to be read; version 1 carries it, version 2 leaves it beside.
+            classes: Of the objects that images are asked for.
+            digest: Of what each image is asked.
+            verify: Whether CLIP weighs negatives as well.
 
         Raises:
             SpecError: Together they are refused; names the field.
         """
+        reading = reading or Reading()
+        reading.require_prompts(frozenset(one.name for one in prompts))
+        needs_2 = any(one.negatives or one.kind is Kind.STUFF for one in prompts)
+        parts: dict[str, Any] = {"model": model, "prompts": tuple(prompts)}
+        if needs_2 or classes or verify or not reading.plain:
+            parts |= {"version": 2, "classes": tuple(classes), "digest": digest, "verify": verify}
+        else:
+            parts |= {"settings": reading.in_version_1()}
         try:
-            return cls(model=model, prompts=tuple(prompts), settings=settings or ReadingSettings())
+            return cls(**parts)
         except ValidationError as error:
             raise spec_error(error) from None
 
     def dump(self) -> dict[str, Any]:
         """The JSON form, as stored on the batch."""
-        return self.model_dump(mode="json", by_alias=True)
+        prompts = [prompt.dump() for prompt in self.prompts]
+        head = {"version": self.version, "model": self.model, "prompts": prompts}
+        if self.version == 1:
+            return {**head, "settings": self.settings.model_dump(mode="json")}
+        objects = {"classes": list(self.classes), "digest": self.digest} if self.classes else {}
+        return {**head, **objects, "verify": self.verify}
 
 
-def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
-    """The first refusal of pydantic's as a sentence of ours; ``prefix`` is where it looked."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    path = ""
-    for part in (*prefix, *first["loc"]):
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    reason = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] != "value_error":
-        reason = f"{reason[:1].lower()}{reason[1:]} (given: {str(first['input'])[:80]!r})"
-    return SpecError(path or "spec", reason)
+def question_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """What a stored spec asks of every image, however the answers are to be read.
+
+    Version 1 and 2 of one question are equal, but for negatives, which CLIP answers in version 1.
+    """
+    negatives = any(prompt.get("not") for prompt in spec.get("prompts", ()))
+    kept = {name: value for name, value in spec.items() if name != "settings"}
+    return {"verify": False, **kept, **({} if negatives else {"version": None})}
+
+
+def same_question(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two stored specs ask the same of every image."""
+    return question_of(one) == question_of(other)

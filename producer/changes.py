@@ -80,7 +80,8 @@ def _name(image: ImageRef) -> object:
 
 
 def _whole(image: ImageRef) -> object:
-    return image
+    # What each is asked is part of the spec: its digest.
+    return image.name, image.uri
 
 
 def _rest(first: ImageRef | None, others: Iterator[ImageRef]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from db import lookup
 from maskpool.domain import BatchState, Progress
 from maskpool.errors import Conflict, SpecError
+from maskpool.reading import NO_CHANGES, ReadingChanges
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
@@ -49,8 +50,7 @@ def export(
     target: Path | None = None,
     *,
     form: str = "coco",
-    threshold: float | None = None,
-    max_overlap: float | None = None,
+    changes: ReadingChanges = NO_CHANGES,
     allow_partial: bool = False,
     fresh: bool = False,
     stream: BinaryIO | None = None,
@@ -69,8 +69,7 @@ def export(
             the format's own name in the present folder. Of a link the target is written; a named
             pipe gets the whole dataset once it is complete.
         form: A key of ``FORMATS``.
-        threshold: Lowest score that counts instead of each batch's own.
-        max_overlap: Highest overlap that counts instead of each batch's own.
+        changes: What counts instead of what each batch says itself.
         allow_partial: Also of batches that were cancelled or have not ended.
         fresh: Start over, whatever an interrupted export left.
         stream: Gets the whole dataset instead of ``target``, once it is complete.
@@ -97,10 +96,7 @@ def export(
         for batch_id, one in zip(batch_ids, each, strict=True):
             with pool.database.read() as session:
                 _require_done(lookup.progress(session, batch_id), one)
-    views = [
-        reader.view(pool.database, batch_id, threshold=threshold, max_overlap=max_overlap)
-        for batch_id in batch_ids
-    ]
+    views = [reader.view(pool.database, batch_id, changes) for batch_id in batch_ids]
     categories = reader.merged_categories(views)
     lacks = together(each)
     opened: list[reader.MergedImages] = []

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 
-from maskpool.domain import DEFAULT_THRESHOLD, Klass, Priority, new_id
-from maskpool.errors import SpecError
+from maskpool.domain import Klass, Priority, new_id
+from maskpool.errors import SourceError, SpecError
+from maskpool.reading import Reading
 from maskpool.settings import Settings
-from maskpool.spec import BatchSpec, Prompt, ReadingSettings
+from maskpool.spec import BatchSpec
+from maskpool.spec_file import Asked
 from maskpool.text import is_storable
+from producer.objects import survey
 from producer.sources import Source, open_source
 from producer.sources.allowed import LISTS, Allowed
+from producer.sources.boxed import BoxedSource
 from producer.sources.passed import passed_over
 
 #: Characters of a name, a key or an owner; Postgres indexes no value above some 2,700 bytes.
@@ -31,6 +36,7 @@ class Submission:
         klass: Of the queue; NOW goes before all bulk.
         priority: Among the owner's own batches.
         upload: Whether local images are copied into the store first.
+        reading: How the results are read; as the spec says where None.
         if_changed: What to do where the key's batch was made of other images, for the sentence.
     """
 
@@ -42,16 +48,16 @@ class Submission:
     klass: Klass = Klass.BULK
     priority: Priority = Priority.NORMAL
     upload: bool = False
+    reading: Reading | None = None
     if_changed: str = "submit under another key"
 
 
 def prepare(
     settings: Settings,
     source: str,
-    prompts: tuple[Prompt, ...],
+    asked: Asked,
     *,
-    model: str = "",
-    threshold: float = DEFAULT_THRESHOLD,
+    boxes: Path | None = None,
     name: str = "",
     key: str = "",
     klass: Klass = Klass.BULK,
@@ -64,9 +70,8 @@ def prepare(
     Args:
         settings: The pool's.
         source: Folder, image, glob, bucket prefix, URL of an image, or manifest.
-        prompts: What to look for.
-        model: Alias of the models; the settings' own where empty.
-        threshold: Lowest score that counts.
+        asked: What is asked of its images, and how the answers are read.
+        boxes: File or folder with boxes that are to become masks.
         name: For people.
         key: Idempotency key; a new one where empty.
         klass: Of the queue.
@@ -75,14 +80,11 @@ def prepare(
         strict: Refuse a source of which anything is passed over.
 
     Raises:
-        SpecError: A prompt, the model, the threshold, name, key or owner is refused.
-        SourceError: The source cannot be opened, or the workers may not read it, or not all of it
-            is read.
+        SpecError: A prompt, the model, the reading, name, key or owner is refused.
+        SourceError: The source or the boxes cannot be opened, or the workers may not read it, or
+            not all of it is read.
     """
-    alias_name = model or settings.model
-    alias = settings.alias(alias_name)
-    reading = ReadingSettings(threshold=threshold, max_overlap=alias.max_overlap)
-    spec = BatchSpec.of(alias_name, prompts, reading)
+    draft = Draft.of(settings, asked)
     _require_text(name=name, key=key, MASKPOOL_OWNER=settings.owner_name)
     # Workers of a store in a bucket run on other machines, which see a bucket but not our disk.
     must_upload = settings.store_url.startswith("s3://") and not same_paths
@@ -95,9 +97,12 @@ def prepare(
         own_store=settings.store_url,
     )
     allowed.require_root(opened)
+    opened = opened if boxes is None else BoxedSource(opened, boxes)
+    spec = draft.spec(opened)
     upload_images = must_upload and opened.kind != "s3"
     if strict:
         passed_over(opened).require_nothing(opened.text)
+        require_all_boxes(opened)
     elif upload_images and opened.kind in LISTS:
         # What a line is refused for later would be copied for nothing.
         deque(opened.refs(), maxlen=0)
@@ -110,7 +115,64 @@ def prepare(
         klass=klass,
         priority=priority,
         upload=upload_images,
+        reading=draft.reading,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question before its images are known: what is refused here costs no reading of a source."""
+
+    asked: Asked
+    model: str
+    reading: Reading
+
+    @classmethod
+    def of(cls, settings: Settings, asked: Asked) -> Draft:
+        """Check all that can be checked without the images.
+
+        Raises:
+            SpecError: The model, a prompt or the reading is refused.
+        """
+        model = asked.model or settings.model
+        reading = asked.reading_with(max_overlap=settings.alias(model).max_overlap)
+        if asked.prompts:
+            BatchSpec.of(model, asked.prompts, reading, verify=asked.verify)
+        return cls(asked, model, reading)
+
+    def spec(self, source: Source) -> BatchSpec:
+        """The spec of a batch over a source, which is read where its images may be asked more.
+
+        Raises:
+            SpecError: Nothing is asked at all.
+            SourceError: A line of the source is refused.
+        """
+        objects = survey(source)
+        return BatchSpec.of(
+            self.model,
+            self.asked.prompts,
+            self.reading,
+            classes=objects.classes,
+            digest=objects.digest,
+            verify=self.asked.verify,
+        )
+
+
+def require_all_boxes(source: Source) -> None:
+    """Refuse a file of boxes of which anything is left out.
+
+    Raises:
+        SourceError: Quotes the first sentence about it.
+    """
+    for sentence in left_out_boxes(source):
+        raise SourceError(source.text, f"not all boxes are used: {sentence}")
+
+
+def left_out_boxes(source: Source) -> list[str]:
+    """What of a file of boxes is not used, each as a sentence; the source was read to its end."""
+    if not isinstance(source, BoxedSource):
+        return []
+    return [*source.problems, *filter(None, [str(source.unmatched)])]
 
 
 def _require_text(**texts: str) -> None:

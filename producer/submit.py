@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from maskpool.domain import BatchState, ImageRef
 from maskpool.errors import Conflict, SourceError
 from maskpool.ports import ObjectStore
 from maskpool.text import storable
+from producer.abilities import require_abilities
 from producer.changes import changes
+from producer.objects import Digest
 from producer.pool import Pool
 from producer.sources import Source
 from producer.sources.passed import PassedOver
@@ -26,6 +28,9 @@ from producer.upload import upload
 
 #: Images in one block while uploading: what an interruption can cost.
 _UPLOAD_BLOCK = 500
+
+#: A block ends early at so many characters of what its images are asked: they are held in memory.
+_BLOCK_BYTES = 8 * 1024 * 1024
 
 #: What to do about names that appear twice, by the kind of source.
 _NAME_EACH = "give each row a name of its own"
@@ -53,7 +58,13 @@ class Submitted:
 
 
 def submit(pool: Pool, submission: Submission, on_loaded: OnLoaded = lambda _: None) -> Submitted:
-    """Submit to a pool; see ``Submitter.submit``."""
+    """Submit to a pool; see ``Submitter.submit``.
+
+    Raises:
+        ConfigError: A living worker of the model could not do what is asked.
+    """
+    with pool.database.read() as session:
+        require_abilities(session, submission.spec)
     upload_to = pool.store() if submission.upload else None
     return Submitter(pool.database, pool.wake, upload_to).submit(submission, on_loaded)
 
@@ -88,7 +99,10 @@ class Submitter:
             Unreachable: Database or store is away.
         """
         passed = PassedOver()
+        digest = Digest()
         refs = _not_empty(submission.source, passed)
+        if submission.spec.digest:
+            refs = digest.over(refs)
         with self._database.write() as session:
             at = batches.create_or_find(session, _new_batch(submission))
         failpoints.reach("submit.created")
@@ -98,6 +112,7 @@ class Submitter:
         try:
             self._load(at, refs, on_loaded)
             _read_to_the_end(refs)
+            _require_same(submission, digest)
         except SourceError:
             self._remove_if_new(at)
             raise
@@ -149,7 +164,7 @@ class Submitter:
     def _load(self, at: Loading, refs: Iterator[ImageRef], on_loaded: OnLoaded) -> None:
         size = jobs.block_size(self._database) if self._upload_to is None else _UPLOAD_BLOCK
         position = 0
-        while block := list(islice(refs, size)):
+        for block in _blocks(refs, size):
             at = self._load_block(at, position, block)
             position += len(block)
             on_loaded(position)
@@ -202,6 +217,28 @@ def _not_empty(source: Source, passed: PassedOver) -> Iterator[ImageRef]:
     return chain([first], refs)
 
 
+def _require_same(submission: Submission, read: Digest) -> None:
+    """What the spec says of the objects was read a moment earlier."""
+    if submission.spec.digest not in ("", read.value):
+        raise SourceError(
+            submission.source.text,
+            "its images or their boxes changed while it was read; submit it again",
+        )
+
+
+def _blocks(refs: Iterator[ImageRef], size: int) -> Iterator[list[ImageRef]]:
+    """Images for one transaction each: so many, or fewer where much is asked of each."""
+    block, held = [], 0
+    for ref in refs:
+        block.append(ref)
+        held += len(ref.prompts or "")
+        if len(block) == size or held > _BLOCK_BYTES:
+            yield block
+            block, held = [], 0
+    if block:
+        yield block
+
+
 def _read_to_the_end(refs: Iterator[ImageRef]) -> None:
     """What a source passes over is known at its end; another submitter may have loaded the rest."""
     deque(refs, maxlen=0)
@@ -217,4 +254,5 @@ def _new_batch(submission: Submission) -> NewBatch:
         source=storable(submission.source.text),
         klass=submission.klass,
         priority=submission.priority,
+        reading=submission.reading,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     CLIPConfig,
@@ -15,7 +17,15 @@ from transformers import (
     PreTrainedTokenizerFast,
     Sam3Config,
     Sam3Model,
+    Sam3TrackerConfig,
+    Sam3TrackerModel,
+    Sam3VideoConfig,
+    Sam3VideoModel,
 )
+
+from maskpool.domain import Found
+from maskpool.ports import Request
+from workers.models.sam3.segmenter import Sam3Segmenter
 
 #: Tokens the text encoders read, begin and end included.
 CONTEXT = 32
@@ -80,6 +90,38 @@ def sam3_config(side: int = 96, queries: int = 12) -> Sam3Config:
     )
 
 
+def sam3_video_config(side: int = 96) -> Sam3VideoConfig:
+    """The same detector with a tracker, in the layout of the published checkpoint."""
+    detector = sam3_config(side).to_dict()
+    tokens = side // 12
+    return Sam3VideoConfig(
+        architectures=["Sam3VideoModel"],
+        detector_config=detector,
+        tracker_config={
+            "model_type": "sam3_tracker_video",
+            "vision_config": detector["vision_config"],
+            "image_size": side,
+            "prompt_encoder_config": {"hidden_size": 32, "image_size": side, "patch_size": 12},
+            "mask_decoder_config": {
+                "hidden_size": 32,
+                "mlp_dim": 32,
+                "num_attention_heads": 4,
+                "iou_head_hidden_dim": 32,
+            },
+            "memory_attention_hidden_size": 32,
+            "memory_attention_num_layers": 1,
+            "memory_attention_feed_forward_hidden_size": 32,
+            "memory_attention_rope_feat_sizes": [tokens, tokens],
+            "memory_encoder_hidden_size": 32,
+            "memory_encoder_output_channels": 16,
+            "mask_downsampler_embed_dim": 32,
+            "memory_fuser_embed_dim": 32,
+            "memory_fuser_intermediate_dim": 32,
+        },
+        low_res_mask_size=4 * tokens,
+    )
+
+
 def spread(model: torch.nn.Module, gain: float = 3.0) -> None:
     """Widen random weights: as transformers draws them, every query says the same."""
     generator = torch.Generator().manual_seed(7)
@@ -97,6 +139,52 @@ def small_sam3(side: int = 96, queries: int = 12) -> Sam3Model:
     model = Sam3Model(sam3_config(side, queries)).eval()
     with torch.no_grad():
         spread(model)
+    return model
+
+
+def small_tracker(detector: Sam3Model) -> Sam3TrackerModel:
+    """A random tracker over a detector's own backbone; its candidates differ."""
+    side = detector.config.image_size
+    torch.manual_seed(1)
+    config = Sam3TrackerConfig(
+        vision_config=sam3_config(side).vision_config.to_dict(),
+        prompt_encoder_config={"hidden_size": 32, "image_size": side, "patch_size": 12},
+        mask_decoder_config={
+            "hidden_size": 32,
+            "mlp_dim": 48,
+            "num_attention_heads": 4,
+            "iou_head_hidden_dim": 32,
+        },
+    )
+    tracker = Sam3TrackerModel(config).eval()
+    with torch.no_grad():
+        spread(tracker)
+    tracker.vision_encoder.backbone = detector.vision_encoder.backbone
+    return tracker
+
+
+def small_video(side: int = 96) -> Sam3VideoModel:
+    """A random SAM3 with a random tracker whose candidates differ."""
+    torch.manual_seed(3)
+    model = Sam3VideoModel(sam3_video_config(side)).eval()
+    tracker = model.tracker_model
+    with torch.no_grad():
+        for part in (model.detector_model, model.tracker_neck, tracker.mask_decoder):
+            spread(part)
+        # As published: the prompts' positions are measured as the image's are.
+        shared = tracker.shared_image_embedding.positional_embedding
+        tracker.prompt_encoder.shared_embedding.positional_embedding.copy_(shared)
+    return model
+
+
+def save_video(folder: Path) -> Sam3VideoModel:
+    """Save such a model under the published names; ``save_pretrained`` would write others."""
+    model = small_video()
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    model.config.save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
     return model
 
 
@@ -162,3 +250,11 @@ def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
         colour = random.integers(0, 255, 3, dtype=np.uint8)
         image[y : y + height // 5 + 1, x : x + width // 6 + 1] = colour
     return image
+
+
+def find(
+    segmenter: Sam3Segmenter, images: Sequence[Any], texts: Sequence[str]
+) -> list[list[Found]]:
+    """What a segmenter finds where every image is asked for the same texts, and for them alone."""
+    requests = [Request(image, tuple(texts)) for image in images]
+    return [answer.found for answer in segmenter.segment(requests)]

@@ -17,9 +17,11 @@ from transformers import (
     CLIPModel,
     PreTrainedTokenizerBase,
     Sam3Model,
+    Sam3TrackerModel,
 )
 
 from maskpool.settings import DEMO_MODELS
+from training.evaluate_tracker import evaluate_tracker
 from training.predict import Found, mask_iou, segment
 from training.questions import UNKNOWN_WORDS
 from training.scenes import HELD_OUT_SEED, Scene, SceneObject, draw_scene
@@ -237,10 +239,11 @@ def measure_latency(
 
 
 def evaluate(folder: Path, scene_count: int) -> dict[str, object]:
-    """Measures both models of a folder which holds `sam3/` and `clip/`."""
+    """Measures the models of a folder which holds `sam3/` and `clip/`."""
     scenes = [draw_scene(HELD_OUT_SEED + index) for index in range(scene_count)]
     sam3 = Sam3Model.from_pretrained(folder / "sam3", dtype=torch.float32)
     sam3_tokenizer = AutoTokenizer.from_pretrained(folder / "sam3")
+    tracker = Sam3TrackerModel.from_pretrained(folder / "sam3", dtype=torch.float32)
     clip = CLIPModel.from_pretrained(folder / "clip", dtype=torch.float32)
     processor = CLIPImageProcessorPil.from_pretrained(folder / "clip")
     return {
@@ -249,6 +252,7 @@ def evaluate(folder: Path, scene_count: int) -> dict[str, object]:
         "sam3_without_suppression": asdict(
             evaluate_sam3(sam3, sam3_tokenizer, scenes, overlap=1.0)
         ),
+        "tracker": asdict(evaluate_tracker(sam3, tracker, scenes)),
         "clip": evaluate_clip(
             clip, AutoTokenizer.from_pretrained(folder / "clip"), processor, scenes
         ),

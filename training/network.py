@@ -108,7 +108,7 @@ def clip_config() -> CLIPConfig:
     )
 
 
-def initialise(model: Sam3Model) -> None:
+def initialise_layers(model: nn.Module) -> None:
     """Sets first weights for small layers: the default of normal(0, 0.02) suits wide ones."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -117,6 +117,11 @@ def initialise(model: Sam3Model) -> None:
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
             nn.init.zeros_(module.bias) if module.bias is not None else None
+
+
+def initialise(model: Sam3Model) -> None:
+    """Sets a detector's first weights."""
+    initialise_layers(model)
     _look_at_neighbours(model)
     decoder = model.detr_decoder
     nn.init.zeros_(decoder.box_head.get_parameter("layer3.weight"))
@@ -178,8 +183,11 @@ __all__ = [
     "GRID",
     "HIDDEN",
     "IMAGE_SIZE",
+    "PATCH_SIZE",
     "QUERIES",
     "TOKENS",
+    "initialise_layers",
     "new_clip",
     "new_sam3",
+    "sam3_config",
 ]

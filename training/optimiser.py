@@ -1,6 +1,7 @@
 """Muon for matrices and AdamW for the rest, schedule, moving average, gradient sharing."""
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -138,12 +139,12 @@ def set_rate(
 class MovingAverage:
     """An exponential moving average of weights; it generalises better than the last step's."""
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        """Starts from the model's present weights."""
+    def __init__(self, named: Named, decay: float) -> None:
+        """Starts from the present weights."""
         self._decay = decay
         self._steps = 0
-        self._live = [parameter for _, parameter in model.named_parameters()]
-        self._names = [name for name, _ in model.named_parameters()]
+        self._live = [parameter for _, parameter in named]
+        self._names = [name for name, _ in named]
         self._average = [parameter.detach().clone() for parameter in self._live]
 
     @torch.no_grad()
@@ -175,3 +176,35 @@ def share_gradients(parameters: list[nn.Parameter], processes: int) -> None:
     torch._foreach_copy_(
         gradients, [part.view_as(g) for part, g in zip(parts, gradients, strict=True)]
     )
+
+
+def descend(
+    loss: torch.Tensor,
+    parameters: list[nn.Parameter],
+    optimisers: list[torch.optim.Optimizer],
+    processes: int,
+    *,
+    clip_norm: float,
+) -> None:
+    """Does one step of gradient descent, averaged over the processes."""
+    for optimiser in optimisers:
+        optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    share_gradients(parameters, processes)
+    nn.utils.clip_grad_norm_(parameters, clip_norm)
+    for optimiser in optimisers:
+        optimiser.step()
+
+
+def shared_progress(start: float, seconds: float, processes: int) -> float:
+    """Returns the share of a stage's time that has passed, by the first process's clock.
+
+    Args:
+        start: When it began, by `time.monotonic`.
+        seconds: How long it takes.
+        processes: How many train together.
+    """
+    progress = torch.tensor((time.monotonic() - start) / seconds)
+    if processes > 1:
+        dist.broadcast(progress, 0)
+    return float(progress)

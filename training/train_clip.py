@@ -50,7 +50,7 @@ def train_clip(
     model: CLIPModel = new_clip()
     model.to(device)  # type: ignore[arg-type]
     optimisers = build_optimisers(list(model.named_parameters()), rate)
-    average = MovingAverage(model, decay=0.998)
+    average = MovingAverage(list(model.named_parameters()), decay=0.998)
     start, step = time.monotonic(), 0
     while (progress := (time.monotonic() - start) / seconds) < 1:
         set_rate(optimisers, rate, progress)

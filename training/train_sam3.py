@@ -15,7 +15,13 @@ from training.dense import DenseHeads
 from training.forward import PairOutputs, decode_masks, forward_pairs
 from training.losses import Matches, decoder_losses, mask_losses
 from training.network import HIDDEN
-from training.optimiser import MovingAverage, build_optimisers, set_rate, share_gradients
+from training.optimiser import (
+    MovingAverage,
+    build_optimisers,
+    descend,
+    set_rate,
+    shared_progress,
+)
 from training.questions import Questions, ask
 from training.scene_pool import SceneBatch, ScenePool, take
 from training.vocabulary import build_tokenizer
@@ -81,7 +87,7 @@ def train_vision(trainee: Trainee, heads: DenseHeads, stage: Stage) -> None:
     parameters = [parameter for _, parameter in named]
     optimisers = build_optimisers(named, stage.rate)
     start, step, seen = time.monotonic(), 0, 0.0
-    while (progress := _shared_progress(trainee, start, stage.seconds)) < 1:
+    while (progress := shared_progress(start, stage.seconds, trainee.processes)) < 1:
         rate = set_rate(optimisers, stage.rate, progress, floor=0.2)
         batch = trainee.batch(stage.scenes)
         grid = vision_levels(model, batch.pixels)
@@ -91,37 +97,13 @@ def train_vision(trainee: Trainee, heads: DenseHeads, stage: Stage) -> None:
         loss = loss + 0.5 * heads.fine_loss(
             neck[0](grid[:some]), batch.masks[:some], batch.kinds[:some]
         )
-        _step(loss, parameters, optimisers, trainee.processes)
+        descend(loss, parameters, optimisers, trainee.processes, clip_norm=_CLIP_NORM)
         step, seen = step + 1, 0.96 * seen + 0.04 * float(accuracy)
         if step % _REPORT_STEPS == 0:
             trainee.say(
                 f"vision step {step} {progress:.2f} rate {rate:.1e} "
                 f"loss {float(loss.detach()):.3f} shape {seen:.3f}"
             )
-
-
-def _step(
-    loss: torch.Tensor,
-    parameters: list[nn.Parameter],
-    optimisers: list[torch.optim.Optimizer],
-    processes: int,
-) -> None:
-    """Does one step of gradient descent, averaged over the processes."""
-    for optimiser in optimisers:
-        optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    share_gradients(parameters, processes)
-    nn.utils.clip_grad_norm_(parameters, _CLIP_NORM)
-    for optimiser in optimisers:
-        optimiser.step()
-
-
-def _shared_progress(trainee: Trainee, start: float, seconds: float) -> float:
-    """Returns the share of the stage's time that has passed, by the first process's clock."""
-    progress = torch.tensor((time.monotonic() - start) / seconds)
-    if trainee.processes > 1:
-        torch.distributed.broadcast(progress, 0)
-    return float(progress)
 
 
 class PromptHeads(nn.Module):
@@ -180,16 +162,16 @@ def train_all(trainee: Trainee, heads: DenseHeads, stage: Stage) -> dict[str, to
     named += list(aids.named_parameters("heads"))
     parameters = [parameter for _, parameter in named]
     optimisers = build_optimisers(named, stage.rate)
-    average = MovingAverage(model, decay=0.998)
+    average = MovingAverage(list(model.named_parameters()), decay=0.998)
     start, saved, step, seen = time.monotonic(), time.monotonic(), 0, np.zeros(3)
-    while (progress := _shared_progress(trainee, start, stage.seconds)) < 1:
+    while (progress := shared_progress(start, stage.seconds, trainee.processes)) < 1:
         rate = set_rate(optimisers, stage.rate, progress)
         batch = trainee.batch(stage.scenes)
         questions = ask(batch, tokenizer, stage.prompts, trainee.rng)
         loss, parts = _detection_loss(
             model, batch, questions, aids, masks=stage.masks, progress=progress
         )
-        _step(loss, parameters, optimisers, trainee.processes)
+        descend(loss, parameters, optimisers, trainee.processes, clip_norm=_CLIP_NORM)
         average.update()
         step, seen = step + 1, 0.97 * seen + 0.03 * np.array(parts)
         if step % _REPORT_STEPS == 0:

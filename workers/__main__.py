@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 
-import workers.tasks  # noqa: F401 - before Celery puts the present folder ahead of our packages
 from maskpool import wire
 from maskpool.domain import Klass
 from maskpool.settings import load_settings
 from storage.images.fetch import Fetcher
 from workers import process, shutdown_words
-from workers.app import app
+from workers.refusal import refusal_of
+
+with refusal_of("maskpool worker"):  # the app reads the settings when it is imported
+    import workers.tasks  # noqa: F401 - before Celery puts the present folder ahead of ours
+    from workers.app import app
 
 
 def main(

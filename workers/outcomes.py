@@ -22,6 +22,9 @@ _RESTS_BROKEN_OFF = (2.0, 10.0, 20.0)
 #: Seconds that a job rests after an outage of the pool's own store.
 _OUTAGE_SECONDS = 30.0
 
+#: Seconds that a job rests which this worker cannot do: time for another one to come by it.
+_UNABLE_SECONDS = 30.0
+
 #: Characters of an error that a job's row keeps.
 _MAX_ERROR_CHARS = 4_000
 
@@ -41,8 +44,15 @@ class Outage:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """A job that asks for what this worker cannot do: another one may, so uncharged."""
+
+    error: str
+
+
 #: Why a job has no result; None where it was not begun, because the chunk should stop.
-NoResult = Outage | JobFailure | None
+NoResult = Outage | Unable | JobFailure | None
 
 Outcome = Annotated | NoResult
 
@@ -77,6 +87,8 @@ def end_of(job: Job, outcome: NoResult) -> JobEnd:
             return Returned(job.seq, job.attempts)
         case Outage(error=error):
             return _return(job, job.attempts, _OUTAGE_SECONDS, error)
+        case Unable(error=error):
+            return _return(job, job.attempts, _UNABLE_SECONDS, error)
         case JobFailure(transient=True):
             rests = _RESTS_BROKEN_OFF if outcome.broken_off else _RESTS
             return _try_again(job, outcome.error, rests)

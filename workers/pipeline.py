@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import get_args
 from uuid import UUID
 
 from tenacity import (
@@ -23,6 +24,7 @@ from db.chunks import JobEnd, TakenChunk
 from db.chunks.records import counts
 from db.session import Database
 from maskpool import failpoints
+from maskpool.asks import Ability
 from maskpool.domain import ChunkMessage, Job, JobFailure, JobResult, Klass
 from maskpool.errors import ConfigError, LeaseLost, NoAccess, Permanent, Transient
 from maskpool.ports import ObjectStore
@@ -32,14 +34,16 @@ from storage.objects import keys, masks
 from workers.engine.engine import Engine
 from workers.gate import Gate
 from workers.image.annotate import Annotator
-from workers.image.asked import Asked
 from workers.leases import Holding, LeaseKeeper
-from workers.outcomes import Annotated, Outcome, done, end_of, not_stored
+from workers.outcomes import Annotated, Outcome, Unable, done, end_of, not_stored
 
 log = logging.getLogger(__name__)
 
 #: Tries to take a chunk while the database is away; a chunk that is not taken is sent again.
 _TAKE_TRIES = 6
+
+#: Version of a spec above which we know nothing of it.
+_NEWEST_SPEC = max(get_args(BatchSpec.model_fields["version"].annotation))
 
 #: How long an upload of masks is tried again: they cost GPU time. A call that hangs comes on top.
 _UPLOAD_SECONDS = 60.0
@@ -58,6 +62,7 @@ class Pipeline:
         model: The alias of the models that the engine runs.
         images_in_work: Images of each class that may be fetched, decoded or waiting for the engine
             at once.
+        abilities: What the models can do beside looking for texts.
     """
 
     def __init__(
@@ -71,10 +76,11 @@ class Pipeline:
         worker_id: UUID,
         model: str,
         images_in_work: int,
+        abilities: frozenset[Ability] = frozenset(Ability),
     ) -> None:
         self._database = database
         self._store = store
-        self._annotator = Annotator(fetcher, engine, store)
+        self._annotator = Annotator(fetcher, engine, store, abilities)
         self._engine = engine
         self._leases = leases
         self._worker_id = worker_id
@@ -148,10 +154,11 @@ class Pipeline:
         return None
 
     def _process(self, taken: TakenChunk, holding: Holding, klass: Klass) -> str:
+        if taken.spec.get("version", 1) > _NEWEST_SPEC:
+            return self._leave(taken, holding)
         spec = BatchSpec.read(taken.spec)
-        asked = Asked.of(spec.prompts, verify=True)
         futures = [
-            self._threads[klass].submit(self._annotator.annotate, job, asked, holding, klass)
+            self._threads[klass].submit(self._annotator.annotate, job, spec, holding, klass)
             for job in taken.jobs
         ]
         outcomes = _collect(futures, holding)
@@ -162,6 +169,13 @@ class Pipeline:
         n_done, n_failed = counts(ends)
         returned = len(ends) - n_done - n_failed
         return f"done {n_done}, failed {n_failed}, returned {returned}"
+
+    def _leave(self, taken: TakenChunk, holding: Holding) -> str:
+        """Leave a chunk whose batch a newer version wrote to a worker of that version."""
+        reason = f"this worker does not know version {taken.spec['version']} of the spec"
+        log.warning("%s", reason, extra={"chunk": taken.chunk_id})
+        self._finish(taken, holding, [end_of(job, Unable(reason)) for job in taken.jobs], 0.0)
+        return f"left: {reason}"
 
     def _give_up(self, taken: TakenChunk, holding: Holding, error: Exception) -> str:
         """Charge every job an attempt, so that a bug ends in FAILED and not in a loop."""

@@ -20,6 +20,7 @@ from db.schema import require_fit
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool import exits, logs, wire
+from maskpool.asks import Ability
 from maskpool.domain import new_id
 from maskpool.errors import ConfigError, MaskpoolError
 from maskpool.health import HealthFile
@@ -72,11 +73,19 @@ class WorkerProcess:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """A running engine and what to say of it."""
+    """A running engine and what to say of it.
+
+    Attributes:
+        engine: Started.
+        device: As torch writes it.
+        description: One line for people.
+        abilities: What it can do beside looking for texts.
+    """
 
     engine: Engine[object]
     device: str
     description: str
+    abilities: frozenset[Ability] = frozenset(Ability)
 
 
 #: Loads the models that some settings name, and starts their engine.
@@ -105,7 +114,7 @@ def load(settings: Settings) -> Models:
 
     loaded = load_for(settings)
     engine = loaded.engine(settings.micro_batch).start()
-    return Models(engine, loaded.device, loaded.description)
+    return Models(engine, loaded.device, loaded.description, loaded.abilities)
 
 
 def start(
@@ -146,6 +155,7 @@ def start(
         device=models.device,
         model=settings.model,
         threads=settings.worker_threads,
+        abilities=models.abilities,
     )
     leases = LeaseKeeper(
         database,
@@ -176,6 +186,7 @@ def start(
         worker_id=worker_id,
         model=settings.model,
         images_in_work=_AHEAD * models.engine.micro_batch + 1,
+        abilities=models.abilities,
     )
     leases.start()
     health.start()

@@ -1,7 +1,7 @@
 """``python -m workers.try_model ALIAS [IMAGE -p PROMPT …]``: try a model.
 
-Prints one JSON object: ``{"description", "load_seconds", "segment_seconds", "width", "height",
-"found": [{"prompt", "score", "size", "counts"}]}``. It is a process of its own because
+Prints one JSON object: ``{"description", "abilities", "load_seconds", "segment_seconds", "width",
+"height", "found": [{"prompt", "score", "size", "counts"}]}``. It is a process of its own because
 ``maskpool doctor``, which calls it, has no torch.
 """
 
@@ -17,7 +17,7 @@ import orjson
 from maskpool import rle
 from maskpool.domain import ReadingRule
 from maskpool.errors import ImageError, MaskpoolError
-from maskpool.ports import Image
+from maskpool.ports import Image, Request
 from maskpool.settings import Settings, load_settings
 from maskpool.spec import Prompt
 from storage.images.decode import decode
@@ -48,6 +48,7 @@ def _try(settings: Settings, path: Path | None, prompts: list[str]) -> dict[str,
     models = load_for(settings)
     report: dict[str, object] = {
         "description": models.description,
+        "abilities": sorted(models.abilities),
         "load_seconds": round(time.perf_counter() - began, 3),
     }
     if path is None:
@@ -64,7 +65,7 @@ def _segment(
 ) -> dict[str, object]:
     models.segmenter.warm_up()
     began = time.perf_counter()
-    [found] = models.segmenter.segment([image], prompts)
+    [answer] = models.segmenter.segment([Request(image, tuple(prompts))])
     seconds = time.perf_counter() - began
     asked = Asked.of([Prompt(text=text) for text in prompts])
     rule = ReadingRule(max_overlap=settings.alias(settings.model).max_overlap)
@@ -80,7 +81,7 @@ def _segment(
                 "counts": one.found.mask.counts,
                 "box": rle.box_xyxy(rle.to_runs(one.found.mask)),
             }
-            for one in rule.admitted(relate(found, {}, asked))
+            for one in rule.admitted(relate(answer.found, {}, asked))
         ],
     }
 

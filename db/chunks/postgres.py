@@ -36,12 +36,14 @@ WITH mine AS (
      AND (state = {ChunkState.QUEUED:d}
           OR (state = {ChunkState.RUNNING:d} AND worker = %(worker)s))
   RETURNING batch_id, lo, hi, seqs)
-SELECT mine.batch_id, batches.spec, waiting.seqs, waiting.names, waiting.uris, waiting.attempts
+SELECT mine.batch_id, batches.spec, waiting.seqs, waiting.names, waiting.uris, waiting.attempts,
+       waiting.prompts
   FROM mine JOIN batches ON batches.id = mine.batch_id
  CROSS JOIN LATERAL (
   SELECT array_agg(one.seq) AS seqs, array_agg(one.name) AS names,
-         array_agg(one.image_uri) AS uris, array_agg(one.attempts) AS attempts
-    FROM (SELECT jobs.seq, jobs.name, jobs.image_uri, jobs.attempts
+         array_agg(one.image_uri) AS uris, array_agg(one.attempts) AS attempts,
+         array_agg(one.prompts) AS prompts
+    FROM (SELECT jobs.seq, jobs.name, jobs.image_uri, jobs.attempts, jobs.prompts
             FROM unnest(coalesce(mine.seqs, ARRAY(SELECT generate_series(mine.lo, mine.hi - 1))))
                  AS asked(seq)
             JOIN jobs ON jobs.batch_id = mine.batch_id AND jobs.seq = asked.seq

@@ -72,7 +72,7 @@ def take(
         else JobRow.seq.in_(chunk.seqs)
     )
     jobs = session.execute(
-        select(JobRow.seq, JobRow.name, JobRow.image_uri, JobRow.attempts)
+        select(JobRow.seq, JobRow.name, JobRow.image_uri, JobRow.attempts, JobRow.prompts)
         .where(JobRow.batch_id == chunk.batch_id, which, JobRow.state == JobState.WAITING)
         .order_by(JobRow.seq)
     )

@@ -16,6 +16,7 @@ from maskpool.errors import MaskpoolError
 from maskpool.text import readable
 from producer.cli import batches, export, gc, inspect, run, serve, signals, streams, submit
 from producer.cli.doctor import doctor
+from producer.cli.schema import schema
 from producer.cli.verbs import Reads, Works, Writes
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ _ANNOTATE, _READ, _CONTROL, _SERVE = "Annotate", "Read", "Control", "Run a pool"
 app.command(cls=Works, rich_help_panel=_ANNOTATE)(run.demo)
 app.command(cls=Works, rich_help_panel=_ANNOTATE)(run.run)
 app.command(cls=Works, rich_help_panel=_ANNOTATE)(submit.submit)
+app.command(cls=Reads, rich_help_panel=_ANNOTATE)(schema)
 app.command("ls", cls=Reads, rich_help_panel=_READ)(inspect.list_batches)
 app.command(cls=Reads, rich_help_panel=_READ)(inspect.status)
 app.command(cls=Reads, rich_help_panel=_READ)(inspect.results)

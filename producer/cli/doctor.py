@@ -85,6 +85,13 @@ def doctor(
     return _exit_code(checks)
 
 
+#: What a model can do beside texts (``maskpool.asks.Ability``), as people read it.
+_ABILITIES = {
+    "stuff": "regions (kind: stuff)",
+    "objects": "masks from boxes and points",
+}
+
+
 def _exit_code(checks: Sequence[Check]) -> int:
     """A service that is not well outweighs a setting: it may mend itself while one waits."""
     failed = [check for check in checks if check.ok is False]
@@ -105,6 +112,8 @@ def _try_model(
         render.print_json({**report, **({"overlay": str(out)} if trial.overlay else {})})
         return exits.OK
     render.console.print(f"{report['description']}, loaded in {report['load_seconds']} s")
+    can = [said for word, said in _ABILITIES.items() if word in report["abilities"]]
+    render.console.print(f"it finds {', '.join(['instances of texts', *can])}", soft_wrap=True)
     if trial.overlay is not None:
         render.console.print(
             f"{trial.instances} instances in {report['segment_seconds']} s; drawn in {out}",

@@ -52,6 +52,8 @@ def export(
     form: Annotated[str, typer.Option("--format", "-f", help="coco.")] = "coco",
     threshold: options.OwnThreshold = None,
     max_overlap: options.OwnOverlap = None,
+    max_against: options.OwnAgainst = None,
+    exclusive: options.OwnExclusive = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Also of a batch that was cancelled or goes on.")
     ] = False,
@@ -65,6 +67,7 @@ def export(
     The same command goes on with what an interrupted export left beside its target. Ends with 3
     where images have no result because they failed.
     """
+    from maskpool.reading import ReadingChanges
     from producer.export import export as write
     from producer.pool import open_pool
 
@@ -76,8 +79,7 @@ def export(
             out,
             stream=stream,
             form=form,
-            threshold=threshold,
-            max_overlap=max_overlap,
+            changes=ReadingChanges(threshold, max_overlap, max_against, exclusive),
             allow_partial=partial,
             fresh=fresh,
             say=render.say,
@@ -124,7 +126,7 @@ def _print_export(console: Console, written: Exported) -> None:
 def evaluate(
     pred: Annotated[Path, typer.Argument(help="COCO file with what was found.", exists=True)],
     truth: Annotated[Path, typer.Argument(help="COCO file with what is there.", exists=True)],
-    threshold: options.Threshold = DEFAULT_THRESHOLD,
+    threshold: options.Threshold = None,
     iou: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least IoU of a match.")] = 0.5,
     wide: options.Wide = False,
     as_json: options.AsJson = False,
@@ -132,6 +134,7 @@ def evaluate(
     """Score one COCO file against another: F1, mean IoU, rejection of what is absent, cgF1, AP."""
     from producer.scoring.evaluate import evaluate as score
 
+    threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     found = score(pred, truth, threshold=threshold, iou=iou)
     if as_json:
         render.print_json(found.to_json())

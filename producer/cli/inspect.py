@@ -126,10 +126,13 @@ def results(
     limit: Annotated[int, typer.Option(min=0, help="At most so many images; 0: all.")] = 0,
     threshold: options.OwnThreshold = None,
     max_overlap: options.OwnOverlap = None,
+    max_against: options.OwnAgainst = None,
+    exclusive: options.OwnExclusive = None,
     wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what was found image by image; --json gives one object a line, masks included."""
+    from maskpool.reading import ReadingChanges
     from producer.pool import open_pool
     from producer.results import reader
     from producer.results.lacks import read_lacks
@@ -143,9 +146,8 @@ def results(
                 {"image": one.name, "error": one.error} for one in failures
             )
         else:
-            view = reader.view(
-                pool.database, batch_id, threshold=threshold, max_overlap=max_overlap
-            )
+            changes = ReadingChanges(threshold, max_overlap, max_against, exclusive)
+            view = reader.view(pool.database, batch_id, changes)
             images = islice(reader.read_images(pool.database, pool.store(), [view]), stop)
             rows = (_image_json(one) if as_json else _image_row(one) for one in images)
         if as_json:

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
-from maskpool.domain import SCORE_FLOOR
+from maskpool.domain import DEFAULT_THRESHOLD, SCORE_FLOOR
+from maskpool.prompts import why_misread
+from maskpool.spec_file import Asked, read_question
+from maskpool.spec_file import asked as asked_for
+from producer.cli import render
 
 Source = Annotated[
     str,
@@ -22,7 +26,7 @@ Strict = Annotated[
     typer.Option("--strict", help="Refuse a source of which anything would be passed over."),
 ]
 Prompts = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--prompt",
         "-p",
@@ -31,6 +35,7 @@ Prompts = Annotated[
         show_default=False,
     ),
 ]
+
 Batch = Annotated[
     str,
     typer.Argument(help="Id, beginning or end of an id, or name.", show_default=False),
@@ -40,8 +45,39 @@ Model = Annotated[
     typer.Option("--model", "-m", help="Alias of the models; default MASKPOOL_MODEL, else demo."),
 ]
 Threshold = Annotated[
-    float,
-    typer.Option(min=SCORE_FLOOR, max=1.0, help="Least score that counts as found."),
+    float | None,
+    typer.Option(
+        min=SCORE_FLOOR,
+        max=1.0,
+        help=f"Least score that counts as found; {DEFAULT_THRESHOLD} if nothing says otherwise.",
+        show_default=False,
+    ),
+]
+SpecFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--spec",
+        help="YAML or JSON file with the prompts and what counts; maskpool schema describes it.",
+        show_default=False,
+    ),
+]
+Boxes = Annotated[
+    Path | None,
+    typer.Option(
+        help="Boxes that are to become masks: COCO, YOLO labels, Pascal VOC or LabelMe, a file or "
+        "a folder. Images are matched by name.",
+        show_default=False,
+    ),
+]
+Exclusive = Annotated[
+    bool,
+    typer.Option(
+        "--exclusive", help="One class an object: it belongs to the prompt that scores highest."
+    ),
+]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="CLIP weighs each mask against the 'not' texts, too."),
 ]
 OwnThreshold = Annotated[
     float | None,
@@ -64,6 +100,26 @@ OwnOverlap = Annotated[
         show_default=False,
     ),
 ]
+OwnAgainst = Annotated[
+    float | None,
+    typer.Option(
+        "--max-against",
+        min=0.0,
+        max=1.0,
+        help="Most that a 'not' text may explain a mask, instead of the batch's own; 1 lets all "
+        "of them count.",
+        show_default=False,
+    ),
+]
+OwnExclusive = Annotated[
+    bool | None,
+    typer.Option(
+        "--exclusive/--shared",
+        help="Whether an object belongs to the prompt that scores highest alone, instead of the "
+        "batch's own.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Wide = Annotated[
     bool, typer.Option("--wide", help="All columns, whole ids and names, however long the lines.")
@@ -72,3 +128,32 @@ Out = Annotated[
     Path,
     typer.Option("--out", "-o", help="Folder of the results; new, empty, or of an earlier run."),
 ]
+
+
+def asked(
+    spec: Path | None,
+    prompts: list[str] | None,
+    *,
+    model: str | None,
+    threshold: float | None,
+    exclusive: bool,
+    verify: bool,
+) -> Asked:
+    """Put the flags of a question, and its file where there is one, together.
+
+    Warns of texts that will hardly mean what they say.
+
+    Raises:
+        SpecError: A field or a prompt is refused.
+    """
+    question = asked_for(
+        None if spec is None else read_question(spec),
+        prompts or (),
+        model=model or "",
+        threshold=threshold,
+        exclusive=exclusive,
+        verify=verify,
+    )
+    for prompt in question.prompts:
+        render.warn(why_misread(prompt))
+    return question

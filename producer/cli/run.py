@@ -10,10 +10,9 @@ import typer
 from rich.text import Text
 
 from maskpool import exits
-from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import NotFound, SpecError
-from maskpool.prompts import read_prompts
 from maskpool.settings import load_settings
+from maskpool.spec_file import asked as asked_for
 from maskpool.text import readable
 from producer.cli import options, render
 
@@ -35,10 +34,14 @@ _SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
 
 def run(
     source: options.Source,
-    prompt: options.Prompts,
     out: options.Out,
+    prompt: options.Prompts = None,
+    spec: options.SpecFile = None,
+    boxes: options.Boxes = None,
     model: options.Model = None,
-    threshold: options.Threshold = DEFAULT_THRESHOLD,
+    threshold: options.Threshold = None,
+    exclusive: options.Exclusive = False,
+    verify: options.Verify = False,
     truth: Annotated[
         Path | None, typer.Option(help="COCO file to score the result against.", exists=True)
     ] = None,
@@ -55,18 +58,21 @@ def run(
     """Annotate images into a folder: start, submit, wait, export, draw, stop."""
     from producer.run.records import Run
 
+    question = options.asked(
+        spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
+    )
     asked = Run(
         source=source,
-        prompts=read_prompts(prompt),
+        asked=question,
         out=out,
-        threshold=threshold,
+        boxes=boxes,
         truth=truth,
         overlays=_overlay_limit(overlays),
         resume=resume,
         workers=workers,
         strict=strict,
     )
-    return _run(asked, model, as_json=as_json)
+    return _run(asked, question.model, as_json=as_json)
 
 
 def demo(
@@ -80,9 +86,8 @@ def demo(
         raise NotFound("the sample scenes come with the repository, not with the package: clone it")
     asked = Run(
         source=str(_SAMPLES),
-        prompts=read_prompts(DEMO_PROMPTS),
+        asked=asked_for(None, DEMO_PROMPTS),
         out=out,
-        threshold=DEFAULT_THRESHOLD,
         truth=_SAMPLES / "ground_truth.json",
         overlays=None,
     )
@@ -97,10 +102,10 @@ def _overlay_limit(text: str) -> int | None:
     raise SpecError("--overlays", f"{text!r} is neither a number nor 'all'")
 
 
-def _run(asked: Run, model: str | None, *, as_json: bool) -> int:
+def _run(asked: Run, model: str, *, as_json: bool) -> int:
     from producer.run import run as annotate
 
-    settings = load_settings(**({} if model is None else {"model": model}))
+    settings = load_settings(**({"model": model} if model else {}))
     if asked.out == Path("-"):
         raise SpecError("--out", "run writes a folder; name one, or pipe what export writes")
     asked = replace(asked, out=asked.out.absolute())
@@ -124,12 +129,15 @@ def _print_summary(done: RunResult) -> None:
         style="bold",
     )
     if summary["f1"] is not None:
+        iou = summary["mean_iou"]
         render.console.print(
             f"against the ground truth: F1 {summary['f1']:.3f} at IoU 0.5, "
-            f"mean IoU {summary['mean_iou']:.3f}"
+            + ("no mask lies on one of it" if iou is None else f"mean IoU {iou:.3f}")
         )
     if done.passed_over:
         render.console.print(done.passed_over.sentence(), style="yellow", soft_wrap=True)
+    for sentence in done.boxes:
+        render.console.print(Text(readable(sentence), style="yellow"), soft_wrap=True)
     if done.evaluation is not None:
         render.print_left_out(done.evaluation)
     render.print_failures(render.console, done.failures, len(done.failures), "summary.json")

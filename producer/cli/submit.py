@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from maskpool.domain import DEFAULT_THRESHOLD, Klass, Priority
+from maskpool.domain import Klass, Priority
 from maskpool.errors import Transient
-from maskpool.prompts import read_prompts
 from producer.cli import options, render
 
 
 def submit(
     source: options.Source,
-    prompt: options.Prompts,
+    prompt: options.Prompts = None,
+    spec: options.SpecFile = None,
+    boxes: options.Boxes = None,
     name: Annotated[str, typer.Option(help="For people; the source's name if not given.")] = "",
     model: options.Model = None,
-    threshold: options.Threshold = DEFAULT_THRESHOLD,
+    threshold: options.Threshold = None,
+    exclusive: options.Exclusive = False,
+    verify: options.Verify = False,
     priority: Annotated[Priority, typer.Option(help="Among your own batches.")] = Priority.NORMAL,
     now: Annotated[
         bool, typer.Option("--now", help="Someone is waiting: before all bulk.")
@@ -36,16 +39,17 @@ def submit(
     """Submit images and prompts to the pool, as one batch."""
     from producer import submit as submitting
     from producer.pool import open_pool, why_idle
-    from producer.submission import prepare
+    from producer.submission import left_out_boxes, prepare
 
-    prompts = read_prompts(prompt)
+    asked = options.asked(
+        spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
+    )
     with open_pool() as pool:
         submission = prepare(
             pool.settings,
             source,
-            prompts,
-            model=model or "",
-            threshold=threshold,
+            asked,
+            boxes=boxes,
             name=name,
             key=key,
             klass=Klass.NOW if now else Klass.BULK,
@@ -54,6 +58,8 @@ def submit(
             strict=strict,
         )
         render.warn(why_idle(pool, submission.spec.model))
+        for sentence in left_out_boxes(submission.source):
+            render.warn(sentence)
         with render.working("loading") as line:
             try:
                 done = submitting.submit(

@@ -14,7 +14,7 @@ from maskpool.text import is_storable
 from producer.cli import streams
 
 #: Parameters that name a file or a folder, which may have any bytes in its path.
-PATHS = {"source", "out", "root", "truth", "pred"}
+PATHS = {"source", "out", "root", "truth", "pred", "spec", "boxes"}
 
 
 class Reads(TyperCommand):

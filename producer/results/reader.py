@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, islice
 from typing import TypeAlias
 from uuid import UUID
@@ -21,6 +20,7 @@ from db.session import Database
 from maskpool.domain import Instance, JobState, ReadingRule
 from maskpool.errors import Conflict, CorruptObject, NotFound
 from maskpool.ports import ObjectStore
+from maskpool.reading import NO_CHANGES, ReadingChanges, reading_of
 from maskpool.spec import BatchSpec
 from producer.results.pages import pages
 from producer.results.records import Failure, ImageResult, LabelledInstance
@@ -46,7 +46,7 @@ class BatchView:
     spec: BatchSpec
     rule: ReadingRule
 
-    @cached_property
+    @property
     def categories(self) -> tuple[str, ...]:
         """See ``categories_of``."""
         return categories_of(self.spec)
@@ -54,7 +54,7 @@ class BatchView:
 
 def categories_of(spec: BatchSpec) -> tuple[str, ...]:
     """What a batch's masks are of, by ``Found.prompt_index``; a name may be there twice."""
-    return tuple(prompt.name for prompt in spec.prompts)
+    return spec.categories
 
 
 #: What one image is made from: a row of each batch that has it.
@@ -68,28 +68,23 @@ _Chunks: TypeAlias = dict[tuple[UUID, str], Future[StoredChunk]]
 def view(
     database: Database,
     batch_id: UUID,
-    *,
-    threshold: float | None = None,
-    max_overlap: float | None = None,
+    changes: ReadingChanges = NO_CHANGES,
 ) -> BatchView:
     """A batch with its own reading settings, or with others; no image is segmented again for them.
 
     Args:
         database: The pool's database.
         batch_id: Which.
-        threshold: Lowest score that counts instead of the batch's own.
-        max_overlap: Highest overlap that counts instead of the batch's own; 1 keeps duplicates.
+        changes: What counts instead of what the batch says itself.
 
     Raises:
         NotFound: There is no such batch.
     """
     with database.read() as session:
-        stored, _ = lookup.spec_and_source(session, batch_id)
-    spec = BatchSpec.read(stored)
-    changes = {"threshold": threshold, "max_overlap": max_overlap}
-    given = {name: value for name, value in changes.items() if value is not None}
-    settings = spec.settings.model_validate({**spec.settings.model_dump(), **given})
-    return BatchView(batch_id, spec, settings.rule())
+        stored = lookup.question(session, batch_id)
+    spec = BatchSpec.read(stored.spec)
+    reading = changes.made_to(reading_of(stored.spec, stored.reading))
+    return BatchView(batch_id, spec, reading.rule_for([prompt.name for prompt in spec.prompts]))
 
 
 def read_images(

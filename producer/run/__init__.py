@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections import deque
@@ -18,7 +19,8 @@ from db.session import Database
 from maskpool.domain import Progress
 from maskpool.errors import SourceError
 from maskpool.settings import Settings
-from maskpool.spec import BatchSpec, ReadingSettings
+from maskpool.spec import BatchSpec, question_of
+from producer.abilities import require_abilities
 from producer.changes import counted, written_since
 from producer.dispatch.broker import Broker
 from producer.formats.coco.read import read_coco
@@ -28,9 +30,10 @@ from producer.run import folder as run_folder
 from producer.run.records import Run, RunResult
 from producer.run.results import conclude, write_results
 from producer.sources import Source, open_source
+from producer.sources.boxed import BoxedSource
 from producer.sources.granted import Grants, granted_by
 from producer.sources.passed import PassedOver
-from producer.submission import Submission
+from producer.submission import Draft, Submission, left_out_boxes, require_all_boxes
 from producer.submit import Submitter
 
 #: Seconds between two readings of the progress.
@@ -62,18 +65,20 @@ def run(
         Conflict: ``out`` holds something else, or the run to resume was asked something else.
     """
     began = time.monotonic()
-    alias = settings.alias(settings.model)
-    reading = ReadingSettings(threshold=asked.threshold, max_overlap=alias.max_overlap)
-    spec = BatchSpec.of(settings.model, asked.prompts, reading)
+    draft = Draft.of(settings, asked.asked)
     source = open_source(
         asked.source, endpoint_url=settings.s3_endpoint_url, own_store=settings.store_url
     )
+    if asked.boxes is not None:
+        source = BoxedSource(source, asked.boxes)
+    spec = draft.spec(source)
     grants = granted_by(source)
     passed = PassedOver()
     _require_images(source, spec, asked.truth, passed)
     if asked.strict:
         passed.require_nothing(source.text)
-    question = run_folder.new_question(asked.source, spec.dump())
+        require_all_boxes(source)
+    question = run_folder.new_question(asked.source, question_of(spec.dump()))
     with (
         run_folder.taken(asked.out, question, resume=asked.resume, say=say) as folder,
         Stack(
@@ -90,6 +95,7 @@ def run(
                 spec,
                 settings.owner_name,
                 _key(asked.source, spec),
+                reading=draft.reading,
                 if_changed="run it without --resume",
             )
             batch_id = Submitter(database, broker.wake).submit(submission).batch_id
@@ -99,12 +105,19 @@ def run(
                     f"since the run began {counted('changed', changed)}; their masks may be of "
                     "the earlier pictures; run it without --resume to be sure"
                 )
-            rate = _wait_for_end(database, stack, batch_id, on_progress)
+            rate = _wait_for_end(database, stack, batch_id, spec, on_progress)
             written = write_results(
                 asked, folder.begin_results(), stack.settings, database, batch_id
             )
             return conclude(
-                asked, folder, written, began=began, rate=rate, changed=changed, passed=passed
+                asked,
+                folder,
+                written,
+                began=began,
+                rate=rate,
+                changed=changed,
+                passed=passed,
+                boxes=left_out_boxes(source),
             )
         finally:
             broker.close()
@@ -139,7 +152,7 @@ def _require_images(
             f"no image of {source.text} is in it; images are matched by file_name, here e.g. "
             f"{min(right.sizes, default='none')!r}, there {first!r}",
         )
-    wanted = [prompt.name for prompt in spec.prompts]
+    wanted = spec.categories
     if not set(wanted) & set(right.categories):
         raise SourceError(
             str(truth),
@@ -159,16 +172,20 @@ def _private(home: Path, grants: Grants, settings: Settings) -> Settings:
 
 def _key(source: str, spec: BatchSpec) -> str:
     """A key made of what is asked, so that the same run again goes on with an interrupted one."""
-    asked = f"{Path(source).absolute()}\0{spec.model_dump_json(by_alias=True)}"
+    question = json.dumps(question_of(spec.dump()), sort_keys=True)
+    asked = f"{Path(source).absolute()}\0{question}"
     return hashlib.sha256(os.fsencode(asked)).hexdigest()[:32]
 
 
 def _wait_for_end(
-    database: Database, stack: Stack, batch_id: UUID, on_progress: OnProgress
+    database: Database, stack: Stack, batch_id: UUID, spec: BatchSpec, on_progress: OnProgress
 ) -> float | None:
     """Wait for the end; returns images a second since a worker was ready.
 
     Loading a model once says nothing of a pool's speed, so it is not counted.
+
+    Raises:
+        ConfigError: The model cannot do what is asked.
     """
     speed = Speed()
     ready: tuple[float, int] | None = None
@@ -176,6 +193,8 @@ def _wait_for_end(
         stack.watch()
         with database.read() as session:
             progress = lookup.progress(session, batch_id)
+            # A worker that cannot do it gives it back for ever.
+            require_abilities(session, spec)
             alive = bool(workers.fleets(session))
         ended = progress.done + progress.failed
         if ready is None and alive:

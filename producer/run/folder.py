@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from maskpool.errors import ConfigError, Conflict
 from maskpool.files import write_whole
+from maskpool.spec import question_of
 from producer import marks
 from producer.formats.targets import remove_tree
 from producer.local.endpoints import is_held
@@ -42,7 +43,7 @@ class Question(BaseModel):
     Attributes:
         source: As its user wrote it.
         place: The same as an absolute path, where it is a path.
-        spec: ``BatchSpec.dump()``.
+        spec: ``maskpool.spec.question_of`` it.
         began: When it was asked first, seconds since the epoch.
     """
 
@@ -53,12 +54,11 @@ class Question(BaseModel):
 
     def differs_in(self, other: Question) -> str:
         """What the other one asks instead, for a sentence; empty where both are equal."""
-        ours, theirs = self.spec, other.spec
+        ours, theirs = question_of(self.spec), question_of(other.spec)
         differences = {
             f"source {other.source!r}": (self.source, self.place) != (other.source, other.place),
             "other prompts": ours.get("prompts") != theirs.get("prompts"),
             f"model {theirs.get('model')!r}": ours.get("model") != theirs.get("model"),
-            "another threshold or overlap": ours.get("settings") != theirs.get("settings"),
         }
         found = [words for words, differ in differences.items() if differ]
         return " and ".join(found) or ("something else" if ours != theirs else "")

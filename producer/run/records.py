@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskpool.spec import Prompt
+from maskpool.spec_file import Asked
 from producer.results.records import Failure
 from producer.scoring.records import Evaluation
 from producer.sources.passed import PassedOver
@@ -18,9 +18,9 @@ class Run:
 
     Attributes:
         source: Folder, image, glob, bucket prefix, URL of an image, or manifest.
-        prompts: What to look for.
+        asked: What is asked of its images, and how the answers are read.
         out: Folder of the results.
-        threshold: Lowest score that counts.
+        boxes: File or folder with boxes that are to become masks, or None.
         truth: COCO file to score against, or None.
         overlays: Most images to draw; None draws all.
         resume: Go on with an interrupted run into the same ``out`` instead of starting afresh.
@@ -29,9 +29,9 @@ class Run:
     """
 
     source: str
-    prompts: tuple[Prompt, ...]
+    asked: Asked
     out: Path
-    threshold: float
+    boxes: Path | None = None
     truth: Path | None = None
     overlays: int | None = 200
     resume: bool = False
@@ -49,6 +49,7 @@ class RunResult:
         failures: Images without a result, and why.
         evaluation: Scores against the truth, where there is one.
         passed_over: What of the source was not read.
+        boxes: What of the file of boxes was not used, each as a sentence.
     """
 
     out: Path
@@ -56,3 +57,4 @@ class RunResult:
     failures: Sequence[Failure]
     evaluation: Evaluation | None
     passed_over: PassedOver
+    boxes: Sequence[str] = ()

@@ -100,6 +100,7 @@ def conclude(
     rate: float | None,
     changed: Sequence[str],
     passed: PassedOver,
+    boxes: Sequence[str],
 ) -> RunResult:
     """Score against the truth where there is one, write summary and page, and publish everything.
 
@@ -111,6 +112,7 @@ def conclude(
         rate: Images a second, where it is known.
         changed: Images whose files changed since a run that is resumed began.
         passed: What of the source was not read.
+        boxes: What of the file of boxes was not used, each as a sentence.
 
     Raises:
         SourceError: The truth does not fit; everything is published all the same.
@@ -119,7 +121,7 @@ def conclude(
     if asked.truth:
         try:
             dataset = written.place / DATASET
-            scored = evaluate(dataset, asked.truth, threshold=asked.threshold)
+            scored = evaluate(dataset, asked.truth, threshold=written.view.rule.threshold)
         except Exception as error:  # noqa: BLE001 - what was worked for is written all the same
             refused = error
     summary = {
@@ -138,6 +140,7 @@ def conclude(
         "seconds": round(time.monotonic() - began, 3),
         "failures": [{"image": one.name, "error": one.error} for one in written.failures],
         "passed_over": passed.counts,
+        "boxes_left_out": list(boxes),
         "changed": list(changed),
         "truth_error": None if refused is None else str(refused),
     }
@@ -146,7 +149,7 @@ def conclude(
     folder.publish()
     if refused is not None:
         raise refused
-    return RunResult(asked.out, summary, written.failures, scored, passed)
+    return RunResult(asked.out, summary, written.failures, scored, passed, boxes)
 
 
 def _write_page(
@@ -161,5 +164,5 @@ def _write_page(
         categories=reader.merged_categories([view]),
         title=f"maskpool: {Path(without_query(storable(asked.source))).name}",
         lead=f"{', '.join(reader.merged_categories([view]))} · model {view.spec.model} · "
-        f"score ≥ {asked.threshold:g}{passed_over and f' · {passed_over}'}",
+        f"score ≥ {view.rule.threshold:g}{passed_over and f' · {passed_over}'}",
     )

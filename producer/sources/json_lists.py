@@ -10,10 +10,13 @@ from typing import Any
 import orjson
 
 from maskpool.domain import ImageRef
-from producer.sources.lists import URI_FIELDS, Base, ListSource
+from producer.sources.lists import PROMPTS, URI_FIELDS, Base, ListSource
 
-#: What the fields, and the name, look like in JSON.
-_QUOTED = {field: f'"{field}"'.encode() for field in (*URI_FIELDS, "name")}
+#: Fields beside the image's own.
+_OTHERS = ("name", PROMPTS)
+
+#: What the fields look like in JSON.
+_QUOTED = {field: f'"{field}"'.encode() for field in (*URI_FIELDS, *_OTHERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +36,23 @@ class JsonlSource(ListSource):
                 if not line.strip():
                     continue
                 raise self.error(number, f"is no JSON ({error.msg})") from None
-            uri, name = self._fields(number, item, line)
-            yield number, self.ref(base, number, uri, name)
+            yield number, self.ref(base, number, *self._fields(number, item, line))
 
-    def _fields(self, line: int, item: Any, written: bytes) -> tuple[object, object]:  # noqa: ANN401 - parsed JSON
+    def may_ask(self) -> bool:
+        """See ``ListSource``."""
+        return any(_QUOTED[PROMPTS] in line for _, line in self.lines())
+
+    def _fields(self, line: int, item: Any, written: bytes) -> tuple[object, ...]:  # noqa: ANN401 - parsed JSON
         if isinstance(item, str):
             return item, None
         if isinstance(item, dict):
             for field in URI_FIELDS:
                 if field in item:
-                    if written.count(_QUOTED[field]) > 1 or (
-                        "name" in item and written.count(_QUOTED["name"]) > 1
+                    if written.count(_QUOTED[field]) > 1 or any(
+                        one in item and written.count(_QUOTED[one]) > 1 for one in _OTHERS
                     ):
                         self._refuse_twice(line, written, field)
-                    return item[field], item.get("name")
+                    return item[field], item.get("name"), item.get(PROMPTS)
             raise self.error(
                 line, f"has none of the fields {', '.join(URI_FIELDS)}; one must hold the image"
             )
@@ -60,6 +66,6 @@ class JsonlSource(ListSource):
         objects: list[list[tuple[str, object]]] = []
         json.loads(written, object_pairs_hook=objects.append)
         keys = [key for key, _ in objects[-1]]
-        for wanted in (field, "name"):
+        for wanted in (field, *_OTHERS):
             if keys.count(wanted) > 1:
                 raise self.error(line, f"has the field {wanted!r} twice; write one image a line")

@@ -12,12 +12,15 @@ import csv
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import orjson
+
+from maskpool.asks import ImageAsks
 from maskpool.domain import ImageRef
-from maskpool.errors import SourceError
+from maskpool.errors import SourceError, SpecError
 from producer.sources import names, web
 from producer.sources.allowed import ANYWHERE, Allowed, FolderRefusal
 from producer.sources.passed import PassedOver
@@ -26,6 +29,9 @@ from storage.uris import file_uri, path_of, split_s3
 
 #: Where a line says which image it means; the first that is there counts.
 URI_FIELDS = ("uri", "image", "path", "file", "url", "source-ref")
+
+#: Where a line says what its image alone is asked.
+PROMPTS = "prompts"
 
 #: A longer line is no line of a manifest, and would have to be held in memory.
 _MAX_LINE_BYTES = 1024 * 1024
@@ -83,6 +89,10 @@ class ListSource:
         """Images with the lines that name them, from 1."""
         raise NotImplementedError
 
+    def may_ask(self) -> bool:
+        """Whether a line may carry what its image alone is asked; false alarms are no harm."""
+        return False
+
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Lines with their numbers from 1, without a byte order mark."""
         try:
@@ -109,8 +119,13 @@ class ListSource:
             except UnicodeDecodeError:
                 raise self.error(number, "is not UTF-8; save the manifest as UTF-8") from None
 
-    def ref(self, base: Base, line: int, uri: object, name: object) -> ImageRef:
+    def ref(
+        self, base: Base, line: int, uri: object, name: object, prompts: object = None
+    ) -> ImageRef:
         """One line's reference."""
+        if prompts is not None:
+            asks = self._asks(line, prompts)
+            return replace(self.ref(base, line, uri, name), prompts=asks.json_text())
         if (
             name is None
             and isinstance(uri, str)
@@ -129,6 +144,12 @@ class ListSource:
         if reason := names.refusal(given):
             raise self.error(line, f"the name {names.shown(given)} {reason}")
         return ImageRef(given, full)
+
+    def _asks(self, line: int, prompts: object) -> ImageAsks:
+        try:
+            return ImageAsks.read(prompts)
+        except SpecError as error:
+            raise self.error(line, f"prompts: {error}") from None
 
     def _located(self, base: Base, line: int, uri: str) -> tuple[str, str]:
         """The full URI, and the name if none is given."""
@@ -227,6 +248,7 @@ class CsvSource(ListSource):
         delimiter, columns = self._columns(header)
         image = next(columns.index(field) for field in URI_FIELDS if field in columns)
         name = columns.index("name") if "name" in columns else None
+        prompts = columns.index(PROMPTS) if PROMPTS in columns else None
         for number, row in self._rows(texts, delimiter):
             if len(row) != len(columns):
                 raise self.error(
@@ -234,7 +256,23 @@ class CsvSource(ListSource):
                 )
             given = row[name].strip() if name is not None else ""
             uri = self.unpadded(base, number, row[image])
-            yield number, self.ref(base, number, uri, given or None)
+            asks = self._json(number, row[prompts]) if prompts is not None else None
+            yield number, self.ref(base, number, uri, given or None, asks)
+
+    def may_ask(self) -> bool:
+        """See ``ListSource``."""
+        header = next((text for _, text in self.texts()), None)
+        return header is not None and PROMPTS in self._columns(header)[1]
+
+    def _json(self, line: int, text: str) -> object:
+        if not text.strip():
+            return None
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise self.error(
+                line, f"prompts: is no JSON ({error.msg}); quotes within are doubled in CSV"
+            ) from None
 
     def _columns(self, header: str) -> tuple[str, list[str]]:
         for delimiter in ",;\t":
@@ -253,7 +291,7 @@ class CsvSource(ListSource):
         )
 
     def _refuse_double(self, columns: list[str]) -> None:
-        for field in (*URI_FIELDS, "name"):
+        for field in (*URI_FIELDS, "name", PROMPTS):
             if columns.count(field) > 1:
                 raise self.error(1, f"names the column {field!r} twice; give one another name")
 

@@ -143,7 +143,7 @@ def encode_chunk(
         "version": _VERSION,
         "batch": str(batch_id),
         "model": model,
-        "prompts": [prompt.model_dump(mode="json", by_alias=True) for prompt in prompts],
+        "prompts": [prompt.dump() for prompt in prompts],
     }
     compressor = zstandard.ZstdCompressor(
         level=_LEVEL, write_checksum=True, write_content_size=True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from small_models import scene, small_sam3, word_tokenizer
+from small_models import find, scene, small_sam3, word_tokenizer
 
 from maskpool.errors import Transient
 from workers.engine.engine import Engine
@@ -27,7 +27,7 @@ _NOTHING = 1 << 20
 @pytest.fixture
 def segmenter() -> Iterator[Sam3Segmenter]:
     segmenter = Sam3Segmenter(small_sam3().to("cuda"), word_tokenizer())
-    segmenter.segment([scene(96, 96, 0)], PROMPTS)  # texts, kernels and workspaces
+    find(segmenter, [scene(96, 96, 0)], PROMPTS)  # texts, kernels and workspaces
     yield segmenter
     torch.cuda.empty_cache()
 
@@ -53,7 +53,7 @@ def test_memory_that_others_took_halves_the_micro_batch(segmenter: Sam3Segmenter
     images = [scene(96, 96, seed) for seed in range(IMAGES)]
     torch.cuda.reset_peak_memory_stats()
     resting = torch.cuda.memory_allocated()
-    expected = segmenter.segment(images, PROMPTS)
+    expected = find(segmenter, images, PROMPTS)
     needed = torch.cuda.max_memory_allocated() - resting
     engine = Engine(
         segmenter,

@@ -24,6 +24,7 @@ from db.models import BatchRow, JobRow
 from maskpool import rle
 from maskpool.domain import Found, Instance, JobResult, JobState
 from maskpool.errors import ConfigError, Conflict, NotFound
+from maskpool.reading import ReadingChanges
 from producer.export import export
 from producer.pool import Pool
 from producer.results import reader
@@ -70,7 +71,7 @@ def test_every_object_has_its_mask_in_the_dataset_the_empty_one_too(
 
     work.look = look
     target = tmp_path / "coco.json"
-    export(pool, [str(done(work, 2))], target, threshold=0.95)
+    export(pool, [str(done(work, 2))], target, changes=ReadingChanges(threshold=0.95))
     coco = COCO(target)
     names = {one["id"]: one["name"] for one in coco.loadCats(coco.getCatIds())}
     assert names == {1: "a", 2: "b", 3: "car"}

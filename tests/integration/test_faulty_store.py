@@ -89,7 +89,12 @@ def test_an_upload_that_lost_its_end_is_no_object(proxy: FaultyS3, store: Object
     assert store.size("a") is None
 
 
-def test_nor_is_a_file(proxy: FaultyS3, store: ObjectStore, tmp_path: Path) -> None:
+def test_nor_is_a_file(
+    proxy: FaultyS3, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # A part of 16 MiB takes its time through the proxy on a busy machine.
+    monkeypatch.setattr(s3, "_READ_SECONDS", 20.0)
+    store = open_store(f"s3://{s3_server.create_bucket()}/pool", endpoint_url=proxy.url)
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(DATA)
     large.write_bytes(bytes(17 * 1024 * 1024))

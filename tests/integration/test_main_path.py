@@ -27,7 +27,7 @@ from maskpool.domain import (
     new_id,
 )
 from maskpool.errors import Conflict, LeaseLost, NotFound, SourceError
-from maskpool.ports import Image, ObjectStore
+from maskpool.ports import Answer, Image, ObjectStore, Request
 from maskpool.settings import load_settings
 from maskpool.spec import BatchSpec
 from producer.dispatch.tick import tick
@@ -44,8 +44,8 @@ from workers.pipeline import Pipeline
 class LeftHalf:
     """Finds the left half of every image for every prompt, twice, the second time less surely."""
 
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
-        return [self._look(image, len(prompts)) for image in images]
+    def segment(self, requests: Sequence[Request[Image]]) -> list[Answer]:
+        return [Answer(self._look(request.image, len(request.texts))) for request in requests]
 
     def _look(self, image: Image, prompts: int) -> list[Found]:
         height, width = image.shape[:2]

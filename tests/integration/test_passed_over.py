@@ -11,6 +11,7 @@ from maskpool.errors import SourceError
 from maskpool.prompts import read_prompts
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec
+from maskpool.spec_file import asked as asked_for
 from producer.pool import Pool
 from producer.sources import open_source
 from producer.submission import Submission, prepare
@@ -59,7 +60,7 @@ def test_a_submit_that_is_resumed_counts_once(
 
 
 def test_strict_refuses_before_anything_is_written(folder: Path) -> None:
-    wanted = read_prompts(["cone"])
+    wanted = asked_for(None, ["cone"])
     settings = Settings(source_roots=(folder,))
     sentence = r"passed over: 2 \.jxl \('5\.jxl', …\), 1 linked folder \('b'\), 1 hidden file"
     with pytest.raises(SourceError, match=sentence):

@@ -16,6 +16,7 @@ from db.session import Database
 from maskpool.domain import JobState
 from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
+from maskpool.reading import ReadingChanges
 from producer.results import reader
 from producer.results.records import ImageResult
 from storage.objects import keys, open_store
@@ -105,7 +106,7 @@ def test_the_fingerprint_tells_the_same_images_from_others(pool: PlainPool) -> N
     batch_id = done(pool)
 
     def fingerprint(skip: int = 10, **rule: float) -> str:
-        view = reader.view(pool.database, batch_id, **rule)
+        view = reader.view(pool.database, batch_id, ReadingChanges(**rule))
         return reader.read_images(pool.database, pool.store, [view], skip).fingerprint
 
     same = fingerprint()

@@ -19,6 +19,7 @@ from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
 from db.postgres.copy_in import copy_in
 from db.session import Database
 from db.workers import WorkerInfo
+from maskpool.asks import Ability
 from maskpool.domain import (
     BatchState,
     ChunkMessage,
@@ -163,7 +164,7 @@ def test_a_batch_that_is_not_there_is_not_found(database: Database) -> None:
     for ask in (
         lookup.progress,
         batches.loading,
-        lookup.spec_and_source,
+        lookup.question,
         batches.pause,
         batches.resume,
         batches.cancel,
@@ -521,6 +522,37 @@ def test_a_worker_announces_itself_anew_each_time(database: Database) -> None:
         workers.retire(session, WORKER.id)
     with database.read() as session:
         assert workers.alive(session) == []
+
+
+def test_what_every_living_worker_of_a_model_can_do(database: Database) -> None:
+    every, some = frozenset(Ability), frozenset({Ability.SPEC2, Ability.STUFF})
+    gone, other = replace(WORKER, id=new_id()), replace(WORKER, id=new_id(), model="sam3")
+    with database.read() as session:
+        assert workers.common_abilities(session, "demo") is None, "nobody can say"
+    announce(database, replace(WORKER, abilities=every), gone, other)
+    with database.write() as session:
+        session.execute(
+            update(WorkerRow)
+            .where(WorkerRow.id == gone.id)
+            .values(seen_at=WorkerRow.seen_at - workers.ALIVE_MS)
+        )
+    with database.read() as session:
+        assert workers.common_abilities(session, "demo") == every
+        assert workers.common_abilities(session, "sam3") == frozenset()
+    announce(database, replace(WORKER, id=new_id(), abilities=some))
+    with database.read() as session:
+        assert workers.common_abilities(session, "demo") == some
+        assert {info.abilities for info in workers.alive(session)} == {every, some, frozenset()}
+
+
+def test_a_word_of_a_newer_worker_is_passed_over(database: Database) -> None:
+    announce(database, replace(WORKER, abilities=frozenset({Ability.OBJECTS})))
+    with database.write() as session:
+        session.execute(update(WorkerRow).values(abilities="flying objects stuffed"))
+    with database.read() as session:
+        (known,) = workers.common_abilities(session, "demo") or ()
+    assert type(known) is Ability
+    assert known is Ability.OBJECTS
 
 
 def test_only_workers_that_are_long_gone_are_swept(database: Database) -> None:

@@ -21,8 +21,8 @@ from sqlalchemy import select, update
 from db.models import BatchRow, JobRow
 from maskpool import exits
 from maskpool.errors import ConfigError, NotFound, SourceError, SpecError
-from maskpool.prompts import read_prompts
 from maskpool.settings import Settings
+from maskpool.spec_file import asked as asked_for
 from producer import batches, cli, submit
 from producer.cli.verbs import Works
 from producer.pool import Pool
@@ -50,7 +50,7 @@ def allowing(pool: Pool, root: Path) -> Pool:
 @pytest.mark.parametrize("source", ["", "*.png", "a.png", "list.txt", "list.jsonl"])
 def test_a_source_in_a_folder_that_is_not_utf_8(pool: Pool, images: Path, source: str) -> None:
     pool = allowing(pool, images.parent)
-    asked = prepare(pool.settings, str(images / source), read_prompts(["a"]))
+    asked = prepare(pool.settings, str(images / source), asked_for(None, ["a"]))
     done = submit.submit(pool, asked)
     again = submit.submit(pool, asked)
     assert (done.total, done.created, again.created) == (1, True, False)
@@ -68,7 +68,7 @@ def test_a_source_in_a_folder_that_is_not_utf_8(pool: Pool, images: Path, source
 def test_an_image_whose_name_is_no_text_is_refused(pool: Pool, images: Path) -> None:
     pool = allowing(pool, images.parent)
     shutil.copy(images / "a.png", images / os.fsdecode(b"b\xe9.png"))
-    asked = prepare(pool.settings, str(images), read_prompts(["a"]))
+    asked = prepare(pool.settings, str(images), asked_for(None, ["a"]))
     with pytest.raises(SourceError, match=r"b\\+xe9.png' is not valid UTF-8; rename the file"):
         submit.submit(pool, asked)
     assert batches.recent(pool, limit=5) == []
@@ -83,7 +83,7 @@ def test_a_text_that_no_row_can_keep_is_refused(
         prepare(
             allowing(pool, images.parent).settings,
             str(images),
-            read_prompts(["a"]),
+            asked_for(None, ["a"]),
             **{field: text},  # type: ignore[arg-type]
         )
 

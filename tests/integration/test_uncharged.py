@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ from services.plain_pool import PlainPool
 from sqlalchemy import select, update
 
 from db import chunks
-from db.models import ChunkRow, JobRow, WorkerRow
+from db.models import BatchRow, ChunkRow, JobRow, WorkerRow
 from db.session import Database
 from db.workers import WorkerInfo
-from maskpool.domain import MAX_LOSSES, Found, JobState, new_id
+from maskpool.asks import Ability
+from maskpool.domain import MAX_LOSSES, JobState, new_id
 from maskpool.errors import (
     ConfigError,
     CredentialsError,
@@ -28,7 +30,7 @@ from maskpool.errors import (
     Permanent,
     Unreachable,
 )
-from maskpool.ports import Image
+from maskpool.ports import Answer, Image, Request
 from storage.images.fetch import FetchedImage
 from storage.objects import open_store
 from workers.engine.engine import Engine
@@ -52,11 +54,11 @@ class Models:
     fails: Exception | None = None
     before: Callable[[], object] = lambda: None
 
-    def segment(self, images: list[Image], _: tuple[str, ...]) -> list[list[Found]]:
+    def segment(self, requests: list[Request[Image]]) -> list[Answer]:
         self.before()
         if self.fails:
             raise self.fails
-        return [[] for _ in images]
+        return [Answer([]) for _ in requests]
 
 
 @dataclass
@@ -82,12 +84,14 @@ class World:
     images: Images = field(default_factory=Images)
     workers: list[Any] = field(default_factory=list)
 
-    def worker(self) -> Pipeline:
+    def worker(self, abilities: frozenset[Ability] = frozenset(Ability)) -> Pipeline:
         models: Any = self.models
         engine = Engine(models, models, micro_batch=2, device_lost=(DeviceLost,)).start()
         keeper = LeaseKeeper(
             self.pool.database,
-            WorkerInfo(self.pool.worker_id, "host:1", "cpu", "demo", threads=3),
+            WorkerInfo(
+                self.pool.worker_id, "host:1", "cpu", "demo", threads=3, abilities=abilities
+            ),
             lease_seconds=60.0,
             heartbeat_seconds=60.0,  # it would end the process: the time until then is the matter
             stall_seconds=60.0,
@@ -104,6 +108,7 @@ class World:
             worker_id=self.pool.worker_id,
             model="demo",
             images_in_work=16,
+            abilities=abilities,
         )
         self.workers += [pipeline, engine, keeper]
         return pipeline
@@ -125,6 +130,12 @@ class World:
             session.execute(update(ChunkRow).values(lease_until=1, published_at=sent_at))
             session.execute(update(WorkerRow).values(seen_at=WorkerRow.seen_at - 120_000))
         self.pool.worker_id = new_id()
+
+    def ask(self, batch_id: UUID, **spec: Any) -> None:
+        """Let a batch ask for something else than it was submitted with."""
+        asked = {"model": "demo", "prompts": [{"text": "sky"}], **spec}
+        with self.pool.database.write() as session:
+            session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(spec=asked))
 
     def due(self) -> None:
         """What was put off may come now."""
@@ -171,6 +182,38 @@ def test_a_lost_engine_charges_nobody_and_takes_nothing_more(
     world.models.fails = None
     world.pool.drain()
     assert world.jobs(batch_id) == [(JobState.DONE, 0, 0)] * 12
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        (
+            {"version": 2, "prompts": [{"text": "sky", "kind": "stuff"}]},
+            "cannot do .*: spec2, stuff",
+        ),
+        ({"version": 3, "prompts": "a layout that nobody knows yet"}, "does not know version 3"),
+    ],
+)
+def test_what_a_worker_cannot_do_it_leaves_to_another_and_charges_nobody(
+    world: World, spec: dict[str, Any], says: str
+) -> None:
+    batch_id, worker = world.pool.submit(4), world.worker(frozenset({Ability.OBJECTS}))
+    world.ask(batch_id, **spec)
+
+    outcomes = [worker.run(message) for message in world.pool.tick()]
+
+    assert outcomes
+    assert all("returned" in one or "left" in one for one in outcomes)
+    assert world.jobs(batch_id) == [(JobState.RETRY, 0, 0)] * 4
+    assert world.images.asked == []
+    with world.pool.database.read() as session:
+        rows = session.execute(select(JobRow.error, JobRow.next_at)).all()
+    assert all(re.search(says, error) for error, _ in rows)
+    assert all(next_at - time.time() * 1000 > 10_000 for _, next_at in rows), "it rests"
+    world.due()
+    world.ask(batch_id)
+    world.pool.drain()
+    assert world.jobs(batch_id) == [(JobState.DONE, 0, 0)] * 4
 
 
 def test_chunks_beside_the_one_that_lost_the_device_are_not_charged(world: World) -> None:

@@ -14,7 +14,7 @@ from services.plain_pool import PlainPool, a_result
 
 from maskpool.domain import BatchState, JobResult
 from maskpool.errors import Conflict, NotFound, SourceError, SpecError
-from maskpool.prompts import read_prompts
+from maskpool.spec_file import asked as asked_for
 from producer import batches, submit
 from producer.export import export
 from producer.pool import Pool, why_idle
@@ -177,7 +177,7 @@ def test_a_dataset_is_written_of_batches_that_have_ended(
 def test_a_submission_is_refused_for_what_the_workers_would_refuse(
     pool: Pool, tmp_path: Path
 ) -> None:
-    prompts = read_prompts(["cone"])
+    prompts = asked_for(None, ["cone"])
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
     closed = pool.settings.model_copy(update={"source_roots": (tmp_path / "elsewhere",)})
     with pytest.raises(SourceError, match=f"maskpool up --root {tmp_path}"):
@@ -205,5 +205,5 @@ def test_local_images_go_to_a_bucket_unless_workers_see_them(
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
     settings = pool.settings.model_copy(update={"store_url": "s3://masks"})
-    asked = prepare(settings, str(tmp_path), read_prompts(["a"]), same_paths=same_paths)
+    asked = prepare(settings, str(tmp_path), asked_for(None, ["a"]), same_paths=same_paths)
     assert asked.upload is upload

@@ -18,11 +18,14 @@ PATIENCE = 180.0
 
 
 def maskpool(
-    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    python: str = sys.executable,
 ) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "producer.cli", *words],
+        [python, "-m", "producer.cli", *words],
         capture_output=True,
         text=True,
         env={**os.environ, **(env or {}), "COLUMNS": "200"},
@@ -48,11 +51,12 @@ def serving(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     program: tuple[str, ...] = ("-m", "producer.cli"),
+    python: str = sys.executable,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A service in the background, asked to end by SIGTERM; its output goes to ``log``."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *program, *words],
+            [python, *program, *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from maskpool import rle
 from maskpool.domain import Found
-from maskpool.ports import Image
+from maskpool.ports import Answer, Image, ObjectAsk, Request
 
 #: What is to be found in an image: called with the image and the number of prompts.
 Look = Callable[[Image, int], list[Found]]
@@ -22,9 +23,29 @@ class TimedSegmenter:
         self._image_seconds = image_seconds
         self._look = look
 
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
-        time.sleep(self._image_seconds * len(images))
-        return [self._look(image, len(prompts)) for image in images]
+    def segment(self, requests: Sequence[Request[Image]]) -> list[Answer]:
+        time.sleep(self._image_seconds * len(requests))
+        return [Answer([*self._look(one.image, len(one.texts)), *drawn(one)]) for one in requests]
+
+
+def drawn(request: Request[Image]) -> list[Found]:
+    """Every object's box, filled; of an object without a box, the pixels of its points."""
+    size = request.image.shape[:2]
+    return [_filled(ask, size) for ask in request.objects]
+
+
+def _filled(ask: ObjectAsk, size: tuple[int, ...]) -> Found:
+    mask = np.zeros(size, np.bool_)
+    if ask.box_xyxy is not None:
+        x0, y0, x1, y1 = map(round, ask.box_xyxy)
+        mask[y0:y1, x0:x1] = True
+    else:
+        for x, y, label in ask.points:
+            mask[min(int(y), size[0] - 1), min(int(x), size[1] - 1)] = bool(label)
+    encoded = rle.encode(mask)
+    x0, y0, x1, y1 = rle.box_xyxy(rle.to_runs(encoded))
+    box = (float(x0), float(y0), float(x1), float(y1))
+    return Found(ask.prompt_index, ask.score, box, encoded, ask.object_index, 0.875)
 
 
 class IndifferentScorer:

@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, Self
 
-from maskpool.domain import Found, Klass
+from maskpool.domain import Klass
 from maskpool.errors import Transient
-from maskpool.ports import Image, Scorer, Segmenter
-from workers.engine.micro_batch import MicroBatchLimit
+from maskpool.ports import Answer, Image, ObjectAsk, Prepared_co, Request, Scorer, Segmenter
+from workers.engine.micro_batch import MicroBatchLimit, halves
 from workers.engine.queues import Queues
 from workers.engine.rate import Rate
 from workers.engine.work import (
     CropWork,
     ImageWork,
-    Prepared_co,
     Scored,
-    Segmented,
     Work,
+    answered,
     fail,
+    settle,
     without_frames,
 )
 
@@ -71,9 +71,8 @@ class Engine(Generic[Prepared_co]):
         self._segmenter = segmenter
         self._prepare = prepare
         self._scorer = scorer
-        self._queues: Queues[Prepared_co] = Queues(
-            max_waiting or 4 * micro_batch, max_waiting_bytes
-        )
+        waiting = max_waiting or 4 * micro_batch
+        self._queues: Queues[Prepared_co] = Queues(waiting, max_waiting_bytes)
         self._out_of_memory = out_of_memory
         self._device_lost = device_lost
         self._clock = clock
@@ -132,26 +131,38 @@ class Engine(Generic[Prepared_co]):
         return self._rate.value
 
     def submit(
-        self, image: Image, prompts: Sequence[str], klass: Klass = Klass.BULK
-    ) -> Future[Segmented]:
+        self,
+        image: Image,
+        texts: Sequence[str],
+        klass: Klass = Klass.BULK,
+        *,
+        stuff: Sequence[int] = (),
+        objects: Sequence[ObjectAsk] = (),
+    ) -> Future[Answer]:
         """Have one image segmented; blocks while too many wait.
 
-        A future that is cancelled before its micro-batch starts is never run.
+        A future that is cancelled before its micro-batch starts is never run. An image of which
+        nothing is asked is answered at once.
 
         Args:
             image: RGB uint8 (height, width, 3).
-            prompts: All texts to look for in it.
+            texts: All texts to look for in it.
             klass: ``NOW`` goes before everything of class ``BULK``.
+            stuff: As in ``Request``.
+            objects: As in ``Request``.
 
         Raises:
             Transient: The engine is closed, or the device is lost.
         """
-        work = ImageWork(self._prepared(image), tuple(prompts), image.nbytes)
+        self._require_open()
+        if not texts and not objects:
+            return answered(Answer([]))
+        request = Request(self._prepared(image), tuple(texts), tuple(stuff), tuple(objects))
+        work = ImageWork(request, image.nbytes)
         self._put(work, klass)
         return work.future
 
     def _prepared(self, image: Image) -> Prepared_co | Image:
-        self._require_open()
         if self._prepare is None:
             return image
         try:
@@ -241,39 +252,35 @@ class Engine(Generic[Prepared_co]):
             return []
         begun = self._clock()
         try:
-            found = self._segmenter.segment([work.prepared for work in part], part[0].prompts)
-            pairs = list(zip(part, found, strict=True))
+            answers = self._segmenter.segment([work.request for work in part])
+            pairs = list(zip(part, answers, strict=True))
         except Exception as error:  # noqa: BLE001 - goes to the future of whom it concerns
             failure = without_frames(error)
         else:
-            self._settle(pairs, self._clock() - begun)
+            seconds = self._clock() - begun
+            self._limit.succeeded()
+            self._rate.add(len(part), seconds)
+            settle(pairs, seconds)
             return []
         # Outside the except block: there the error's frames would keep the device's memory taken.
         return self._after(failure, part)
 
-    def _settle(
-        self, pairs: list[tuple[ImageWork[Prepared_co], list[Found]]], seconds: float
-    ) -> None:
-        self._limit.succeeded()
-        self._rate.add(len(pairs), seconds)
-        for work, found in pairs:
-            work.future.set_result(Segmented(found, seconds / len(pairs)))
-
     def _after(
         self, error: Exception, part: list[ImageWork[Prepared_co]]
     ) -> list[list[ImageWork[Prepared_co]]]:
-        if isinstance(error, self._out_of_memory):
-            if len(part) > 1:
-                self._limit.exceeded(len(part))
-                middle = (len(part) + 1) // 2
-                return [part[:middle], part[middle:]]
-            error = Transient(f"the device has not enough memory for one image: {error}")
-        elif isinstance(error, self._device_lost):
-            error = self._lose(error)
-        elif len(part) > 1:  # a bad image fails alone
+        if isinstance(error, self._out_of_memory) and len(part) > 1:
+            self._limit.exceeded(len(part))
+            return halves(part)
+        if len(part) > 1 and not isinstance(error, self._device_lost):  # a bad image fails alone
             return [[work] for work in part]
-        fail(part, error)
+        fail(part, self._told(error, "one image"))
         return []
+
+    def _told(self, error: Exception, what: str) -> Exception:
+        """An error as its submitter gets it."""
+        if isinstance(error, self._out_of_memory):
+            return Transient(f"the device has not enough memory for {what}: {error}")
+        return self._lose(error) if isinstance(error, self._device_lost) else error
 
     def _lose(self, error: Exception) -> Transient:
         with self._changed:
@@ -285,13 +292,8 @@ class Engine(Generic[Prepared_co]):
         begun = self._clock()
         try:
             similarities = self._scorer.similarities(work.crops, work.texts)
-        except self._out_of_memory as error:
-            short = Transient(f"the device has not enough memory for scoring: {error}")
-            work.future.set_exception(short)
-        except self._device_lost as error:
-            work.future.set_exception(self._lose(error))
         except Exception as error:  # noqa: BLE001 - goes to the future of whom it concerns
-            work.future.set_exception(error)
+            work.future.set_exception(self._told(error, "scoring"))
         else:
             seconds = self._clock() - begun
             self._rate.add(0, seconds)

@@ -6,8 +6,9 @@ from collections import deque
 from typing import Generic
 
 from maskpool.domain import Klass
+from maskpool.ports import Prepared_co
 from workers.engine.micro_batch import take
-from workers.engine.work import Prepared_co, Work, begin
+from workers.engine.work import Work, begin
 
 
 class Queues(Generic[Prepared_co]):

@@ -6,25 +6,12 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from maskpool.domain import Found
-from maskpool.ports import Image
-
-Prepared_co = TypeVar("Prepared_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Segmented:
-    """What was found in one image, and the image's share of the device's time."""
-
-    #: By prompt and then by falling score.
-    found: list[Found]
-    #: Busy seconds of its micro-batch over the images in it.
-    seconds: float
+from maskpool.ports import Answer, Image, Prepared_co, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +29,15 @@ class ImageWork(Generic[Prepared_co]):
     """An image to be segmented.
 
     Attributes:
-        prepared: What the segmenter is given: the prepared image, or the image where there was no
-            memory to prepare it.
-        prompts: All texts to look for in it.
+        request: What the segmenter is given: the prepared image, or the image where there was no
+            memory to prepare it, and what it is asked.
         nbytes: Bytes of the image before it was prepared: its submitter holds it meanwhile.
         future: The answer.
     """
 
-    prepared: Prepared_co | Image
-    prompts: tuple[str, ...]
+    request: Request[Prepared_co]
     nbytes: int
-    future: Future[Segmented] = field(default_factory=Future)
+    future: Future[Answer] = field(default_factory=Future)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,3 +81,22 @@ def without_frames(error: Exception) -> Exception:
         traceback.clear_frames(chained.__traceback__)
         chained = chained.__context__
     return error
+
+
+def answered(answer: Answer) -> Future[Answer]:
+    """An answer that nobody needs to wait for."""
+    future: Future[Answer] = Future()
+    future.set_result(answer)
+    return future
+
+
+def settle(pairs: Sequence[tuple[ImageWork[Prepared_co], Answer]], seconds: float) -> None:
+    """Hand out the answers of a micro-batch, each with its share of the busy time.
+
+    The segmenter's own measure decides who pays how much, and the engine's clock how much there is
+    to pay: what lies between two measures was spent too. Evenly, where nothing was measured.
+    """
+    measured = sum(answer.seconds for _, answer in pairs)
+    for work, answer in pairs:
+        part = answer.seconds / measured if measured else 1 / len(pairs)
+        work.future.set_result(Answer(answer.found, seconds * part))

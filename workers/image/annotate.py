@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
+from maskpool.asks import Ability
 from maskpool.domain import Job, JobFailure, JobResult, Klass
 from maskpool.errors import (
     BrokenOff,
@@ -20,16 +21,18 @@ from maskpool.errors import (
     WrongClock,
 )
 from maskpool.ports import Image, ObjectStore
+from maskpool.spec import BatchSpec
 from maskpool.text import readable
 from storage.images.fetch import FetchedImage, Fetcher
 from storage.objects import keys
 from workers.engine.engine import Engine
 from workers.engine.work import Scored
 from workers.image.asked import Asked
+from workers.image.asks import needed, place, say_outside
 from workers.image.relate import relate
 from workers.image.verify import verify
 from workers.leases import Holding
-from workers.outcomes import Annotated, Outage, Outcome
+from workers.outcomes import Annotated, Outage, Outcome, Unable
 
 log = logging.getLogger(__name__)
 
@@ -48,26 +51,30 @@ class Annotator:
         fetcher: Opens images.
         engine: Runs the models.
         store: The pool's own store, which may hold images, too.
+        abilities: What the models can do beside looking for texts.
     """
 
     fetcher: Fetcher
     engine: Engine[object]
     store: ObjectStore
+    abilities: frozenset[Ability] = frozenset(Ability)
 
-    def annotate(self, job: Job, asked: Asked, holding: Holding, klass: Klass) -> Outcome:
+    def annotate(self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass) -> Outcome:
         """Annotate one image; nothing that goes wrong with it is raised.
 
         Args:
-            job: Names the image.
-            asked: What to look for.
+            job: Names the image, and what is asked of it alone.
+            spec: What is asked of every image of the batch.
             holding: The chunk that the job belongs to.
             klass: Whether someone is waiting.
         """
         if not holding.go_on:
             return None
+        if lacking := needed(spec, job.prompts) - self.abilities:
+            return Unable(f"this worker cannot do what is asked: {', '.join(sorted(lacking))}")
         try:
             fetched = self.fetcher.fetch(job.uri)
-            return self._find(job, fetched, asked, holding, klass)
+            return self._find(job, fetched, spec, holding, klass)
         except Permanent as error:
             return JobFailure(job.seq, str(error))
         except Transient as error:
@@ -84,7 +91,7 @@ class Annotator:
         self,
         job: Job,
         fetched: FetchedImage,
-        asked: Asked,
+        spec: BatchSpec,
         holding: Holding,
         klass: Klass,
     ) -> Annotated | None:
@@ -97,9 +104,22 @@ class Annotator:
         def score(crops: Sequence[Image], texts: Sequence[str]) -> Scored:
             return holding.wait_for(self.engine.score(crops, texts, klass))
 
+        height, width = fetched.image.shape[:2]
+        asked = Asked.of_spec(spec)
+        placed = place(job.prompts, (height, width), spec.class_index)
+        say_outside(job.name, placed)
         try:
-            segmented = holding.wait_for(self.engine.submit(fetched.image, asked.texts, klass))
-            clip_scores, seconds = verify(fetched.image, segmented.found, asked, score)
+            answer = holding.wait_for(
+                self.engine.submit(
+                    fetched.image,
+                    asked.texts,
+                    klass,
+                    stuff=sorted(spec.rows.stuff),
+                    objects=placed.inside,
+                )
+            )
+            found = placed.complete(answer.found)
+            clip_scores, seconds = verify(fetched.image, found, asked, score)
         except CancelledError:
             return None
         except SpecError as error:
@@ -109,10 +129,9 @@ class Annotator:
                 raise
             holding.lose()
             return None
-        instances = relate(segmented.found, clip_scores, asked)
-        height, width = fetched.image.shape[:2]
+        instances = relate(found, clip_scores, asked)
         result = JobResult(job.seq, width, height, instances, fetched.sha256)
-        return Annotated(result, segmented.seconds + seconds)
+        return Annotated(result, answer.seconds + seconds)
 
     def _put_off(self, job: Job, error: Transient, holding: Holding) -> Outcome:
         """Charge the job, unless the fault is the pool's: its store, its credentials, its clock."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskpool.errors import SpecError
-from maskpool.spec import Prompt
+from maskpool.spec import BatchSpec, Prompt, rows_of
 
 _ROW = re.compile(r"prompts\[(?P<row>\d+)\]")
 
@@ -32,14 +32,13 @@ class Asked:
     @classmethod
     def of(cls, prompts: Sequence[Prompt], *, verify: bool = False) -> Asked:
         """Lay out the rows of some prompts."""
-        texts = [prompt.text for prompt in prompts]
-        texts += dict.fromkeys(
-            negative for prompt in prompts for negative in prompt.negatives if negative not in texts
-        )
-        # Two prompts may have one text: the first one's row is looked at.
-        row = {text: index for index, text in reversed(list(enumerate(texts)))}
-        negatives = tuple(tuple(row[text] for text in prompt.negatives) for prompt in prompts)
-        return cls(tuple(prompts), tuple(texts), negatives, verify)
+        rows = rows_of(prompts)
+        return cls(tuple(prompts), rows.texts, rows.negatives, verify)
+
+    @classmethod
+    def of_spec(cls, spec: BatchSpec) -> Asked:
+        """What a batch asks of each of its images."""
+        return cls(spec.prompts, spec.rows.texts, spec.rows.negatives, spec.clip_weighs)
 
     def named(self, error: SpecError) -> SpecError:
         """A refusal of one of the texts, by the text's place in the spec.
@@ -47,10 +46,11 @@ class Asked:
         Args:
             error: What a segmenter says of ``prompts[3].text``, where 3 is the row.
         """
-        place = _ROW.match(error.field)
-        row = int(place["row"]) if place else 0
-        if row < len(self.prompts):
-            return error
-        index = next(index for index, rows in enumerate(self.negatives) if row in rows)
-        negative = self.negatives[index].index(row)
-        return SpecError(f"prompts[{index}].not[{negative}]", error.reason)
+        named = _ROW.match(error.field)
+        row = int(named["row"]) if named else 0
+        if row >= len(self.prompts):
+            for index, rows in enumerate(self.negatives):
+                if row in rows:
+                    place = f"prompts[{index}].not[{rows.index(row)}]"
+                    return SpecError(place, error.reason)
+        return error

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
-from transformers import CLIPModel, Sam3Model
+from transformers import CLIPModel, Sam3Model, Sam3TrackerModel
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
@@ -29,7 +29,11 @@ _SHARD = re.compile(r"[\w.-]+\.safetensors")
 _HARMLESS = re.compile(r"(^|\.)position_ids$")
 
 #: ``model_type`` of the checkpoints that hold each model; SAM3's was published with its tracker.
-_KINDS = {Sam3Model: ("sam3", "sam3_video"), CLIPModel: ("clip",)}
+_KINDS = {
+    Sam3Model: ("sam3", "sam3_video"),
+    Sam3TrackerModel: ("sam3_video",),
+    CLIPModel: ("clip",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,7 @@ class Checkpoint:
 def whole(checkpoint: Checkpoint, model_class: Any) -> Any:  # noqa: ANN401 - transformers has no types
     """Load a model and refuse it unless every weight came from the file and none was left over."""
     # Without this a folder that has no config.json would be filled with the default model.
-    config, _ = checkpoint.load(model_class.config_class.get_config_dict)
-    kind = config.get("model_type")
+    kind = kind_of(checkpoint, model_class)
     if kind not in _KINDS[model_class]:
         raise ConfigError(
             f"{checkpoint.name} holds {f'a model of type {kind!r}' if kind else 'no config.json'}; "
@@ -119,6 +122,13 @@ def whole(checkpoint: Checkpoint, model_class: Any) -> Any:  # noqa: ANN401 - tr
             "fetch it again, or give the folder of another checkpoint"
         )
     return model.eval()
+
+
+def kind_of(checkpoint: Checkpoint, model_class: Any) -> str | None:  # noqa: ANN401 - no types
+    """The ``model_type`` that the checkpoint's config.json names; None if there is no such file."""
+    config, _ = checkpoint.load(model_class.config_class.get_config_dict)
+    kind: str | None = config.get("model_type")
+    return kind
 
 
 def _refuse_pickled_shards(checkpoint: Checkpoint) -> None:

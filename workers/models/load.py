@@ -9,12 +9,19 @@ from dataclasses import dataclass
 
 import torch
 from torch._dynamo.exc import BackendCompilerFailed, TorchDynamoException
-from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel, Sam3Model
+from transformers import (
+    AutoTokenizer,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    Sam3Model,
+    Sam3TrackerModel,
+)
 
+from maskpool.asks import Ability
 from maskpool.errors import ConfigError
 from maskpool.settings import ModelAlias, Settings
 from workers.engine.engine import Engine
-from workers.models.checkpoint import Checkpoint, first_line, whole
+from workers.models.checkpoint import Checkpoint, first_line, kind_of, whole
 from workers.models.clip.scorer import CROPS, ClipScorer, Preparation
 from workers.models.pixels import Square
 from workers.models.sam3.segmenter import PAIRS, Sam3Segmenter
@@ -49,6 +56,11 @@ class LoadedModels:
     scorer: ClipScorer
     device: str
     description: str
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What a worker with this pair can do beside finding instances of texts."""
+        return self.segmenter.abilities | {Ability.SPEC2}
 
     def engine(self, micro_batch: int = 0) -> Engine[Square]:
         """An engine over the pair, warmed up and not yet started.
@@ -148,8 +160,39 @@ def load_segmenter(
     """
     checkpoint = Checkpoint.read(reference)
     model = whole(checkpoint, Sam3Model).to(device)
-    tokenizer = checkpoint.load(AutoTokenizer.from_pretrained)
-    return Sam3Segmenter(model, tokenizer, pairs=pairs, backend="inductor" if compiled else None)
+    return Sam3Segmenter(
+        model,
+        checkpoint.load(AutoTokenizer.from_pretrained),
+        tracker=load_tracker(reference, device, model),
+        pairs=pairs,
+        backend="inductor" if compiled else None,
+    )
+
+
+def load_tracker(
+    reference: str, device: torch.device, detector: Sam3Model
+) -> Sam3TrackerModel | None:
+    """Load what turns points and boxes into masks, over the detector's backbone.
+
+    Args:
+        reference: Folder, or hub name with an optional ``@revision``.
+        device: Where it goes, and where the detector is.
+        detector: Of the same checkpoint. Its backbone becomes the tracker's too: one is held.
+
+    Returns:
+        The tracker; None if the checkpoint is a detector's alone (``model_type`` is ``sam3``).
+
+    Raises:
+        ConfigError: It has a tracker that cannot be loaded whole.
+    """
+    checkpoint = Checkpoint.read(reference)
+    if kind_of(checkpoint, Sam3TrackerModel) == "sam3":
+        return None
+    tracker: Sam3TrackerModel = whole(checkpoint, Sam3TrackerModel)
+    # Before the move: the copy of the backbone that came with it never reaches the device.
+    tracker.vision_encoder.backbone = detector.vision_encoder.backbone
+    tracker.to(device)  # type: ignore[arg-type]
+    return tracker
 
 
 def load_scorer(reference: str, device: torch.device, crops: int = CROPS) -> ClipScorer:

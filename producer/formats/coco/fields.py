@@ -14,10 +14,15 @@ from typing import Any, TypeGuard
 
 from maskpool.errors import SourceError
 
-_SINGULAR = {"images": "image", "categories": "category", "annotations": "annotation"}
+_SINGULAR = {
+    "images": "image",
+    "categories": "category",
+    "annotations": "annotation",
+    "results": "result",
+}
 
-#: What people call an entry by, the first that it has.
-_CALLED_BY = {"images": "file_name", "categories": "name", "annotations": "id"}
+#: What people call an entry by where it has that; else, and in other tables, by its id.
+_CALLED_BY = {"images": "file_name", "categories": "name"}
 
 _MAX_SHOWN = 60
 
@@ -28,7 +33,7 @@ class Entry:
 
     Attributes:
         path: The file.
-        table: Name of the list: ``images``, ``categories`` or ``annotations``.
+        table: Name of the list: ``images``, ``categories``, ``annotations`` or ``results``.
         index: Its place in the list, from 0.
         values: Its fields, as JSON gave them.
     """
@@ -41,7 +46,7 @@ class Entry:
     @property
     def where(self) -> str:
         """How a sentence calls it, e.g. ``annotation 17 (index 3)``."""
-        name = self.values.get(_CALLED_BY[self.table], self.values.get("id"))
+        name = self.values.get(_CALLED_BY.get(self.table, "id"), self.values.get("id"))
         known = f" {_cut(repr(name))}" if type(name) in (int, str) else ""
         return f"{_SINGULAR[self.table]}{known} (index {self.index})"
 
@@ -100,11 +105,7 @@ def entries(path: Path, data: dict[str, Any], table: str) -> list[Entry]:
     Raises:
         SourceError: The list is missing, is no list, or holds something else than objects.
     """
-    rows = data.get(table)
-    if rows is None:
-        raise SourceError(str(path), f"has no {table!r}; a COCO instances file needs it")
-    if not isinstance(rows, list):
-        raise SourceError(str(path), f"{table!r} must be a list of objects, not {shown(rows)}")
+    rows = table_of(path, data, table)
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             reason = f"{table!r} must be a list of objects; at index {index} it holds {shown(row)}"
@@ -112,9 +113,28 @@ def entries(path: Path, data: dict[str, Any], table: str) -> list[Entry]:
     return [Entry(path, table, index, row) for index, row in enumerate(rows)]
 
 
+def table_of(path: Path, data: dict[str, Any], table: str) -> list[Any]:
+    """One of the file's lists, whatever it holds.
+
+    Raises:
+        SourceError: It is missing, or is no list.
+    """
+    rows = data.get(table)
+    if rows is None:
+        raise SourceError(str(path), f"has no {table!r}; a COCO instances file needs it")
+    if not isinstance(rows, list):
+        raise SourceError(str(path), f"{table!r} must be a list of objects, not {shown(rows)}")
+    return rows
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether JSON gave a number; ``true`` and ``false`` are none, though Python counts them so."""
     return type(value) in (int, float)
+
+
+def is_finite(value: object) -> bool:
+    """Whether JSON gave a number that a float can hold; NaN is none."""
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def shown(value: object) -> str:

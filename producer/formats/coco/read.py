@@ -11,10 +11,8 @@ from maskpool import rle
 from maskpool.errors import SourceError
 from producer.formats.coco.document import load
 from producer.formats.coco.fields import Entry, entries, shown
+from producer.formats.coco.rows import image_size, is_crowd, known, score_of
 from producer.formats.coco.segmentation import require_box, runs_of
-
-#: Largest image, in pixels: the API of COCO counts pixels in 32 bits, with a sign here and there.
-_MAX_PIXELS = 2**31 - 1
 
 Value = TypeVar("Value", int, str)
 
@@ -67,13 +65,13 @@ def _dataset(path: Path, data: dict[str, Any]) -> CocoFile:
     images, labels = entries(path, data, "images"), entries(path, data, "categories")
     names = _names_by_id(images, "file_name")
     categories = _names_by_id(labels, "name")
-    sizes = {image.values["file_name"]: _image_size(image) for image in images}
+    sizes = {image.values["file_name"]: image_size(image) for image in images}
     masks: dict[tuple[str, str], list[CocoMask]] = {}
     annotations = entries(path, data, "annotations")
     _refuse_repeated([one for one in annotations if "id" in one.values], "id", Entry.whole)
     for one in annotations:
-        name = _known(one, "image_id", names)
-        category = _known(one, "category_id", categories)
+        name = known(one, "image_id", names)
+        category = known(one, "category_id", categories)
         masks.setdefault((name, category), []).append(_mask(one, sizes[name]))
     return CocoFile(path, sizes, tuple(categories.values()), masks)
 
@@ -99,27 +97,8 @@ def _refuse_repeated(
     return list(first)
 
 
-def _known(row: Entry, key: str, names: Mapping[int, str]) -> str:
-    value = row.whole(key)
-    if value not in names:
-        table = "images" if key == "image_id" else "categories"
-        raise row.error(f"{key} {shown(value)} is not among the ids of {table!r} in the file")
-    return names[value]
-
-
-def _image_size(image: Entry) -> tuple[int, int]:
-    width, height = image.whole("width"), image.whole("height")
-    if width < 1 or height < 1:
-        reason = f"width {shown(width)} and height {shown(height)} must be whole numbers above 0"
-        raise image.error(reason)
-    if width * height > _MAX_PIXELS:
-        given = f"width {shown(width)} and height {shown(height)}"
-        raise image.error(f"{given} are of an image larger than {_MAX_PIXELS:,} pixels")
-    return height, width
-
-
 def _mask(row: Entry, size: tuple[int, int]) -> CocoMask:
-    score, crowd = _score(row), _is_crowd(row)
+    score, crowd = score_of(row), is_crowd(row)
     row.number("area")
     try:
         require_box(row.values.get("bbox"), size)
@@ -127,17 +106,3 @@ def _mask(row: Entry, size: tuple[int, int]) -> CocoMask:
     except ValueError as error:
         raise row.error(str(error)) from None
     return CocoMask(runs, rle.box_xyxy(runs), score, crowd)
-
-
-def _score(row: Entry) -> float:
-    score = row.number("score")
-    if score is not None and score > 1:
-        raise row.error(f"score {shown(score)} must lie between 0 and 1")
-    return 1.0 if score is None else score
-
-
-def _is_crowd(row: Entry) -> bool:
-    value = row.values.get("iscrowd", 0)
-    if type(value) is not int or value not in (0, 1):
-        raise row.error(f"iscrowd {shown(value)} must be the number 0 or 1")
-    return value == 1

@@ -6,14 +6,13 @@ pycocotools, which draws polygons, is written in C and believes what it is given
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from maskpool import rle
-from producer.formats.coco.fields import is_number, shown
+from producer.formats.coco.fields import is_finite, is_number, shown
 
 #: How far outside its image a polygon may reach, in sides of the image: tools that crop or turn
 #: images leave polygons that overshoot, which COCO cuts at the edge.
@@ -47,29 +46,34 @@ def runs_of(segmentation: object, size: tuple[int, int]) -> rle.Runs:
 
 
 def require_box(box: object, size: tuple[int, int]) -> None:
-    """Check a ``bbox``, xywh in pixels; tools that write no box leave it out, null or empty.
+    """Check a ``bbox`` that is not used; tools that write no box leave it out, null or empty.
 
     Raises:
         ValueError: It is none, or lies far outside its image; a sentence without the place.
     """
     if box is None or box == []:
         return
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
-        msg = "bbox must be four finite numbers: x, y, width and height"
-        raise ValueError(msg)
-    x, y, width, height = box
-    if width < 0 or height < 0:
-        msg = f"bbox has a width of {shown(width)} and a height of {shown(height)}, below 0"
-        raise ValueError(msg)
+    x, y, width, height = box_xywh(box)
     for value, side in ((x, size[1]), (y, size[0]), (x + width, size[1]), (y + height, size[0])):
         if not _is_near(value, side):
             msg = f"bbox reaches to {shown(value)}, far outside the image of {shown_size(size)}"
             raise ValueError(msg)
 
 
-def _is_finite(value: object) -> bool:
-    """Whether JSON gave a number that a float can hold; NaN is none."""
-    return is_number(value) and abs(value) <= sys.float_info.max
+def box_xywh(box: object) -> tuple[float, float, float, float]:
+    """The numbers of a ``bbox``: x, y, width and height in pixels.
+
+    Raises:
+        ValueError: It is none; a sentence without the place.
+    """
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
+        msg = "bbox must be four finite numbers: x, y, width and height"
+        raise ValueError(msg)
+    x, y, width, height = box
+    if width < 0 or height < 0:
+        msg = f"bbox has a width of {shown(width)} and a height of {shown(height)}, below 0"
+        raise ValueError(msg)
+    return x, y, width, height
 
 
 def _is_near(value: float, side: int) -> bool:

@@ -23,8 +23,7 @@ from faults.scripts.hurried_worker import hurry
 from faults.scripts.timed_worker import MICRO_BATCH, look
 from services.fakes import TimedSegmenter
 
-from maskpool.domain import Found
-from maskpool.ports import Image
+from maskpool.ports import Answer, Image, Request
 from maskpool.settings import Settings
 from workers.__main__ import main
 from workers.engine.engine import Engine
@@ -46,12 +45,12 @@ class OutOfMemory(RuntimeError):
 class ShortSegmenter(TimedSegmenter):
     """Finds what its parent does, where it has the memory."""
 
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
-        numbers = {number_in(image) for image in images}
-        too_many = "images" in _SHORT_OF and len(images) > FITTING and _chance.random() < 0.5
+    def segment(self, requests: Sequence[Request[Image]]) -> list[Answer]:
+        numbers = {number_in(request.image) for request in requests}
+        too_many = "images" in _SHORT_OF and len(requests) > FITTING and _chance.random() < 0.5
         if too_many or GLUTTON in numbers:
-            raise OutOfMemory(f"tried to allocate room for {len(images)} images")
-        return super().segment(images, prompts)
+            raise OutOfMemory(f"tried to allocate room for {len(requests)} images")
+        return super().segment(requests)
 
 
 class ShortScorer:

@@ -16,7 +16,7 @@ from services.fakes import IndifferentScorer
 
 from maskpool import rle
 from maskpool.domain import Found
-from maskpool.ports import Image
+from maskpool.ports import Answer, Image, Request
 from maskpool.settings import Settings
 from workers.__main__ import main
 from workers.engine.engine import Engine
@@ -29,8 +29,8 @@ MICRO_BATCH = 1
 class CornerSegmenter:
     """Keeps no memory of its own, so that a process's peak is that of fetching and decoding."""
 
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
-        return [_look(image, len(prompts)) for image in images]
+    def segment(self, requests: Sequence[Request[Image]]) -> list[Answer]:
+        return [Answer(_look(request.image, len(request.texts))) for request in requests]
 
 
 def _look(image: Image, prompts: int) -> list[Found]:

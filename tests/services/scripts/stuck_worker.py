@@ -12,8 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from services.fakes import IndifferentScorer
 
-from maskpool.domain import Found
-from maskpool.ports import Image
+from maskpool.ports import Answer, Image, Request
 from maskpool.settings import Settings
 from workers.__main__ import main
 from workers.engine.engine import Engine
@@ -23,10 +22,10 @@ from workers.process import Models
 class StickySegmenter:
     """Hangs at an image that is darker than the rest."""
 
-    def segment(self, images: Sequence[Image], _: Sequence[str]) -> list[list[Found]]:
-        if any(image.max() == 0 for image in images):
+    def segment(self, requests: Sequence[Request[Image]]) -> list[Answer]:
+        if any(request.image.max() == 0 for request in requests):
             threading.Event().wait()
-        return [[] for _ in images]
+        return [Answer([]) for _ in requests]
 
 
 def _load(_: Settings) -> Models:

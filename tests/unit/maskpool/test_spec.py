@@ -10,11 +10,8 @@ from hypothesis import strategies as st
 
 from maskpool.domain import ReadingRule
 from maskpool.errors import SpecError
-from maskpool.spec import (
-    MAX_PROMPTS,
-    BatchSpec,
-    ReadingSettings,
-)
+from maskpool.reading import Reading, reading_of
+from maskpool.spec import MAX_PROMPTS, BatchSpec
 
 
 def a_spec(**changes: object) -> dict[str, object]:
@@ -30,7 +27,7 @@ def a_spec(**changes: object) -> dict[str, object]:
         ({}, "model"),
         ({"prompts": [{"text": "cone"}]}, "model"),
         ({"model": "demo"}, "prompts"),
-        (a_spec(version=2), "version"),
+        (a_spec(version=3), "version"),
         (a_spec(model=""), "model"),
         (a_spec(model="../weights"), "model"),
         (a_spec(model="demo\n"), "model"),
@@ -123,9 +120,9 @@ def test_whatever_stands_where_prompts_belong_is_refused(prompts: object) -> Non
 
 @given(parts, st.none() | parts)
 def test_reading_settings_are_the_domains_rule(threshold: float, max_overlap: float | None) -> None:
-    rule = ReadingSettings(threshold=threshold, max_overlap=max_overlap).rule()
+    rule = Reading(threshold=threshold, max_overlap=max_overlap).rule_for([])
     assert rule == ReadingRule(threshold, max_overlap)
 
 
 def test_a_spec_says_what_counts_by_default() -> None:
-    assert BatchSpec.read(a_spec()).settings.rule() == ReadingRule(0.5, None)
+    assert reading_of(BatchSpec.read(a_spec()).dump(), None).rule_for([]) == ReadingRule(0.5, None)

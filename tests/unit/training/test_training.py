@@ -74,7 +74,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
 def test_the_moving_average_lags_behind() -> None:
     layer = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(layer.weight)
-    average = MovingAverage(layer, decay=0.9)
+    average = MovingAverage(list(layer.named_parameters()), decay=0.9)
     torch.nn.init.ones_(layer.weight)
     average.update()
     assert 0 < float(average.state()["weight"]) < 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from db.chunks import Failed, Returned
 from maskpool.domain import MAX_ATTEMPTS, Job, JobFailure
-from workers.outcomes import Outage, end_of
+from workers.outcomes import Outage, Unable, end_of
 
 JOB = Job(seq=3, name="a.jpg", uri="file:///a.jpg", attempts=1)
 
@@ -62,6 +62,14 @@ def test_an_outage_of_the_store_is_nobodys_fault() -> None:
         end = end_of(Job(3, "a.jpg", "file:///a.jpg", attempts), Outage("S3 is away"))
         assert isinstance(end, Returned)
         assert (end.attempts, end.error) == (attempts, "S3 is away")
+        assert 15_000 <= end.delay_ms <= 45_000
+
+
+def test_what_another_worker_must_do_is_nobodys_fault() -> None:
+    for attempts in (0, MAX_ATTEMPTS - 1):
+        end = end_of(Job(3, "a.jpg", "file:///a.jpg", attempts), Unable("it has no tracker"))
+        assert isinstance(end, Returned)
+        assert (end.attempts, end.error) == (attempts, "it has no tracker")
         assert 15_000 <= end.delay_ms <= 45_000
 
 

@@ -97,6 +97,17 @@ class MaskDecoder:
         maps: torch.Tensor = torch.cat(drawn) + offsets[:, None]
         return maps.view(-1, *pixels.shape[-2:])
 
+    def regions(self, pixels: torch.Tensor) -> torch.Tensor:
+        """All that each row's prompt means as one region: the published ``semantic_seg``.
+
+        Args:
+            pixels: (rows, channels, h, w).
+
+        Returns:
+            Logits (rows, h, w).
+        """
+        return cast("torch.Tensor", self._decoder.semantic_projection(pixels)).squeeze(1)
+
 
 def enlarging_kernel(weight: torch.Tensor) -> torch.Tensor:
     """What does to a map what a 3 × 3 convolution does to its nearest enlargement by two.

@@ -29,12 +29,15 @@ class ImageFeatures:
         position: Encoding of the grid's cells, (1, cells, channels).
         fine_features: What the fine maps add to the pixels of every prompt, by image: (channels, h,
             w) for each level; computed when the first mask of an image is decoded.
+        states: What the backbone says of each cell, (images, channels, rows, columns), which other
+            necks read; None unless asked for.
     """
 
     finer: tuple[torch.Tensor, ...]
     cells: torch.Tensor
     position: torch.Tensor
     fine_features: dict[int, tuple[torch.Tensor, ...]] = field(default_factory=dict)
+    states: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,17 @@ class Passes:
 
         The neck's own forward would also keep position encodings of every batch size in a cache.
         """
-        encoder = self._encoder
-        states = encoder.backbone(pixels).last_hidden_state
+        return self._encode_states(self._states(pixels), position)
+
+    def _states(self, pixels: torch.Tensor) -> torch.Tensor:
+        states: torch.Tensor = self._encoder.backbone(pixels).last_hidden_state
         side = self._cells_aside(pixels)
-        grid = states.view(len(pixels), side, side, -1).permute(0, 3, 1, 2)
-        *finer, coarsest = (layer(grid) for layer in encoder.neck.fpn_layers[:-1])
+        return states.view(len(pixels), side, side, -1).permute(0, 3, 1, 2)
+
+    def _encode_states(
+        self, states: torch.Tensor, position: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        *finer, coarsest = (layer(states) for layer in self._encoder.neck.fpn_layers[:-1])
         return (self._detector.encode_images(coarsest, position), *finer)
 
     def _cells_aside(self, pixels: torch.Tensor) -> int:
@@ -107,15 +116,21 @@ class Passes:
         encoding = neck.position_encoding(shape, pixels.device, dtype)
         return cast("torch.Tensor", encoding.flatten(2).transpose(1, 2).contiguous())
 
-    def encode(self, pixels: torch.Tensor) -> ImageFeatures:
+    def encode(self, pixels: torch.Tensor, *, keep_states: bool = False) -> ImageFeatures:
         """Encode images.
 
         Args:
             pixels: float32 (images, 3, side, side) in [-1, 1].
+            keep_states: Keep what the backbone says. Such a pass is never compiled, so that the one
+                of texts alone stays the graph that it is.
         """
         position = self._position(pixels)
-        cells, *finer = self._vision(pixels, position=position)
-        return ImageFeatures(tuple(finer), cells, position)
+        if not keep_states:
+            cells, *finer = self._vision(pixels, position=position)
+            return ImageFeatures(tuple(finer), cells, position)
+        states = self._states(pixels)
+        cells, *finer = self._encode_states(states, position)
+        return ImageFeatures(tuple(finer), cells, position, states=states)
 
     def detect(
         self,
@@ -154,17 +169,39 @@ class Passes:
         device = detections.cells.device
         of_row, of_query = zip(*kept, strict=True)
         rows = list(dict.fromkeys(of_row))
+        pixels = self._pixels_of_rows(image_features, detections, rows)
+        queries = detections.queries[_index(of_row, device), _index(of_query, device)]
+        counts = [of_row.count(row) for row in rows]
+        return self._mask_decoder.masks(pixels, queries, counts)
+
+    def decode_regions(
+        self, image_features: ImageFeatures, detections: Detections, rows: Sequence[int]
+    ) -> torch.Tensor:
+        """Decode all that some prompts mean as one region each.
+
+        Args:
+            image_features: The images.
+            detections: Of all rows.
+            rows: Those whose region is wanted.
+
+        Returns:
+            Logits, (rows, h, w), h and w as the finest of the FPN's maps.
+        """
+        return self._mask_decoder.regions(self._pixels_of_rows(image_features, detections, rows))
+
+    def _pixels_of_rows(
+        self, image_features: ImageFeatures, detections: Detections, rows: Sequence[int]
+    ) -> torch.Tensor:
+        """The embeddings of pixels under the prompts of some rows, (rows, channels, h, w)."""
         theirs = self._fine_features_of_images(
             image_features, [detections.images[row] for row in rows]
         )
-        these = _index(rows, device)
+        these = _index(rows, detections.cells.device)
         (pixels,) = self._pixels(
             *(part[these] for part in (detections.cells, detections.text, detections.text_mask)),
             *(torch.stack(level) for level in zip(*theirs, strict=True)),
         )
-        queries = detections.queries[_index(of_row, device), _index(of_query, device)]
-        counts = [of_row.count(row) for row in rows]
-        return self._mask_decoder.masks(pixels, queries, counts)
+        return pixels
 
     def fine_features(self, finer: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """What the fine maps of images add to every prompt's pixels, coarsest first."""

@@ -15,12 +15,19 @@ from workers.models.sam3.mask_to_rle import masks_to_rle
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row of the detector's output: which image, which prompt, and how large the image is."""
+    """One row of the detector's output: one text in one image.
+
+    Attributes:
+        image_index: Which image of the call.
+        prompt_index: Which text of that image.
+        size: ``(height, width)`` of the image, pixels.
+        text_index: Which of all different texts of the call.
+    """
 
     image_index: int
     prompt_index: int
-    #: ``(height, width)`` of the image, pixels.
     size: tuple[int, int]
+    text_index: int
 
 
 def scores_of(logits: torch.Tensor, presence: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -82,4 +89,30 @@ def found_in_rows(
                 mask=one.mask,
             )
         )
+    return found
+
+
+def region_in_rows(
+    pairs: Sequence[Pair],
+    presence: npt.NDArray[np.float32],
+    present: Sequence[int],
+    region_logits: torch.Tensor,
+) -> list[list[Found]]:
+    """Read regions, at most one a row.
+
+    Args:
+        pairs: What each row is about.
+        presence: Probability that there is any of it, float32 (rows,).
+        present: The rows whose region was drawn.
+        region_logits: (present, h, w), any float type.
+
+    Returns:
+        One list a row; empty regions are dropped.
+    """
+    found: list[list[Found]] = [[] for _ in pairs]
+    sizes = [pairs[row].size for row in present]
+    for one in masks_to_rle(region_logits.float().sigmoid(), sizes):
+        row = present[one.place]
+        score = float(presence[row])
+        found[row].append(Found(pairs[row].prompt_index, score, one.box_xyxy, one.mask))
     return found

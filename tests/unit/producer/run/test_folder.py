@@ -187,7 +187,6 @@ def test_a_folder_of_results_on_another_disk(
         (question(source="pictures"), "source 'pictures'"),
         (question("bus", "pictures"), "source 'pictures' and other prompts"),
         (question().model_copy(update={"spec": {**question().spec, "model": "x"}}), "model 'x'"),
-        (question().model_copy(update={"spec": {**question().spec, "settings": 1}}), "threshold"),
         (question().model_copy(update={"spec": {**question().spec, "more": 1}}), "something else"),
     ],
 )
@@ -265,3 +264,12 @@ def test_bytes_that_are_no_text_are_escaped() -> None:
     assert asked.source == "ph\\xffoto"
     assert asked.model_dump_json()
     assert not asked.differs_in(new_question("ph\udcffoto", {}))
+
+
+def test_another_threshold_is_no_other_question(out: Path) -> None:
+    with taken(out, question("bus"), resume=False, say=print) as folder:
+        make(folder, NEW)
+    asked = question("bus")
+    changed = asked.model_copy(update={"spec": {**asked.spec, "settings": {"threshold": 0.9}}})
+    with taken(out, changed, resume=True, say=print) as folder:
+        assert folder.resumed

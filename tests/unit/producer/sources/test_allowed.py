@@ -12,8 +12,8 @@ import pytest
 from hostile.paths import NAMES
 
 from maskpool.errors import SourceError
-from maskpool.prompts import read_prompts
 from maskpool.settings import Settings
+from maskpool.spec_file import asked as asked_for
 from maskpool.text import readable
 from producer import submission
 from producer.sources import open_source
@@ -58,7 +58,7 @@ def pool(root: Path, **settings: object) -> Settings:
 
 
 def prepare(settings: Settings, source: Path, *, same_paths: bool = True) -> Submission:
-    prompts = read_prompts(["circle"])
+    prompts = asked_for(None, ["circle"])
     return submission.prepare(settings, str(source), prompts, same_paths=same_paths)
 
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from maskpool.errors import SourceError
 from maskpool.setting_lists import roots_text
 from maskpool.settings import Settings
-from maskpool.spec import Prompt
+from maskpool.spec_file import asked as asked_for
 from producer.run import Run, _private
 from producer.sources import open_source
 from producer.sources.granted import Grants, granted_by
@@ -180,7 +180,7 @@ def test_a_run_joins_no_pool_that_the_environment_names(tmp_path: Path) -> None:
         redis_url=SecretStr("redis://h"),
         store_url="s3://masks",
     )
-    asked = Run("list.txt", (Prompt(text="circle"),), tmp_path / "out", 0.5)
+    asked = Run("list.txt", asked_for(None, ["circle"]), tmp_path / "out")
     private = _private(asked, Grants(hosts=("x.org",)), pool)
     assert private.source_hosts == ("x.org",)
     assert not private.database_url.get_secret_value()

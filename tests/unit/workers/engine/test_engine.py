@@ -13,10 +13,12 @@ import pytest
 
 from maskpool.domain import Found, Klass
 from maskpool.errors import ImageError, Transient
-from maskpool.ports import Image
+from maskpool.ports import Answer, Image, ObjectAsk, Request
 from maskpool.rle import Rle
+from maskpool.spec import MAX_PROMPTS
 from workers.engine.engine import Engine
-from workers.engine.work import Scored, Segmented
+from workers.engine.micro_batch import MAX_ROWS
+from workers.engine.work import Scored
 
 SECONDS = 10
 
@@ -35,36 +37,40 @@ def image(number: int) -> Image:
 
 
 class FakeSegmenter:
-    """Finds one instance a prompt whose score is the image's number; fails as it is told."""
+    """Finds one instance a text whose score is the image's number; fails as it is told."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[list[int], tuple[str, ...]]] = []
+        self.calls: list[tuple[list[int], list[tuple[str, ...]]]] = []
         self.threads: set[int] = set()
         self.fits = 1000
         self.bad: dict[int, Exception] = {}
+        self.seconds: dict[int, float] = {}
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
         self.tick: Callable[[], None] = lambda: None
 
-    def segment(self, images: Sequence[Image], prompts: Sequence[str]) -> list[list[Found]]:
+    def segment(self, requests: Sequence[Request[Image]]) -> list[Answer]:
         self.entered.set()
         assert self.gate.wait(SECONDS)
-        numbers = [int(one[0, 0, 0]) for one in images]
-        self.calls.append((numbers, tuple(prompts)))
+        numbers = [int(one.image[0, 0, 0]) for one in requests]
+        self.calls.append((numbers, list(dict.fromkeys(one.texts for one in requests))))
         self.threads.add(threading.get_ident())
         self.tick()
-        if len(images) > self.fits:
-            raise OutOfMemory(f"{len(images)} images")
+        if len(requests) > self.fits:
+            raise OutOfMemory(f"{len(requests)} images")
         for number in numbers:
             if number in self.bad:
                 raise self.bad[number]
         return [
-            [
-                Found(index, number / 255, (0, 0, 1, 1), Rle((2, 2), "04"))
-                for index in range(len(prompts))
-            ]
-            for number in numbers
+            Answer(
+                [
+                    Found(index, number / 255, (0, 0, 1, 1), Rle((2, 2), "04"))
+                    for index in range(len(one.texts) or 1)
+                ],
+                self.seconds.get(number, 0.0),
+            )
+            for number, one in zip(numbers, requests, strict=True)
         ]
 
     @property
@@ -124,7 +130,7 @@ def make(segmenter: FakeSegmenter, scorer: FakeScorer) -> Iterator[Callable[...,
         engine.close(drain=False)
 
 
-def results(futures: Sequence[Future[Segmented]]) -> list[int]:
+def results(futures: Sequence[Future[Answer]]) -> list[int]:
     """The numbers of the images that were segmented."""
     return [round(future.result(SECONDS).found[0].score * 255) for future in futures]
 
@@ -163,7 +169,72 @@ def test_only_images_with_the_same_prompts_share_a_micro_batch(
     engine.start()
 
     assert results(futures) == [0, 1, 2, 3, 4]
-    assert segmenter.calls == [([0, 2], ("a",)), ([1, 4], ("b",)), ([3], ("a", "b"))]
+    assert segmenter.calls == [([0, 2], [("a",)]), ([1, 4], [("b",)]), ([3], [("a", "b")])]
+
+
+CLICK = ObjectAsk(0, 1, points=((1.0, 1.0, 1),))
+
+
+def test_what_is_asked_beside_texts_shares_a_micro_batch_whatever_it_is(
+    make: Callable[..., Engine], segmenter: FakeSegmenter
+) -> None:
+    """Never with those of texts alone: company changes the last bits of a result."""
+    engine = make()
+    futures = [
+        engine.submit(image(0), ("a",), objects=[CLICK]),
+        engine.submit(image(1), ("a",)),
+        engine.submit(image(2), ("b",), stuff=[0]),
+        engine.submit(image(3), (), objects=[CLICK] * 3),
+        engine.submit(image(4), ("a",)),
+    ]
+
+    engine.start()
+
+    assert results(futures) == [0, 1, 2, 3, 4]
+    assert segmenter.calls == [([0, 2, 3], [("a",), ("b",), ()]), ([1, 4], [("a",)])]
+
+
+def test_a_micro_batch_is_bounded_in_rows(
+    make: Callable[..., Engine], segmenter: FakeSegmenter
+) -> None:
+    engine = make()
+    boxes = [MAX_ROWS // 2, MAX_ROWS // 2, 1, 2 * MAX_ROWS]
+    futures = [
+        engine.submit(image(number), (), objects=[CLICK] * count)
+        for number, count in enumerate(boxes)
+    ]
+
+    engine.start()
+
+    assert results(futures) == [0, 1, 2, 3]
+    assert [numbers for numbers, _ in segmenter.calls] == [[0, 1], [2], [3]]
+
+
+def test_the_default_micro_batch_of_most_texts_is_not_cut(
+    make: Callable[..., Engine], segmenter: FakeSegmenter
+) -> None:
+    engine = make(micro_batch=8)
+    texts = [f"p{number}" for number in range(MAX_PROMPTS)]
+    futures = [engine.submit(image(number), texts) for number in range(8)]
+
+    engine.start()
+    for future in futures:
+        future.result(SECONDS)
+
+    assert segmenter.sizes == [8]
+
+
+def test_nothing_asked_is_answered_without_the_model(
+    make: Callable[..., Engine], segmenter: FakeSegmenter
+) -> None:
+    engine = make(prepare=lambda _: pytest.fail("it needs no pixels")).start()
+
+    answer = engine.submit(image(1), ()).result(SECONDS)
+
+    assert (answer, segmenter.calls) == (Answer([], 0.0), [])
+    engine.close()
+    with pytest.raises(Transient, match="closed"):
+        engine.submit(image(1), ())
 
 
 def test_someone_waiting_goes_first(make: Callable[..., Engine], segmenter: FakeSegmenter) -> None:
@@ -278,6 +349,22 @@ def test_busy_time_is_shared_by_the_images_of_a_micro_batch(
     assert engine.images_per_second == pytest.approx(8)
 
 
+def test_a_click_does_not_pay_for_its_neighbours_prompts(
+    make: Callable[..., Engine], segmenter: FakeSegmenter
+) -> None:
+    clock = Clock()
+    segmenter.tick = lambda: setattr(clock, "now", clock.now + 2.0)
+    segmenter.seconds = {1: 0.1, 2: 0.9}  # what it measured: the rest was spent between
+    engine = make(clock=clock)
+    click = engine.submit(image(1), (), objects=[CLICK])
+    many = engine.submit(image(2), [f"p{n}" for n in range(256)], objects=[CLICK])
+
+    engine.start()
+
+    assert click.result(SECONDS).seconds == pytest.approx(0.2)
+    assert many.result(SECONDS).seconds == pytest.approx(1.8)
+
+
 def test_the_rate_follows_lately_and_counts_scoring(
     make: Callable[..., Engine], segmenter: FakeSegmenter, scorer: FakeScorer
 ) -> None:
@@ -379,7 +466,7 @@ def test_a_bug_keeps_its_traceback_but_no_frame_keeps_memory(
         frames.append(trace.tb_frame)
         trace = trace.tb_next
     assert frames[-1].f_code.co_name == "segment"
-    assert "images" not in frames[-1].f_locals
+    assert "requests" not in frames[-1].f_locals
 
 
 def test_a_result_of_the_wrong_length_is_a_bug_of_the_segmenter(
@@ -468,7 +555,7 @@ def test_submit_blocks_while_too_many_wait(
 ) -> None:
     engine = make(micro_batch=2, **bound)
     futures = [engine.submit(image(number), ("a",)) for number in range(3)]
-    more: list[Future[Segmented]] = []
+    more: list[Future[Answer]] = []
     thread = threading.Thread(target=lambda: more.append(engine.submit(image(3), ("a",))))
     thread.start()
     thread.join(0.1)
@@ -564,7 +651,7 @@ def test_many_submitters_lose_nothing(
     segmenter.fits = 3
     segmenter.bad = {13: ImageError("bad")}
     engine = make(micro_batch=8, max_waiting=8).start()
-    outcomes: list[list[Future[Segmented]]] = [[] for _ in range(4)]
+    outcomes: list[list[Future[Answer]]] = [[] for _ in range(4)]
 
     def submit(place: int) -> None:
         for number in range(50):

@@ -12,8 +12,8 @@ import torch
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import httpx
 from safetensors.torch import load_file, save_file
-from small_models import sam3_config, save_pair, scene, small_sam3, word_tokenizer
-from transformers import Sam3Model, Sam3VideoConfig, Sam3VideoModel
+from small_models import find, save_pair, save_video, scene, small_sam3
+from transformers import Sam3Model, Sam3VideoModel
 
 from maskpool.errors import ConfigError, SpecError
 from maskpool.settings import ModelAlias, load_settings
@@ -77,45 +77,11 @@ def test_half_precision_files_are_held_in_full(pair: tuple[Path, Path]) -> None:
     assert not segmenter._model.training
 
 
-def small_video_config() -> Sam3VideoConfig:
-    detector = sam3_config(side=96).to_dict()
-    side = 96
-    return Sam3VideoConfig(
-        detector_config=detector,
-        tracker_config={
-            "model_type": "sam3_tracker_video",
-            "vision_config": detector["vision_config"],
-            "image_size": side,
-            "prompt_encoder_config": {"hidden_size": 32, "image_size": side, "patch_size": 12},
-            "mask_decoder_config": {
-                "hidden_size": 32,
-                "mlp_dim": 32,
-                "num_attention_heads": 4,
-                "iou_head_hidden_dim": 32,
-            },
-            "memory_attention_hidden_size": 32,
-            "memory_attention_num_layers": 1,
-            "memory_attention_feed_forward_hidden_size": 32,
-            "memory_attention_rope_feat_sizes": [8, 8],
-            "memory_encoder_hidden_size": 32,
-            "memory_encoder_output_channels": 16,
-            "mask_downsampler_embed_dim": 32,
-            "memory_fuser_embed_dim": 32,
-            "memory_fuser_intermediate_dim": 32,
-        },
-        low_res_mask_size=32,
-    )
-
-
 @pytest.fixture(scope="module")
 def video_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sam3VideoModel]:
     """The layout of the published checkpoint: detector, tracker and the tracker's neck."""
     folder = tmp_path_factory.mktemp("video")
-    torch.manual_seed(3)
-    model = Sam3VideoModel(small_video_config())
-    model.save_pretrained(folder)
-    word_tokenizer().save_pretrained(folder)
-    return folder, model
+    return folder, save_video(folder)
 
 
 def test_the_detector_loads_out_of_a_published_video_checkpoint(
@@ -132,7 +98,7 @@ def test_the_detector_loads_out_of_a_published_video_checkpoint(
     loaded = segmenter._model.state_dict()
     assert loaded.keys() == expected.keys()
     assert all(torch.equal(loaded[key], expected[key]) for key in expected)
-    assert segmenter.segment([scene(50, 60)], ["red circle"])
+    assert find(segmenter, [scene(50, 60)], ["red circle"])
 
 
 def test_a_video_checkpoint_without_all_of_its_detector_is_refused(

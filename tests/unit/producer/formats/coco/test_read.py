@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 
 from maskpool import rle
 from maskpool.errors import SourceError
-from producer.formats.coco import document
+from producer.formats import json_file
 from producer.formats.coco.read import CocoFile, read_coco
 
 PHOTOS = Path(__file__).parents[5] / ".." / "shared" / "photos"
@@ -140,10 +140,10 @@ def test_what_the_memory_cannot_hold_is_refused(
 ) -> None:
     whole, pipe = write(tmp_path, dataset(POLYGON)), tmp_path / "pipe"
     os.mkfifo(pipe)
-    enough = whole.stat().st_size * document._MEMORY_PER_BYTE
+    enough = whole.stat().st_size * json_file._MEMORY_PER_BYTE
 
     def read(room: int) -> CocoFile:
-        monkeypatch.setattr(document, "_kernel_says", lambda: [room])
+        monkeypatch.setattr(json_file, "_kernel_says", lambda: [room])
         if kind == "file":
             return read_coco(whole)
         writer = threading.Thread(target=pipe.write_bytes, args=(whole.read_bytes(),))

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 from published_sam3 import Published, segment_one
-from small_models import scene, small_sam3, word_tokenizer
+from small_models import find, scene, small_sam3, word_tokenizer
 
 from maskpool import rle
 from maskpool.domain import SCORE_FLOOR, Found
@@ -85,7 +85,7 @@ def compare_all(
     """All prompts of all images at once against one published pass each; instances by image."""
     model, tokenizer = segmenter._model, segmenter._tokens._tokenizer
     counts = []
-    for image, found in zip(images, segmenter.segment(images, prompts), strict=True):
+    for image, found in zip(images, find(segmenter, images, prompts), strict=True):
         count = 0
         for index, prompt in enumerate(prompts):
             with precision():
@@ -129,10 +129,10 @@ def test_the_demo_weights_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bf16_is_used_and_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
     images, prompts = [scene(120, 160, 8)], ["red circle", "blue", "a the green shape"]
-    (exact,) = Sam3Segmenter(small_sam3(), word_tokenizer()).segment(images, prompts)
+    (exact,) = find(Sam3Segmenter(small_sam3(), word_tokenizer()), images, prompts)
     monkeypatch.setattr("workers.models.sam3.segmenter.precision", lambda _: bf16())
 
-    (found,) = Sam3Segmenter(small_sam3(), word_tokenizer()).segment(images, prompts)
+    (found,) = find(Sam3Segmenter(small_sam3(), word_tokenizer()), images, prompts)
 
     for index in range(len(prompts)):
         pair = [
@@ -148,11 +148,11 @@ def test_weights_held_for_products_change_no_bit(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("workers.models.sam3.segmenter.precision", lambda _: bf16())
     images, prompts = [scene(96, 96, 1), scene(120, 200, 2)], ["red circle", "blue"]
     segmenter = Sam3Segmenter(small_sam3(), word_tokenizer())
-    cast_each_time, whole = segmenter.segment(images, prompts), size_of(segmenter._model)
+    cast_each_time, whole = find(segmenter, images, prompts), size_of(segmenter._model)
 
     cast_weights(segmenter._model, torch.bfloat16)
 
-    assert segmenter.segment(images, prompts) == cast_each_time
+    assert find(segmenter, images, prompts) == cast_each_time
     assert all(cast_each_time)
     assert size_of(segmenter._model) < 0.6 * whole
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import scene, small_sam3, word_tokenizer
+from small_models import find, scene, small_sam3, small_tracker, word_tokenizer
 from torch._dynamo.utils import counters
 
 from maskpool.errors import ConfigError
+from maskpool.ports import ObjectAsk, Request
 from workers.models.sam3.detector import Detector
 from workers.models.sam3.mask_decoder import MaskDecoder
 from workers.models.sam3.passes import Passes
@@ -108,7 +109,7 @@ def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None
     def serve() -> None:
         for images in (1, 3, 5):
             asked_of = [scene(100, 90, seed) for seed in range(images)]
-            found.append((compiled.segment(asked_of, PROMPTS), plain.segment(asked_of, PROMPTS)))
+            found.append((find(compiled, asked_of, PROMPTS), find(plain, asked_of, PROMPTS)))
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -124,6 +125,40 @@ def test_nothing_is_compiled_in_service(monkeypatch: pytest.MonkeyPatch) -> None
             assert [one.score for one in mine] == pytest.approx(
                 [one.score for one in expected], abs=1e-5
             )
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_objects_and_regions_compile_nothing_in_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What draws them runs as it is written, and what it shares with texts is compiled already."""
+    for module in ("passes", "warm_up"):
+        monkeypatch.setattr(f"workers.models.sam3.{module}.IMAGE_SIZES", (1, 2))
+        monkeypatch.setattr(f"workers.models.sam3.{module}.ROW_SIZES", (1, 4))
+    plain, compiled = (
+        Sam3Segmenter(
+            model, word_tokenizer(), tracker=small_tracker(model), pairs=4, backend=backend
+        )
+        for model, backend in ((small_sam3(), None), (small_sam3(), "aot_eager"))
+    )
+    compiled.warm_up(2)
+    warm = counters["stats"]["unique_graphs"]
+    box = ObjectAsk(0, 3, (10.0, 20.0, 60.0, 70.0))
+    requests = [
+        Request(scene(100, 90, 1), tuple(PROMPTS), stuff=(1,), objects=(box,)),
+        Request(scene(90, 90, 2), tuple(PROMPTS[:2])),
+    ]
+
+    mine, expected = compiled.segment(requests), plain.segment(requests)
+
+    assert warm == 8
+    assert counters["stats"]["unique_graphs"] == warm
+    for left, right in zip(mine, expected, strict=True):
+        for attribute in ("prompt_index", "object_index"):
+            assert [getattr(one, attribute) for one in left.found] == [
+                getattr(one, attribute) for one in right.found
+            ]
+        assert [one.score for one in left.found] == pytest.approx(
+            [one.score for one in right.found], abs=1e-5
+        )
 
 
 @pytest.mark.usefixtures("fresh_compiler")
@@ -174,7 +209,9 @@ def test_nothing_waits_where_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch
     sizes: list[int] = []
     see = segmenter._passes.encode
     monkeypatch.setattr(
-        segmenter._passes, "encode", lambda pixels: sizes.append(len(pixels)) or see(pixels)
+        segmenter._passes,
+        "encode",
+        lambda pixels, **how: sizes.append(len(pixels)) or see(pixels, **how),
     )
 
     segmenter.warm_up(8)

@@ -51,7 +51,7 @@ def test_masks_are_those_of_resizing_everything(
     logits = blobs(6, *cells, seed)
     scores = np.linspace(0.9, 0.4, 6, dtype=np.float32)[None]
 
-    (found,) = read_out([Pair(0, 3, size)], scores, logits[None])
+    (found,) = read_out([Pair(0, 3, size, 0)], scores, logits[None])
 
     expected = {
         round(float(score), 4): mask
@@ -70,7 +70,7 @@ def test_masks_are_those_of_resizing_everything(
 def test_masks_are_the_same_at_the_sizes_of_photographs(size: tuple[int, int]) -> None:
     logits = blobs(3, 288, 288, 11)
 
-    (found,) = read_out([Pair(0, 0, size)], np.ones((1, 3), dtype=np.float32), logits[None])
+    (found,) = read_out([Pair(0, 0, size, 0)], np.ones((1, 3), dtype=np.float32), logits[None])
 
     masks = np.stack([rle.decode(one.mask) for one in found])
     assert (masks != published_masks(logits, size)).mean() < 1e-6
@@ -80,7 +80,7 @@ def test_boxes_are_tight_and_absolute() -> None:
     logits = torch.full((1, 1, 8, 8), -9.0)
     logits[0, 0, 2:4, 5:8] = 9.0
 
-    ((found,),) = read_out([Pair(0, 1, (80, 160))], np.ones((1, 1), np.float32), logits)
+    ((found,),) = read_out([Pair(0, 1, (80, 160), 0)], np.ones((1, 1), np.float32), logits)
 
     mask = rle.decode(found.mask)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -94,7 +94,7 @@ def test_only_what_scores_is_touched_and_the_best_come_first() -> None:
     logits[0, 1] = torch.nan  # below the floor: never looked at
     scores = np.array([[0.3, 0.04, SCORE_FLOOR, 0.8], [0.0, 0.0, 0.0, 0.01]], dtype=np.float32)
 
-    found = read_out([Pair(0, 0, (9, 9)), Pair(0, 1, (9, 9))], scores, logits)
+    found = read_out([Pair(0, 0, (9, 9), 0), Pair(0, 1, (9, 9), 0)], scores, logits)
 
     assert [one.score for one in found[0]] == pytest.approx([0.8, 0.3, SCORE_FLOOR])
     assert found[1] == []
@@ -104,7 +104,7 @@ def test_at_most_so_many_a_prompt() -> None:
     queries = MAX_INSTANCES_PER_PROMPT + 20
     scores = np.linspace(0.1, 0.9, queries, dtype=np.float32)[None]
 
-    (found,) = read_out([Pair(0, 0, (5, 5))], scores, torch.full((1, queries, 4, 4), 5.0))
+    (found,) = read_out([Pair(0, 0, (5, 5), 0)], scores, torch.full((1, queries, 4, 4), 5.0))
 
     assert len(found) == MAX_INSTANCES_PER_PROMPT
     assert found[0].score == pytest.approx(0.9)
@@ -115,7 +115,7 @@ def test_empty_masks_are_dropped() -> None:
     logits = torch.full((1, 2, 6, 6), -5.0)
     logits[0, 1, 3, 3] = 5.0
 
-    (found,) = read_out([Pair(0, 0, (60, 60))], np.ones((1, 2), np.float32), logits)
+    (found,) = read_out([Pair(0, 0, (60, 60), 0)], np.ones((1, 2), np.float32), logits)
 
     assert len(found) == 1
 
@@ -124,7 +124,7 @@ def test_a_mask_that_falls_between_the_pixels_of_a_small_image_is_dropped() -> N
     logits = torch.full((1, 1, 64, 64), -5.0)
     logits[0, 0, 0, 0] = 5.0
 
-    assert read_out([Pair(0, 0, (4, 4))], np.ones((1, 1), np.float32), logits) == [[]]
+    assert read_out([Pair(0, 0, (4, 4), 0)], np.ones((1, 1), np.float32), logits) == [[]]
 
 
 def test_scores_are_class_times_presence() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_models import scene, small_sam3, word_tokenizer
+from small_models import find, scene, small_sam3, word_tokenizer
 
 from maskpool.domain import SCORE_FLOOR
 from maskpool.errors import SpecError
+from maskpool.ports import Request
 from workers.models.sam3.segmenter import Sam3Segmenter
 
 PROMPTS = ["red circle", "blue", "a the green shape"]
@@ -29,7 +30,7 @@ def segmenter(model: Any) -> Sam3Segmenter:
 
 
 def test_instances_come_by_prompt_and_then_by_falling_score(segmenter: Sam3Segmenter) -> None:
-    (found,) = segmenter.segment([scene(200, 300, 1)], PROMPTS)
+    (found,) = find(segmenter, [scene(200, 300, 1)], PROMPTS)
 
     assert {one.prompt_index for one in found} == {0, 1, 2}
     for one, following in pairwise(found):
@@ -51,8 +52,8 @@ def test_vision_runs_once_per_image_and_texts_once_for_ever(
         ),
     ]
     try:
-        segmenter.segment([scene(50, 50), scene(60, 40)], PROMPTS)
-        segmenter.segment([scene(50, 50)], [PROMPTS[2], "circle", PROMPTS[0]])
+        find(segmenter, [scene(50, 50), scene(60, 40)], PROMPTS)
+        find(segmenter, [scene(50, 50)], [PROMPTS[2], "circle", PROMPTS[0]])
     finally:
         for hook in hooks:
             hook.remove()
@@ -64,9 +65,9 @@ def test_vision_runs_once_per_image_and_texts_once_for_ever(
 @pytest.mark.parametrize("pairs", [1, 2, 32])
 def test_the_size_of_a_portion_changes_nothing(model: Any, pairs: int) -> None:
     images = [scene(80, 100, 4), scene(100, 80, 5)]
-    whole = Sam3Segmenter(model, word_tokenizer(), pairs=6).segment(images, PROMPTS)
+    whole = find(Sam3Segmenter(model, word_tokenizer(), pairs=6), images, PROMPTS)
 
-    split = Sam3Segmenter(model, word_tokenizer(), pairs=pairs).segment(images, PROMPTS)
+    split = find(Sam3Segmenter(model, word_tokenizer(), pairs=pairs), images, PROMPTS)
 
     for left, right in zip(whole, split, strict=True):
         assert [one.prompt_index for one in left] == [one.prompt_index for one in right]
@@ -77,7 +78,7 @@ def test_the_size_of_a_portion_changes_nothing(model: Any, pairs: int) -> None:
 
 def test_the_portion_halves_where_memory_is_short(model: Any) -> None:
     segmenter = Sam3Segmenter(model, word_tokenizer(), pairs=8)
-    expected = segmenter.segment([scene(80, 100, 4)], PROMPTS)
+    expected = find(segmenter, [scene(80, 100, 4)], PROMPTS)
     rows: list[int] = []
 
     def short_of_memory(_: Any, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -87,7 +88,7 @@ def test_the_portion_halves_where_memory_is_short(model: Any) -> None:
 
     hook = model.dot_product_scoring.register_forward_pre_hook(short_of_memory)
     try:
-        found = segmenter.segment([scene(80, 100, 4)], PROMPTS)
+        found = find(segmenter, [scene(80, 100, 4)], PROMPTS)
     finally:
         hook.remove()
 
@@ -108,7 +109,7 @@ def test_only_prompts_that_found_something_draw_masks(
         lambda _, inputs: rows.append(len(inputs[0]))
     )
     try:
-        (found,) = Sam3Segmenter(model, word_tokenizer()).segment([scene(80, 100, 4)], PROMPTS)
+        (found,) = find(Sam3Segmenter(model, word_tokenizer()), [scene(80, 100, 4)], PROMPTS)
     finally:
         hook.remove()
 
@@ -125,7 +126,7 @@ def test_memory_that_is_too_short_for_one_row_is_told(model: Any) -> None:
     hook = model.detr_decoder.layers[0].register_forward_pre_hook(always)
     try:
         with pytest.raises(torch.OutOfMemoryError):
-            segmenter.segment([scene(80, 100, 4)], PROMPTS)
+            find(segmenter, [scene(80, 100, 4)], PROMPTS)
     finally:
         hook.remove()
 
@@ -135,7 +136,7 @@ def test_a_prompt_over_the_context_is_refused_with_its_count(segmenter: Sam3Segm
 
     segmenter.check_prompts([fits])
 
-    for check in (segmenter.check_prompts, lambda texts: segmenter.segment([scene(9, 9)], texts)):
+    for check in (segmenter.check_prompts, lambda texts: find(segmenter, [scene(9, 9)], texts)):
         with pytest.raises(
             SpecError, match=r"prompts\[1\]\.text: 'red .* has 33 tokens.* reads 32"
         ):
@@ -148,14 +149,30 @@ def test_read_only_and_strided_images_are_taken(segmenter: Sam3Segmenter) -> Non
     frozen = np.ascontiguousarray(mirrored)
     frozen.setflags(write=False)
 
-    one, other = segmenter.segment([mirrored, frozen], PROMPTS[:1])
+    one, other = find(segmenter, [mirrored, frozen], PROMPTS[:1])
 
     assert one == other
 
 
 def test_nothing_asked_nothing_found(segmenter: Sam3Segmenter) -> None:
-    assert segmenter.segment([], PROMPTS) == []
-    assert segmenter.segment([scene(20, 20)], []) == [[]]
+    assert find(segmenter, [], PROMPTS) == []
+    assert find(segmenter, [scene(20, 20)], []) == [[]]
+
+
+def test_images_may_ask_for_different_texts(segmenter: Sam3Segmenter) -> None:
+    images = [scene(80, 100, 4), scene(100, 80, 5), scene(60, 60, 6)]
+    texts = [("blue", "red circle"), ("red circle", "a the green shape", "red circle"), ()]
+
+    together = segmenter.segment(
+        [Request(image, asked) for image, asked in zip(images, texts, strict=True)]
+    )
+
+    for image, asked, answer in zip(images, texts, together, strict=True):
+        (alone,) = find(segmenter, [image], asked)
+        assert [one.prompt_index for one in answer.found] == [one.prompt_index for one in alone]
+        assert [one.score for one in answer.found] == pytest.approx(
+            [one.score for one in alone], abs=1e-5
+        )
 
 
 def test_warm_up_runs(segmenter: Sam3Segmenter) -> None:

@@ -1,0 +1,27 @@
+"""Data from outside: what it may be, and what is refused as a sentence that names the field."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from maskpool.errors import SpecError
+
+
+class Strict(BaseModel):
+    """Refuses fields that it does not know, and stays as it is once it was checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
+    """The first refusal of pydantic's as a sentence of ours; ``prefix`` is where it looked."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    path = ""
+    for part in (*prefix, *first["loc"]):
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "model_type":
+        reason = f"is no object with fields (given: {str(first['input'])[:80]!r})"
+    elif first["type"] != "value_error":
+        reason = f"{reason[:1].lower()}{reason[1:]} (given: {str(first['input'])[:80]!r})"
+    return SpecError(path or "spec", reason)

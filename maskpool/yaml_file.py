@@ -1,0 +1,59 @@
+"""A small file in YAML or JSON, read so that nothing in it is passed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from maskpool.errors import SpecError
+
+#: A larger file was written by no person.
+_MAX_BYTES = 1024 * 1024
+
+
+class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
+    """Safe YAML, also refusing what would be read in another way than it is written."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - yaml has no types
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.MarkedYAMLError(
+                problem="has an alias (*); write what it stands for", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: ANN401
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"has the field {key.value!r} twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def read_yaml(path: Path) -> object:
+    """Parse a small file; every JSON is YAML as well.
+
+    Raises:
+        SpecError: It cannot be read, or not in one way only; names the line.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise SpecError("spec", f"has more than {_MAX_BYTES:,} bytes; it is no spec")
+        content = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise SpecError("spec", f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SpecError("spec", "is not UTF-8; save it as UTF-8") from None
+    try:
+        return yaml.load(content, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SpecError(f"line {line}", error.problem or "is neither JSON nor YAML") from None
+    except (yaml.YAMLError, RecursionError, ValueError):
+        raise SpecError("spec", "is neither JSON nor YAML") from None

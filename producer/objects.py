@@ -1,0 +1,72 @@
+"""What the images of a source are asked one by one, seen as a whole before it is submitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from maskpool.domain import ImageRef
+from producer.sources import Source
+from producer.sources.boxed import BoxedSource
+from producer.sources.lists import ListSource
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The objects that a source asks for.
+
+    Attributes:
+        classes: Their categories: a file's own order, or by first appearance.
+        digest: SHA-256 over names, URIs and asks of all images; empty where none asks.
+        count: How many objects.
+        points: Whether one of them is meant by points.
+    """
+
+    classes: tuple[str, ...] = ()
+    digest: str = ""
+    count: int = 0
+    points: bool = False
+
+
+def survey(source: Source) -> Objects:
+    """Read a source once for what its images are asked; sources that cannot ask are not read.
+
+    Raises:
+        SourceError: A line is refused.
+    """
+    if not isinstance(source, BoxedSource) and not (
+        isinstance(source, ListSource) and source.may_ask()
+    ):
+        return Objects()
+    digest = Digest()
+    classes = dict.fromkeys(source.classes if isinstance(source, BoxedSource) else ())
+    count, points = 0, False
+    for ref in digest.over(source.refs()):
+        objects = orjson.loads(ref.prompts).get("objects", ()) if ref.prompts else ()
+        count += len(objects)
+        classes |= dict.fromkeys(one["class"] for one in objects)
+        points = points or any("points" in one for one in objects)
+    if not count:
+        return Objects()
+    return Objects(tuple(classes), digest.value, count, points)
+
+
+class Digest:
+    """SHA-256 over what a source asks of its images, made while they are read."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    @property
+    def value(self) -> str:
+        """Of the images so far, in hex."""
+        return self._hash.hexdigest()
+
+    def over(self, refs: Iterable[ImageRef]) -> Iterator[ImageRef]:
+        """The same images."""
+        for ref in refs:
+            self._hash.update(orjson.dumps([ref.name, ref.uri, ref.prompts]))
+            yield ref

@@ -1,0 +1,160 @@
+"""The objects of one image: from the source's unit to the image's own pixels, and back as masks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from maskpool import rle
+from maskpool.asks import Ability, ImageAsks, ObjectPrompt
+from maskpool.domain import Found
+from maskpool.errors import ImageError, SpecError
+from maskpool.ports import ObjectAsk
+from maskpool.spec import BatchSpec
+
+log = logging.getLogger(__name__)
+
+#: Objects that one line of the log names.
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The objects of an image, in its pixels.
+
+    Attributes:
+        inside: Those that the model can draw.
+        outside: Those without a pixel in the image; nobody can draw them, so their masks are empty.
+        size: ``(height, width)`` of the image, pixels.
+    """
+
+    inside: tuple[ObjectAsk, ...]
+    outside: tuple[ObjectAsk, ...]
+    size: tuple[int, int]
+
+    def complete(self, found: Sequence[Found]) -> list[Found]:
+        """What was found, with an empty mask for each object that lies outside, in its place."""
+        if not self.outside:
+            return list(found)
+        whole = [*found, *(_nothing(ask, self.size) for ask in self.outside)]
+        # Texts stay before objects, and in their order.
+        return sorted(whole, key=lambda one: -1 if one.object_index is None else one.object_index)
+
+
+def place(
+    prompts: dict[str, Any] | None, size: tuple[int, int], class_index: Mapping[str, int]
+) -> Placed:
+    """Read what an image is asked and convert it to the image's pixels.
+
+    Boxes are clipped to the image. Points outside it are left out: they can say nothing of it.
+
+    Args:
+        prompts: As the job keeps it; None where the image is asked for no object.
+        size: ``(height, width)`` of the image as it is, upright, pixels.
+        class_index: Place of each class among the batch's categories.
+
+    Raises:
+        ImageError: The objects are those of an image of another size.
+        SpecError: They are damaged, or of a class that the batch does not have.
+    """
+    if prompts is None:
+        return Placed((), (), size)
+    asks = ImageAsks.read(prompts)
+    _require_size(asks, size)
+    placed = [_placed(index, asks, size, class_index) for index in range(len(asks.objects))]
+    inside = tuple(ask for ask in placed if ask.box_xyxy or any(label for *_, label in ask.points))
+    drawn = {ask.object_index for ask in inside}
+    return Placed(inside, tuple(ask for ask in placed if ask.object_index not in drawn), size)
+
+
+def say_outside(name: str, placed: Placed) -> None:
+    """Log which objects of an image lie outside of it."""
+    if placed.outside:
+        height, width = placed.size
+        numbers = [f"objects[{ask.object_index}]" for ask in placed.outside]
+        more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+        log.warning(
+            "image %s: %s%s outside its %d × %d pixels, so the mask is empty",
+            name,
+            ", ".join(numbers[:_NAMED]),
+            f"{more} lie" if len(numbers) > 1 else " lies",
+            width,
+            height,
+        )
+
+
+def needed(spec: BatchSpec, prompts: dict[str, Any] | None) -> frozenset[Ability]:
+    """What a worker must be able to do for an image, beside looking for texts.
+
+    Args:
+        spec: Of its batch.
+        prompts: What the image alone is asked, as the job keeps it.
+    """
+    asked = {
+        Ability.SPEC2: spec.version > 1,
+        Ability.STUFF: bool(spec.rows.stuff),
+        Ability.OBJECTS: bool(prompts and prompts.get("objects")),
+    }
+    return frozenset(ability for ability, is_asked in asked.items() if is_asked)
+
+
+def _require_size(asks: ImageAsks, size: tuple[int, int]) -> None:
+    height, width = size
+    if asks.size is not None and asks.size != (width, height):
+        raise ImageError(
+            f"its objects are given for an image of {asks.size[0]} × {asks.size[1]} pixels, and "
+            f"this one has {width} × {height}; give the objects of this very image"
+        )
+
+
+def _placed(
+    index: int, asks: ImageAsks, size: tuple[int, int], class_index: Mapping[str, int]
+) -> ObjectAsk:
+    """One object; outside the image it has neither box nor points left."""
+    one = asks.objects[index]
+    if one.class_name not in class_index:
+        raise SpecError(
+            f"objects[{index}].class",
+            f"{one.class_name!r} is none of the batch's classes; submit it with its classes",
+        )
+    height, width = size
+    x, y = (width, height) if asks.unit == "fraction" else (1, 1)
+    box = _box(one, x, y, size)
+    outside = one.box_xyxy is not None and box is None
+    points = [(px * x, py * y, label) for px, py, label in one.points]
+    kept = [(px, py, on) for px, py, on in points if 0 <= px <= width and 0 <= py <= height]
+    return ObjectAsk(
+        object_index=index,
+        prompt_index=class_index[one.class_name],
+        box_xyxy=box,
+        points=() if outside else tuple(kept),
+        # Rounded as the row keeps it, so that a threshold cuts rows and mask objects alike.
+        score=float(np.float32(one.score)),
+    )
+
+
+def _box(
+    one: ObjectPrompt, x: float, y: float, size: tuple[int, int]
+) -> tuple[float, float, float, float] | None:
+    """An object's box, clipped to the image; None where there is none, or none of it inside."""
+    if one.box_xyxy is None:
+        return None
+    height, width = size
+    x0, x1 = (min(max(edge * x, 0.0), width) for edge in one.box_xyxy[0::2])
+    y0, y1 = (min(max(edge * y, 0.0), height) for edge in one.box_xyxy[1::2])
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def _nothing(ask: ObjectAsk, size: tuple[int, int]) -> Found:
+    empty = np.zeros(0, np.int64)
+    return Found(
+        ask.prompt_index,
+        ask.score,
+        (0.0, 0.0, 0.0, 0.0),
+        rle.from_runs(rle.Runs(size, empty, empty)),
+        object_index=ask.object_index,
+    )
