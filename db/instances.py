@@ -95,7 +95,7 @@ def count_by_prompt(
     which = (InstanceRow.batch_id == batch_id, _within(seqs), admitted(rule))
     most = {i: own.max_count for i, own in rule.prompts.items() if own.max_count is not None}
     rows = session.execute(_at_most(most, which) if most else _counted(which))
-    return Counter({index: count for index, count in rows})  # noqa: C416 - a Row is no pair to mypy
+    return Counter({index: int(count) for index, count in rows})
 
 
 def contending_pairs(

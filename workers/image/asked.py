@@ -46,10 +46,11 @@ class Asked:
         Args:
             error: What a segmenter says of ``prompts[3].text``, where 3 is the row.
         """
-        place = _ROW.match(error.field)
-        row = int(place["row"]) if place else 0
-        if row < len(self.prompts):
-            return error
-        index = next(index for index, rows in enumerate(self.negatives) if row in rows)
-        negative = self.negatives[index].index(row)
-        return SpecError(f"prompts[{index}].not[{negative}]", error.reason)
+        named = _ROW.match(error.field)
+        row = int(named["row"]) if named else 0
+        if row >= len(self.prompts):
+            for index, rows in enumerate(self.negatives):
+                if row in rows:
+                    place = f"prompts[{index}].not[{rows.index(row)}]"
+                    return SpecError(place, error.reason)
+        return error

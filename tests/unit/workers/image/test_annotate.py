@@ -144,12 +144,8 @@ class Refusing:
         return refused
 
 
-def test_a_negative_that_is_too_long_is_named_as_the_spec_names_it(tmp_path: Path) -> None:
-    fetcher: Any = Grey()
+def test_a_negative_that_is_too_long_is_named_as_the_spec_names_it(annotator: Annotator) -> None:
     engine: Any = Refusing()
-    annotator = Annotator(fetcher, engine, FolderStore(tmp_path))
     cat = {"text": "cat", "not": ["dog", "a very long text"]}
-    spec = BatchSpec.read({"version": 2, "model": "demo", "prompts": [cat]})
-    holding = Holding(new_id(), time.monotonic() + 60)
-    end = annotator.annotate(Job(3, "a.jpg", "file:///a.jpg"), spec, holding, Klass.BULK)
+    end = annotate(replace(annotator, engine=engine), None, prompts=[cat])
     assert end == JobFailure(3, "prompts[0].not[1]: has 40 tokens")
