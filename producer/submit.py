@@ -49,12 +49,14 @@ class Submitted:
         total: Images in it.
         created: False where the key's batch was complete already.
         passed_over: What of the source is not in it.
+        read_anew: Whether it was there and is read in another way from now on.
     """
 
     batch_id: UUID
     total: int
     created: bool
     passed_over: PassedOver
+    read_anew: bool = False
 
 
 def submit(pool: Pool, submission: Submission, on_loaded: OnLoaded = lambda _: None) -> Submitted:
@@ -136,7 +138,7 @@ class Submitter:
         _read_to_the_end(refs)
         with self._database.read() as session:
             total = lookup.progress(session, at.batch_id).total
-        return Submitted(at.batch_id, total, False, passed)
+        return Submitted(at.batch_id, total, False, passed, at.read_anew)
 
     def _check_same_source(self, submission: Submission, at: Loading) -> None:
         """A key stands for one question: its images must be those that were loaded before."""

@@ -154,6 +154,5 @@ def asked(
         exclusive=exclusive,
         verify=verify,
     )
-    for prompt in question.prompts:
-        render.warn(why_misread(prompt))
+    render.warn(filter(None, map(why_misread, question.prompts)))
     return question

@@ -58,8 +58,7 @@ def submit(
             strict=strict,
         )
         render.warn(why_idle(pool, submission.spec.model))
-        for sentence in left_out_boxes(submission.source):
-            render.warn(sentence)
+        render.warn(left_out_boxes(submission.source))
         with render.working("loading") as line:
             try:
                 done = submitting.submit(
@@ -77,12 +76,15 @@ def submit(
                 "id": str(done.batch_id),
                 "total": done.total,
                 "new": done.created,
+                "read_anew": done.read_anew,
                 "passed_over": done.passed_over.counts,
             }
         )
         return
     word = "submitted" if done.created else "was submitted before"
     render.console.print(f"{done.batch_id}  {word}: {done.total:,} images")
+    if done.read_anew:
+        render.say("its results count in the way that was asked for now; no image is run again")
     if done.passed_over:
         render.say(done.passed_over.sentence())
     render.errors.print(f"watch it: maskpool status --watch {done.batch_id}", style="dim")

@@ -127,6 +127,7 @@ def test_the_same_key_with_another_threshold_is_read_anew(database: Database, ph
     def submitted(**reading: Any) -> Any:
         question = asked(None, ["tree"], **reading)
         batch = submit(prepare(settings, str(photos), question, key="k"))
+        assert batch.read_anew == bool(reading)
         with database.read() as session:
             return batch.batch_id, lookup.question(session, batch.batch_id).reading
 

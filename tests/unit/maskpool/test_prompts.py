@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskpool.errors import SpecError
-from maskpool.prompts import parse, read_prompts
-from maskpool.spec import TEXT_CONTEXT, least_tokens
+from maskpool.prompts import parse, read_prompts, why_misread
+from maskpool.spec import TEXT_CONTEXT, Prompt, least_tokens
 
 
 @pytest.mark.parametrize(
@@ -221,3 +221,21 @@ def test_the_page_says_what_is_read(row: list[str]) -> None:
 def test_the_page_says_what_is_refused(row: list[str]) -> None:
     with pytest.raises(SpecError):
         read_prompts([row[0].strip("`")])
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("cone without snow", "'cone, not snow'"),
+        ("street, no cars", "'street, not cars'"),
+        ("everything except sky", "'everything, not sky'"),
+        ("no entry", "'text, not entry'"),
+        ("cone with snow", ""),
+        ("notebook", ""),
+        ("casino", ""),
+    ],
+)
+def test_a_text_that_denies_something_is_told_how_to_say_it(text: str, remedy: str) -> None:
+    sentence = why_misread(Prompt(text=text))
+    assert remedy in sentence
+    assert bool(sentence) == bool(remedy)
