@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.clock import now_ms
 from db.models import WorkerRow
 from db.session import is_postgres
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.fairness import Fleet
 
 #: A worker without a heartbeat for this long is not counted as living.

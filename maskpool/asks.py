@@ -9,7 +9,6 @@ Each object becomes one mask, in this order. The text of a class is asked of no 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 import orjson
@@ -35,17 +34,6 @@ MAX_BYTES = 64_000
 
 #: Characters of a class's name, as of a prompt's.
 _MAX_CLASS_CHARS = 200
-
-
-class Ability(StrEnum):
-    """What a worker announces that it can do beside looking for texts."""
-
-    #: Spec version 2: negatives as rows of their own, contended instances.
-    SPEC2 = "spec2"
-    #: One region a prompt, from the semantic head.
-    STUFF = "stuff"
-    #: A mask from a box or points.
-    OBJECTS = "objects"
 
 
 #: A finite number; JSON has no others, but YAML and Python do.

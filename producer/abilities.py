@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from db import workers
-from maskpool.asks import Ability
+from maskpool.abilities import Ability, needed
 from maskpool.errors import ConfigError
 from maskpool.spec import BatchSpec
 
@@ -16,23 +16,13 @@ _WORDS = {
 }
 
 
-def needed(spec: BatchSpec) -> frozenset[Ability]:
-    """What workers must be able to do for a batch, beside looking for texts."""
-    asked = {
-        Ability.SPEC2: spec.version > 1,
-        Ability.STUFF: bool(spec.rows.stuff),
-        Ability.OBJECTS: bool(spec.classes),
-    }
-    return frozenset(ability for ability, is_asked in asked.items() if is_asked)
-
-
 def require_abilities(session: Session, spec: BatchSpec) -> None:
     """Refuse what a living worker of the model could not do; where none lives, nothing is known.
 
     Raises:
         ConfigError: Names a worker, and what it lacks.
     """
-    wanted = needed(spec)
+    wanted = needed(spec, objects=bool(spec.classes))
     for worker in workers.alive(session) if wanted else ():
         lacking = wanted - worker.abilities
         if worker.model == spec.model and lacking:

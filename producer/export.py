@@ -15,6 +15,7 @@ from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
 from producer.results import reader
+from producer.results.empty import EmptyMasks
 from producer.results.lacks import Lacks, read_lacks, together
 from producer.results.records import Failure
 
@@ -32,6 +33,7 @@ class Exported:
         failures: The first of them, with the reason.
         unfinished: Images without a result because their batch was cancelled or goes on.
         notes: Sentences about what a reader of the dataset must know.
+        empty: Masks without a pixel, which are not in it.
     """
 
     target: Path
@@ -42,6 +44,7 @@ class Exported:
     failures: Sequence[Failure]
     unfinished: int
     notes: Sequence[str]
+    empty: EmptyMasks
 
 
 def export(
@@ -118,7 +121,8 @@ def export(
         failed=lacks.failed,
         failures=lacks.failures,
         unfinished=lacks.unfinished,
-        notes=_notes(opened[-1]),
+        notes=[*_notes(opened[-1]), *filter(None, [counts.empty.sentence()])],
+        empty=counts.empty,
     )
 
 

@@ -24,7 +24,7 @@ from db.chunks import JobEnd, TakenChunk
 from db.chunks.records import counts
 from db.session import Database
 from maskpool import failpoints
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.domain import ChunkMessage, Job, JobFailure, JobResult, Klass
 from maskpool.errors import ConfigError, LeaseLost, NoAccess, Permanent, Transient
 from maskpool.ports import ObjectStore

@@ -20,7 +20,7 @@ from db.schema import require_fit
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool import exits, logs, wire
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.domain import new_id
 from maskpool.errors import ConfigError, MaskpoolError
 from maskpool.health import HealthFile

@@ -103,6 +103,7 @@ def _as_json(written: Exported) -> dict[str, object]:
         "failed": written.failed,
         "failures": [{"image": one.name, "error": one.error} for one in written.failures],
         "unfinished": written.unfinished,
+        **written.empty.json(),
         "notes": list(written.notes),
     }
 

@@ -140,7 +140,7 @@ def _print_summary(done: RunResult) -> None:
         )
     if done.passed_over:
         render.console.print(done.passed_over.sentence(), style="yellow", soft_wrap=True)
-    for sentence in done.boxes:
+    for sentence in (*done.boxes, *filter(None, [done.empty.sentence()])):
         render.console.print(Text(readable(sentence), style="yellow"), soft_wrap=True)
     if done.evaluation is not None:
         render.print_left_out(done.evaluation)

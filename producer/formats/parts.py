@@ -25,6 +25,7 @@ from maskpool import failpoints
 from maskpool.files import hidden_beside, sync_folder, write_whole
 from producer.formats import targets
 from producer.formats.lock import LOCK, locked
+from producer.results.empty import NO_EMPTY_MASKS, EmptyMasks
 from producer.results.records import ImageStream, OpenImages
 
 #: Images between two entries of the journal: seconds of work, and one wait for the disk.
@@ -44,11 +45,13 @@ class Mark(BaseModel):
         images: Written so far.
         annotations: Written so far.
         fingerprint: Of those images; see ``ImageStream``.
+        empty: Masks of them that were left out.
     """
 
     images: NonNegativeInt = 0
     annotations: NonNegativeInt = 0
     fingerprint: str = ""
+    empty: EmptyMasks = NO_EMPTY_MASKS
 
 
 class _Journal(BaseModel):

@@ -7,15 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from producer.results.empty import NO_EMPTY_MASKS, EmptyMasks
 from producer.results.records import OpenImages
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a dataset holds."""
+    """What a dataset holds.
+
+    Attributes:
+        images: Those without instances, too.
+        annotations: Instances.
+        empty: Masks without a pixel, which are left out: no training tool knows what to do with
+            them.
+    """
 
     images: int
     annotations: int
+    empty: EmptyMasks = NO_EMPTY_MASKS
 
 
 class Exporter(Protocol):
@@ -42,7 +51,8 @@ class Exporter(Protocol):
                 end.
             categories: Names in the order of their ids; those without instances are kept.
             images: In their order; those without instances count (negatives).
-            info: About the dataset, e.g. ``{"description": …, "date_created": …}``.
+            info: About the dataset, e.g. ``{"description": …, "date_created": …}``; what is to be
+                said of empty masks is added.
             fresh: Do not go on with what an interrupted export left.
             say: Takes sentences for the user: that it goes on, or where it was interrupted.
 

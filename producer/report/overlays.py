@@ -91,7 +91,8 @@ def save_overlays(
         path = folder / names.claim(result.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         overlay.save(path, "JPEG", quality=_JPEG_QUALITY)
-        counts = Counter(found.category for found in result.instances)
+        # As in the dataset: of an empty mask there is nothing to see.
+        counts = Counter(found.category for found in result.instances if found.instance.area)
         drawn.append(Overlay(path, result.name, overlay.width, overlay.height, counts))
     return drawn
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskpool.spec_file import Asked
+from producer.results.empty import NO_EMPTY_MASKS, EmptyMasks
 from producer.results.records import Failure
 from producer.scoring.records import Evaluation
 from producer.sources.passed import PassedOver
@@ -50,6 +51,7 @@ class RunResult:
         evaluation: Scores against the truth, where there is one.
         passed_over: What of the source was not read.
         boxes: What of the file of boxes was not used, each as a sentence.
+        empty: Masks without a pixel, which are not in the dataset.
     """
 
     out: Path
@@ -58,3 +60,4 @@ class RunResult:
     evaluation: Evaluation | None
     passed_over: PassedOver
     boxes: Sequence[str] = ()
+    empty: EmptyMasks = NO_EMPTY_MASKS

@@ -22,6 +22,7 @@ from producer.formats import write_coco
 from producer.report.overlays import Overlay, save_overlays
 from producer.report.page import write_index, write_summary
 from producer.results import reader
+from producer.results.empty import EmptyMasks
 from producer.results.lacks import read_lacks
 from producer.results.records import Failure
 from producer.run.folder import RunFolder
@@ -43,6 +44,7 @@ class Written:
         progress: Of the batch, at its end.
         view: How the batch was read.
         instances: In the dataset.
+        empty: Masks without a pixel, which are not in it.
         overlays: The drawings.
         failures: Images without a result.
     """
@@ -51,6 +53,7 @@ class Written:
     progress: Progress
     view: reader.BatchView
     instances: int
+    empty: EmptyMasks
     overlays: Sequence[Overlay]
     failures: Sequence[Failure]
 
@@ -88,7 +91,7 @@ def write_results(
         limit=asked.overlays,
     )
     failures = list(reader.read_failures(database, batch_id))
-    return Written(place, progress, view, counts.annotations, overlays, failures)
+    return Written(place, progress, view, counts.annotations, counts.empty, overlays, failures)
 
 
 def conclude(
@@ -132,6 +135,7 @@ def conclude(
         "done": progress.done,
         "failed": progress.failed,
         "instances": written.instances,
+        **written.empty.json(),
         "f1": None if scored is None else scored.f1,
         "mean_iou": None if scored is None else scored.mean_iou,
         "scored_images": None if scored is None else scored.images,
@@ -149,7 +153,7 @@ def conclude(
     folder.publish()
     if refused is not None:
         raise refused
-    return RunResult(asked.out, summary, written.failures, scored, passed, boxes)
+    return RunResult(asked.out, summary, written.failures, scored, passed, boxes, written.empty)
 
 
 def _write_page(

@@ -19,7 +19,7 @@ from db.models import BatchRow, ChunkRow, JobRow, UserRow, WorkerRow
 from db.postgres.copy_in import copy_in
 from db.session import Database
 from db.workers import WorkerInfo
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.domain import (
     BatchState,
     ChunkMessage,

@@ -20,7 +20,7 @@ from db import chunks
 from db.models import BatchRow, ChunkRow, JobRow, WorkerRow
 from db.session import Database
 from db.workers import WorkerInfo
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.domain import MAX_LOSSES, JobState, new_id
 from maskpool.errors import (
     ConfigError,

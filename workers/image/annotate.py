@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
-from maskpool.asks import Ability
+from maskpool.abilities import Ability, needed
 from maskpool.domain import Job, JobFailure, JobResult, Klass
 from maskpool.errors import (
     BrokenOff,
@@ -28,7 +28,7 @@ from storage.objects import keys
 from workers.engine.engine import Engine
 from workers.engine.work import Scored
 from workers.image.asked import Asked
-from workers.image.asks import needed, place, say_outside
+from workers.image.asks import place, say_outside
 from workers.image.relate import relate
 from workers.image.verify import verify
 from workers.leases import Holding
@@ -70,7 +70,8 @@ class Annotator:
         """
         if not holding.go_on:
             return None
-        if lacking := needed(spec, job.prompts) - self.abilities:
+        objects = bool(job.prompts and job.prompts.get("objects"))
+        if lacking := needed(spec, objects=objects) - self.abilities:
             return Unable(f"this worker cannot do what is asked: {', '.join(sorted(lacking))}")
         try:
             fetched = self.fetcher.fetch(job.uri)

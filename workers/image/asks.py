@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from maskpool import rle
-from maskpool.asks import Ability, ImageAsks, ObjectPrompt
+from maskpool.asks import ImageAsks, ObjectPrompt
 from maskpool.domain import Found
 from maskpool.errors import ImageError, SpecError
 from maskpool.ports import ObjectAsk
-from maskpool.spec import BatchSpec
 
 log = logging.getLogger(__name__)
 
@@ -85,21 +84,6 @@ def say_outside(name: str, placed: Placed) -> None:
             width,
             height,
         )
-
-
-def needed(spec: BatchSpec, prompts: dict[str, Any] | None) -> frozenset[Ability]:
-    """What a worker must be able to do for an image, beside looking for texts.
-
-    Args:
-        spec: Of its batch.
-        prompts: What the image alone is asked, as the job keeps it.
-    """
-    asked = {
-        Ability.SPEC2: spec.version > 1,
-        Ability.STUFF: bool(spec.rows.stuff),
-        Ability.OBJECTS: bool(prompts and prompts.get("objects")),
-    }
-    return frozenset(ability for ability, is_asked in asked.items() if is_asked)
 
 
 def _require_size(asks: ImageAsks, size: tuple[int, int]) -> None:

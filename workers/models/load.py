@@ -17,7 +17,7 @@ from transformers import (
     Sam3TrackerModel,
 )
 
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.errors import ConfigError
 from maskpool.settings import ModelAlias, Settings
 from workers.engine.engine import Engine

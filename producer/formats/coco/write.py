@@ -16,10 +16,11 @@ import orjson
 from maskpool.errors import ConfigError
 from producer.formats.parts import Mark, Parts, unfinished
 from producer.formats.port import Counts
+from producer.results.empty import EmptyMasks
 from producer.results.records import ImageResult, LabelledInstance, OpenImages
 
 #: Names the layout of the parts: code with another layout must not go on with them.
-_LAYOUT = "coco 1"
+_LAYOUT = "coco 2"
 
 _PARTS = ("images", "annotations")
 _BETWEEN = b",\n"
@@ -40,7 +41,8 @@ def write_coco(
     """Write a COCO dataset into one JSON file; see ``Exporter``.
 
     Ids of images and categories count from 1, in the order in which they are given; ``info`` is
-    COCO's object of that name.
+    COCO's object of that name. An empty mask is no annotation: COCO's own tools give it an area of
+    0 and a box without sides, and trainers stop at it. ``info`` names it instead.
 
     Raises:
         ConfigError: ``target`` is a folder.
@@ -53,9 +55,10 @@ def write_coco(
     question = {"format": _LAYOUT, "categories": categories, "info": info}
     with unfinished(target, _PARTS, question, images, fresh=fresh, say=say) as parts:
         mark = _write_rows(parts, categories)
-        head = orjson.dumps(dict(info)), orjson.dumps(_categories(categories))
+        said = {**info, **mark.empty.info()}
+        head = orjson.dumps(said), orjson.dumps(_categories(categories))
         parts.finish(mark, target, lambda out, paths: _join(out, paths, *head))
-    return Counts(mark.images, mark.annotations)
+    return Counts(mark.images, mark.annotations, mark.empty)
 
 
 def _categories(names: Sequence[str]) -> list[dict[str, object]]:
@@ -79,20 +82,26 @@ def _write_rows(parts: Parts, categories: Sequence[str]) -> Mark:
     """Append the rows of all images that are to be written yet."""
     category_ids = {name: number for number, name in enumerate(categories, 1)}
     image_file, annotation_file = (parts.files[name] for name in _PARTS)
-    image_id, annotations = parts.mark.images, parts.mark.annotations
+    image_id, annotations, empty = parts.mark.images, parts.mark.annotations, parts.mark.empty
     for image in parts.images:
         image_id += 1
         rows = _annotation_rows(annotations + 1, image_id, category_ids, image)
         _write(image_file, [_image_row(image_id, image)], first=image_id == 1)
         _write(annotation_file, rows, first=not annotations)
         annotations += len(rows)
+        empty = empty.and_those_of(image)
         if parts.are_due(image_id):
-            parts.keep(_mark(parts, image_id, annotations))
-    return _mark(parts, image_id, annotations)
+            parts.keep(_mark(parts, image_id, annotations, empty))
+    return _mark(parts, image_id, annotations, empty)
 
 
-def _mark(parts: Parts, images: int, annotations: int) -> Mark:
-    return Mark(images=images, annotations=annotations, fingerprint=parts.images.fingerprint)
+def _mark(parts: Parts, images: int, annotations: int, empty: EmptyMasks) -> Mark:
+    return Mark(
+        images=images,
+        annotations=annotations,
+        fingerprint=parts.images.fingerprint,
+        empty=empty,
+    )
 
 
 def _write(part: BinaryIO, rows: Sequence[bytes], *, first: bool) -> None:
@@ -117,7 +126,9 @@ def _annotation_rows(
     try:
         return [
             _annotation_row(annotation_id, image_id, category_ids[found.category], found)
-            for annotation_id, found in enumerate(image.instances, first_id)
+            for annotation_id, found in enumerate(
+                (one for one in image.instances if one.instance.area), first_id
+            )
         ]
     except KeyError as error:
         msg = f"{image.name}: category {error} is not among the export's"
@@ -142,4 +153,8 @@ def _annotation_row(
     }
     if instance.clip_score is not None:
         row["clip_score"] = round(instance.clip_score, _SCORE_DIGITS)
+    if found.object_index is not None:
+        row["object_index"] = found.object_index
+    if found.predicted_iou is not None:
+        row["predicted_iou"] = round(found.predicted_iou, _SCORE_DIGITS)
     return orjson.dumps(row)

@@ -11,7 +11,7 @@ import torch
 from torch.profiler import record_function
 from transformers import Sam3Model
 
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.domain import Found
 from maskpool.errors import ConfigError, SpecError
 from maskpool.ports import Answer, Image, ObjectAsk, Request

@@ -33,7 +33,9 @@ class Killed(BaseException):
 
 def image(seq: int, instances: int) -> ImageResult:
     found = [
-        Instance(Found(0, 0.5 + n / 100, (1.0, 2.0, 3.0, 5.0 + n), Rle((6, 8), f"{seq}x")), n, 0.0)
+        Instance(
+            Found(0, 0.5 + n / 100, (1.0, 2.0, 3.0, 5.0 + n), Rle((6, 8), f"{seq}x")), n + 1, 0.0
+        )
         for n in range(instances)
     ]
     labelled = tuple(LabelledInstance(CATEGORIES[n % 2], one) for n, one in enumerate(found))

@@ -113,6 +113,16 @@ def test_any_mask_can_be_drawn_at_any_scale(data: st.DataObject) -> None:
     assert max(drawn.size) <= LONGEST_SIDE
 
 
+def test_an_empty_mask_is_neither_drawn_nor_counted(tmp_path: Path) -> None:
+    nothing = labelled("cat", (60, 80), (0, 0, 0, 0))
+    there = labelled("dog", (60, 80), (5, 5, 40, 40))
+    shown = [ImageResult(0, "a.jpg", "a.jpg", 80, 60, (nothing, there))]
+    [overlay] = save_overlays(
+        shown, lambda _: grey(80, 60), tmp_path, total=1, categories=["cat", "dog"]
+    )
+    assert overlay.counts == {"dog": 1}
+
+
 def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="a mask of 80×60 over an image of 60×80"):
         draw(grey(60, 80), [labelled("cat", (60, 80), (0, 0, 9, 9))])

@@ -14,7 +14,7 @@ import pytest
 from services.fakes import IndifferentScorer, TimedSegmenter
 
 from maskpool import rle
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.domain import Found, Job, JobFailure, Klass, new_id
 from maskpool.errors import BrokenOff, SpecError, Unreachable
 from maskpool.ports import Image

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 from maskpool import rle
-from maskpool.asks import Ability
 from maskpool.domain import Found
 from maskpool.errors import ImageError, SpecError
 from maskpool.rle import Rle
-from maskpool.spec import BatchSpec
-from workers.image.asks import needed, place, say_outside
+from workers.image.asks import place, say_outside
 
 SIZE = (40, 80)
 CLASSES = {"cat": 2, "dog": 3}
@@ -118,23 +116,3 @@ def test_a_class_that_the_batch_does_not_have_is_named() -> None:
 def test_damaged_asks_are_told() -> None:
     with pytest.raises(SpecError, match=r"objects\[0\]"):
         place(asked({"box": [5, 0, 5, 5]}), SIZE, CLASSES)
-
-
-@pytest.mark.parametrize(
-    ("spec", "prompts", "abilities"),
-    [
-        ({"prompts": [{"text": "cat"}]}, None, set()),
-        ({"prompts": [{"text": "cat"}]}, {"objects": []}, set()),
-        ({"prompts": [{"text": "cat"}]}, asked({"box": [0, 0, 1, 1]}), {Ability.OBJECTS}),
-        ({"version": 2, "prompts": [{"text": "cat", "not": ["dog"]}]}, None, {Ability.SPEC2}),
-        (
-            {"version": 2, "prompts": [{"text": "sky", "kind": "stuff"}]},
-            None,
-            {Ability.SPEC2, Ability.STUFF},
-        ),
-    ],
-)
-def test_what_a_worker_must_be_able_to_do(
-    spec: dict[str, Any], prompts: dict[str, Any] | None, abilities: set[Ability]
-) -> None:
-    assert needed(BatchSpec.read({"model": "demo", **spec}), prompts) == abilities

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from maskpool.domain import Found, Instance
 from maskpool.errors import ConfigError
 from producer.formats import FORMATS, Counts, write_coco
 from producer.formats.coco.read import read_coco
+from producer.results.empty import EmptyMasks
 from producer.results.records import ImageResult, LabelledInstance
 
 
@@ -98,6 +100,85 @@ def test_ids_are_unique_integers_from_one(
     assert counts == Counts(len(spec), annotations)
 
 
+def of_object(index: int, mask: np.ndarray, category: str = "cat") -> LabelledInstance:
+    one = labelled(category, mask, 0.5).instance
+    found = replace(one.found, object_index=index, predicted_iou=0.123456789)
+    return LabelledInstance(category, replace(one, found=found))
+
+
+def test_objects_come_in_their_order_and_say_which_they_are(tmp_path: Path) -> None:
+    target = tmp_path / "coco.json"
+    images = [result("a.jpg", of_object(0, block(0, 0, 1, 1)), of_object(1, block(2, 2, 5, 9)))]
+    write_coco(target, ["cat"], Album(images), {})
+    rows = json.loads(target.read_bytes())["annotations"]
+    assert [(row["object_index"], row["predicted_iou"]) for row in rows] == [
+        (0, 0.123457),
+        (1, 0.123457),
+    ]
+    assert [row["score"] for row in rows] == [0.5, 0.5]
+
+
+def test_an_empty_mask_is_no_annotation_and_is_named(tmp_path: Path) -> None:
+    nothing = block(0, 0, 0, 0)
+    target = tmp_path / "coco.json"
+    images = [
+        result("a.jpg", of_object(0, block(0, 0, 1, 1)), of_object(1, nothing)),
+        result("b.jpg", *(of_object(index, nothing, "dog") for index in range(4))),
+        result("c.jpg", of_object(0, block(0, 0, 2, 2))),
+    ]
+    counts = write_coco(target, ["cat", "dog"], Album(images), {"description": "t"})
+
+    assert (counts.images, counts.annotations, counts.empty.count) == (3, 2, 5)
+    data = json.loads(target.read_bytes())
+    assert [(row["id"], row["area"]) for row in data["annotations"]] == [(1, 1), (2, 4)]
+    assert data["info"]["empty_masks"] == 5
+    assert data["info"]["empty_mask_objects"][:2] == [
+        {"file_name": "a.jpg", "object": 1, "category": "cat"},
+        {"file_name": "b.jpg", "object": 0, "category": "dog"},
+    ]
+    assert counts.empty.sentence() == (
+        "5 objects gave empty masks, which are not in the dataset: a.jpg objects[1], "
+        "b.jpg objects[0], b.jpg objects[1] and 2 more"
+    )
+
+
+def test_of_very_many_empty_masks_the_first_are_named() -> None:
+    image = result("a.jpg", *(of_object(index, block(0, 0, 0, 0)) for index in range(700)))
+    empty = EmptyMasks().and_those_of(image).and_those_of(image)
+    assert (empty.count, len(empty.named)) == (1_400, 1_000)
+
+
+def test_one_empty_mask_is_said_so() -> None:
+    empty = EmptyMasks().and_those_of(result("a.jpg", of_object(7, block(0, 0, 0, 0))))
+    assert empty.sentence() == (
+        "1 object gave an empty mask, which is not in the dataset: a.jpg objects[7]"
+    )
+    assert EmptyMasks().sentence() == ""
+
+
+def test_an_export_that_goes_on_still_knows_the_empty_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.formats.parts.STEP", 1)
+
+    def broken(place: int) -> None:
+        if place == 2:
+            msg = "the database went away"
+            raise ConnectionError(msg)
+
+    target = tmp_path / "coco.json"
+    images = [result(name, of_object(0, block(0, 0, 0, 0))) for name in ("a", "b", "c")]
+    with pytest.raises(ConnectionError):
+        write_coco(target, ["cat"], Album(images, before=broken), {})
+    resumed = Album(images)
+    counts = write_coco(target, ["cat"], resumed, {})
+    assert resumed.opened == [2]
+    assert [str(one) for one in counts.empty.named] == [f"{n} objects[0]" for n in "abc"]
+    whole = tmp_path / "whole.json"
+    write_coco(whole, ["cat"], Album(images), {})
+    assert target.read_bytes() == whole.read_bytes()
+
+
 def test_a_stream_that_breaks_early_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     target = tmp_path / "coco.json"
     target.write_text("old")
@@ -157,7 +238,10 @@ def test_our_own_reader_takes_whatever_is_written(
     assert read.categories == ("cat", "dog")
     for name, masks in wanted.items():
         for category in read.categories:
-            given = [(mask, score) for other, mask, score in masks if other == category]
+            # An empty mask is no annotation.
+            given = [
+                (mask, score) for other, mask, score in masks if other == category and mask.any()
+            ]
             found = read.masks.get((name, category), [])
             assert len(found) == len(given)
             for one, (mask, score) in zip(found, given, strict=True):

@@ -12,7 +12,7 @@ from small_models import find, scene, small_sam3, small_tracker, word_tokenizer
 from torch.nn import functional
 
 from maskpool import rle
-from maskpool.asks import Ability
+from maskpool.abilities import Ability
 from maskpool.domain import Found
 from maskpool.errors import ConfigError
 from maskpool.ports import ObjectAsk, Request
