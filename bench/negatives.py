@@ -27,6 +27,7 @@ import numpy as np
 from bench import machine
 from maskpool import rle
 from maskpool.domain import Found, Instance, ReadingRule
+from maskpool.ports import Request
 from maskpool.rle import Runs
 from maskpool.settings import load_settings
 from maskpool.spec import Prompt
@@ -136,11 +137,11 @@ def _rules(rule: ReadingRule) -> list[tuple[float, ReadingRule]]:
 
 def cases(models: LoadedModels, scene: Scene) -> Iterator[Case]:
     """Every pair of a shape that is there and a colour of it."""
-    [found] = models.segmenter.segment([scene.image], _TEXTS)
+    [answer] = models.segmenter.segment([Request(scene.image, _TEXTS)])
     for shape in sorted({one.shape for one in scene.objects}):
         for colour in COLOURS:
             rows = (_TEXTS.index(shape), _TEXTS.index(f"{colour} {shape}"))
-            yield _case(models, scene, found, rows, (colour, shape))
+            yield _case(models, scene, answer.found, rows, (colour, shape))
 
 
 def _case(

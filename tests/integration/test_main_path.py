@@ -386,9 +386,8 @@ def test_an_empty_source_is_refused(world: World) -> None:
 
 
 def test_negative_texts_count_against_what_they_find_and_get_a_clip_score(world: World) -> None:
-    spec = BatchSpec.read(
-        {"model": "demo", "prompts": [{"text": "cone", "not": ["barrel"]}, {"text": "b"}]}
-    )
+    prompts = [{"text": "cone", "not": ["barrel"]}, {"text": "b"}]
+    spec = BatchSpec.read({"version": 2, "model": "demo", "prompts": prompts, "verify": True})
     batch = world.submit(1, spec=spec)
     world.drain(world.worker())
     everything = ReadingRule(0.05, max_against=None)
@@ -411,6 +410,16 @@ def test_negative_texts_count_against_what_they_find_and_get_a_clip_score(world:
     ]
     assert [one.against_text for one in record.instances] == ["barrel", "barrel", None, None]
     assert [one.contender for one in record.instances] == [row.contender for row in rows]
+
+
+def test_in_version_1_negatives_are_for_clip_alone(world: World) -> None:
+    spec = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone", "not": ["barrel"]}]})
+    batch = world.submit(1, spec=spec)
+    world.drain(world.worker())
+    with world.database.read() as session:
+        rows = instances_of(session, batch.batch_id, [0], ReadingRule(0.05))
+    clip = pytest.approx(1 / (1 + np.exp(-1)))
+    assert [(row.clip_score, row.against) for row in rows] == [(clip, None)] * 2
 
 
 def test_interactive_batches_are_dispatched_beside_a_full_window(world: World) -> None:

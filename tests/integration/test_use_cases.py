@@ -14,6 +14,7 @@ from services.plain_pool import PlainPool, a_result
 
 from maskpool.domain import BatchState, JobResult
 from maskpool.errors import Conflict, NotFound, SourceError, SpecError
+from maskpool.reading import ReadingChanges
 from maskpool.spec_file import asked as asked_for
 from producer import batches, submit
 from producer.export import export
@@ -166,7 +167,10 @@ def test_a_dataset_is_written_of_batches_that_have_ended(
     work.drain()
     written = export(pool, [str(batch_id), str(batch_id)], target)
     assert (written.images, written.annotations, written.categories) == (3, 6, ["a", "b"])
-    assert export(pool, [str(batch_id)], target, max_overlap=1.0).annotations == 6
+    assert (
+        export(pool, [str(batch_id)], target, changes=ReadingChanges(max_overlap=1.0)).annotations
+        == 6
+    )
     assert len(json.loads(target.read_bytes())["images"]) == 3
     with pytest.raises(SpecError, match="there is coco"):
         export(pool, [str(batch_id)], target, form="nonesuch")
