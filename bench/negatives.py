@@ -26,8 +26,9 @@ import numpy as np
 
 from bench import machine
 from maskpool import rle
-from maskpool.domain import Found, Instance, ReadingRule
+from maskpool.domain import Found, Instance
 from maskpool.ports import Request
+from maskpool.reading_rule import ReadingRule
 from maskpool.rle import Runs
 from maskpool.settings import load_settings
 from maskpool.spec import Prompt

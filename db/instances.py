@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tru
 from sqlalchemy.orm import Session, aliased
 
 from db.models import InstanceRow
-from maskpool.domain import ReadingRule
+from maskpool.reading_rule import ReadingRule
 
 
 def admitted(rule: ReadingRule) -> ColumnElement[bool]:

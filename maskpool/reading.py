@@ -8,8 +8,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from maskpool.domain import DEFAULT_MAX_AGAINST, DEFAULT_THRESHOLD, PromptRule, ReadingRule
+from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import SpecError
+from maskpool.reading_rule import DEFAULT_MAX_AGAINST, PromptRule, ReadingRule
 from maskpool.strict import Strict, spec_error
 
 #: A number from 0 to 1.

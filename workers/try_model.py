@@ -15,9 +15,9 @@ from pathlib import Path
 import orjson
 
 from maskpool import rle
-from maskpool.domain import ReadingRule
 from maskpool.errors import ImageError, MaskpoolError
 from maskpool.ports import Image, Request
+from maskpool.reading_rule import ReadingRule
 from maskpool.settings import Settings, load_settings
 from maskpool.spec import Prompt
 from storage.images.decode import decode

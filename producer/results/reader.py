@@ -17,10 +17,11 @@ from db import jobs, lookup
 from db.jobs import DoneJob
 from db.models import JobRow
 from db.session import Database
-from maskpool.domain import Instance, JobState, ReadingRule
+from maskpool.domain import Instance, JobState
 from maskpool.errors import Conflict, CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.reading import NO_CHANGES, ReadingChanges, reading_of
+from maskpool.reading_rule import ReadingRule
 from maskpool.spec import BatchSpec
 from producer.results.pages import pages
 from producer.results.records import Failure, ImageResult, LabelledInstance

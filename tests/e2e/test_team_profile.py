@@ -19,7 +19,8 @@ from services.rows import instances_of, unfolded_chunks
 
 from db import lookup
 from db.session import Database
-from maskpool.domain import BatchState, ReadingRule
+from maskpool.domain import BatchState
+from maskpool.reading_rule import ReadingRule
 from producer.integrity.check import verify
 from producer.integrity.findings import Tally
 from storage.objects import open_store

@@ -17,17 +17,10 @@ from db.models import InstanceRow
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool import rle
-from maskpool.domain import (
-    BatchState,
-    ChunkMessage,
-    Found,
-    JobState,
-    Klass,
-    ReadingRule,
-    new_id,
-)
+from maskpool.domain import BatchState, ChunkMessage, Found, JobState, Klass, new_id
 from maskpool.errors import Conflict, LeaseLost, NotFound, SourceError
 from maskpool.ports import Answer, Image, ObjectStore, Request
+from maskpool.reading_rule import ReadingRule
 from maskpool.settings import load_settings
 from maskpool.spec import BatchSpec
 from producer.dispatch.tick import tick

@@ -18,7 +18,8 @@ from db.chunks.records import INSTANCE_COLUMNS, RARE_COLUMNS, instance_values
 from db.instances import admitted, contending_pairs, count_by_prompt
 from db.models import InstanceRow
 from db.session import Database
-from maskpool.domain import Found, Instance, PromptRule, ReadingRule, new_id
+from maskpool.domain import Found, Instance, new_id
+from maskpool.reading_rule import PromptRule, ReadingRule
 from maskpool.rle import Rle
 
 #: Rows keep single precision; so does what the pipeline makes.

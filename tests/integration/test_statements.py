@@ -30,11 +30,11 @@ from maskpool.domain import (
     JobState,
     Klass,
     Priority,
-    ReadingRule,
     new_id,
 )
 from maskpool.errors import Conflict, NotFound, Unreachable
 from maskpool.fairness import Fleet
+from maskpool.reading_rule import ReadingRule
 from maskpool.rle import Rle
 from maskpool.spec import BatchSpec
 from producer.dispatch.tick import tick

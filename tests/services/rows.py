@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from db.instances import admitted
 from db.jobs import chunk_seqs
 from db.models import ChunkRow, InstanceRow, JobRow
-from maskpool.domain import JobState, ReadingRule
+from maskpool.domain import JobState
+from maskpool.reading_rule import ReadingRule
 
 
 def counts_by_state(session: Session, batch_id: UUID) -> dict[JobState, int]:

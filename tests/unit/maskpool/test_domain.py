@@ -15,9 +15,9 @@ from maskpool.domain import (
     Klass,
     Priority,
     Progress,
-    ReadingRule,
     new_id,
 )
+from maskpool.reading_rule import ReadingRule
 from maskpool.rle import Rle
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskpool.domain import ReadingRule
 from maskpool.errors import SpecError
 from maskpool.reading import Reading, reading_of
+from maskpool.reading_rule import ReadingRule
 from maskpool.spec import MAX_PROMPTS, BatchSpec
 
 

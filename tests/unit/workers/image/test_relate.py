@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskpool import rle
-from maskpool.domain import MIN_CONTENDED, Found, Instance, ReadingRule
+from maskpool.domain import MIN_CONTENDED, Found, Instance
+from maskpool.reading_rule import ReadingRule
 from maskpool.spec import Prompt
 from workers.image import relate as module
 from workers.image.asked import Asked

@@ -1,0 +1,114 @@
+"""Which stored instances count; ``db.instances`` says the same in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from maskpool.domain import DEFAULT_THRESHOLD, Instance
+
+#: Default most that a negative text may explain an instance (docs/adr/0016).
+DEFAULT_MAX_AGAINST = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRule:
+    """What counts of one prompt.
+
+    Attributes:
+        threshold: Least score; None: as for all.
+        min_area: Least pixels of a mask.
+        max_area: Most pixels of a mask; None: any.
+        max_count: Most instances in one image, the best ones; None: any.
+    """
+
+    threshold: float | None = None
+    min_area: int = 0
+    max_area: int | None = None
+    max_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRule:
+    """Which stored instances count, decided on reading so that changing it costs no GPU.
+
+    The masks of objects always count: somebody drew a box or points for each.
+
+    ``exclusive`` is one step. An instance yields to its contender if that one counts *by itself*:
+    under threshold, overlap, CLIP and negatives. So a contender that does not count takes nothing
+    away. Whether the contender yields to a third one is not asked: of three instances that lie on
+    each other, the best one stays. ``db.instances.admitted`` is the same rule in SQL.
+
+    Attributes:
+        threshold: Least score.
+        max_overlap: Most overlap with a better instance of the same prompt; None switches the
+            suppression of duplicates off.
+        clip_margin: Least ``clip_score`` of instances that CLIP was asked about.
+        max_against: Most that a negative text may explain an instance; None lets all of them count.
+        exclusive: One object, one class: an instance yields to its contender.
+        prompts: What differs for single prompts, by ``prompt_index``.
+    """
+
+    threshold: float = DEFAULT_THRESHOLD
+    max_overlap: float | None = None
+    clip_margin: float = 0.5
+    max_against: float | None = DEFAULT_MAX_AGAINST
+    exclusive: bool = False
+    prompts: Mapping[int, PromptRule] = field(default_factory=dict)
+
+    def admits(self, instance: Instance) -> bool:
+        """Whether ``instance`` counts by itself, whatever else is in its image."""
+        return instance.found.object_index is not None or (
+            self._bounds(instance)
+            and (self.max_overlap is None or instance.overlap <= self.max_overlap)
+            and (instance.clip_score is None or instance.clip_score >= self.clip_margin)
+            and (
+                self.max_against is None
+                or instance.against is None
+                or instance.against <= self.max_against
+            )
+        )
+
+    def admitted(self, instances: Sequence[Instance]) -> list[Instance]:
+        """Those that count of all instances of one image, in their order.
+
+        Args:
+            instances: All that are stored of the image: ``contender`` is a place among them.
+        """
+        counting = [self.admits(instance) for instance in instances]
+        kept = [
+            instance
+            for instance, counts in zip(instances, counting, strict=True)
+            if counts and not (self.exclusive and _counts(counting, instance.contender))
+        ]
+        return self._best(kept) if self.prompts else kept
+
+    def _bounds(self, instance: Instance) -> bool:
+        """Whether score and area are within what holds for its prompt."""
+        own = self.prompts.get(instance.found.prompt_index) if self.prompts else None
+        if own is None:
+            return instance.found.score >= self.threshold
+        least = self.threshold if own.threshold is None else own.threshold
+        return (
+            instance.found.score >= least
+            and instance.area >= own.min_area
+            and (own.max_area is None or instance.area <= own.max_area)
+        )
+
+    def _best(self, kept: list[Instance]) -> list[Instance]:
+        """Those that are not beyond the count of their prompt; best first within one, as stored."""
+        left = {i: own.max_count for i, own in self.prompts.items() if own.max_count is not None}
+        best = []
+        for instance in kept:
+            index = instance.found.prompt_index
+            if instance.found.object_index is None and index in left:
+                if not left[index]:
+                    continue
+                left[index] -= 1
+            best.append(instance)
+        return best
+
+
+def _counts(counting: Sequence[bool], ordinal: int | None) -> bool:
+    """Whether there is an instance at a place, and it counts."""
+    return ordinal is not None and 0 <= ordinal < len(counting) and counting[ordinal]
