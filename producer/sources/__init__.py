@@ -9,10 +9,10 @@ from typing import Protocol
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources.allowed import ANYWHERE, Allowed
+from producer.sources.csv_lists import CsvSource
 from producer.sources.folders import FolderSource, GlobSource, open_image
 from producer.sources.globs import is_glob
 from producer.sources.json_lists import JsonlSource
-from producer.sources.lists import CsvSource
 from producer.sources.names import IMAGE_SUFFIXES, is_image
 from producer.sources.passed import PassedOver
 from producer.sources.plain_lists import TextSource

@@ -448,3 +448,17 @@ def test_what_dependencies_are_installed_from_is_two_files() -> None:
     assert re.findall(r"^COPY (.+)$", stage[1], re.MULTILINE) == [
         "pyproject.toml constraints.txt ./"
     ]
+
+
+def test_a_service_is_well_soon_after_it_is_ready() -> None:
+    """Health is asked every five seconds: `up --wait` returns at most ten after readiness."""
+    checked = {
+        name: service["healthcheck"]
+        for name, service in SERVICES.items()
+        if "test" in service.get("healthcheck", {})
+    }
+    assert {"redis", "postgres", "s3", "dispatcher", "worker", "worker-cpu", "flower"} <= set(
+        checked
+    )
+    for name, check in checked.items():
+        assert check["interval"] == "5s", name
