@@ -7,7 +7,6 @@ spec (``maskpool.reading``). A spec is written in the lowest version that can sa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,11 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from maskpool.encoder_text import checked_text
 from maskpool.reading import Reading, ReadingSettings
 from maskpool.strict import Strict, spec_error
-
-#: Text encoder context of SAM3 (``processing_sam3.py`` pads to 32), begin and end token included.
-TEXT_CONTEXT = 32
 
 #: More prompts than this in one batch is almost surely a mistake, and one image must fit a GPU.
 MAX_PROMPTS = 256
@@ -36,29 +33,6 @@ MAX_CLASSES = 20_000
 
 #: An alias of a model.
 MODEL_PATTERN = r"[a-z0-9][a-z0-9_.-]*"
-
-#: Splits text as CLIP's tokenizer does before byte pairs are merged; every piece is at least one
-#: token, so the count is a lower bound that holds for each tokenizer in use.
-_PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_+", re.IGNORECASE)
-
-
-def least_tokens(text: str) -> int:
-    """A lower bound of the tokens of ``text``, begin and end token included."""
-    return len(_PIECES.findall(text)) + 2
-
-
-def _checked_text(text: str) -> str:
-    text = " ".join(text.split())
-    if not text:
-        msg = "is empty; write what to look for, e.g. 'yellow school bus'"
-        raise ValueError(msg)
-    if least_tokens(text) > TEXT_CONTEXT:
-        msg = (
-            f"has at least {least_tokens(text)} tokens, but the text encoder reads {TEXT_CONTEXT} "
-            "(begin and end included) and nothing is cut off silently; shorten it"
-        )
-        raise ValueError(msg)
-    return text
 
 
 class Kind(StrEnum):
@@ -89,12 +63,12 @@ class Prompt(Strict):
     @field_validator("text")
     @classmethod
     def _text(cls, value: str) -> str:
-        return _checked_text(value)
+        return checked_text(value)
 
     @field_validator("negatives")
     @classmethod
     def _negatives(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_checked_text(text) for text in value)
+        return tuple(checked_text(text) for text in value)
 
     @model_validator(mode="before")
     @classmethod

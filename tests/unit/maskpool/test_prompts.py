@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskpool.encoder_text import TEXT_CONTEXT, least_tokens
 from maskpool.errors import SpecError
 from maskpool.prompts import parse, read_prompts, why_misread
-from maskpool.spec import TEXT_CONTEXT, Prompt, least_tokens
+from maskpool.spec import Prompt
 
 
 @pytest.mark.parametrize(

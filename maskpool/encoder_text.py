@@ -1,0 +1,36 @@
+"""Texts that a text encoder reads whole: nothing is cut off silently."""
+
+from __future__ import annotations
+
+import re
+
+#: Text encoder context of SAM3 (``processing_sam3.py`` pads to 32), begin and end token included.
+TEXT_CONTEXT = 32
+
+#: Splits text as CLIP's tokenizer does before byte pairs are merged; every piece is at least one
+#: token, so the count is a lower bound that holds for each tokenizer in use.
+_PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_+", re.IGNORECASE)
+
+
+def least_tokens(text: str) -> int:
+    """A lower bound of the tokens of ``text``, begin and end token included."""
+    return len(_PIECES.findall(text)) + 2
+
+
+def checked_text(text: str) -> str:
+    """``text`` with single blanks.
+
+    Raises:
+        ValueError: It is empty, or too long for the encoder.
+    """
+    text = " ".join(text.split())
+    if not text:
+        msg = "is empty; write what to look for, e.g. 'yellow school bus'"
+        raise ValueError(msg)
+    if least_tokens(text) > TEXT_CONTEXT:
+        msg = (
+            f"has at least {least_tokens(text)} tokens, but the text encoder reads {TEXT_CONTEXT} "
+            "(begin and end included) and nothing is cut off silently; shorten it"
+        )
+        raise ValueError(msg)
+    return text
