@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import (
+    BeforeValidator,
     Field,
     ValidationError,
     field_validator,
@@ -39,8 +40,16 @@ _MAX_CLASS_CHARS = 200
 #: A finite number; JSON has no others, but YAML and Python do.
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
+
+def _of_three(value: object) -> object:
+    if isinstance(value, list | tuple) and len(value) != 3:
+        msg = f"{list(value)!r:.80} must be [x, y, label], with label 1 on the object, 0 beside it"
+        raise ValueError(msg)
+    return value
+
+
 #: x, y and label: 1 lies on the object, 0 does not.
-Point = tuple[Number, Number, Literal[0, 1]]
+Point = Annotated[tuple[Number, Number, Literal[0, 1]], BeforeValidator(_of_three)]
 
 
 class ObjectPrompt(Strict):

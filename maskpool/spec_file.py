@@ -46,6 +46,9 @@ class AskedPrompt(Prompt, PromptReading):
 def _from_text(value: object) -> object:
     """A text is a prompt as after ``-p``."""
     if not isinstance(value, str):
+        if value is None or isinstance(value, bool | int | float):
+            msg = f"reads as {value!r} in YAML and not as a text; put it in quotes"
+            raise ValueError(msg)
         return value
     try:
         return parse(value).model_dump(by_alias=True)
@@ -107,6 +110,17 @@ class Asked:
         return Reading.read({**usual, **self.reading})
 
 
+def _written(content: object) -> object:
+    """What a file holds, if it holds anything.
+
+    Raises:
+        SpecError: It is empty.
+    """
+    if content is None:
+        raise SpecError("spec", "is empty; write 'prompts: [yellow school bus]'")
+    return content
+
+
 def read_question(path: Path) -> Question:
     """Read a file.
 
@@ -117,12 +131,12 @@ def read_question(path: Path) -> Question:
     from maskpool.yaml_file import read_yaml  # noqa: PLC0415 - most commands read no file
 
     try:
-        return Question.model_validate(read_yaml(path))
-    except ValidationError as error:
-        field, reason = (refused := spec_error(error)).field, refused.reason
-        raise SpecError(f"{path}: {field}", reason) from None
-    except SpecError as error:
-        raise SpecError(f"{path}: {error.field}", error.reason) from None
+        return Question.model_validate(_written(read_yaml(path)))
+    except (ValidationError, SpecError) as error:
+        refused = spec_error(error) if isinstance(error, ValidationError) else error
+        # The whole file has no field's name.
+        field = str(path) if refused.field == "spec" else f"{path}: {refused.field}"
+        raise SpecError(field, refused.reason) from None
 
 
 def asked(

@@ -6,6 +6,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maskpool.errors import SpecError
 
+#: Refusals that pydantic words for programmers.
+_WORDS = {
+    "extra_forbidden": "is no field that is known here; is it spelled right?",
+    "missing": "is missing",
+    "model_type": "is no object with fields",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be an object with fields",
+}
+
 
 class Strict(BaseModel):
     """Refuses fields that it does not know, and stays as it is once it was checked."""
@@ -19,9 +29,7 @@ def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Sp
     path = ""
     for part in (*prefix, *first["loc"]):
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    reason = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "model_type":
-        reason = f"is no object with fields (given: {str(first['input'])[:80]!r})"
-    elif first["type"] != "value_error":
+    reason = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] != "value_error":
         reason = f"{reason[:1].lower()}{reason[1:]} (given: {str(first['input'])[:80]!r})"
     return SpecError(path or "spec", reason)

@@ -145,9 +145,11 @@ class Draft:
 
         Raises:
             SpecError: Nothing is asked at all.
-            SourceError: A line of the source is refused.
+            SourceError: A line of the source is refused, or all boxes are of other images.
         """
         objects = survey(source)
+        if not self.asked.prompts and not objects.classes:
+            raise _nothing_asked(source)
         return BatchSpec.of(
             self.model,
             self.asked.prompts,
@@ -156,6 +158,18 @@ class Draft:
             digest=objects.digest,
             verify=self.asked.verify,
         )
+
+
+def _nothing_asked(source: Source) -> SourceError | SpecError:
+    """The refusal of a source that was read to its end, and asks for nothing by itself."""
+    if isinstance(source, BoxedSource):
+        why = next(iter(left_out_boxes(source)), "it has no box for any image of the source")
+        return SourceError(str(source.path), f"gives no box to work on: {why}")
+    return SpecError(
+        "prompts",
+        "nothing is asked; name at least one prompt, e.g. -p 'yellow school bus', or give a spec "
+        "(--spec FILE) or boxes (--boxes FILE)",
+    )
 
 
 def require_all_boxes(source: Source) -> None:

@@ -111,7 +111,12 @@ def _show_pool(pool: Pool, *, wide: bool, as_json: bool) -> None:
     alive = pool.living_workers()
     render.warn(why_idle(pool))
     if as_json:
-        render.print_json([{**asdict(one), "id": str(one.id)} for one in alive])
+        render.print_json(
+            [
+                {**asdict(one), "id": str(one.id), "abilities": sorted(one.abilities)}
+                for one in alive
+            ]
+        )
         return
     rows = [
         (one.name, one.model, one.device, one.images_per_s and f"{one.images_per_s:.1f}")

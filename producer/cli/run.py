@@ -126,8 +126,8 @@ def _print_summary(done: RunResult) -> None:
     out, summary = done.out, done.summary
     rate = summary["images_per_second"]
     render.console.print(
-        f"{summary['done']} of {summary['jobs']} images, "
-        f"{summary['instances']} instances"
+        f"{summary['done']} of {_counted(summary['jobs'], 'image')}, "
+        + _counted(summary["instances"], "instance")
         + (f", {rate:.1f} images/s" if isinstance(rate, float) else "")
         + f", {summary['seconds']:.1f} s in all, loading the models included",
         style="bold",
@@ -153,6 +153,10 @@ def _print_summary(done: RunResult) -> None:
     ):
         line = Text(readable(f"  {_relative(out / name)}  ")).append(what, "dim")
         render.console.print(line, soft_wrap=True)
+
+
+def _counted(count: object, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _relative(path: Path) -> Path:

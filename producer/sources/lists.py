@@ -146,7 +146,9 @@ class ListSource:
         try:
             return ImageAsks.read(prompts)
         except SpecError as error:
-            raise self.error(line, f"prompts: {error}") from None
+            # What is wrong with all of them has no field's name.
+            reason = error.reason if error.field == "spec" else str(error)
+            raise self.error(line, f"prompts: {reason}") from None
 
     def _located(self, base: Base, line: int, uri: str) -> tuple[str, str]:
         """The full URI, and the name if none is given."""

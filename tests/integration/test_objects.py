@@ -94,6 +94,19 @@ def test_a_batch_of_objects_needs_no_prompt_and_one_of_nothing_is_refused(photos
         ask(jsonl(photos, {"a": {"objects": []}}))
 
 
+def test_boxes_of_other_images_alone_are_refused_by_their_names(photos: Path) -> None:
+    boxes = photos.parent / "boxes.json"
+    image = {"id": 1, "file_name": "other.png", "width": 64, "height": 48}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    whole = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "cat"}]}
+    boxes.write_text(json.dumps(whole))
+    with pytest.raises(SourceError, match=r"no box to work on: 1 image .*'other\.png'.*'a\.png'"):
+        ask(photos, boxes=boxes)
+    boxes.write_text(json.dumps({**whole, "annotations": []}))
+    with pytest.raises(SourceError, match="no box"):
+        ask(photos, boxes=boxes)
+
+
 def test_a_batch_without_objects_stays_what_it_was(database: Database, photos: Path) -> None:
     submission = ask(photos, "tree")
     assert submission.spec.dump() == {
@@ -156,7 +169,7 @@ def test_boxes_that_change_while_they_are_read_leave_no_batch(
     [
         ({"objects": [CAT | {"box": [3, 2, 1, 4]}]}, r"line 1: prompts: objects\[0\]\.box"),
         ({"boxes": []}, r"line 1: prompts: boxes"),
-        ([], r"line 1: prompts: spec"),
+        ([], r"line 1: prompts: is no object with fields"),
     ],
 )
 def test_bad_asks_name_their_line(photos: Path, asks: Any, sentence: str) -> None:

@@ -28,6 +28,8 @@ BOX = {"class": "cat", "box": [1, 2, 3, 4]}
         ({"objects": [{**BOX, "box": [1, 2, 3, float("nan")]}]}, "objects[0].box[3]"),
         ({"objects": [{**BOX, "score": 1.5}]}, "objects[0].score"),
         ({"objects": [{**BOX, "points": [[1, 2, 2]]}]}, "objects[0].points[0][2]"),
+        ({"objects": [{**BOX, "points": [[1, 2]]}]}, "objects[0].points[0]"),
+        ({"objects": [{**BOX, "points": [[1, 2, 1, 1]]}]}, "objects[0].points[0]"),
         ({"objects": [{"class": "cat", "points": [[1, 2, 0]]}]}, "objects[0]"),
         ({"objects": [{**BOX, "points": [[1, 2, 1]] * (MAX_POINTS + 1)}]}, "objects[0].points"),
         ({"objects": [{**BOX, "mask": "x"}]}, "objects[0].mask"),

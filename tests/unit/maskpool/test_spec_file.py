@@ -81,16 +81,19 @@ def test_the_models_own_overlap_holds_where_nothing_is_said(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "field", "reason"),
     [
-        ("[]", "spec", "is no object with fields"),
-        ("", "spec", "is no object with fields"),
+        ("[]", "", "is no object with fields"),
+        ("", "", "is empty"),
         ("model: {", "line 1", "expected"),
         ("a: &x 1\nb: *x", "line 2", "alias"),
         ("prompts: [a]\nprompts: [b]", "line 2", "has the field 'prompts' twice"),
         ("prompts: [{text: a, text: b}]", "line 1", "has the field 'text' twice"),
-        ("promts: [a]", "promts", "extra"),
+        ("promts: [a]", "promts", "spelled right"),
         ("version: 3", "version", "1 or 2"),
         ("prompts: [a, 'b=c=d']", "prompts[1]", "more than one '='"),
-        ("prompts: [a, {text: b, not: c}]", "prompts[1].not", "valid tuple"),
+        ("prompts: [a, {text: b, not: c}]", "prompts[1].not", "must be a list"),
+        ("prompts: [a, no]", "prompts[1]", "reads as False in YAML and not as a text; put it in"),
+        ("prompts: [a, 7]", "prompts[1]", "reads as 7"),
+        ("prompts: cat", "prompts", "must be a list (given: 'cat')"),
         ("prompts: [{text: b, colour: red}]", "prompts[0].colour", "pattern"),
         ("prompts: [{text: b, kind: animal}]", "prompts[0].kind", "'thing' or 'stuff'"),
         ("prompts: [{text: b, max_count: 0}]", "prompts[0].max_count", "greater"),
@@ -106,7 +109,7 @@ def test_each_refusal_names_file_and_place(
 ) -> None:
     with pytest.raises(SpecError) as refused:
         question(tmp_path, text)
-    assert refused.value.field == f"{tmp_path / 'spec.yaml'}: {field}"
+    assert refused.value.field == f"{tmp_path / 'spec.yaml'}" + (field and f": {field}")
     assert reason in refused.value.reason
 
 
@@ -124,7 +127,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> No
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"nowhere\.yaml: spec: cannot be read"):
+    with pytest.raises(SpecError, match=r"nowhere\.yaml: cannot be read"):
         read_question(tmp_path / "nowhere.yaml")
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 
+from db.workers import WorkerInfo
+from maskpool.abilities import Ability
 from maskpool.domain import Found, Instance
 from maskpool.rle import Rle
 from producer.batches import Contending
@@ -49,3 +54,21 @@ def test_pairs_that_contend_are_named(capsys: pytest.CaptureFixture[str]) -> Non
     assert others == ["c and d often found the same object, 3 times"] * 4
     inspect._show_contending([])
     assert capsys.readouterr().out == ""
+
+
+def test_workers_are_told_to_programs_with_what_they_can_do(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = WorkerInfo(
+        id=UUID(int=1),
+        name="here",
+        device="cpu",
+        model="demo",
+        threads=2,
+        abilities=frozenset({Ability.STUFF, Ability.OBJECTS}),
+    )
+    monkeypatch.setattr("producer.pool.why_idle", lambda _: "")
+    pool = SimpleNamespace(living_workers=lambda: [worker])
+    inspect._show_pool(pool, wide=False, as_json=True)  # type: ignore[arg-type]
+    [told] = json.loads(capfdbinary.readouterr().out)
+    assert (told["id"], told["abilities"]) == (str(UUID(int=1)), ["objects", "stuff"])

@@ -1,0 +1,133 @@
+"""Every command of docs/PROMPTS.md as it stands there, and the figures that it promises."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services.command_line import maskpool, maskpool_json, processes_naming, serving, until
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "PROMPTS.md").read_text()
+
+pytestmark = pytest.mark.slow
+
+
+def commands(heading: str) -> list[list[str]]:
+    """The words of a section's commands, without the program's name."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    blocks = "\n".join(re.findall(r"```console\n(.*?)```", section, re.DOTALL))
+    lines = blocks.replace("\\\n", " ").splitlines()
+    return [shlex.split(line.removeprefix("$ maskpool "), comments=True) for line in lines]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder in which the page's commands find what they name."""
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    return tmp_path
+
+
+def run(desk: Path, words: list[str]) -> dict[str, Any]:
+    """A run's dataset; ``found`` counts its masks by image and category."""
+    done = maskpool(*words, cwd=desk)
+    assert done.returncode == 0, done.stderr
+    data = read(desk / words[words.index("-o") + 1] / "coco.json")
+    assert not [line for line in done.stderr.splitlines() if line.startswith("maskpool:")]
+    return data
+
+
+def read(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text())
+    images = {one["id"]: one["file_name"] for one in data["images"]}
+    names = {one["id"]: one["name"] for one in data["categories"]}
+    data["found"] = Counter(
+        (images[one["image_id"]], names[one["category_id"]]) for one in data["annotations"]
+    )
+    return data
+
+
+def test_no_command_is_left_out() -> None:
+    ours = ["Texts", "A spec file", "Boxes", "Clicks", "Change your mind later"]
+    assert sum(len(commands(heading)) for heading in ours) == PAGE.count("\n$ ")
+
+
+def test_texts_names_and_negatives(desk: Path) -> None:
+    [words] = commands("Texts")
+    found = run(desk, words)["found"]
+    assert found["scene_13.jpg", "round"] == 4
+    assert found["scene_13.jpg", "circle, not red circle"] == 0
+    assert found["scene_13.jpg", "circle"] == 3
+    assert found["crowded/scene_20.jpg", "yellow star"] == 1
+
+
+def test_a_spec_file_with_stuff(desk: Path) -> None:
+    words, schema = commands("A spec file")
+    found = run(desk, words)["found"]
+    assert (found["scene_13.jpg", "red circle"], found["scene_13.jpg", "circle"]) == (1, 2)
+    assert found["scene_05.jpg", "stars"] == 1
+    assert max(count for (_, name), count in found.items() if name == "stars") == 1
+    assert "max_count" in maskpool(*schema).stdout
+
+
+def test_every_box_becomes_a_mask_as_good_as_promised(desk: Path) -> None:
+    [words] = commands("Boxes")
+    found = run(desk, words)["found"]
+    assert found == read(ROOT / "samples" / "scenes" / "ground_truth.json")["found"]
+    promised = re.search(r"58 boxes: F1 ([\d.]+) at IoU 0\.5, mean IoU ([\d.]+)\.", PAGE)
+    assert promised is not None
+    summary = json.loads((desk / "out" / "boxes" / "summary.json").read_text())
+    assert summary["f1"] >= float(promised[1]) - 0.01
+    assert summary["mean_iou"] >= float(promised[2]) - 0.01
+
+
+def test_clicks_on_five_objects_and_a_box(desk: Path) -> None:
+    [words] = commands("Clicks")
+    data = run(desk, words)
+    assert data["found"] == {
+        ("scene_14.jpg", "cross"): 1,
+        ("scene_14.jpg", "square"): 1,
+        ("scene_14.jpg", "triangle"): 1,
+        ("scene_14.jpg", "circle"): 1,
+        ("scene_18.jpg", "square"): 1,
+        ("scene_18.jpg", "circle"): 1,
+    }
+    assert all(one["area"] > 0 for one in data["annotations"])
+    assert sorted(one["score"] for one in data["annotations"]) == [0.9, *[1.0] * 5]
+
+
+@pytest.fixture
+def pool(desk: Path) -> Iterator[Path]:
+    up, *_ = commands("Change your mind later")
+    with serving(*up, log=desk / "up.log", cwd=desk):
+        until((desk / ".maskpool" / "stack.json").exists, what="the stack")
+        until(partial(maskpool_json, "status", cwd=desk), what="a worker")
+        yield desk
+    until(lambda: not processes_naming(str(desk / ".maskpool")), seconds=40, what="a clean end")
+
+
+def test_a_pool_is_read_in_another_way(pool: Path) -> None:
+    _, *rest = commands("Change your mind later")
+    names = [words[words.index("--name") + 1] for words in rest if words[0] == "submit"]
+    for words in rest:
+        if words[0] in {"results", "export"}:
+            until(partial(_ended, pool, names), what="the end of all batches")
+        done = maskpool(*words, cwd=pool)
+        assert done.returncode == 0, done.stderr
+    few, more = read(pool / "circles.json")["found"], read(pool / "all-circles.json")["found"]
+    assert (few["scene_13.jpg", "circle"], more["scene_13.jpg", "circle"]) == (3, 4)
+    assert read(pool / "boxes.json")["found"] == {
+        ("scene_04.jpg", "disc"): 4,
+        ("scene_04.jpg", "star"): 1,
+    }
+
+
+def _ended(pool: Path, names: list[str]) -> bool:
+    return all(maskpool_json("status", name, cwd=pool)["state"] == "done" for name in names)
