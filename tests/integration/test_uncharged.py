@@ -13,15 +13,16 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from services.fakes import drawn
 from services.plain_pool import PlainPool
 from sqlalchemy import select, update
 
 from db import chunks
-from db.models import BatchRow, ChunkRow, JobRow, WorkerRow
+from db.models import BatchRow, ChunkRow, InstanceRow, JobRow, WorkerRow
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool.abilities import Ability
-from maskpool.domain import MAX_LOSSES, JobState, new_id
+from maskpool.domain import MAX_LOSSES, Found, JobState, new_id
 from maskpool.errors import (
     ConfigError,
     CredentialsError,
@@ -31,6 +32,8 @@ from maskpool.errors import (
     Unreachable,
 )
 from maskpool.ports import Answer, Image, Request
+from maskpool.spec import BatchSpec
+from producer.abilities import require_abilities
 from storage.images.fetch import FetchedImage
 from storage.objects import open_store
 from workers.engine.engine import Engine
@@ -53,12 +56,13 @@ class Models:
 
     fails: Exception | None = None
     before: Callable[[], object] = lambda: None
+    finds: Callable[[Request[Image]], list[Found]] = lambda _: []
 
     def segment(self, requests: list[Request[Image]]) -> list[Answer]:
         self.before()
         if self.fails:
             raise self.fails
-        return [Answer([]) for _ in requests]
+        return [Answer(self.finds(request)) for request in requests]
 
 
 @dataclass
@@ -214,6 +218,40 @@ def test_what_a_worker_cannot_do_it_leaves_to_another_and_charges_nobody(
     world.ask(batch_id)
     world.pool.drain()
     assert world.jobs(batch_id) == [(JobState.DONE, 0, 0)] * 4
+
+
+def test_objects_go_from_a_worker_without_a_tracker_to_one_that_has_it(world: World) -> None:
+    """Nobody submits them while it lives; it may have come later."""
+    batch_id = world.pool.submit(4)
+    spec: dict[str, Any] = {"version": 2, "prompts": [], "classes": ["cat"]}
+    world.ask(batch_id, **spec)
+    cat = {"class": "cat", "box": [1, 1, 3, 3]}
+    with world.pool.database.write() as session:
+        odd = update(JobRow).where(JobRow.seq.in_([1, 3]))
+        session.execute(odd.values(prompts={"objects": [cat, cat]}))
+    bare, messages = world.worker(frozenset({Ability.SPEC2})), world.pool.tick()
+    with (
+        world.pool.database.read() as session,
+        pytest.raises(ConfigError, match="this takes workers whose model makes masks"),
+    ):
+        require_abilities(session, BatchSpec.read({"model": "demo", **spec}))
+
+    assert [bare.run(message) for message in messages] == ["done 2, failed 0, returned 2"]
+
+    done, back = (JobState.DONE, 0, 0), (JobState.RETRY, 0, 0)
+    assert world.jobs(batch_id) == [done, back, done, back]
+    world.due()
+    world.models.finds = drawn
+    whole = world.worker()
+    assert [whole.run(message) for message in world.pool.tick()] == ["done 2, failed 0, returned 0"]
+    assert world.jobs(batch_id) == [done] * 4
+    with world.pool.database.read() as session:
+        rows = session.execute(
+            select(InstanceRow.seq, InstanceRow.object_index, InstanceRow.area).order_by(
+                InstanceRow.seq, InstanceRow.ordinal
+            )
+        )
+        assert [tuple(row) for row in rows] == [(1, 0, 4), (1, 1, 4), (3, 0, 4), (3, 1, 4)]
 
 
 def test_chunks_beside_the_one_that_lost_the_device_are_not_charged(world: World) -> None:
