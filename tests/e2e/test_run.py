@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from pycocotools.mask import iou
 from services.command_line import maskpool, processes_naming, until
+from small_models import save_pair
 
 from storage.objects import open_store
 
@@ -345,3 +346,55 @@ def test_a_bucket_is_read_where_it_lies(rclone_bucket: tuple[str, str], tmp_path
     coco = json.loads((out / "coco.json").read_text())
     assert [image["file_name"] for image in coco["images"]] == ["scene_01.jpg", "scene_02.jpg"]
     assert len(list((out / "overlays").glob("*.jpg"))) == 2
+
+
+@pytest.mark.slow
+def test_a_model_without_a_tracker_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
+    sam3, clip = save_pair(tmp_path / "models")
+    image = tmp_path / "photos" / "a.jpg"
+    image.parent.mkdir()
+    image.write_bytes((SCENES / "scene_01.jpg").read_bytes())
+    asks = {"objects": [{"class": "cat", "box": [10, 10, 60, 60]}]}
+    source = tmp_path / "photos" / "list.jsonl"
+    source.write_text(json.dumps({"uri": "a.jpg", "prompts": asks}))
+    out = tmp_path / "out"
+    alias = {"bare": {"sam3": str(sam3), "clip": str(clip)}}
+
+    done = maskpool(
+        *("run", str(source), "-m", "bare", "-o", str(out)),
+        env={"MASKPOOL_MODELS": json.dumps(alias)},
+    )
+
+    assert done.returncode == 2, done.stderr
+    said = " ".join(done.stderr.split())
+    assert "this takes workers whose model makes masks of boxes and points" in said
+    assert "upgrade the workers of 'bare', or ask for less" in said
+    assert not (out / "coco.json").exists()
+    assert processes_naming(str(out)) == []
+
+
+@pytest.mark.slow
+def test_a_box_outside_its_image_is_an_empty_mask_and_said(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes((SCENES / "scene_01.jpg").read_bytes())
+    truth = json.loads((SCENES / "ground_truth.json").read_text())
+    [image_id] = [one["id"] for one in truth["images"] if one["file_name"] == "scene_01.jpg"]
+    inside = [one["bbox"] for one in truth["annotations"] if one["image_id"] == image_id]
+    first, last = ([x, y, x + w, y + h] for x, y, w, h in (inside[0], inside[-1]))
+    boxes = (first, [9000, 0, 9010, 10], last)
+    asks = {"objects": [{"class": "thing", "box": box} for box in boxes]}
+    source, out = tmp_path / "list.jsonl", tmp_path / "out"
+    source.write_text(json.dumps({"uri": "a.jpg", "prompts": asks}))
+
+    done = maskpool("run", str(source), "-o", str(out))
+
+    assert done.returncode == 0, done.stderr
+    sentence = "1 object gave an empty mask, which is not in the dataset: a.jpg objects[1]"
+    assert sentence in done.stdout
+    summary = json.loads((out / "summary.json").read_text())
+    empty = {"file_name": "a.jpg", "object": 1, "category": "thing"}
+    assert (summary["instances"], summary["empty_masks"]) == (2, 1)
+    assert summary["empty_mask_objects"] == [empty]
+    coco = json.loads((out / "coco.json").read_text())
+    assert [one["object_index"] for one in coco["annotations"]] == [0, 2]
+    assert all("predicted_iou" in one for one in coco["annotations"])
+    assert coco["info"]["empty_mask_objects"] == [empty]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,9 @@ from maskpool.ports import Image
 KINDS = 32
 
 WIDTH, HEIGHT = 48, 8
+
+#: Of every mask that a text finds.
+SCORE = 0.875
 
 #: An image that asks for more memory than there is, and its number.
 GLUTTON, GLUTTON_NAME = 200, "glutton.png"
@@ -46,6 +51,27 @@ def expected_mask(
     return mask, (2.0, 1.0, float(3 + number), 4.0)
 
 
-def expected_area(seq: int) -> int:
-    """Pixels of the mask that job ``seq`` must end with."""
-    return int(expected_mask(seq % KINDS)[0].sum())
+def asks(seq: int) -> dict[str, Any] | None:
+    """What job ``seq`` is asked beside texts: a box, clicks, both and a box outside, or nothing."""
+    box = {"class": "boxed", "box": [1, 1, 3 + seq % 7, 5], "score": 0.75}
+    clicks = {"class": "clicked", "points": [[seq % WIDTH, 3, 1], [0, 7, 0]]}
+    outside = {"class": "boxed", "box": [WIDTH, 0, WIDTH + 4, 4]}
+    objects = [[], [box], [clicks], [clicks, outside, box], [], []][seq % 6]
+    return {"objects": objects} if objects else None
+
+
+def manifest_line(seq: int, image: str) -> str:
+    """Job ``seq`` of a manifest, with what it is asked."""
+    return json.dumps({"uri": image, "name": f"{seq:05d}.png", "prompts": asks(seq)})
+
+
+#: Place in the batch's categories, place among the image's objects, pixels, strength of a negative.
+Mask = tuple[int, int | None, int, float | None]
+
+
+def expected_masks(seq: int) -> list[Mask]:
+    """What job ``seq`` must end with, in order: exactly one mask for each of its objects."""
+    text = (0, None, int(expected_mask(seq % KINDS)[0].sum()), SCORE)
+    box, clicks, outside = (1, 4 * (2 + seq % 7)), (2, 1), (1, 0)
+    drawn = [[], [box], [clicks], [clicks, outside, box], [], []][seq % 6]
+    return [text, *((of, index, area, None) for index, (of, area) in enumerate(drawn))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -20,10 +19,7 @@ from producer.submit import Submitter
 def manifest(world: World, count: int, images: Sequence[str] = ()) -> str:
     """A list of ``count`` scenes; ``images`` names those to take in turn instead of the usual."""
     drawn = images or [f"scene_{number:02d}.png" for number in range(scenes.KINDS)]
-    lines = [
-        json.dumps({"uri": drawn[seq % len(drawn)], "name": f"{seq:05d}.png"})
-        for seq in range(count)
-    ]
+    lines = [scenes.manifest_line(seq, drawn[seq % len(drawn)]) for seq in range(count)]
     path = world.images / f"{new_id()}.jsonl"
     path.write_text("\n".join(lines) + "\n")
     return str(path)

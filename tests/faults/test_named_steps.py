@@ -39,7 +39,7 @@ def submit(
 
 def submitting(manifest: Path, key: str) -> list[str]:
     script = str(HERE / "scripts" / "small_block_submitter.py")
-    words = ["submit", str(manifest), "-p", "a", "--key", key, "--no-upload"]
+    words = ["submit", str(manifest), "-p", "a, not b", "--key", key, "--no-upload"]
     return [sys.executable, "-P", script, *words]
 
 

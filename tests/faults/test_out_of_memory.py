@@ -9,14 +9,13 @@ from faults import scenes
 from faults.conftest import built_world
 from faults.sizes import Sizes
 from faults.submitting import manifest, submit
-from faults.world import Report, World
+from faults.world import SPEC, Report, World
 from sqlalchemy import select
 
 from db.models import JobRow
 from maskpool.domain import MAX_ATTEMPTS, JobState
-from maskpool.spec import BatchSpec
 
-SCORED = BatchSpec.read({"model": "demo", "prompts": [{"text": "a", "not": ["b"]}]})
+SCORED = SPEC.model_copy(update={"verify": True})
 
 #: Until a micro-batch that was halved is doubled, each worker needs 64 of them.
 ENOUGH_JOBS = 480

@@ -11,16 +11,20 @@ from pathlib import Path
 from uuid import UUID
 
 from faults import history, scenes
-from faults.world import SPEC, World, now_ms
+from faults.world import World, now_ms
 from sqlalchemy import func, select
 
 from db import batches, lookup
 from db.models import BatchRow, ChunkRow, UserRow
 from maskpool.domain import BatchState, ChunkState, Klass, Priority, new_id
+from maskpool.spec import BatchSpec
 from producer.dispatch.broker import Broker
 from producer.sources import open_source
 from producer.submission import Submission
 from producer.submit import Submitter
+
+#: One text: how long an image takes is the matter.
+SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})
 
 #: Claims no further apart than this are of one tick.
 _TICK_MS = 20

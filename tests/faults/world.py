@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -44,7 +43,15 @@ LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 0.5
 WORKERS = 3
 SEED = 20_261_121
-SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})
+#: Its negative finds the very masks of the prompt; the classes are those of ``scenes.asks``.
+SPEC = BatchSpec.read(
+    {
+        "version": 2,
+        "model": "demo",
+        "prompts": [{"text": "a", "not": ["b"]}],
+        "classes": ["boxed", "clicked"],
+    }
+)
 
 
 def now_ms() -> int:
@@ -237,9 +244,8 @@ class World:
         poisonous = set(poison)
         lines = []
         for seq in range(count):
-            name = f"{seq:05d}.png"
             image = "poison.png" if seq in poisonous else f"scene_{seq % scenes.KINDS:02d}.png"
-            lines.append(json.dumps({"uri": image, "name": name}))
+            lines.append(scenes.manifest_line(seq, image))
         manifest = self.images / f"{new_id()}.jsonl"
         manifest.write_text("\n".join(lines) + "\n")
         return manifest
@@ -322,14 +328,15 @@ class World:
         findings = [one for one in verify(self.database, self.store, tally=tally) if one.wrong]
         with self.database.read() as session:
             jobs = list(session.scalars(select(JobRow).where(JobRow.batch_id.in_(mine))))
-            areas = {
-                (row.batch_id, row.seq): row.area
-                for row in session.execute(
-                    select(InstanceRow.batch_id, InstanceRow.seq, InstanceRow.area).where(
-                        InstanceRow.batch_id.in_(mine)
-                    )
-                )
-            }
+            rows = session.scalars(
+                select(InstanceRow)
+                .where(InstanceRow.batch_id.in_(mine))
+                .order_by(InstanceRow.ordinal)
+            )
+            masks: dict[tuple[UUID, int], list[scenes.Mask]] = {}
+            for row in rows:
+                of = masks.setdefault((row.batch_id, row.seq), [])
+                of.append((row.prompt_index, row.object_index, row.area, row.against))
             session.expunge_all()
         ended = history.times_ended(self.database, mine)
         report.jobs = sum(self.progress(one).total for one in mine)
@@ -341,7 +348,7 @@ class World:
         assert (report.lost, report.twice) == (0, 0), report
         assert findings == [], _sentences(findings)
         assert tally.batches == len(self.batch_ids)
-        assert areas == {(batch, seq): scenes.expected_area(seq) for batch, seq in done}
+        assert masks == {(batch, seq): scenes.expected_masks(seq) for batch, seq in done}
         assert set(ended) == {(job.batch_id, job.seq) for job in jobs}
         assert sum(self.progress(one).done for one in mine) == len(done)
         return jobs

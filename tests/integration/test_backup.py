@@ -205,7 +205,7 @@ def test_a_pool_at_work_comes_back_from_its_backup(sites: Sites, redis_url: str)
     old = sites.old
     history.keep(old.database)
     at_work = PoolAtWork(old.database, old.store, redis_url, chunk_seconds=0.05)
-    first, many, paused = at_work.submit(12), at_work.submit(MANY), at_work.submit(24)
+    first, many, paused = at_work.submit(12), at_work.submit(MANY, objects=True), at_work.submit(24)
     loading = at_work.submit(5, activate=False)
     with old.database.write() as session:
         batches.pause(session, paused)

@@ -53,7 +53,7 @@ def info(target: Path) -> dict[str, Any]:
     return found
 
 
-def test_every_object_has_its_mask_in_the_dataset_the_empty_one_too(
+def test_every_object_has_its_mask_in_the_dataset_and_the_empty_one_is_named(
     pool: Pool, work: PlainPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the rule says; the class that is named as a prompt is one category with it."""
@@ -71,15 +71,21 @@ def test_every_object_has_its_mask_in_the_dataset_the_empty_one_too(
 
     work.look = look
     target = tmp_path / "coco.json"
-    export(pool, [str(done(work, 2))], target, changes=ReadingChanges(threshold=0.95))
+    written = export(pool, [str(done(work, 2))], target, changes=ReadingChanges(threshold=0.95))
     coco = COCO(target)
     names = {one["id"]: one["name"] for one in coco.loadCats(coco.getCatIds())}
     assert names == {1: "a", 2: "b", 3: "car"}
     masks = [(one["category_id"], one["area"], one["bbox"]) for one in coco.anns.values()]
-    nothing = (3, 0, [0, 0, 0, 0])
-    assert masks == [(1, 6, [2, 1, 2, 3]), nothing, (1, 9, [2, 1, 3, 3]), nothing]
-    assert coco_masks.area([coco.annToRLE(one) for one in coco.anns.values()]).tolist() == [
-        *[6, 0, 9, 0]
+    assert masks == [(1, 6, [2, 1, 2, 3]), (1, 9, [2, 1, 3, 3])]
+    assert coco_masks.area([coco.annToRLE(one) for one in coco.anns.values()]).tolist() == [6, 9]
+    assert list(written.notes) == [
+        (
+            "2 objects gave empty masks, which are not in the dataset: 000.png objects[1], "
+            "001.png objects[1]"
+        )
+    ]
+    assert info(target)["empty_mask_objects"] == [
+        {"file_name": f"00{seq}.png", "object": 1, "category": "car"} for seq in range(2)
     ]
     [score] = evaluate(target, target, threshold=0.0).by_category[:1]
     assert (score.tp, score.fp, score.fn) == (2, 0, 0)

@@ -60,7 +60,8 @@ def lost_upload(pool: PlainPool, batch: UUID, chunk: UUID) -> str:
 
 
 def test_lost_uploads_and_removed_batches_go_and_everything_else_stays(pool: PlainPool) -> None:
-    done, gone, loading = pool.submit(5), old_id(), pool.submit(2, activate=False)
+    done, gone = pool.submit(5, objects=True), old_id()
+    loading = pool.submit(2, activate=False)
     pool.drain()
     live = pool.submit(9)
     queued, running = pool.tick()

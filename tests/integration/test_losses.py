@@ -13,14 +13,15 @@ from sqlalchemy import select, text, update
 
 from db import batches
 from db.chunks import publish, reap
-from db.models import ChunkRow, JobRow, WorkerRow
+from db.models import ChunkRow, InstanceRow, JobRow, WorkerRow
 from db.session import Database
-from maskpool.domain import MAX_LOSSES, ChunkMessage, JobState
+from maskpool.domain import MAX_LOSSES, ChunkMessage, JobState, new_id
 from maskpool.errors import Unreachable
 from producer.dispatch import loop
 from producer.dispatch.broker import Broker
 from producer.dispatch.loop import Dispatcher
 from producer.dispatch.tick import Tick, tick
+from producer.integrity.check import verify
 from storage.objects import open_store
 
 LEASE_MS = 30_000
@@ -110,6 +111,44 @@ def test_a_loss_while_the_database_was_away_is_nobodys_fault(pool: PlainPool) ->
     for _ in range(MAX_LOSSES):
         lose_alone(pool, charge=True)
     assert jobs(pool, batch) == [(JobState.FAILED, MAX_LOSSES)]
+
+
+def test_an_image_that_kills_its_workers_fails_with_its_objects_and_no_other(
+    pool: PlainPool,
+) -> None:
+    batch_id = pool.submit(6, objects=True)
+
+    def work_until_it_ends(*, deadly: int) -> None:
+        for _ in range(20):
+            for message in pool.tick():
+                taken = pool.take(message)
+                if deadly in [job.seq for job in taken.jobs]:
+                    lapse(pool)
+                    pool.worker_id = new_id()  # it died, and another comes
+                else:
+                    pool.finish(taken, *pool.upload(taken))
+
+    def drawn() -> dict[int, list[int]]:
+        with pool.database.read() as session:
+            objects = InstanceRow.object_index.is_not(None)
+            found: dict[int, list[int]] = {}
+            for row in session.scalars(
+                select(InstanceRow).where(objects).order_by(InstanceRow.ordinal)
+            ):
+                found.setdefault(row.seq, []).append(row.object_index or 0)
+            return found
+
+    work_until_it_ends(deadly=2)
+
+    done = (JobState.DONE, 0)
+    assert jobs(pool, batch_id) == [done, done, (JobState.FAILED, MAX_LOSSES), done, done, done]
+    assert drawn() == {seq: [0, 1, 2] for seq in range(6) if seq != 2}
+    with pool.database.write() as session:
+        assert batches.retry_failed(session, batch_id) == 1
+    pool.drain()
+    assert jobs(pool, batch_id) == [done] * 6
+    assert drawn() == {seq: [0, 1, 2] for seq in range(6)}
+    assert list(verify(pool.database, pool.store)) == []
 
 
 def test_the_dispatcher_charges_nobody_for_a_lease_after_an_outage(

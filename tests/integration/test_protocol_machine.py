@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +54,15 @@ from maskpool.spec import BatchSpec
 from producer.dispatch.tick import tick
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "cone"}]}).dump()
+#: One that asks single images for objects, and for something but not for something else.
+SPEC_OF_OBJECTS = BatchSpec.read(
+    {
+        "version": 2,
+        "model": "demo",
+        "prompts": [{"text": "cone", "not": ["barrel"]}],
+        "classes": ["cat", "dog"],
+    }
+).dump()
 
 
 #: Workers 0 and 1 still beat when their leases lapse; 2 and 3 are dead by then.
@@ -79,6 +89,41 @@ fates = st.lists(
     min_size=9,
     max_size=9,
 )
+
+
+def asks_of(seq: int) -> dict[str, Any] | None:
+    """What one image is asked: none, one or two objects."""
+    objects = [
+        {"class": "cat", "box": [0.0, 0.0, 1.0, 1.0], "score": 0.25},
+        {"class": "dog", "points": [[0.5, 0.5, 1], [0.25, 0.5, 0]]},
+    ]
+    return {"objects": objects[: seq % 3]} if seq % 3 else None
+
+
+def asks_in_text(seq: int) -> str | None:
+    """The same, as a source gives it."""
+    asks = asks_of(seq)
+    return asks and json.dumps(asks)
+
+
+def drawn(job: Job) -> list[Instance]:
+    """A mask for each object of an image, in their order; that of clicks is empty."""
+    objects = ((job.prompts or {}).get("objects")) or []
+    return [
+        Instance(
+            Found(
+                1 + index,
+                one.get("score", 1.0),
+                (0.0, 0.0, 1.0, 1.0) if "box" in one else (0.0, 0.0, 0.0, 0.0),
+                Rle((1, 1), "01" if "box" in one else "1"),
+                object_index=index,
+                predicted_iou=0.5,
+            ),
+            int("box" in one),
+            0.0,
+        )
+        for index, one in enumerate(objects)
+    ]
 
 
 @dataclass(frozen=True)
@@ -111,7 +156,7 @@ def end_of(job: Job, fate: str) -> JobEnd:
         masks_length=1,
         width=1,
         height=1,
-        instances=(Instance(found, 1, 0.0),) * (job.seq % 3),
+        instances=(*(Instance(found, 1, 0.0),) * (job.seq % 3), *drawn(job)),
     )
 
 
@@ -126,6 +171,7 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
             "priority": st.sampled_from(Priority),
             "activate": st.sampled_from([True, True, True, False]),
             "poison": st.booleans(),
+            "objects": st.booleans(),
         },
     ),
     "someone_asks": (
@@ -170,6 +216,8 @@ class Protocol(RuleBasedStateMachine):
         self.submitted = 0
         #: Batches whose first image kills whoever works on it.
         self.poison: set[UUID] = set()
+        #: Batches that ask single images for objects.
+        self.of_objects: set[UUID] = set()
         #: Ends that were acknowledged to a worker, or that reaping decided.
         self.ended: dict[JobKey, JobState] = {}
         #: Times a job was alone with a worker that died.
@@ -201,14 +249,21 @@ class Protocol(RuleBasedStateMachine):
         *,
         activate: bool,
         poison: bool,
+        objects: bool,
     ) -> None:
         if self.submitted >= 4:
             return
         self.submitted += 1
-        new = NewBatch(owner, f"key-{self.submitted}", "n", "demo", SPEC, "s", klass, priority)
+        spec = SPEC_OF_OBJECTS if objects else SPEC
+        new = NewBatch(owner, f"key-{self.submitted}", "n", "demo", spec, "s", klass, priority)
         with self.database.write() as session:
             at = batches.create_or_find(session, new)
-        refs = [ImageRef(f"{n}.png", f"file:///{n}.png") for n in range(count)]
+        if objects:
+            self.of_objects.add(at.batch_id)
+        refs = [
+            ImageRef(f"{n}.png", f"file:///{n}.png", asks_in_text(n) if objects else None)
+            for n in range(count)
+        ]
         for first in range(0, count, 5):
             with self.database.write() as session:
                 block = refs[first : first + 5]
@@ -354,6 +409,7 @@ class Protocol(RuleBasedStateMachine):
         assert (taken is not None) == free
         if taken is None:
             return
+        self._is_what_was_submitted(taken)
         if reply_lost:
             assert self._take(message, worker) == taken
         self.held.append(Held(worker, taken))
@@ -417,6 +473,12 @@ class Protocol(RuleBasedStateMachine):
                 session, message.chunk_id, worker, solo=message.solo, lease_ms=30_000
             )
 
+    def _is_what_was_submitted(self, taken: TakenChunk) -> None:
+        of_objects = taken.batch_id in self.of_objects
+        assert taken.spec == (SPEC_OF_OBJECTS if of_objects else SPEC)
+        for job in taken.jobs:
+            assert job.prompts == (asks_of(job.seq) if of_objects else None)
+
     def _finish(self, held: Held, ends: list[JobEnd]) -> None:
         chunk_id = held.taken.chunk_id
         with self.database.read() as session:
@@ -453,11 +515,10 @@ class Protocol(RuleBasedStateMachine):
             all_jobs = {(j.batch_id, j.seq): j for j in session.scalars(select(JobRow))}
             all_chunks = list(session.scalars(select(ChunkRow)))
             all_batches = {b.id: b for b in session.scalars(select(BatchRow))}
-            found = Counter(
-                tuple(key) for key in session.execute(select(InstanceRow.batch_id, InstanceRow.seq))
-            )
+            rows = list(session.scalars(select(InstanceRow).order_by(InstanceRow.ordinal)))
             session.expunge_all()
-        self._check_jobs(all_jobs, found)
+        self._check_jobs(all_jobs, Counter((row.batch_id, row.seq) for row in rows))
+        self._check_objects(all_jobs, rows)
         live = self._check_chunks(all_jobs, all_chunks, all_batches)
         for batch in all_batches.values():
             mine = [job for job in all_jobs.values() if job.batch_id == batch.id]
@@ -478,6 +539,20 @@ class Protocol(RuleBasedStateMachine):
                 assert self.ended.get(key) == job.state
         for key, state in self.ended.items():
             assert all_jobs[key].state == state, "an acknowledged end was lost"
+
+    def _check_objects(self, all_jobs: dict[JobKey, JobRow], rows: list[InstanceRow]) -> None:
+        """Each object of each image that is DONE has its one mask, in order, the empty one too."""
+        got: dict[JobKey, list[tuple[int, int, float, int]]] = {}
+        for row in rows:
+            if row.object_index is not None:
+                of = got.setdefault((row.batch_id, row.seq), [])
+                of.append((row.object_index, row.prompt_index, row.score, row.area))
+        whole = [(0, 1, 0.25, 1), (1, 2, 1.0, 0)]
+        assert got == {
+            (batch, seq): whole[: seq % 3]
+            for (batch, seq), job in all_jobs.items()
+            if batch in self.of_objects and job.state == JobState.DONE and seq % 3
+        }
 
     def _check_chunks(
         self,
@@ -554,6 +629,7 @@ class Protocol(RuleBasedStateMachine):
                 taken = self._take(message := self.broker.pop(), BEATING[0])
                 if taken is not None:
                     assert len(taken.jobs) == message.size
+                    self._is_what_was_submitted(taken)
                     ends = [end_of(job, "done") for job in taken.jobs]
                     self._finish(Held(BEATING[0], taken), ends)
         self.the_rows_are_sound()

@@ -13,15 +13,16 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from services.fakes import drawn
 from services.plain_pool import PlainPool
 from sqlalchemy import select, update
 
 from db import chunks
-from db.models import BatchRow, ChunkRow, JobRow, WorkerRow
+from db.models import BatchRow, ChunkRow, InstanceRow, JobRow, WorkerRow
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool.abilities import Ability
-from maskpool.domain import MAX_LOSSES, JobState, new_id
+from maskpool.domain import MAX_LOSSES, Found, JobState, new_id
 from maskpool.errors import (
     ConfigError,
     CredentialsError,
@@ -31,6 +32,8 @@ from maskpool.errors import (
     Unreachable,
 )
 from maskpool.ports import Answer, Image, Request
+from maskpool.spec import BatchSpec
+from producer.abilities import require_abilities
 from storage.images.fetch import FetchedImage
 from storage.objects import open_store
 from workers.engine.engine import Engine
@@ -53,12 +56,13 @@ class Models:
 
     fails: Exception | None = None
     before: Callable[[], object] = lambda: None
+    finds: Callable[[Request[Image]], list[Found]] = lambda _: []
 
     def segment(self, requests: list[Request[Image]]) -> list[Answer]:
         self.before()
         if self.fails:
             raise self.fails
-        return [Answer([]) for _ in requests]
+        return [Answer(self.finds(request)) for request in requests]
 
 
 @dataclass
@@ -216,6 +220,82 @@ def test_what_a_worker_cannot_do_it_leaves_to_another_and_charges_nobody(
     assert world.jobs(batch_id) == [(JobState.DONE, 0, 0)] * 4
 
 
+def test_objects_go_from_a_worker_without_a_tracker_to_one_that_has_it(world: World) -> None:
+    """Nobody submits them while it lives; it may have come later."""
+    batch_id = world.pool.submit(4)
+    spec: dict[str, Any] = {"version": 2, "prompts": [], "classes": ["cat"]}
+    world.ask(batch_id, **spec)
+    cat = {"class": "cat", "box": [1, 1, 3, 3]}
+    with world.pool.database.write() as session:
+        odd = update(JobRow).where(JobRow.seq.in_([1, 3]))
+        session.execute(odd.values(prompts={"objects": [cat, cat]}))
+    bare, messages = world.worker(frozenset({Ability.SPEC2})), world.pool.tick()
+    with (
+        world.pool.database.read() as session,
+        pytest.raises(ConfigError, match="this takes workers whose model makes masks"),
+    ):
+        require_abilities(session, BatchSpec.read({"model": "demo", **spec}))
+
+    assert [bare.run(message) for message in messages] == ["done 2, failed 0, returned 2"]
+
+    done, back = (JobState.DONE, 0, 0), (JobState.RETRY, 0, 0)
+    assert world.jobs(batch_id) == [done, back, done, back]
+    world.due()
+    world.models.finds = drawn
+    whole = world.worker()
+    assert [whole.run(message) for message in world.pool.tick()] == ["done 2, failed 0, returned 0"]
+    assert world.jobs(batch_id) == [done] * 4
+    with world.pool.database.read() as session:
+        rows = session.execute(
+            select(InstanceRow.seq, InstanceRow.object_index, InstanceRow.area).order_by(
+                InstanceRow.seq, InstanceRow.ordinal
+            )
+        )
+        assert [tuple(row) for row in rows] == [(1, 0, 4), (1, 1, 4), (3, 0, 4), (3, 1, 4)]
+
+
+@dataclass
+class Measured(Models):
+    """Finds nothing in a time that it measures: each text and each object takes 2 ms."""
+
+    together: list[int] = field(default_factory=list)
+
+    def segment(self, requests: list[Request[Image]]) -> list[Answer]:
+        self.before()
+        self.together.append(len(requests))
+        seconds = [0.002 * request.rows for request in requests]
+        time.sleep(sum(seconds))
+        return [Answer([], seconds=one) for one in seconds]
+
+
+def test_an_image_with_one_click_is_not_charged_its_neighbours_texts(world: World) -> None:
+    clicks, both = world.pool.submit(1), world.pool.submit(1)
+    world.ask(clicks, version=2, prompts=[], classes=["cat"])
+    texts = [{"text": f"thing {n}"} for n in range(100)]
+    world.ask(both, version=2, prompts=texts, classes=["cat"])
+    with world.pool.database.write() as session:
+        cat = {"class": "cat", "points": [[1, 1, 1]]}
+        session.execute(update(JobRow).values(prompts={"objects": [cat]}))
+    world.models = models = Measured()
+    worker, messages, both_wait = world.worker(), world.pool.tick(), threading.Event()
+    models.before = lambda: both_wait.wait(SECONDS)
+    engine = world.workers[1]
+    engine.submit(np.zeros((4, 6, 3), np.uint8), ("in the way",))
+    with ThreadPoolExecutor(len(messages)) as threads:
+        running = [threads.submit(worker.run, message) for message in messages]
+        end = time.monotonic() + SECONDS
+        while _waiting(engine) < 2 and time.monotonic() < end:
+            time.sleep(0.005)
+        both_wait.set()
+        assert [one.result(SECONDS) for one in running] == ["done 1, failed 0, returned 0"] * 2
+    world.pool.tick()
+
+    assert models.together == [1, 2]
+    with world.pool.database.read() as session:
+        owed = {row.id: row.gpu_seconds for row in session.scalars(select(BatchRow))}
+    assert owed[both] == pytest.approx(101 * owed[clicks], rel=0.01)
+
+
 def test_chunks_beside_the_one_that_lost_the_device_are_not_charged(world: World) -> None:
     batch_id, worker = world.pool.submit(8), world.worker()
     world.models.fails = DeviceLost("an illegal memory access")
@@ -354,6 +434,10 @@ def test_a_take_that_fails_leaves_the_chunk_to_its_next_message(
             worker.run(message)
     assert worker.run(message) == "done 4, failed 0, returned 0"
     assert worker.run(message) == "dropped: not to be had"
+
+
+def _waiting(engine: Engine[Any]) -> int:
+    return sum(map(len, engine._queues._by_class.values()))
 
 
 def _raising(error: Exception) -> Callable[..., Any]:

@@ -118,7 +118,7 @@ def test_categories_of_objects_are_counted_where_they_are(
 
 
 def test_what_is_removed_leaves_no_object(pool: Pool, work: PlainPool) -> None:
-    batch_id = work.submit(5)
+    batch_id = work.submit(5, objects=True)
     with pytest.raises(Conflict, match="cancel it first"):
         batches.remove(pool, batch_id)
     work.drain()

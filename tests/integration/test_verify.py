@@ -76,7 +76,7 @@ def objects(store: ObjectStore) -> list[str]:
 
 def test_a_sound_world_has_no_findings_at_any_step_of_it(pool: PlainPool) -> None:
     loading = pool.submit(3, activate=False)
-    batch = pool.submit(10)
+    batch = pool.submit(10, objects=True)
     assert found(pool) == []
     first, second = pool.tick()
     assert found(pool) == [], "queued"
@@ -99,13 +99,13 @@ def test_a_sound_world_has_no_findings_at_any_step_of_it(pool: PlainPool) -> Non
         batches.cancel(session, loading)
     tally = Tally()
     assert list(verify(pool.database, pool.store, tally=tally)) == []
-    assert (tally.batches, tally.jobs, tally.instances) == (2, 13, 30)
+    assert (tally.batches, tally.jobs, tally.instances) == (2, 13, 60)
     assert tally.objects == len(objects(pool.store)) == 3
     assert second.batch_id == batch
 
 
 def test_a_cancel_and_a_lost_worker_leave_a_sound_world(pool: PlainPool) -> None:
-    batch = pool.submit(10)
+    batch = pool.submit(10, objects=True)
     lost, running = pool.tick()
     pool.take(lost, lease_ms=-1)
     pool.take(running)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from maskpool.domain import (
     Found,
     ImageRef,
     Instance,
+    Job,
     JobResult,
     new_id,
 )
@@ -31,6 +33,21 @@ from storage.objects.masks import ChunkObject
 
 SPEC = BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}, {"text": "b", "not": ["c"]}]})
 SIZE = (6, 8)
+
+#: The same, and objects of single images.
+SPEC_OF_OBJECTS = BatchSpec.read(
+    {
+        **{key: value for key, value in SPEC.dump().items() if key != "settings"},
+        "version": 2,
+        "classes": ["boxed", "clicked"],
+    }
+)
+#: What every image of such a batch is asked; the mask of the last is empty.
+OBJECTS: list[dict[str, Any]] = [
+    {"class": "boxed", "box": [1.0, 1.0, 4.0, 3.0], "score": 0.25},
+    {"class": "clicked", "points": [[0.5, 0.5, 1], [6.5, 5.5, 0]]},
+    {"class": "boxed", "box": [80.0, 1.0, 90.0, 3.0]},
+]
 
 #: Four images a chunk, two chunks at once.
 RATE, THREADS = 2.0, 3
@@ -46,10 +63,15 @@ class PlainPool:
     #: What is found in a job's image, by ``seq``.
     look: Callable[[int], JobResult] = field(default_factory=lambda: a_result)
 
-    def submit(self, count: int, *, activate: bool = True) -> UUID:
-        """A batch of ``count`` images that nobody ever opens."""
-        new = NewBatch("ann", str(new_id()), "plain", "demo", SPEC.dump(), "images")
-        images = [ImageRef(f"{n:03d}.png", f"file:///images/{n:03d}.png") for n in range(count)]
+    def submit(self, count: int, *, activate: bool = True, objects: bool = False) -> UUID:
+        """A batch of ``count`` images that nobody ever opens, each with ``OBJECTS`` if told."""
+        spec, asks = (
+            (SPEC_OF_OBJECTS, json.dumps({"objects": OBJECTS})) if objects else (SPEC, None)
+        )
+        new = NewBatch("ann", str(new_id()), "plain", "demo", spec.dump(), "images")
+        images = [
+            ImageRef(f"{n:03d}.png", f"file:///images/{n:03d}.png", asks) for n in range(count)
+        ]
         with self.database.write() as session:
             batch_id = batches.create_or_find(session, new).batch_id
         with self.database.write() as session:
@@ -80,12 +102,18 @@ class PlainPool:
         self, taken: TakenChunk, *, but: Collection[int] = ()
     ) -> tuple[list[JobResult], ChunkObject]:
         """The chunk's object, before any row knows of it; without the jobs in ``but``."""
-        named = [(job.name, self.look(job.seq)) for job in taken.jobs if job.seq not in but]
+        named = [(job.name, self._annotate(job)) for job in taken.jobs if job.seq not in but]
         results = [result for _, result in named]
         content = masks.encode_chunk(taken.batch_id, taken.chunk_id, "demo", SPEC.prompts, named)
         key = keys.mask_object(taken.batch_id, content.masks_key)
         self.store.put(key, content.data, "application/zstd")
         return results, content
+
+    def _annotate(self, job: Job) -> JobResult:
+        """What is found, and a mask for each object that the image is asked for."""
+        result = self.look(job.seq)
+        asked = len(job.prompts["objects"]) if job.prompts else 0
+        return replace(result, instances=(*result.instances, *_drawn()[:asked]))
 
     def finish(self, taken: TakenChunk, results: list[JobResult], content: ChunkObject) -> None:
         """The one transaction that makes them count; jobs without a result come back."""
@@ -139,3 +167,17 @@ def a_result(seq: int) -> JobResult:
         )
     )
     return JobResult(seq, SIZE[1], SIZE[0], instances, f"{seq:064x}")
+
+
+def _drawn() -> list[Instance]:
+    boxed, clicked, nothing = (np.zeros(SIZE, np.bool_) for _ in range(3))
+    boxed[1:3, 1:4], clicked[0, 0] = True, True
+    drawn = (
+        (2, 0.25, (1.0, 1.0, 4.0, 3.0), boxed),
+        (3, 1.0, (0.0, 0.0, 1.0, 1.0), clicked),
+        (2, 1.0, (0.0, 0.0, 0.0, 0.0), nothing),
+    )
+    return [
+        Instance(Found(category, score, box, rle.encode(mask), index, 0.5), int(mask.sum()), 0.0)
+        for index, (category, score, box, mask) in enumerate(drawn)
+    ]

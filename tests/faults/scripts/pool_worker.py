@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from faults.leash import end_with_parent
-from faults.scenes import expected_mask, number_in
+from faults.scenes import SCORE, expected_mask, number_in
 from services.simulated_pool import Simulation, serve
 
 from maskpool import logs, rle
@@ -23,7 +23,7 @@ from maskpool.settings import load_settings
 @cache
 def _found(number: int, prompt: int) -> Found:
     mask, box = expected_mask(number)
-    return Found(prompt, 0.875, box, rle.encode(mask))
+    return Found(prompt, SCORE, box, rle.encode(mask))
 
 
 def _look(image: Image, prompts: int) -> list[Found]:

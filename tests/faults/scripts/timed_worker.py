@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from faults.leash import end_with_parent
-from faults.scenes import expected_mask, number_in
+from faults.scenes import SCORE, expected_mask, number_in
 from services.fakes import IndifferentScorer, TimedSegmenter
 
 from maskpool import rle
@@ -45,7 +45,7 @@ class PoisonableFetcher(Fetcher):
 def look(image: Image, prompts: int) -> list[Found]:
     """The mask that the image's first pixel asks for, for each prompt."""
     mask, box = expected_mask(number_in(image))
-    return [Found(prompt, 0.875, box, rle.encode(mask)) for prompt in range(prompts)]
+    return [Found(prompt, SCORE, box, rle.encode(mask)) for prompt in range(prompts)]
 
 
 def load(_: Settings, *, image_seconds: float = IMAGE_SECONDS) -> Models:
