@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from zlib import crc32
 
 Rgb = tuple[int, int, int]
@@ -19,11 +20,17 @@ _MIN_SLOTS = 6
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def palette(categories: Iterable[str]) -> dict[str, Rgb]:
+def palette(
+    categories: Iterable[str], chosen: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Rgb]:
     """A colour for each category, by its name: the order of the names makes no difference.
 
     Every name prefers a hue by its hash and yields to the next free one, so that two categories of
     one batch never share a hue.
+
+    Args:
+        categories: All of the batch.
+        chosen: Colours that people chose, by category, as ``#rrggbb``.
     """
     names = sorted(set(categories))
     slots = max(len(names), _MIN_SLOTS)
@@ -33,7 +40,10 @@ def palette(categories: Iterable[str]) -> dict[str, Rgb]:
         while slot in taken:
             slot = (slot + 1) % slots
         taken[slot] = name
-    return {name: _oklch(_LIGHTNESS, _CHROMA, slot / slots) for slot, name in taken.items()}
+    return {
+        name: _rgb(chosen[name]) if name in chosen else _oklch(_LIGHTNESS, _CHROMA, slot / slots)
+        for slot, name in taken.items()
+    }
 
 
 def variant(base: Rgb, rank: int, categories: int) -> Rgb:
@@ -54,6 +64,12 @@ def variant(base: Rgb, rank: int, categories: int) -> Rgb:
 def css(colour: Rgb) -> str:
     """As ``#rrggbb``."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _rgb(written: str) -> Rgb:
+    """From ``#rrggbb``."""
+    red, green, blue = bytes.fromhex(written[1:])
+    return (red, green, blue)
 
 
 def _oklch(lightness: float, chroma: float, turn: float) -> Rgb:

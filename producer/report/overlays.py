@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -62,6 +63,7 @@ def save_overlays(
     *,
     total: int,
     categories: Sequence[str],
+    chosen: Mapping[str, str] = MappingProxyType({}),
     limit: int | None = 200,
 ) -> list[Overlay]:
     """Draw images into ``folder`` as JPEG, under their names, subfolders included.
@@ -72,13 +74,14 @@ def save_overlays(
         folder: Made where it is missing.
         total: How many ``images`` there are, to spread a sample evenly over them.
         categories: All of the batch, so that every image uses the same colours.
+        chosen: Colours that people chose, by category, as ``#rrggbb``.
         limit: Most overlays; None draws every image.
 
     Returns:
         What was drawn, in the order of ``images``. An image that cannot be opened any more, or is
         no longer of the size that was annotated, is logged and left out.
     """
-    colours = palette(categories)
+    colours = palette(categories, chosen)
     names = SafeNames(".jpg")
     drawn = []
     for index, result in enumerate(images):

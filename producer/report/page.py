@@ -10,6 +10,7 @@ from importlib.resources import files
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from string import Template
+from types import MappingProxyType
 from urllib.parse import quote
 
 import orjson
@@ -52,6 +53,7 @@ def write_index(
     failures: Iterable[Failure],
     *,
     categories: Sequence[str],
+    chosen: Mapping[str, str] = MappingProxyType({}),
     title: str = "maskpool",
     lead: str = "",
 ) -> Path:
@@ -63,10 +65,11 @@ def write_index(
         overlays: Cards, in this order; of more than ``MAX_CARDS`` the first ones.
         failures: Rows of the failure table; of more than ``MAX_FAILURES`` the first ones.
         categories: All of the batch, with or without instances; chips and colours follow them.
+        chosen: Colours that people chose, by category, as ``#rrggbb``.
         title: Heading of the page.
         lead: A line below it, e.g. prompts, model and threshold.
     """
-    colours = {name: css(colour) for name, colour in palette(categories).items()}
+    colours = {name: css(colour) for name, colour in palette(categories, chosen).items()}
     numbers = {name: str(number) for number, name in enumerate(categories)}
     cards = overlays[:MAX_CARDS]
     page = Template(files("producer.report").joinpath("page.html").read_text("utf-8")).substitute(

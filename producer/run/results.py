@@ -63,6 +63,12 @@ def _ended_at(progress: Progress) -> datetime:
     return datetime.fromtimestamp(ms // 1000, UTC)
 
 
+def _chosen_colours(asked: Run) -> dict[str, str]:
+    """By prompt, where its asker chose one."""
+    prompts = asked.asked.reading_with().prompts
+    return {name: one.colour for name, one in prompts.items() if one.colour is not None}
+
+
 def write_results(
     asked: Run, place: Path, settings: Settings, database: Database, batch_id: UUID
 ) -> Written:
@@ -88,6 +94,7 @@ def write_results(
         place / "overlays",
         total=counts.images,
         categories=categories,
+        chosen=_chosen_colours(asked),
         limit=asked.overlays,
     )
     failures = list(reader.read_failures(database, batch_id))
@@ -123,8 +130,8 @@ def conclude(
     progress, scored, refused = written.progress, None, None
     if asked.truth:
         try:
-            dataset = written.place / DATASET
-            scored = evaluate(dataset, asked.truth, threshold=written.view.rule.threshold)
+            # What is in the dataset counts already: by a prompt's own threshold, or as an object.
+            scored = evaluate(written.place / DATASET, asked.truth, threshold=0.0)
         except Exception as error:  # noqa: BLE001 - what was worked for is written all the same
             refused = error
     summary = {
@@ -166,6 +173,7 @@ def _write_page(
         written.overlays,
         written.failures,
         categories=reader.merged_categories([view]),
+        chosen=_chosen_colours(asked),
         title=f"maskpool: {Path(without_query(storable(asked.source))).name}",
         lead=f"{', '.join(reader.merged_categories([view]))} · model {view.spec.model} · "
         f"score ≥ {view.rule.threshold:g}{passed_over and f' · {passed_over}'}",

@@ -232,3 +232,26 @@ def test_long_names_are_cut_and_stay_apart() -> None:
     one, other = safe.claim("é" * 300 + "1.png"), safe.claim("é" * 300 + "2.png")
     assert one != other
     assert len(one.name.encode()) <= 255
+
+
+def test_a_chosen_colour_is_the_colour_and_moves_no_other() -> None:
+    plain = palette(["cat", "dog"])
+    assert palette(["cat", "dog"], {"cat": "#3366CC"}) == plain | {"cat": (0x33, 0x66, 0xCC)}
+
+
+def test_overlays_are_drawn_in_the_chosen_colour(tmp_path: Path) -> None:
+    def drawn(chosen: dict[str, str]) -> list[int]:
+        [overlay] = save_overlays(
+            results(["a.jpg"]),
+            lambda _: grey(80, 60),
+            tmp_path,
+            total=1,
+            categories=CATEGORIES,
+            chosen=chosen,
+        )
+        return [int(value) for value in np.asarray(Image.open(overlay.path))[120, 120]]
+
+    red, green, blue = drawn({"red circle": "#00ff00"})
+    assert green > max(red, blue) + 40
+    red, green, blue = drawn({"red circle": "#0000ff"})
+    assert blue > max(red, green) + 40
