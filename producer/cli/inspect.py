@@ -172,9 +172,15 @@ def _lacking(lacks: Lacks) -> Iterator[str]:
 
 
 def _image_row(image: ImageResult) -> Mapping[str, object]:
-    names = [one.category for one in image.instances]
-    found = ", ".join(f"{names.count(name)} × {name}" for name in dict.fromkeys(names))
-    return {"image": image.name, "size": f"{image.width}×{image.height}", "found": found or "–"}
+    names = [one.category for one in image.instances if one.instance.area]
+    found = [f"{names.count(name)} × {name}" for name in dict.fromkeys(names)]
+    if empty := len(image.instances) - len(names):
+        found.append(f"{empty} empty")
+    return {
+        "image": image.name,
+        "size": f"{image.width}×{image.height}",
+        "found": ", ".join(found) or "–",
+    }
 
 
 def _image_json(image: ImageResult) -> Mapping[str, object]:

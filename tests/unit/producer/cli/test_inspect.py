@@ -15,7 +15,7 @@ from maskpool.domain import Found, Instance
 from maskpool.rle import Rle
 from producer.batches import Contending
 from producer.cli import inspect
-from producer.results.records import LabelledInstance
+from producer.results.records import ImageResult, LabelledInstance
 
 PLAIN = Instance(Found(0, 0.9, (1.0, 2.0, 3.0, 4.0), Rle((9, 9), "never read")), 4, 0.25)
 
@@ -43,6 +43,15 @@ def test_what_decides_is_shown_where_it_is_there() -> None:
     thing = replace(PLAIN, found=replace(PLAIN.found, object_index=0, predicted_iou=0.0))
     shown = inspect._instance_json(LabelledInstance("cone", thing))
     assert (shown["object_index"], shown["predicted_iou"]) == (0, 0.0)
+
+
+def test_an_empty_mask_is_told_apart() -> None:
+    empty = LabelledInstance("cat", replace(PLAIN, area=0))
+    found = (LabelledInstance("cone", PLAIN), LabelledInstance("cat", PLAIN), empty, empty)
+    image = ImageResult(0, "a.jpg", "file:///a.jpg", 9, 9, found)
+    assert inspect._image_row(image)["found"] == "1 × cone, 1 × cat, 2 empty"
+    assert inspect._image_row(replace(image, instances=(empty,)))["found"] == "1 empty"
+    assert inspect._image_row(replace(image, instances=()))["found"] == "–"
 
 
 def test_pairs_that_contend_are_named(capsys: pytest.CaptureFixture[str]) -> None:
