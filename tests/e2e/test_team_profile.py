@@ -100,7 +100,7 @@ def ask_flower(address: str, path: str) -> Any:
 def test_300_images_end_with_every_mask_in_its_place(
     pool: str, environment: dict[str, str], images: Path
 ) -> None:
-    words = ("-p", "red circle", "-p", "blue square", "-p", "circle, not blue circle")
+    words = ("-p", "red circle", "-p", "blue square", "-p", "circle, not blue circle", "--verify")
     submitted = maskpool_json("submit", str(images), *words, env=environment)
     assert submitted["total"] == IMAGES
     foreign = maskpool("submit", "s3://elsewhere/june", "-p", "circle", env=environment)

@@ -96,7 +96,8 @@ def test_a_lower_threshold_needs_no_gpu(desk: Path) -> None:
 
 
 def test_pause_resume_cancel(desk: Path) -> None:
-    batch = submit_many(desk)
+    # Each verb takes seconds on a busy machine; the batch has to outlast them.
+    batch = submit_many(desk, copies=50)
     assert maskpool("pause", batch, cwd=desk).returncode == 0
     assert state(desk, batch) == "paused"
     again = maskpool("pause", batch, cwd=desk)
@@ -108,7 +109,7 @@ def test_pause_resume_cancel(desk: Path) -> None:
     assert maskpool("cancel", batch, cwd=desk).returncode == 0
     ended = ask("status", batch, cwd=desk)
     assert (ended["state"], ended["remaining"]) == ("cancelled", 0)
-    assert ended["done"] < 240
+    assert ended["done"] < ended["total"]
     assert maskpool("export", batch, "-o", "part.json", cwd=desk).returncode == 2, "it is a part"
     assert ask("export", batch, "--partial", "-o", "part.json", cwd=desk)["images"] >= ended["done"]
 

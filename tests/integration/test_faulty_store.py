@@ -151,9 +151,9 @@ def test_an_image_is_charged_only_while_the_store_answers(
     job, holding = Job(0, key, store.uri(key)), Holding(new_id(), time.monotonic() + 60)
 
     with proxy.hurting({Fault.SLOW_DOWN: 1.0}):
-        away = annotator.annotate(job, spec.prompts, holding, Klass.BULK)
+        away = annotator.annotate(job, spec, holding, Klass.BULK)
     with proxy.hurting({Fault.SLOW_DOWN: 1.0}, only=lambda _, path: path.endswith(key)):
-        alone = annotator.annotate(job, spec.prompts, holding, Klass.BULK)
+        alone = annotator.annotate(job, spec, holding, Klass.BULK)
 
     assert isinstance(away, Outage)
     assert isinstance(alone, JobFailure)

@@ -118,6 +118,7 @@ READING: dict[str, tuple[str, ...]] = {
     "export": ("{batch}", "-o", "-"),
     "eval": ("{truth}", "{truth}"),
     "doctor": ("--deep",),
+    "schema": (),
 }
 
 
