@@ -56,7 +56,8 @@ def _check_kinds_of_prompts(found: Path) -> None:
     ]
     asked = [[0, 316, 96, 100], [95, 176, 90, 90]]
     overlaps = iou(np.array(boxes, np.float64), np.array(asked, np.float64), [0, 0])
-    assert overlaps.diagonal().min() > 0.7, "in the order in which they were asked"
+    # The demo model leaves out the tips of a star; in another order both would be near 0.
+    assert overlaps.diagonal().min() > 0.5, "in the order in which they were asked"
 
 
 def test_every_box_of_a_file_becomes_one_mask(tmp_path: Path) -> None:
