@@ -49,7 +49,7 @@ _STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 _TEXTS = (*SHAPES, *(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS))
 
 #: Without negatives: what was found at all.
-_PLAIN = ReadingRule(max_overlap=0.5, clip_margin=0.0, max_against=None)
+_PLAIN = ReadingRule(max_overlap=0.5, clip_margin=0.0, max_against=1.0)
 
 
 @dataclass

@@ -30,8 +30,7 @@ def _admits(rule: ReadingRule, row: type[InstanceRow]) -> ColumnElement[bool]:
     if rule.max_overlap is not None:
         condition &= row.overlap <= rule.max_overlap
     condition &= or_(row.clip_score.is_(None), row.clip_score >= rule.clip_margin)
-    if rule.max_against is not None:
-        condition &= or_(row.against.is_(None), row.against <= rule.max_against)
+    condition &= or_(row.against.is_(None), row.against <= rule.max_against)
     return or_(row.object_index.is_not(None), condition)
 
 

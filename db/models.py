@@ -235,7 +235,7 @@ class WorkerRow(Base):
     threads: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     #: NULL until it has measured itself.
     images_per_s: Mapped[float | None]
-    #: ``maskpool.asks.Ability`` words, separated by blanks; older workers announce none.
+    #: ``maskpool.abilities.Ability`` words, separated by blanks; older workers announce none.
     abilities: Mapped[str] = mapped_column(server_default="")
 
 

@@ -35,10 +35,6 @@ _FLEETS = (
     .group_by(WorkerRow.model)
 )
 
-_ABILITIES = select(WorkerRow.abilities).where(
-    WorkerRow.seen_at > now_ms() - ALIVE_MS, WorkerRow.model == bindparam("of_model")
-)
-
 
 def _announce(insert: Any) -> Any:  # noqa: ANN401 - two dialects' types
     said: dict[str, Any] = {
@@ -110,12 +106,6 @@ def alive(session: Session) -> list[WorkerInfo]:
         )
         for row in rows
     ]
-
-
-def common_abilities(session: Session, model: str) -> frozenset[Ability] | None:
-    """What every living worker of a model can do; None where none lives, so that nobody can say."""
-    said = session.connection().execute(_ABILITIES, {"of_model": model}).scalars().all()
-    return frozenset.intersection(*map(_known, said)) if said else None
 
 
 def _known(words: str) -> frozenset[Ability]:

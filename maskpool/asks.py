@@ -9,19 +9,20 @@ Each object becomes one mask, in this order. The text of a class is asked of no 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import (
     BeforeValidator,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from maskpool.errors import SpecError
-from maskpool.strict import Strict, spec_error
+from maskpool.spec import category_name
+from maskpool.strict import Strict
 from maskpool.text import is_storable
 
 #: Objects that one image may be asked for.
@@ -32,9 +33,6 @@ MAX_POINTS = 32
 
 #: Bytes of one image's asks as JSON: they lie in its job's row.
 MAX_BYTES = 64_000
-
-#: Characters of a class's name, as of a prompt's.
-_MAX_CLASS_CHARS = 200
 
 
 #: A finite number; JSON has no others, but YAML and Python do.
@@ -70,12 +68,9 @@ class ObjectPrompt(Strict):
     @field_validator("class_name")
     @classmethod
     def _class_name(cls, value: str) -> str:
-        value = " ".join(value.split())
+        value = category_name(value)
         if not value:
             msg = "is empty; write the object's category"
-            raise ValueError(msg)
-        if len(value) > _MAX_CLASS_CHARS:
-            msg = f"has {len(value)} characters; a category's name may have {_MAX_CLASS_CHARS}"
             raise ValueError(msg)
         if not is_storable(value):
             msg = "is not text in Unicode"
@@ -115,17 +110,10 @@ class ImageAsks(Strict):
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
 
     @classmethod
-    def read(cls, data: object) -> ImageAsks:
-        """Check untrusted data.
-
-        Raises:
-            SpecError: Names the first field that is refused.
-        """
-        try:
-            asks = cls.model_validate(data)
-        except ValidationError as error:
-            raise spec_error(error) from None
-        size = len(asks.json_text().encode())
+    def read(cls, data: object) -> Self:
+        """See ``Strict.read``; also refuses more than a job's row may hold."""
+        asks = super().read(data)
+        size = len(asks.json_text.encode())
         if size > MAX_BYTES:
             raise SpecError(
                 "objects", f"take {size:,} bytes as JSON, and one image may have {MAX_BYTES:,}"
@@ -136,6 +124,7 @@ class ImageAsks(Strict):
         """The JSON form, as stored on the job; what is as usual is left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
+    @cached_property
     def json_text(self) -> str:
         """``dump`` as text; the same asks give the same text."""
         return orjson.dumps(self.dump()).decode()

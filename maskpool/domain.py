@@ -159,7 +159,7 @@ class ImageRef:
     Attributes:
         name: Path under the source, ``/``-separated, unique in the batch; ``file_name`` in exports.
         uri: Where its bytes are: ``file:///…`` or ``s3://bucket/key``.
-        prompts: ``ImageAsks.json_text()``, where it is asked more than its batch.
+        prompts: ``ImageAsks.json_text``, where it is asked more than its batch.
     """
 
     name: str

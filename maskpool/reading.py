@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import SpecError
 from maskpool.reading_rule import DEFAULT_MAX_AGAINST, PromptRule, ReadingRule
-from maskpool.strict import Strict, spec_error
+from maskpool.strict import Strict
 
 #: A number from 0 to 1.
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -78,18 +78,6 @@ class Reading(ReadingSettings):
     exclusive: bool = False
     max_against: Share = DEFAULT_MAX_AGAINST
     prompts: dict[str, PromptReading] = Field(default_factory=dict)
-
-    @classmethod
-    def read(cls, data: object) -> Reading:
-        """Check untrusted data.
-
-        Raises:
-            SpecError: Names the first field that is refused.
-        """
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            raise spec_error(error) from None
 
     def rule_for(self, names: Sequence[str]) -> ReadingRule:
         """The same as the domain's rule.

@@ -44,7 +44,7 @@ class ReadingRule:
         max_overlap: Most overlap with a better instance of the same prompt; None switches the
             suppression of duplicates off.
         clip_margin: Least ``clip_score`` of instances that CLIP was asked about.
-        max_against: Most that a negative text may explain an instance; None lets all of them count.
+        max_against: Most that a negative text may explain an instance; 1 lets all of them count.
         exclusive: One object, one class: an instance yields to its contender.
         prompts: What differs for single prompts, by ``prompt_index``.
     """
@@ -52,7 +52,7 @@ class ReadingRule:
     threshold: float = DEFAULT_THRESHOLD
     max_overlap: float | None = None
     clip_margin: float = 0.5
-    max_against: float | None = DEFAULT_MAX_AGAINST
+    max_against: float = DEFAULT_MAX_AGAINST
     exclusive: bool = False
     prompts: Mapping[int, PromptRule] = field(default_factory=dict)
 
@@ -62,11 +62,7 @@ class ReadingRule:
             self._bounds(instance)
             and (self.max_overlap is None or instance.overlap <= self.max_overlap)
             and (instance.clip_score is None or instance.clip_score >= self.clip_margin)
-            and (
-                self.max_against is None
-                or instance.against is None
-                or instance.against <= self.max_against
-            )
+            and (instance.against is None or instance.against <= self.max_against)
         )
 
     def admitted(self, instances: Sequence[Instance]) -> list[Instance]:

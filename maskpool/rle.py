@@ -109,6 +109,16 @@ def runs_of_counts(counts: Counts, size: tuple[int, int]) -> Runs:
     return Runs(size, starts[solid], ends[solid])
 
 
+def empty(size: tuple[int, int]) -> Rle:
+    """A mask without a pixel.
+
+    Args:
+        size: ``(height, width)``, pixels.
+    """
+    none = np.zeros(0, dtype=np.int64)
+    return from_runs(Runs(size, none, none))
+
+
 def decode(rle: Rle) -> Mask:
     """The whole mask, bool (height, width).
 

@@ -31,8 +31,24 @@ MAX_PROMPTS = 256
 #: Classes of objects in one batch; LVIS has 1,203. With the prompts they are numbered in 15 bits.
 MAX_CLASSES = 20_000
 
+#: Characters of a category's name.
+_MAX_NAME = 200
+
 #: An alias of a model.
 MODEL_PATTERN = r"[a-z0-9][a-z0-9_.-]*"
+
+
+def category_name(name: str) -> str:
+    """A category's name with single blanks; may be empty.
+
+    Raises:
+        ValueError: It is too long.
+    """
+    name = " ".join(name.split())
+    if len(name) > _MAX_NAME:
+        msg = f"has {len(name)} characters; a category's name may have {_MAX_NAME}"
+        raise ValueError(msg)
+    return name
 
 
 class Kind(StrEnum):
@@ -80,11 +96,7 @@ class Prompt(Strict):
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
-        value = " ".join(value.split())
-        if len(value) > 200:
-            msg = f"has {len(value)} characters; a category name may have 200"
-            raise ValueError(msg)
-        return value
+        return category_name(value)
 
     def dump(self) -> dict[str, Any]:
         """The JSON form; ``kind`` only where it is not the usual one, which version 1 knows not."""
@@ -210,18 +222,6 @@ class BatchSpec(Strict):
     def rows(self) -> Rows:
         """What the segmenter is asked of each image for the prompts."""
         return rows_of_texts(self.prompts) if self.version == 1 else rows_of(self.prompts)
-
-    @classmethod
-    def read(cls, data: object) -> BatchSpec:
-        """Check untrusted data.
-
-        Raises:
-            SpecError: Names the first field that is refused.
-        """
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            raise spec_error(error) from None
 
     @classmethod
     def of(

@@ -71,7 +71,7 @@ class Question(Strict):
         verify: Whether CLIP weighs each instance's crop against the negatives as well.
     """
 
-    version: Literal[1, 2] = 2
+    version: Literal[2] = 2
     model: Annotated[str, Field(pattern=f"^({MODEL_PATTERN})?$")] = ""
     prompts: Annotated[
         tuple[
@@ -110,17 +110,6 @@ class Asked:
         return Reading.read({**usual, **self.reading})
 
 
-def _written(content: object) -> object:
-    """What a file holds, if it holds anything.
-
-    Raises:
-        SpecError: It is empty.
-    """
-    if content is None:
-        raise SpecError("spec", "is empty; write 'prompts: [yellow school bus]'")
-    return content
-
-
 def read_question(path: Path) -> Question:
     """Read a file.
 
@@ -131,9 +120,8 @@ def read_question(path: Path) -> Question:
     from maskpool.yaml_file import read_yaml  # noqa: PLC0415 - most commands read no file
 
     try:
-        return Question.model_validate(_written(read_yaml(path)))
-    except (ValidationError, SpecError) as error:
-        refused = spec_error(error) if isinstance(error, ValidationError) else error
+        return Question.read(read_yaml(path))
+    except SpecError as refused:
         # The whole file has no field's name.
         field = str(path) if refused.field == "spec" else f"{path}: {refused.field}"
         raise SpecError(field, refused.reason) from None

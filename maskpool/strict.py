@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maskpool.errors import SpecError
@@ -21,6 +23,18 @@ class Strict(BaseModel):
     """Refuses fields that it does not know, and stays as it is once it was checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @classmethod
+    def read(cls, data: object) -> Self:
+        """Check untrusted data.
+
+        Raises:
+            SpecError: Names the first field that is refused.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise spec_error(error) from None
 
 
 def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:

@@ -56,3 +56,8 @@ def _escape(match: re.Match[str]) -> str:
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return ascii(character)[1:-1]
+
+
+def counted(count: object, noun: str) -> str:
+    """A whole number of things, such as ``1 image`` or ``2,000 images``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -27,6 +27,10 @@ class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: ANN401
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="has a field whose name is no text", problem_mark=key.start_mark
+                )
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"has the field {key.value!r} twice", problem_mark=key.start_mark
@@ -51,9 +55,12 @@ def read_yaml(path: Path) -> object:
     except UnicodeDecodeError:
         raise SpecError("spec", "is not UTF-8; save it as UTF-8") from None
     try:
-        return yaml.load(content, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
+        read: object = yaml.load(content, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError(f"line {line}", error.problem or "is neither JSON nor YAML") from None
     except (yaml.YAMLError, RecursionError, ValueError):
         raise SpecError("spec", "is neither JSON nor YAML") from None
+    if read is None:
+        raise SpecError("spec", "is empty; write 'prompts: [yellow school bus]'")
+    return read

@@ -21,14 +21,10 @@ class Objects:
     Attributes:
         classes: Their categories: a file's own order, or by first appearance.
         digest: SHA-256 over names, URIs and asks of all images; empty where none asks.
-        count: How many objects.
-        points: Whether one of them is meant by points.
     """
 
     classes: tuple[str, ...] = ()
     digest: str = ""
-    count: int = 0
-    points: bool = False
 
 
 def survey(source: Source) -> Objects:
@@ -43,15 +39,12 @@ def survey(source: Source) -> Objects:
         return Objects()
     digest = Digest()
     classes = dict.fromkeys(source.classes if isinstance(source, BoxedSource) else ())
-    count, points = 0, False
+    asked = False
     for ref in digest.over(source.refs()):
         objects = orjson.loads(ref.prompts).get("objects", ()) if ref.prompts else ()
-        count += len(objects)
         classes |= dict.fromkeys(one["class"] for one in objects)
-        points = points or any("points" in one for one in objects)
-    if not count:
-        return Objects()
-    return Objects(tuple(classes), digest.value, count, points)
+        asked = asked or bool(objects)
+    return Objects(tuple(classes), digest.value) if asked else Objects()
 
 
 class Digest:

@@ -85,7 +85,7 @@ def doctor(
     return _exit_code(checks)
 
 
-#: What a model can do beside texts (``maskpool.asks.Ability``), as people read it.
+#: What a model can do beside texts (``maskpool.abilities.Ability``), as people read it.
 _ABILITIES = {
     "stuff": "regions (kind: stuff)",
     "objects": "masks from boxes and points",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maskpool.domain import DEFAULT_THRESHOLD, SCORE_FLOOR
-from maskpool.prompts import why_misread
-from maskpool.spec_file import Asked, read_question
-from maskpool.spec_file import asked as asked_for
 from producer.cli import render
+
+if TYPE_CHECKING:  # imported only when a verb runs
+    from maskpool.spec_file import Asked
 
 Source = Annotated[
     str,
@@ -146,6 +146,10 @@ def asked(
     Raises:
         SpecError: A field or a prompt is refused.
     """
+    from maskpool.prompts import why_misread
+    from maskpool.spec_file import asked as asked_for
+    from maskpool.spec_file import read_question
+
     question = asked_for(
         None if spec is None else read_question(spec),
         prompts or (),

@@ -12,8 +12,7 @@ from rich.text import Text
 from maskpool import exits
 from maskpool.errors import NotFound, SpecError
 from maskpool.settings import load_settings
-from maskpool.spec_file import asked as asked_for
-from maskpool.text import readable
+from maskpool.text import counted, readable
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # imported only when a verb runs
@@ -84,6 +83,7 @@ def demo(
     as_json: options.AsJson = False,
 ) -> int:
     """Annotate the sample scenes with the demo models and score the masks."""
+    from maskpool.spec_file import asked as asked_for
     from producer.run.records import Run
 
     if not _DEMO.is_file():
@@ -126,8 +126,8 @@ def _print_summary(done: RunResult) -> None:
     out, summary = done.out, done.summary
     rate = summary["images_per_second"]
     render.console.print(
-        f"{summary['done']} of {_counted(summary['jobs'], 'image')}, "
-        + _counted(summary["instances"], "instance")
+        f"{summary['done']} of {counted(summary['jobs'], 'image')}, "
+        + counted(summary["instances"], "instance")
         + (f", {rate:.1f} images/s" if isinstance(rate, float) else "")
         + f", {summary['seconds']:.1f} s in all, loading the models included",
         style="bold",
@@ -153,10 +153,6 @@ def _print_summary(done: RunResult) -> None:
     ):
         line = Text(readable(f"  {_relative(out / name)}  ")).append(what, "dim")
         render.console.print(line, soft_wrap=True)
-
-
-def _counted(count: object, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _relative(path: Path) -> Path:

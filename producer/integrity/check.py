@@ -20,7 +20,6 @@ from producer.integrity.findings import Finding, Kind, Tally
 from producer.integrity.masks import check_masks
 from producer.integrity.orphans import find_orphans
 from producer.integrity.rows import check_rows
-from producer.results import reader
 from storage.objects import keys
 
 #: Batches listed at once, and rows without a batch that are named of each table.
@@ -61,7 +60,7 @@ def verify(
             yield from check_rows(session, batch, tally)
             spec = batch.spec
         try:
-            categories = len(reader.categories_of(BatchSpec.read(spec)))
+            categories = len(BatchSpec.read(spec).categories)
         except SpecError as error:
             sentence = f"its spec cannot be read, and its masks are not checked: {error}"
             yield Finding(Kind.SPEC, one, "spec", sentence)

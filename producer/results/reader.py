@@ -49,13 +49,8 @@ class BatchView:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """See ``categories_of``."""
-        return categories_of(self.spec)
-
-
-def categories_of(spec: BatchSpec) -> tuple[str, ...]:
-    """What a batch's masks are of, by ``Found.prompt_index``; a name may be there twice."""
-    return spec.categories
+        """What its masks are of, by ``Found.prompt_index``; a name may be there twice."""
+        return self.spec.categories
 
 
 #: What one image is made from: a row of each batch that has it.

@@ -56,7 +56,7 @@ class BoxedSource:
                     f"{ref.name!r} has prompts of its own; leave those or the file of boxes out",
                 )
             asks = self._matcher.asks_of(ref.name)
-            yield ref if asks is None else replace(ref, prompts=asks.json_text())
+            yield ref if asks is None else replace(ref, prompts=asks.json_text)
 
     def places(self, name: str) -> list[str]:
         """See ``producer.sources.Source``."""

@@ -122,7 +122,7 @@ class ListSource:
         """One line's reference."""
         if prompts is not None:
             asks = self._asks(line, prompts)
-            return replace(self.ref(base, line, uri, name), prompts=asks.json_text())
+            return replace(self.ref(base, line, uri, name), prompts=asks.json_text)
         if (
             name is None
             and isinstance(uri, str)

@@ -30,7 +30,7 @@ SCENES = ROOT / "samples" / "scenes"
 PHOTOS = ROOT.parent / "shared" / "photos"
 IMAGES = 300
 FLOWER_LOGIN = "ann:secret"
-EVERYTHING = ReadingRule(threshold=0.0, clip_margin=0.0, max_against=None)
+EVERYTHING = ReadingRule(threshold=0.0, clip_margin=0.0, max_against=1.0)
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from maskpool import rle
 from maskpool.domain import Found, Instance, JobResult, JobState
 from maskpool.errors import ConfigError, Conflict, NotFound
 from maskpool.reading import ReadingChanges
+from maskpool.spec import BatchSpec
 from producer.export import export
 from producer.pool import Pool
-from producer.results import reader
 from producer.scoring.evaluate import evaluate
 
 
@@ -57,7 +57,7 @@ def test_every_object_has_its_mask_in_the_dataset_and_the_empty_one_is_named(
     pool: Pool, work: PlainPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the rule says; the class that is named as a prompt is one category with it."""
-    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car", "a"))
+    monkeypatch.setattr(BatchSpec, "categories", ("a", "b", "car", "a"))
 
     def look(seq: int) -> JobResult:
         usual = a_result(seq)

@@ -383,7 +383,7 @@ def test_negative_texts_count_against_what_they_find_and_get_a_clip_score(world:
     spec = BatchSpec.read({"version": 2, "model": "demo", "prompts": prompts, "verify": True})
     batch = world.submit(1, spec=spec)
     world.drain(world.worker())
-    everything = ReadingRule(0.05, max_against=None)
+    everything = ReadingRule(0.05, max_against=1.0)
     with world.database.read() as session:
         rows = instances_of(session, batch.batch_id, [0], everything)
         default = instances_of(session, batch.batch_id, [0], ReadingRule(0.05))

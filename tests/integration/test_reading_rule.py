@@ -36,7 +36,7 @@ rules = st.builds(
     values,
     st.none() | values,
     values,
-    st.none() | values,
+    values,
     exclusive=st.booleans(),
     prompts=st.dictionaries(st.integers(0, 2), prompt_rules),
 )

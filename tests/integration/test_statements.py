@@ -524,24 +524,11 @@ def test_a_worker_announces_itself_anew_each_time(database: Database) -> None:
         assert workers.alive(session) == []
 
 
-def test_what_every_living_worker_of_a_model_can_do(database: Database) -> None:
+def test_each_living_worker_says_what_it_can_do(database: Database) -> None:
     every, some = frozenset(Ability), frozenset({Ability.SPEC2, Ability.STUFF})
-    gone, other = replace(WORKER, id=new_id()), replace(WORKER, id=new_id(), model="sam3")
+    for abilities in (every, some, frozenset[Ability]()):
+        announce(database, replace(WORKER, id=new_id(), abilities=abilities))
     with database.read() as session:
-        assert workers.common_abilities(session, "demo") is None, "nobody can say"
-    announce(database, replace(WORKER, abilities=every), gone, other)
-    with database.write() as session:
-        session.execute(
-            update(WorkerRow)
-            .where(WorkerRow.id == gone.id)
-            .values(seen_at=WorkerRow.seen_at - workers.ALIVE_MS)
-        )
-    with database.read() as session:
-        assert workers.common_abilities(session, "demo") == every
-        assert workers.common_abilities(session, "sam3") == frozenset()
-    announce(database, replace(WORKER, id=new_id(), abilities=some))
-    with database.read() as session:
-        assert workers.common_abilities(session, "demo") == some
         assert {info.abilities for info in workers.alive(session)} == {every, some, frozenset()}
 
 
@@ -550,9 +537,8 @@ def test_a_word_of_a_newer_worker_is_passed_over(database: Database) -> None:
     with database.write() as session:
         session.execute(update(WorkerRow).values(abilities="flying objects stuffed"))
     with database.read() as session:
-        (known,) = workers.common_abilities(session, "demo") or ()
-    assert type(known) is Ability
-    assert known is Ability.OBJECTS
+        (info,) = workers.alive(session)
+    assert info.abilities == {Ability.OBJECTS}
 
 
 def test_only_workers_that_are_long_gone_are_swept(database: Database) -> None:

@@ -15,11 +15,11 @@ from services.plain_pool import PlainPool, a_result
 from maskpool.domain import BatchState, JobResult
 from maskpool.errors import Conflict, NotFound, SourceError, SpecError
 from maskpool.reading import ReadingChanges
+from maskpool.spec import BatchSpec
 from maskpool.spec_file import asked as asked_for
 from producer import batches, submit
 from producer.export import export
 from producer.pool import Pool, why_idle
-from producer.results import reader
 from producer.submission import prepare
 
 
@@ -100,7 +100,7 @@ def test_categories_of_objects_are_counted_where_they_are(
     pool: Pool, work: PlainPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A class may be named as a prompt is; of thousands of classes only those found are shown."""
-    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car", "bus", "a"))
+    monkeypatch.setattr(BatchSpec, "categories", ("a", "b", "car", "bus", "a"))
 
     def look(seq: int) -> JobResult:
         usual = a_result(seq)

@@ -23,10 +23,10 @@ from maskpool import rle
 from maskpool.domain import ChunkState, Found, Instance, JobResult, JobState, new_id
 from maskpool.errors import NotFound
 from maskpool.ports import ObjectStore
+from maskpool.spec import BatchSpec
 from producer.integrity import masks
 from producer.integrity.check import verify
 from producer.integrity.findings import Finding, Kind, Tally
-from producer.results import reader
 from storage.objects import keys, open_store
 
 
@@ -299,7 +299,7 @@ def looking(*instances: Instance) -> Callable[[int], JobResult]:
 def test_masks_of_objects_are_sound_the_empty_one_too(
     pool: PlainPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car"))
+    monkeypatch.setattr(BatchSpec, "categories", ("a", "b", "car"))
     pool.look = looking(an_object(0), an_object(1, empty=True))
     batch = pool.submit(5)
     pool.drain()
@@ -338,7 +338,7 @@ def test_an_instance_that_contradicts_itself_is_found(
     pool: PlainPool, planted: Instance, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row and object agree, and both are wrong."""
-    monkeypatch.setattr(reader, "categories_of", lambda _: ("a", "b", "car"))
+    monkeypatch.setattr(BatchSpec, "categories", ("a", "b", "car"))
     mask, area = a_result(0).instances[0].found.mask, a_result(0).instances[0].area
     planted = replace(planted, found=replace(planted.found, mask=mask), area=area)
     pool.look = looking(planted)

@@ -14,7 +14,7 @@ _ROW = re.compile(r"prompts\[(?P<row>\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The texts that run on one vision pass; made once for a chunk.
+    """The texts that run on one vision pass.
 
     Attributes:
         prompts: Those of the batch.

@@ -134,11 +134,10 @@ def _box(
 
 
 def _nothing(ask: ObjectAsk, size: tuple[int, int]) -> Found:
-    empty = np.zeros(0, np.int64)
     return Found(
         ask.prompt_index,
         ask.score,
         (0.0, 0.0, 0.0, 0.0),
-        rle.from_runs(rle.Runs(size, empty, empty)),
+        rle.empty(size),
         object_index=ask.object_index,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -74,6 +75,30 @@ class Draft:
                 self.problems.add(SourceError(str(image.place), f"{image.called!r:.200}: {reason}"))
                 del self._images[key]
         return file
+
+
+def read_each(
+    draft: Draft, root: Path, files: Iterable[str], add: Callable[[Draft, Path, str], None]
+) -> BoxFile:
+    """Read a file for each image.
+
+    Args:
+        draft: Gets what is found, and a problem for each file that cannot be read.
+        root: The folder.
+        files: Label files, below the folder.
+        add: Reads one of them; its path, and its name below the folder.
+
+    Raises:
+        SourceError: The only file that was given cannot be read.
+    """
+    for file in files:
+        try:
+            add(draft, root / file, file)
+        except SourceError as error:
+            if root != draft.path:
+                raise
+            draft.problems.add(error)
+    return draft.finish()
 
 
 def _class_name(name: str) -> str:

@@ -16,7 +16,7 @@ from maskpool.asks import MAX_POINTS, Point
 from maskpool.errors import SourceError
 from producer.formats import json_file
 from producer.formats.boxes.box_file import Box, BoxFile, ImageBoxes, Kind
-from producer.formats.boxes.draft import Draft
+from producer.formats.boxes.draft import Draft, read_each
 from producer.formats.boxes.geometry import around, require_inside, within
 from producer.formats.boxes.keys import require_own_image, stem_key
 from producer.formats.boxes.label_files import require_file
@@ -55,15 +55,7 @@ def read_labelme(path: Path, root: Path, files: list[str]) -> BoxFile:
     Raises:
         SourceError: The only file that was given cannot be read.
     """
-    draft = Draft(path, Kind.LABELME)
-    for file in files:
-        try:
-            _add_file(draft, root / file, file)
-        except SourceError as error:
-            if root != path:
-                raise
-            draft.problems.add(error)
-    return draft.finish()
+    return read_each(Draft(path, Kind.LABELME), root, files, _add_file)
 
 
 def is_labelme(data: object) -> bool:

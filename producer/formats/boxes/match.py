@@ -14,6 +14,7 @@ from functools import cached_property
 
 from maskpool.asks import ImageAsks
 from maskpool.errors import SourceError
+from maskpool.text import counted
 from producer.formats.boxes.box_file import BoxFile
 from producer.formats.boxes.keys import path_key, stem_key, tails
 
@@ -46,16 +47,12 @@ class Unmatched:
         names = ", ".join(f"{name!r:.200}" for name in self.entries[:_SHOWN])
         more = ", …" if len(self.entries) > _SHOWN else ""
         text = (
-            f"{_counted(len(self.entries), 'image')} of the file, with "
-            f"{_counted(self.objects, 'object')}, match no image of the source: {names}{more}"
+            f"{counted(len(self.entries), 'image')} of the file, with "
+            f"{counted(self.objects, 'object')}, match no image of the source: {names}{more}"
         )
         if self.example:
             text += f"; the file says nothing of e.g. {self.example!r:.200}"
         return text
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 class Matcher:

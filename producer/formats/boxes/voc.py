@@ -13,7 +13,7 @@ from pathlib import Path
 
 from maskpool.errors import SourceError
 from producer.formats.boxes.box_file import Box, BoxFile, ImageBoxes, Kind
-from producer.formats.boxes.draft import Draft
+from producer.formats.boxes.draft import Draft, read_each
 from producer.formats.boxes.geometry import within
 from producer.formats.boxes.keys import require_own_image, stem_key
 from producer.formats.boxes.xml_tree import Element, read_xml
@@ -32,15 +32,7 @@ def read_voc(path: Path, root: Path, files: list[str]) -> BoxFile:
     Raises:
         SourceError: The only file that was given cannot be read.
     """
-    draft = Draft(path, Kind.VOC)
-    for file in files:
-        try:
-            _add_file(draft, root / file, file)
-        except SourceError as error:
-            if root != path:
-                raise
-            draft.problems.add(error)
-    return draft.finish()
+    return read_each(Draft(path, Kind.VOC), root, files, _add_file)
 
 
 def _add_file(draft: Draft, path: Path, name: str) -> None:

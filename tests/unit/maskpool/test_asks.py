@@ -58,6 +58,6 @@ objects = st.builds(
 @given(st.lists(objects, max_size=5), st.sampled_from(["pixel", "fraction"]))
 def test_what_is_dumped_is_read_again_the_same(some: list[object], unit: str) -> None:
     asks = ImageAsks.read({"objects": some, "unit": unit})
-    again = ImageAsks.read(json.loads(asks.json_text()))
+    again = ImageAsks.read(json.loads(asks.json_text))
     assert again == asks
-    assert again.json_text() == asks.json_text()
+    assert again.json_text == asks.json_text

@@ -50,7 +50,7 @@ def test_the_edges_of_the_rule(
         (None, ReadingRule(max_against=0.0), True),
         (0.25, ReadingRule(max_against=0.25), True),
         (0.26, ReadingRule(max_against=0.25), False),
-        (1.0, ReadingRule(max_against=None), True),
+        (1.0, ReadingRule(max_against=1.0), True),
         (1.0, ReadingRule(), False),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from maskpool import rle
@@ -114,7 +113,7 @@ def _read(
     drawn = {one.place: (one.box_xyxy, one.mask) for one in encoded}
     found = []
     for place, (row, predicted_iou) in enumerate(zip(rows, predicted_ious, strict=True)):
-        box_xyxy, mask = drawn.get(place) or ((0.0, 0.0, 0.0, 0.0), _empty(row.size))
+        box_xyxy, mask = drawn.get(place) or ((0.0, 0.0, 0.0, 0.0), rle.empty(row.size))
         found.append(
             Found(
                 row.ask.prompt_index,
@@ -126,8 +125,3 @@ def _read(
             )
         )
     return found
-
-
-def _empty(size: tuple[int, int]) -> rle.Rle:
-    none = np.zeros(0, np.int64)
-    return rle.from_runs(rle.Runs(size, none, none))
