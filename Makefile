@@ -66,7 +66,7 @@ $(VENV)/venv.stamp:
 	@touch $@
 
 $(VENV)/run.stamp: $(REQUIREMENTS) | $(VENV)/venv.stamp
-	$(PIP_INSTALL) -e '.[worker,local]'
+	$(PIP_INSTALL) -e '.[worker,local,web]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(REQUIREMENTS) | $(VENV)/venv.stamp

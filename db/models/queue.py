@@ -1,8 +1,7 @@
-"""The tables. Constraints carry the invariants; the statements live in the modules beside this one.
+"""The tables of the queue: batches, jobs, chunks, instances, and who works on them.
 
-Times are milliseconds since 1970 by the database's clock (``db.clock``), so that a worker's wrong
-clock changes nothing. Jobs and instances carry no foreign key: a check for each of a million rows
-costs more than it protects, and both are only ever written through their batch's functions.
+Jobs and instances carry no foreign key: a check for each of a million rows costs more than it
+protects, and both are only ever written through their batch's functions.
 """
 
 from __future__ import annotations
@@ -11,58 +10,21 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     JSON,
     BigInteger,
     CheckConstraint,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     UniqueConstraint,
     Uuid,
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import REAL
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import Float
+from sqlalchemy.orm import Mapped, mapped_column
 
-_BigId = BigInteger().with_variant(Integer, "sqlite")
-_Seqs = ARRAY(Integer).with_variant(JSON(none_as_null=True), "sqlite")
-_Real = Float().with_variant(REAL(), "postgresql")
-
-
-class Base(DeclarativeBase):
-    """Names every constraint, so that a migration can name it too."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-class UserRow(Base):
-    """Someone who submits, and their share of the pool."""
-
-    __tablename__ = "users"
-
-    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    role: Mapped[str] = mapped_column(server_default="labeler")
-    #: Share of the pool relative to the others.
-    weight: Mapped[float] = mapped_column(server_default="1")
-    token_hash: Mapped[str | None]
-    #: GPU-seconds over weight: whoever has the least is served next.
-    virtual_time: Mapped[float] = mapped_column(server_default="0")
-
-    __table_args__ = (CheckConstraint("weight > 0", name="weight"),)
+from db.models.base import Base, BigId, Real, Seqs
 
 
 class BatchRow(Base):
@@ -71,7 +33,7 @@ class BatchRow(Base):
     __tablename__ = "batches"
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    owner_id: Mapped[int] = mapped_column(_BigId, ForeignKey("users.id"))
+    owner_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
     idempotency_key: Mapped[str]
     name: Mapped[str]
     #: ``maskpool.domain.BatchState``
@@ -99,6 +61,12 @@ class BatchRow(Base):
     virtual_time: Mapped[float] = mapped_column(server_default="0")
     created_at: Mapped[int] = mapped_column(BigInteger)
     finished_at: Mapped[int | None] = mapped_column(BigInteger)
+    #: Whose members see it; NULL: its owner and the pool's admins alone.
+    team_id: Mapped[UUID | None] = mapped_column(Uuid)
+    #: Holds the single images of ``predict``: lists leave it out.
+    scratch: Mapped[bool] = mapped_column(server_default=false())
+    #: When somebody deleted it: from then on nobody sees it, and the clerk clears it away.
+    deleted_at: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
@@ -167,7 +135,7 @@ class ChunkRow(Base):
     #: The jobs: ``lo <= seq < hi``, or the list in ``seqs``.
     lo: Mapped[int] = mapped_column(server_default="0")
     hi: Mapped[int] = mapped_column(server_default="0")
-    seqs: Mapped[list[int] | None] = mapped_column(_Seqs)
+    seqs: Mapped[list[int] | None] = mapped_column(Seqs)
     size: Mapped[int] = mapped_column(SmallInteger)
     solo: Mapped[bool] = mapped_column(server_default=false())
     #: ``maskpool.domain.ChunkState``
@@ -201,21 +169,21 @@ class InstanceRow(Base):
     h: Mapped[int]
     #: Pixels.
     area: Mapped[int]
-    score: Mapped[float] = mapped_column(_Real)
+    score: Mapped[float] = mapped_column(Real)
     #: Largest mask IoU with a higher-scoring instance of the same prompt.
-    overlap: Mapped[float] = mapped_column(_Real)
-    clip_score: Mapped[float | None] = mapped_column(_Real)
+    overlap: Mapped[float] = mapped_column(Real)
+    clip_score: Mapped[float | None] = mapped_column(Real)
     verdict: Mapped[int | None] = mapped_column(SmallInteger)
     #: How strongly a negative text of its prompt explains it, in [0, 1]; NULL: nothing does.
-    against: Mapped[float | None] = mapped_column(_Real)
+    against: Mapped[float | None] = mapped_column(Real)
     #: Largest mask IoU with a better instance of another prompt; NULL below 0.5.
-    contended: Mapped[float | None] = mapped_column(_Real)
+    contended: Mapped[float | None] = mapped_column(Real)
     #: That instance's ordinal.
     contender: Mapped[int | None] = mapped_column(SmallInteger)
     #: Which of the job's objects it is the mask of, from 0; NULL where a prompt found it.
     object_index: Mapped[int | None] = mapped_column(SmallInteger)
     #: The model's own guess of an object's mask, in [0, 1].
-    predicted_iou: Mapped[float | None] = mapped_column(_Real)
+    predicted_iou: Mapped[float | None] = mapped_column(Real)
 
     __table_args__ = ({"sqlite_with_rowid": False},)
 

@@ -1,0 +1,1 @@
+"""The clerk: a Celery worker without torch, for what takes longer than a request."""

@@ -1,0 +1,44 @@
+"""The tables. Constraints carry the invariants; the statements live in the modules of ``db``.
+
+Times are milliseconds since 1970 by the database's clock (``db.clock``), so that a worker's wrong
+clock changes nothing.
+"""
+
+from __future__ import annotations
+
+from db.models.accounts import (
+    AuditRow,
+    IdempotencyRow,
+    MembershipRow,
+    SessionRow,
+    SourceGrantRow,
+    TeamRow,
+    TokenRow,
+    UserRow,
+)
+from db.models.base import Base
+from db.models.queue import BatchRow, ChunkRow, InstanceRow, JobRow, ServiceRow, WorkerRow
+from db.models.requests import ReadingChangeRow, TaskRow, UploadFileRow, UploadRow, UploadUseRow
+
+__all__ = [
+    "AuditRow",
+    "Base",
+    "BatchRow",
+    "ChunkRow",
+    "IdempotencyRow",
+    "InstanceRow",
+    "JobRow",
+    "MembershipRow",
+    "ReadingChangeRow",
+    "ServiceRow",
+    "SessionRow",
+    "SourceGrantRow",
+    "TaskRow",
+    "TeamRow",
+    "TokenRow",
+    "UploadFileRow",
+    "UploadRow",
+    "UploadUseRow",
+    "UserRow",
+    "WorkerRow",
+]

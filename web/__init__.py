@@ -1,0 +1,1 @@
+"""The door: REST API and pages over the use cases of ``producer``."""

@@ -1,0 +1,74 @@
+"""What every route says of itself: who may call it, and what it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from producer.accounts.caller import Caller
+from producer.accounts.rights import Right
+from producer.pool import Pool
+from web.problems import Problem
+
+#: Finds out who asks: the caller, or None where nobody is known. Set by ``web.app``.
+Authenticate = Callable[[Request], Caller | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A dependency that finds the caller and refuses who has not the right.
+
+    Attributes:
+        right: None where the route is open to everybody.
+    """
+
+    right: Right | None
+
+    def __call__(self, request: Request) -> Caller | None:
+        """The caller of a request.
+
+        Raises:
+            Problem: 401 where nobody is known, 403 where the right reaches nothing for them.
+        """
+        if self.right is None:
+            return None
+        authenticate: Authenticate = request.app.state.authenticate
+        caller = authenticate(request)
+        if caller is None:
+            raise Problem(401, "auth.missing", "log in, or send a token as Authorization: Bearer")
+        if not caller.has(self.right):
+            raise Problem(403, "auth.right", "this needs a right you have not", right=self.right)
+        return caller
+
+
+def needs(right: Right) -> Any:  # noqa: ANN401 - FastAPI's Depends is no type
+    """What the parameter ``caller`` of a route is annotated with."""
+    return Depends(Needs(right))
+
+
+def public() -> Any:  # noqa: ANN401 - likewise
+    """What a router or route that is open to everybody depends on."""
+    return Depends(Needs(None))
+
+
+def right_of(route: Any) -> Needs | None:  # noqa: ANN401 - an APIRoute
+    """What a route says of itself; None where it forgot to: a test looks at each."""
+    waiting = [route.dependant]
+    while waiting:
+        dependant = waiting.pop()
+        if isinstance(dependant.call, Needs):
+            return dependant.call
+        waiting += dependant.dependencies
+    return None
+
+
+def _pool(request: Request) -> Pool:
+    pool: Pool = request.app.state.pool
+    return pool
+
+
+#: The open pool, as a parameter of a route.
+Pooled = Annotated[Pool, Depends(_pool)]

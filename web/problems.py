@@ -1,0 +1,127 @@
+"""Every refusal as a problem of RFC 9457: a code and parameters, which a page can translate."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from maskpool.errors import (
+    Conflict,
+    MaskpoolError,
+    NotFound,
+    Permanent,
+    SourceError,
+    SpecError,
+    Unreachable,
+)
+
+log = logging.getLogger(__name__)
+
+_MEDIA_TYPE = "application/problem+json"
+
+#: Seconds after which a client may try again what a service that is away kept it from.
+_RETRY_AFTER = 2
+
+
+class Problem(Exception):
+    """A refusal.
+
+    Args:
+        status: HTTP status.
+        code: What went wrong, for programs; never changes: ``auth.missing``.
+        detail: What went wrong and what to do about it, for people.
+        headers: Of the answer.
+        params: What a translation of ``detail`` needs.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **params: Any,  # noqa: ANN401 - JSON
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+        self.params = params
+
+
+def problem_of(error: MaskpoolError) -> Problem:
+    """An error of ours as a problem."""
+    sentence = str(error)
+    if isinstance(error, SpecError):
+        return Problem(422, "spec.refused", sentence, field=error.field, reason=error.reason)
+    if isinstance(error, SourceError):
+        return Problem(422, "source.refused", sentence, source=error.source, line=error.line)
+    if isinstance(error, NotFound):
+        return Problem(404, "not_found", sentence)
+    if isinstance(error, Conflict):
+        return Problem(409, "conflict", sentence)
+    if isinstance(error, Permanent):
+        return Problem(422, "refused", sentence)
+    service = error.service if isinstance(error, Unreachable) else ""
+    wait = {"Retry-After": str(_RETRY_AFTER)}
+    return Problem(503, "service.away", sentence, headers=wait, service=service)
+
+
+def answer(problem: Problem) -> JSONResponse:
+    """The answer that carries a problem."""
+    content = {
+        "type": f"urn:maskpool:problem:{problem.code}",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "params": problem.params,
+    }
+    return JSONResponse(content, problem.status, headers=problem.headers, media_type=_MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let an app answer every error as a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(MaskpoolError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def _on_problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)  # noqa: S101 - by whom it is called
+    return answer(error)
+
+
+def _on_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MaskpoolError)  # noqa: S101 - likewise
+    return answer(problem_of(error))
+
+
+def _on_invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    sentence = f"{field}: {first['msg']}"
+    return answer(Problem(422, "request.invalid", sentence, field=field, reason=first["msg"]))
+
+
+def _on_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
+    headers = dict(error.headers or {})
+    return answer(Problem(error.status_code, code, str(error.detail), headers=headers))
+
+
+def _on_bug(_: Request, error: Exception) -> JSONResponse:
+    log.error("a request could not be answered", exc_info=error)
+    return answer(Problem(500, "bug", "this is a bug in maskpool; its traceback is in the log"))

@@ -1,0 +1,10 @@
+"""The routes, a module for each thing they are about; ``ROUTERS`` is all of them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from web.routes import health
+
+#: In the order in which the documentation shows them.
+ROUTERS: tuple[APIRouter, ...] = (health.router,)
