@@ -10,18 +10,21 @@ from fastapi import FastAPI
 
 from db.session import Database
 from maskpool.settings import Settings, require
+from producer.accounts.authenticate import Authenticator
 from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
+from web.authentication import Authentication
+from web.limits import Limits
 from web.routes import ROUTERS
 
 
-def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) -> FastAPI:
+def create_app(settings: Settings, authenticate: Authenticate | None = None) -> FastAPI:
     """The application over one pool; any number of processes may run it.
 
     Args:
         settings: They name the pool.
-        authenticate: Finds out who asks.
+        authenticate: Finds out who asks; None: cookies and tokens tell.
 
     Raises:
         ConfigError: A setting is missing or refused.
@@ -36,7 +39,9 @@ def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) 
         redoc_url=None,
     )
     app.state.pool = Pool(settings, Database(settings.database_url.get_secret_value()))
-    app.state.authenticate = authenticate
+    app.state.authenticator = Authenticator(app.state.pool.database)
+    app.state.authenticate = authenticate or Authentication(settings, app.state.authenticator)
+    app.state.limits = Limits(settings.redis_url.get_secret_value())
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -46,4 +51,5 @@ def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
+    app.state.limits.close()
     app.state.pool.database.close()
