@@ -12,6 +12,7 @@ from db.clock import now_ms
 from db.models import ServiceRow
 
 DISPATCHER = "dispatcher"
+WEB = "web"
 
 #: How often a service says that it lives: one small commit, so an idle stack on SQLite still only
 #: reads nearly all of the time.
