@@ -37,15 +37,15 @@ class Place:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Read it from the settings; no header of a request has a say."""
-        if settings.public_url:
-            parts = urlsplit(settings.public_url)
-            host = parts.netloc.lower().removesuffix(_USUAL_PORTS[parts.scheme])
-            return cls(parts.scheme, frozenset({host}), parts.path, settings.public_url)
-        host, _, port = settings.serve_address.lower().rpartition(":")
-        names = {host, *_LOOPBACK} if host in (*_LOOPBACK, *_EVERYWHERE) else {host}
-        hosts = frozenset(f"{name}:{port}".removesuffix(":80") for name in names)
-        shown = "127.0.0.1" if host in _EVERYWHERE else host
-        return cls("http", hosts, "", f"http://{shown}:{port}")
+        text = settings.public_url or f"http://{settings.serve_address}"
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+        host = f"[{host}]" if ":" in host else host
+        here = host in (*_LOOPBACK, *_EVERYWHERE)
+        tail = "" if port is None else f":{port}".removesuffix(_USUAL_PORTS[parts.scheme])
+        hosts = frozenset(f"{name}{tail}" for name in ({host, *_LOOPBACK} if here else {host}))
+        url = text.replace(host, _LOOPBACK[0], 1) if host in _EVERYWHERE else text
+        return cls(parts.scheme, hosts, parts.path, url)
 
     @property
     def secure(self) -> bool:
