@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from services.s3_server import S3Server
 
+from maskpool.domain import new_id
 from maskpool.errors import (
     ConfigError,
     CredentialsError,
@@ -508,8 +509,10 @@ def test_a_worker_reads_from_its_store_and_from_named_buckets(sources: tuple[str
     own = open_store(f"s3://{bucket}/photos", endpoint_url=endpoint)
     closed = Fetcher(own, Settings(s3_endpoint_url=endpoint))
     opened = Fetcher(own, Settings(s3_endpoint_url=endpoint, source_buckets=(bucket,)))
+    batch_id = new_id()
+    own.put(f"sources/{batch_id}/1.bmp", PIXEL)
 
-    fetched = closed.fetch(own.uri("a/1.bmp"))
+    fetched = closed.fetch(own.uri(f"sources/{batch_id}/1.bmp"), batch_id)
     assert fetched.image.tolist() == [[[0x30, 0x20, 0x10]]]
     assert fetched.sha256 == hashlib.sha256(PIXEL).hexdigest()
     assert opened.read(f"s3://{bucket}/e.png") == PIXEL
@@ -528,7 +531,7 @@ def test_a_worker_says_what_is_wrong_with_an_object(sources: tuple[str, str]) ->
     fetcher = Fetcher(own, Settings(s3_endpoint_url=endpoint, max_image_bytes=len(PIXEL)))
     tight = Fetcher(own, Settings(s3_endpoint_url=endpoint, max_image_bytes=len(PIXEL) - 1))
 
-    assert fetcher.read(own.uri("e.png")) == PIXEL
+    assert fetcher.read(own.uri("e.png")) == PIXEL, "beside the store's own prefixes"
     with pytest.raises(ImageError, match=f"there is no object s3://{bucket}/photos/never.png"):
         fetcher.fetch(own.uri("photos/never.png"))
     with pytest.raises(ImageError, match="58 bytes, more than the 57 allowed"):
@@ -549,10 +552,10 @@ def test_a_refusing_bucket_is_the_images_error_unless_it_is_the_pools_own(code: 
         with pytest.raises(ImageError, match=r"access denied|no bucket 'theirs'"):
             reader(endpoint).fetch("s3://theirs/a.jpg")
         with pytest.raises(NoAccess, match=r"access denied.*AWS_|no bucket 'own'; create it"):
-            reader(endpoint).fetch("s3://own/pool/a.jpg")
+            reader(endpoint).fetch("s3://own/pool/uploads/a.jpg")
 
 
-@pytest.mark.parametrize("uri", ["s3://own/pool/a.jpg", "s3://theirs/a.jpg"])
+@pytest.mark.parametrize("uri", ["s3://own/pool/uploads/a.jpg", "s3://theirs/a.jpg"])
 @pytest.mark.parametrize(
     ("status", "code"),
     [
@@ -574,7 +577,7 @@ def test_bad_credentials_are_no_images_fault_wherever_it_lies(
             open_store("s3://own/pool", endpoint_url=endpoint).get("a.jpg")
 
 
-@pytest.mark.parametrize("uri", ["s3://own/pool/a.jpg", "s3://theirs/a.jpg"])
+@pytest.mark.parametrize("uri", ["s3://own/pool/uploads/a.jpg", "s3://theirs/a.jpg"])
 @pytest.mark.parametrize(
     "error",
     [

@@ -25,6 +25,7 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from threading import Event, Thread
+from uuid import UUID
 
 from kombu import Connection, Consumer, Exchange, Message, Queue
 
@@ -61,8 +62,8 @@ class RememberingFetcher(Fetcher):
         super().__init__(*args)  # type: ignore[arg-type]
         self._remembered = cache(super().fetch)
 
-    def fetch(self, uri: str) -> FetchedImage:
-        return self._remembered(uri)
+    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
+        return self._remembered(uri, batch_id)
 
 
 def serve(settings: Settings, simulation: Simulation, look: Look) -> None:
