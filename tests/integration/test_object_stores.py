@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -27,6 +28,7 @@ from maskpool.errors import (
     NotFound,
     Permanent,
     SourceError,
+    TooLarge,
     Unreachable,
 )
 from maskpool.ports import ObjectStore
@@ -89,6 +91,69 @@ def test_a_file_arrives_whole_in_one_part_or_many(
 
     assert store.size("f/large") == size
     assert hashlib.sha256(store.get("f/large")).digest() == hashlib.sha256(data).digest()
+
+
+def pieces(size: int, piece: int = 700_001) -> Iterator[bytes]:
+    """``size`` bytes in odd pieces, made while they are read."""
+    for start in range(0, size, piece):
+        yield hashlib.shake_128(str(start).encode()).digest(min(piece, size - start))
+
+
+@pytest.mark.parametrize("size", [0, 5, 8 * 1024 * 1024, 17 * 1024 * 1024 + 1])
+def test_a_stream_arrives_whole(store: ObjectStore, size: int) -> None:
+    data = b"".join(pieces(size))
+
+    assert store.put_stream("s/a", pieces(size), size) == (size, hashlib.sha256(data).hexdigest())
+
+    assert store.get("s/a") == data
+    assert keys_of(store) == ["s/a"]
+
+
+class BreaksOff(Exception):
+    """What reads the other end of a stream raises."""
+
+
+def broken(size: int) -> Iterator[bytes]:
+    yield from pieces(size)
+    raise BreaksOff
+
+
+@pytest.mark.parametrize("size", [5, 20 * 1024 * 1024])
+def test_a_stream_that_breaks_off_or_is_too_large_leaves_nothing(
+    store: ObjectStore, size: int
+) -> None:
+    store.put("s/there", b"before")
+    for key in ("s/a", "s/there"):
+        with pytest.raises(BreaksOff):
+            store.put_stream(key, broken(size), size)
+        with pytest.raises(TooLarge, match=f"more than {size - 1:,} bytes"):
+            store.put_stream(key, pieces(size), size - 1)
+    assert keys_of(store) == ["s/there"]
+    assert store.get("s/there") == b"before"
+    assert list(store.sweep(0.0)) == []
+
+
+def test_parts_of_a_stream_that_broke_off_are_dropped(any_bucket: tuple[str, str]) -> None:
+    endpoint, bucket = any_bucket
+    with pytest.raises(BreaksOff):
+        open_store(f"s3://{bucket}", endpoint_url=endpoint).put_stream(
+            "a", broken(20 * 1024 * 1024), 1 << 30
+        )
+    waiting = make_client(endpoint).list_multipart_uploads(Bucket=bucket)
+    assert waiting.get("Uploads", []) == []
+
+
+def test_a_stream_takes_little_memory(store: ObjectStore) -> None:
+    size, piece = 64 * 1024 * 1024, bytes(256 * 1024)
+    store.put_stream("warm", iter([piece]), 1 << 30)
+    tracemalloc.start()
+    try:
+        store.put_stream("a", (piece for _ in range(size // len(piece))), size)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 32 * 1024 * 1024
+    assert store.size("a") == size
 
 
 def test_a_file_that_is_not_there_is_named(store: ObjectStore, tmp_path: Path) -> None:
