@@ -33,9 +33,9 @@ from maskpool import wire
 from maskpool.domain import Klass
 from maskpool.settings import Settings
 from services.fakes import IndifferentScorer, Look, TimedSegmenter
+from shell import transport
 from storage.images.fetch import FetchedImage, Fetcher
 from workers import process
-from workers.broker import transport
 from workers.engine.engine import Engine
 from workers.process import Models, WorkerProcess
 
