@@ -34,8 +34,10 @@ COPY maskpool maskpool
 COPY db db
 COPY storage storage
 COPY producer producer
+COPY shell shell
 COPY workers workers
 COPY web web
+COPY clerk clerk
 
 FROM base AS core
 COPY --from=core-build /opt/venv /opt/venv

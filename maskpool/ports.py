@@ -102,6 +102,24 @@ class ObjectStore(Protocol):
         """Stream a local file into the store, whole or not at all."""
         ...
 
+    def put_stream(self, key: str, chunks: Iterable[bytes], limit: int) -> tuple[int, str]:
+        """Write what comes, whole or not at all, while holding no more than one part of it.
+
+        Nothing is written where ``chunks`` raises: its own error comes out.
+
+        Args:
+            key: Of the object.
+            chunks: The content, in pieces of any sizes.
+            limit: Bytes that it may have.
+
+        Returns:
+            How many bytes it had, and its SHA-256 in hex.
+
+        Raises:
+            TooLarge: It has more.
+        """
+        ...
+
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Read an object, or ``length`` bytes of it from ``offset``.
 

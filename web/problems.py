@@ -18,6 +18,7 @@ from maskpool.errors import (
     Permanent,
     SourceError,
     SpecError,
+    TooLarge,
     Unreachable,
 )
 
@@ -69,7 +70,8 @@ def problem_of(error: MaskpoolError) -> Problem:
     if isinstance(error, Conflict):
         return Problem(409, "conflict", sentence)
     if isinstance(error, Permanent):
-        return Problem(422, "refused", sentence)
+        large = isinstance(error, TooLarge)
+        return Problem(413 if large else 422, "too_large" if large else "refused", sentence)
     service = error.service if isinstance(error, Unreachable) else ""
     wait = {"Retry-After": str(_RETRY_AFTER)}
     return Problem(503, "service.away", sentence, headers=wait, service=service)
