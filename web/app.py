@@ -12,11 +12,14 @@ from fastapi import FastAPI
 
 from db.session import Database
 from maskpool.settings import Settings, require
+from producer.accounts.authenticate import Authenticator
 from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
+from web.authentication import Authentication
 from web.headers import Headers
 from web.hosts import Hosts
+from web.limits import Limits
 from web.place import Place
 from web.routes import ROUTERS
 
@@ -24,12 +27,12 @@ from web.routes import ROUTERS
 _THREADS = 20
 
 
-def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) -> FastAPI:
+def create_app(settings: Settings, authenticate: Authenticate | None = None) -> FastAPI:
     """The application over one pool; any number of processes may run it.
 
     Args:
         settings: They name the pool.
-        authenticate: Finds out who asks.
+        authenticate: Finds out who asks; None: cookies and tokens tell.
 
     Raises:
         ConfigError: A setting is missing or refused.
@@ -48,10 +51,12 @@ def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) 
     app.state.pool = Pool(settings, database)
     app.state.place = place = Place.of(settings)
     app.state.closing = Event()
-    app.state.authenticate = authenticate
     # The last one added is the first one that a request meets.
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)
+    app.state.authenticator = Authenticator(app.state.pool.database)
+    app.state.authenticate = authenticate or Authentication(settings, app.state.authenticator)
+    app.state.limits = Limits(settings.redis_url.get_secret_value())
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -63,4 +68,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Each thread may hold a connection; more threads would wait for one, and then fail.
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
+    app.state.limits.close()
     app.state.pool.database.close()

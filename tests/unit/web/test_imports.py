@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = {"torch", "celery", "kombu", "boto3", "botocore", "numpy", "scipy", "PIL", "redis"}
+HEAVY = {"torch", "celery", "kombu", "boto3", "botocore", "numpy", "scipy", "PIL"}
 HEAVY |= {"alembic", "argon2", "typer", "rich", "zstandard"}
 
 
