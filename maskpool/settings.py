@@ -17,11 +17,12 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import NoDecode, SettingsConfigDict, SettingsError
 
 from maskpool import setting_lists
 from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
+from maskpool.settings_web import WebSettings
 from maskpool.text import is_storable
 
 #: Where the demo checkpoints live, beside the code that trains them.
@@ -53,7 +54,7 @@ BUILT_IN_MODELS = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(WebSettings):
     """The settings of one process. Each is read from ``MASKPOOL_<NAME>``."""
 
     model_config = SettingsConfigDict(

@@ -45,6 +45,15 @@ def maskpool_json(
     return json.loads(done.stdout)
 
 
+def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every verb of a Typer group and its name; one of a group in it is named ``user create``."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from verbs(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
 @contextmanager
 def serving(
     *words: str,

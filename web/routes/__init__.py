@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.routes import health
+from web.routes import audit, health, session, sessions, teams, tokens, users
 
 #: In the order in which the documentation shows them.
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    session.router,
+    sessions.router,
+    tokens.router,
+    users.router,
+    teams.router,
+    audit.router,
+)

@@ -11,6 +11,7 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 # Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -35,8 +36,8 @@ MICRO_BATCH = 4
 class PoisonableFetcher(Fetcher):
     """Reads as its parent does, and dies of poison."""
 
-    def fetch(self, uri: str) -> FetchedImage:
-        fetched = super().fetch(uri)
+    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
+        fetched = super().fetch(uri, batch_id)
         if uri.rpartition("/")[2].startswith("poison"):
             os.kill(os.getpid(), signal.SIGKILL)
         return fetched

@@ -37,7 +37,7 @@ class Failing:
 
     error: Exception
 
-    def fetch(self, _uri: str) -> Any:
+    def fetch(self, _uri: str, _batch_id: object = None) -> Any:
         raise self.error
 
 
@@ -58,7 +58,7 @@ def test_a_host_that_breaks_off_is_told_from_one_that_is_away(
 class Grey:
     """A fetcher that knows one image, 60 × 40 pixels."""
 
-    def fetch(self, _uri: str) -> FetchedImage:
+    def fetch(self, _uri: str, _batch_id: object = None) -> FetchedImage:
         return FetchedImage(np.full((40, 60, 3), 127, np.uint8), "0" * 64)
 
 

@@ -1,0 +1,65 @@
+"""Settings of the web server; ``maskpool.settings`` reads them with all others."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from maskpool import setting_lists
+
+#: Where the web server listens if nobody says it.
+DEFAULT_ADDRESS = "127.0.0.1:8080"
+
+
+class WebSettings(BaseSettings):
+    """What the web server is told beside the pool's own settings."""
+
+    public_url: str = Field(
+        default="",
+        description="Where people reach the web server, as https://masks.example.org/pool: it "
+        "alone decides scheme, path prefix, links, cookies and the Host that is allowed. "
+        "Empty: http:// and MASKPOOL_SERVE_ADDRESS.",
+    )
+    serve_address: str = Field(
+        default=DEFAULT_ADDRESS,
+        description="Where the web server listens, as host:port.",
+    )
+    proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="Networks of the proxies before the web server, as 10.1.2.0/24, separated by "
+        "','. Only their word counts on which address a request came from.",
+    )
+    s3_public_url: str = Field(
+        default="",
+        description="Endpoint of the store as browsers reach it. Empty: the web server hands out "
+        "every picture itself, and no signed link is made.",
+    )
+
+    _read_proxies = field_validator("proxies", mode="before")(setting_lists.read_networks)
+
+    @field_validator("public_url", "s3_public_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError(f"{value!r} is no address; write https://host or https://host/prefix")
+        if parts.query or parts.fragment:
+            raise ValueError("it has a ? or a #; write scheme, host, port and path only")
+        if f"{parts.path}/".startswith("/api/"):
+            # A proxy may strip the prefix or keep it, and both would begin alike.
+            raise ValueError("its path begins with /api, as every route does; take another prefix")
+        return value.rstrip("/")
+
+    @field_validator("serve_address")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            raise ValueError(f"{value!r} is no address; write host:port, as {DEFAULT_ADDRESS}")
+        return value
