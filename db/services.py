@@ -1,4 +1,4 @@
-"""Which dispatchers live. Workers are in ``db.workers``: the dispatcher plans with them."""
+"""Which dispatchers and clerks live. Workers are in ``db.workers``: they are planned with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from db.clock import now_ms
 from db.models import ServiceRow
 
 DISPATCHER = "dispatcher"
+CLERK = "clerk"
+WEB = "web"
 
 #: How often a service says that it lives: one small commit, so an idle stack on SQLite still only
 #: reads nearly all of the time.

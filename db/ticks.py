@@ -15,6 +15,7 @@ from db.chunks.reap import LAPSED
 from db.clock import now_ms
 from db.models import BatchRow, ChunkRow, JobRow
 from db.session import is_postgres
+from db.task_messages import WAITS
 from maskpool.domain import BatchState, ChunkState
 
 #: The advisory lock that makes one dispatcher the leader of one tick.
@@ -41,6 +42,7 @@ _ANYTHING_TO_DO = select(
         JobRow.next_at <= now_ms(),
     )
     .exists()
+    | WAITS
 )
 
 _HOLD = (

@@ -7,6 +7,7 @@
     │   ├── ImageError       one image cannot be used; the rest of its batch goes on
     │   ├── NotFound         no such batch, job or object
     │   ├── Conflict         the thing is in a state that does not allow this
+    │   ├── TooLarge         what comes has more bytes than it may have
     │   ├── CorruptObject    stored bytes do not match what was written
     │   └── ConfigError      a setting, a model or the machine is not as it must be
     │       └── CredentialsError  this machine's credentials are missing, expired or wrong
@@ -82,6 +83,18 @@ class NotFound(Permanent):
 
 class Conflict(Permanent):
     """The thing is in a state that does not allow what was asked."""
+
+
+class TooLarge(Permanent):
+    """What comes has more bytes than it may have.
+
+    Args:
+        limit: Bytes that are allowed.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"it has more than {limit:,} bytes, which are allowed; send less")
+        self.limit = limit
 
 
 class CorruptObject(Permanent):

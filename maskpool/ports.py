@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, Protocol, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from maskpool.domain import Found, ObjectInfo
 
+if TYPE_CHECKING:  # a process that only hands masks on needs no numpy
+    import numpy as np
+    import numpy.typing as npt
+
 #: RGB, uint8, shape (height, width, 3), upright (EXIF orientation applied).
-Image = npt.NDArray[np.uint8]
+Image: TypeAlias = "npt.NDArray[np.uint8]"
 
 #: What a segmenter's images are converted into in advance.
 Prepared_co = TypeVar("Prepared_co", covariant=True)
@@ -99,6 +100,24 @@ class ObjectStore(Protocol):
 
     def put_file(self, key: str, path: Path) -> None:
         """Stream a local file into the store, whole or not at all."""
+        ...
+
+    def put_stream(self, key: str, chunks: Iterable[bytes], limit: int) -> tuple[int, str]:
+        """Write what comes, whole or not at all, while holding no more than one part of it.
+
+        Nothing is written where ``chunks`` raises: its own error comes out.
+
+        Args:
+            key: Of the object.
+            chunks: The content, in pieces of any sizes.
+            limit: Bytes that it may have.
+
+        Returns:
+            How many bytes it had, and its SHA-256 in hex.
+
+        Raises:
+            TooLarge: It has more.
+        """
         ...
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:

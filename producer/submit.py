@@ -22,6 +22,7 @@ from producer.changes import changes
 from producer.objects import Digest
 from producer.pool import Pool
 from producer.sources import Source
+from producer.sources.guard import Guard
 from producer.sources.passed import PassedOver
 from producer.submission import Submission
 from producer.upload import upload
@@ -68,7 +69,8 @@ def submit(pool: Pool, submission: Submission, on_loaded: OnLoaded = lambda _: N
     with pool.database.read() as session:
         require_abilities(session, submission.spec)
     upload_to = pool.store() if submission.upload else None
-    return Submitter(pool.database, pool.wake, upload_to).submit(submission, on_loaded)
+    guard = Guard(pool.settings.store_url)
+    return Submitter(pool.database, pool.wake, upload_to, guard).submit(submission, on_loaded)
 
 
 class Submitter:
@@ -79,14 +81,20 @@ class Submitter:
         wake: Tells the dispatcher, after COMMIT.
         upload_to: Where local images are copied, so that workers elsewhere see them; None where
             every worker sees the submitter's paths.
+        guard: Refuses references into the pool's own store.
     """
 
     def __init__(
-        self, database: Database, wake: Callable[[], None], upload_to: ObjectStore | None = None
+        self,
+        database: Database,
+        wake: Callable[[], None],
+        upload_to: ObjectStore | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._database = database
         self._wake = wake
         self._upload_to = upload_to
+        self._guard = guard or Guard(upload_to.url if upload_to else "")
 
     def submit(self, submission: Submission, on_loaded: OnLoaded = lambda _: None) -> Submitted:
         """Write a batch and its jobs, then make it ACTIVE. Memory does not grow with the source.
@@ -102,7 +110,7 @@ class Submitter:
         """
         passed = PassedOver()
         digest = Digest()
-        refs = _not_empty(submission.source, passed)
+        refs = self._guard.over(submission.source, _not_empty(submission.source, passed))
         if submission.spec.digest:
             refs = digest.over(refs)
         with self._database.write() as session:

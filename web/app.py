@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from threading import Event
 
+from anyio import to_thread
 from fastapi import FastAPI
 
 from db.session import Database
@@ -15,8 +17,14 @@ from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
 from web.authentication import Authentication
+from web.headers import Headers
+from web.hosts import Hosts
 from web.limits import Limits
+from web.place import Place
 from web.routes import ROUTERS
+
+#: Requests that are worked on at once in one process, and connections to the database.
+_THREADS = 20
 
 
 def create_app(settings: Settings, authenticate: Authenticate | None = None) -> FastAPI:
@@ -34,11 +42,18 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
         title="maskpool",
         version=version("maskpool"),
         lifespan=_lifespan,
-        docs_url="/api/docs",
+        # FastAPI's page loads its scripts from other servers.
+        docs_url=None,
         openapi_url="/api/v1/openapi.json",
         redoc_url=None,
     )
-    app.state.pool = Pool(settings, Database(settings.database_url.get_secret_value()))
+    database = Database(settings.database_url.get_secret_value(), pool_size=_THREADS)
+    app.state.pool = Pool(settings, database)
+    app.state.place = place = Place.of(settings)
+    app.state.closing = Event()
+    # The last one added is the first one that a request meets.
+    app.add_middleware(Hosts, place=place, proxies=settings.proxies)
+    app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)
     app.state.authenticate = authenticate or Authentication(settings, app.state.authenticator)
     app.state.limits = Limits(settings.redis_url.get_secret_value())
@@ -50,6 +65,8 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # Each thread may hold a connection; more threads would wait for one, and then fail.
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
     app.state.limits.close()
     app.state.pool.database.close()

@@ -18,6 +18,7 @@ from maskpool.errors import (
     Permanent,
     SourceError,
     SpecError,
+    TooLarge,
     Unreachable,
 )
 from producer.accounts.refusals import Refused
@@ -34,6 +35,7 @@ _PLAIN: tuple[tuple[type[MaskpoolError], int, str], ...] = (
     (NotFound, 404, "not_found"),
     (Conflict, 409, "conflict"),
     (Refused, 403, "auth.right"),
+    (TooLarge, 413, "too_large"),
     (Permanent, 422, "refused"),
 )
 

@@ -7,9 +7,10 @@ import os
 from maskpool import wire
 from maskpool.domain import Klass
 from maskpool.settings import load_settings
+from shell import shutdown_words
+from shell.refusal import refusal_of
 from storage.images.fetch import Fetcher
-from workers import process, shutdown_words
-from workers.refusal import refusal_of
+from workers import process
 
 with refusal_of("maskpool worker"):  # the app reads the settings when it is imported
     import workers.tasks  # noqa: F401 - before Celery puts the present folder ahead of ours

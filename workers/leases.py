@@ -48,6 +48,11 @@ class Holding:
         self._progress = time.monotonic()
 
     @property
+    def subject(self) -> str:
+        """What it is, for people."""
+        return f"chunk {self.chunk_id}"
+
+    @property
     def mine(self) -> bool:
         """Whether the lease holds, as far as we know."""
         return not self._lost and time.monotonic() < self._deadline

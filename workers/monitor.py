@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from maskpool import logs
 from maskpool.settings import load_settings
-from workers.refusal import refusal_of
+from shell.refusal import refusal_of
 
 with refusal_of("flower"):  # the app reads the settings when it is imported
     from workers.app import app

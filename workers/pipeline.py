@@ -158,7 +158,9 @@ class Pipeline:
             return self._leave(taken, holding)
         spec = BatchSpec.read(taken.spec)
         futures = [
-            self._threads[klass].submit(self._annotator.annotate, job, spec, holding, klass)
+            self._threads[klass].submit(
+                self._annotator.annotate, job, spec, holding, klass, taken.batch_id
+            )
             for job in taken.jobs
         ]
         outcomes = _collect(futures, holding)

@@ -26,10 +26,10 @@ from maskpool.errors import ConfigError, MaskpoolError
 from maskpool.health import HealthFile
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings, load_settings, require
+from shell.health import Consumer, ProcessHealth
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
 from workers.engine.engine import Engine
-from workers.health import Consumer, WorkerHealth
 from workers.leases import STALLED, LeaseKeeper
 from workers.pipeline import Pipeline
 
@@ -51,7 +51,7 @@ class WorkerProcess:
     database: Database
     broker: redis.Redis
     consumer: Consumer
-    health: WorkerHealth
+    health: ProcessHealth
 
     def wake(self) -> None:
         """Tell the dispatcher that rows changed; it looks by itself if this fails."""
@@ -169,7 +169,7 @@ def start(
         on_stall=lambda: _end(health),
     )
     consumer = Consumer()
-    health = WorkerHealth(
+    health = ProcessHealth(
         HealthFile(settings.health_file, "worker", info.name),
         leases,
         consumer,
@@ -214,7 +214,7 @@ def choose(*, load: LoadModels, fetcher: MakeFetcher) -> None:
     _start = partial(start, load=load, fetcher=fetcher)
 
 
-def _end(health: WorkerHealth) -> None:
+def _end(health: ProcessHealth) -> None:
     """End the process; its health file says why until it is started again."""
     health.write()
     os._exit(STALLED)

@@ -208,12 +208,12 @@ class WorkerRow(Base):
 
 
 class ServiceRow(Base):
-    """One dispatcher since its start. Workers have a table of their own."""
+    """One dispatcher or clerk since its start. Workers have a table of their own."""
 
     __tablename__ = "services"
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    #: ``dispatcher``; room for services to come.
+    #: ``dispatcher`` or ``clerk``.
     kind: Mapped[str]
     #: ``host:pid``, for people.
     name: Mapped[str] = mapped_column(server_default="")

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import redis
 from redis.exceptions import RedisError
 
-from maskpool import wire
+from maskpool import tasks, wire
 from maskpool.domain import ChunkMessage
 from maskpool.errors import ConfigError, Unreachable
-from producer.dispatch.envelope import envelope
+from maskpool.tasks import TaskMessage
+from producer.dispatch.envelope import envelope, task_envelope
 
 #: A wait ends well before the socket would be taken for dead.
 _MAX_WAIT_SECONDS = 5.0
@@ -111,6 +112,15 @@ class Broker:
         with _translated():
             for name, entries in lists.items():
                 self._redis.lpush(name, *entries)
+
+    def publish_tasks(self, messages: Sequence[TaskMessage]) -> None:
+        """Send messages to the clerks, in this order.
+
+        Raises:
+            Unreachable: The broker does not answer.
+        """
+        with _translated():
+            self._redis.lpush(tasks.QUEUE, *map(task_envelope, messages))
 
     def waiting(self, queues: Sequence[str]) -> dict[str, int]:
         """Messages that wait in each list.

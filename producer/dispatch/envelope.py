@@ -1,4 +1,4 @@
-"""A chunk's message as it lies in Redis: what Celery and kombu write, written by hand.
+"""A chunk's or a task's message as it lies in Redis: what Celery and kombu write, written by hand.
 
 ``send_task`` costs the dispatcher most of a millisecond a message; this costs a thirtieth, and many
 go in one command. A test compares it with what Celery itself writes, field by field.
@@ -17,8 +17,9 @@ from uuid import uuid4
 
 import orjson
 
-from maskpool import wire
+from maskpool import tasks, wire
 from maskpool.domain import ChunkMessage
+from maskpool.tasks import TaskMessage
 
 _ORIGIN = f"{os.getpid()}@{socket.gethostname()}"
 
@@ -28,12 +29,22 @@ _NOTHING_AFTERWARDS = {"callbacks": None, "errbacks": None, "chain": None, "chor
 
 def envelope(message: ChunkMessage) -> bytes:
     """The entry of the list ``wire.queue_name(message.model, message.klass)``."""
-    task_id = str(message.chunk_id)
     queue = wire.queue_name(message.model, message.klass)
-    body = orjson.dumps([[], wire.to_kwargs(message), _NOTHING_AFTERWARDS])
+    call = wire.to_kwargs(message), wire.describe(message)
+    return _entry(queue, wire.TASK, str(message.chunk_id), *call)
+
+
+def task_envelope(message: TaskMessage) -> bytes:
+    """The entry of the list ``maskpool.tasks.QUEUE``."""
+    call = tasks.to_kwargs(message), tasks.describe(message)
+    return _entry(tasks.QUEUE, tasks.TASK, str(message.task_id), *call)
+
+
+def _entry(queue: str, task: str, task_id: str, kwargs: dict[str, Any], described: str) -> bytes:
+    body = orjson.dumps([[], kwargs, _NOTHING_AFTERWARDS])
     headers: dict[str, Any] = {
         "lang": "py",
-        "task": wire.TASK,
+        "task": task,
         "id": task_id,
         "shadow": None,
         "eta": None,
@@ -45,7 +56,7 @@ def envelope(message: ChunkMessage) -> bytes:
         "root_id": task_id,
         "parent_id": None,
         "argsrepr": "",
-        "kwargsrepr": wire.describe(message),
+        "kwargsrepr": described,
         "origin": _ORIGIN,
         "ignore_result": True,
         "replaced_task_nesting": 0,

@@ -101,6 +101,7 @@ class Dispatcher:
             done = tick(
                 self._database,
                 self._broker.publish,
+                send_tasks=self._broker.publish_tasks,
                 lease_ms=round(self._lease_seconds * 1000),
                 broker_forgot=forgot,
                 charge_losses=not silent,

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from db import ticks, workers
+from sqlalchemy.orm import Session
+
+from db import task_messages, ticks, workers
 from db.chunks import claim, fold, publish, reap
 from db.session import Database
 from maskpool import failpoints
 from maskpool.domain import ChunkMessage
 from maskpool.fairness import plan
+from maskpool.tasks import TaskMessage
 
 #: Messages in one command to the broker: few commands, and yet signs of life in between.
 _PUBLISHED_AT_ONCE = 64
 
 #: Sends messages to the broker, in the order given.
 Send = Callable[[Sequence[ChunkMessage]], None]
+
+#: Sends messages to the clerks.
+SendTasks = Callable[[Sequence[TaskMessage]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Tick:
     folded: int = 0
     ended: int = 0
     published: int = 0
+    #: Messages to clerks.
+    tasks: int = 0
     #: False where another dispatcher had the turn.
     led: bool = True
 
@@ -35,6 +43,7 @@ def tick(
     database: Database,
     send: Send,
     *,
+    send_tasks: SendTasks | None = None,
     lease_ms: int = 30_000,
     broker_forgot: bool = False,
     charge_losses: bool = True,
@@ -49,6 +58,7 @@ def tick(
     Args:
         database: The pool's database.
         send: Sends messages to the broker.
+        send_tasks: Sends the clerks' messages; None leaves all tasks alone.
         lease_ms: How long workers lease chunks for.
         broker_forgot: Whether every message may be lost, so that all are sent again.
         charge_losses: False where workers may be silent through no fault of their images.
@@ -80,6 +90,9 @@ def tick(
             publish.distrust_sent(session)
         # Messages become overdue within seconds, so the next tick that was not woken finds them.
         messages = [] if woken and not broker_forgot else publish.unpublished(session, fleets)
+        # Likewise: a task is published within ``tick_seconds``.
+        looked = send_tasks is not None and (broker_forgot or not woken)
+        waiting = _waiting_tasks(session, broker_forgot=broker_forgot) if looked else []
         beat()
         candidates = claim.candidates(session, held)
         planned = plan(candidates, fleets, claim.open_chunks(session)) if candidates else []
@@ -97,7 +110,21 @@ def tick(
     failpoints.reach("dispatch.committed")
     beat()
     _send(database, send, messages, beat)
-    return Tick(reaped=reaped, folded=folded, ended=len(ended), published=len(messages))
+    if send_tasks is not None and waiting:
+        _send_tasks(database, send_tasks, waiting)
+    return Tick(reaped, folded, len(ended), published=len(messages), tasks=len(waiting))
+
+
+def _waiting_tasks(session: Session, *, broker_forgot: bool) -> list[TaskMessage]:
+    if broker_forgot:
+        task_messages.distrust_sent(session)
+    return task_messages.unpublished(session)
+
+
+def _send_tasks(database: Database, send: SendTasks, waiting: Sequence[TaskMessage]) -> None:
+    send(waiting)
+    with database.write() as session:
+        task_messages.mark_published(session, [message.task_id for message in waiting])
 
 
 def _reap(database: Database, lease_ms: int, beat: Callable[[], None], *, charge: bool) -> int:

@@ -90,7 +90,7 @@ def write_results(
     fetcher = Fetcher(store, settings)
     overlays = save_overlays(
         images(),
-        lambda uri: Image.fromarray(fetcher.fetch(uri).image),
+        lambda uri: Image.fromarray(fetcher.fetch(uri, batch_id).image),
         place / "overlays",
         total=counts.images,
         categories=categories,

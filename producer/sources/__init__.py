@@ -12,6 +12,7 @@ from producer.sources.allowed import ANYWHERE, Allowed
 from producer.sources.csv_lists import CsvSource
 from producer.sources.folders import FolderSource, GlobSource, open_image
 from producer.sources.globs import is_glob
+from producer.sources.guard import require_outside
 from producer.sources.json_lists import JsonlSource
 from producer.sources.names import IMAGE_SUFFIXES, is_image
 from producer.sources.passed import PassedOver
@@ -87,10 +88,12 @@ def open_source(
         own_store: URL of the pool's store, whose objects are not taken for a user's.
 
     Raises:
-        SourceError: There is no such thing, or it is of no kind that is read.
+        SourceError: There is no such thing, it is of no kind that is read, or it lies in the
+            pool's store.
         Unreachable: A bucket does not answer.
     """
     scheme, separator, _ = text.partition("://")
+    require_outside(own_store, text)
     if separator and scheme == "s3":
         from producer.sources.buckets import open_bucket  # noqa: PLC0415 - boto3 is slow to import
 

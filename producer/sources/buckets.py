@@ -32,8 +32,7 @@ def open_bucket(
     Args:
         text: The source.
         endpoint_url: Of an S3-compatible server; empty for AWS.
-        own_store: URL of the pool's store: what lies there is not read as if it were a user's,
-            unless the prefix itself lies in it.
+        own_store: URL of the pool's store: what lies there is passed over.
 
     Raises:
         SourceError: There is no such bucket, neither an object nor anything below the prefix, or
@@ -49,7 +48,7 @@ def open_bucket(
         raise SourceError(text, "a manifest must be a local file; its lines may name s3:// objects")
     store = open_store(f"s3://{bucket}", endpoint_url=endpoint_url)
     prefix = f"{prefix}/" if prefix else ""
-    source = BucketSource(text, store, prefix, _skipped(own_store, store.url, prefix))
+    source = BucketSource(text, store, prefix, _skipped(own_store, store.url))
     is_object = key[-1:] not in ("", "/") and _has(text, store, key, whole=True)
     has_objects = _has(text, store, source.prefix)
     if is_object and has_objects and names.is_image(key):
@@ -67,12 +66,11 @@ def open_bucket(
     return source
 
 
-def _skipped(own_store: str, bucket: str, prefix: str) -> tuple[str, ...]:
+def _skipped(own_store: str, bucket: str) -> tuple[str, ...]:
     if not f"{own_store}/".startswith(f"{bucket}/"):
         return ()
     base = f"{own_store.rstrip('/')}/".removeprefix(f"{bucket}/")
-    ours = (f"{base}{keys.SOURCES}", f"{base}{keys.MASKS}")
-    return tuple(start for start in ours if not prefix.startswith(start))
+    return tuple(f"{base}{start}" for start in keys.ROOTS) if not base else (base,)
 
 
 def _open_object(text: str, store: ObjectStore, key: str) -> SingleSource:

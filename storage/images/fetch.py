@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from maskpool.errors import (
     ConfigError,
@@ -26,6 +27,7 @@ from maskpool.settings import Settings
 from storage.images.decode import decode
 from storage.images.web.reader import WebReader, open_web
 from storage.images.web.urls import is_web
+from storage.own_store import OwnStore
 from storage.uris import path_of, split_s3
 
 #: Errors of the path itself, which no later try makes better: links in a circle, or too long.
@@ -48,15 +50,15 @@ class FetchedImage:
 class Fetcher:
     """Reads images from the places that the settings allow; threads may share one.
 
-    Allowed are the store itself, folders of ``source_roots``, buckets of ``source_buckets`` and web
-    servers of ``source_hosts``.
+    Allowed are folders of ``source_roots``, buckets of ``source_buckets``, web servers of
+    ``source_hosts``, and in the store itself what belongs to the job's own batch, or was uploaded.
     """
 
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._settings = settings
         self._store_prefix = f"{store.url}/"
-        store_folder = path_of(store.url)
-        own = () if store_folder is None else (Path(store_folder),)
+        self._own = OwnStore(store.url)
+        own = () if self._own.folder is None else (self._own.folder,)
         self._roots = frozenset(
             Path(os.path.realpath(root)) for root in (*settings.source_roots, *own)
         )
@@ -64,18 +66,26 @@ class Fetcher:
         self._web: WebReader | None = None
         self._client_lock = threading.Lock()
 
-    def fetch(self, uri: str) -> FetchedImage:
+    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
         """Read and decode one image.
+
+        Args:
+            uri: Where it lies.
+            batch_id: Whose job names it; None for an image of no batch.
 
         Raises:
             ImageError: It cannot be used; the sentence is for the person who labels.
             Unreachable: The place it lies in does not answer just now, or breaks off.
         """
-        data = self.read(uri)
+        data = self.read(uri, batch_id)
         return FetchedImage(decode(data, self._settings), hashlib.sha256(data).hexdigest())
 
-    def read(self, uri: str) -> bytes:
+    def read(self, uri: str, batch_id: UUID | None = None) -> bytes:
         """The bytes of an image, at most ``max_image_bytes``.
+
+        Args:
+            uri: Where it lies.
+            batch_id: As of ``fetch``.
 
         Raises:
             ImageError: They may not or cannot be read.
@@ -84,16 +94,16 @@ class Fetcher:
         """
         scheme = uri.partition("://")[0]
         if scheme == "file":
-            return self._read_file(uri)
+            return self._read_file(uri, batch_id)
         if scheme == "s3":
-            return self._read_object(uri)
+            return self._read_object(uri, batch_id)
         if is_web(uri):
             return self._web_reader().read(uri)
         raise ImageError(
             f"images are read from file://, s3://, http:// and https:// only, not from {uri[:60]!r}"
         )
 
-    def _read_file(self, uri: str) -> bytes:
+    def _read_file(self, uri: str, batch_id: UUID | None) -> bytes:
         path = path_of(uri)
         if path is None:
             raise ImageError(f"{uri[:200]!r} must be file:///absolute/path")
@@ -106,9 +116,24 @@ class Fetcher:
                     f"workers may not read {path}: add its folder to MASKPOOL_SOURCE_ROOTS of the "
                     "workers, or upload the images"
                 )
+            self._require_own(uri, self._own.key_of_path(str(real)), batch_id)
             return self._read_regular(real)
         except OSError as error:
             raise _not_read(path, roots, error) from None
+
+    def _require_own(self, uri: str, key: str | None, batch_id: UUID | None) -> None:
+        """Refuse what lies in the store and belongs to somebody else.
+
+        Args:
+            uri: For the sentence.
+            key: In the store; None where the image lies elsewhere.
+            batch_id: Whose job names it.
+        """
+        if key is not None and not self._own.opens(key, batch_id):
+            raise ImageError(
+                f"{uri[:200]!r} lies in the pool's own store and is no image of this batch; submit "
+                "the image itself"
+            )
 
     def _read_regular(self, real: Path) -> bytes:
         """Read a resolved path; a link put in its place since, or a pipe, is not followed."""
@@ -129,7 +154,7 @@ class Fetcher:
                 "allowed (MASKPOOL_MAX_IMAGE_BYTES)"
             )
 
-    def _read_object(self, uri: str) -> bytes:
+    def _read_object(self, uri: str, batch_id: UUID | None) -> bytes:
         place = split_s3(uri)
         # S3 clients resolve '..' in a key, which would then lie outside the allowed prefix.
         if place is None or not place[1] or {".", ".."} & set(place[1].split("/")):
@@ -140,6 +165,7 @@ class Fetcher:
                 f"workers may not read from bucket {bucket!r}: add it to MASKPOOL_SOURCE_BUCKETS "
                 "of the workers"
             )
+        self._require_own(uri, self._own.key_of(uri), batch_id)
         from storage.objects.s3 import read_object  # noqa: PLC0415 - boto3 is slow, and often not needed
 
         limit = self._settings.max_image_bytes

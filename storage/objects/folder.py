@@ -16,6 +16,7 @@ from maskpool.domain import ObjectInfo
 from maskpool.errors import ConfigError, Conflict, NotFound, Permanent, SourceError, Unreachable
 from maskpool.files import sync_folder
 from storage.objects.keys import TEMPORARY, checked
+from storage.objects.streams import Measured
 
 _COPY_BYTES = 1024 * 1024
 
@@ -58,6 +59,12 @@ class FolderStore:
             raise SourceError(str(path), f"cannot be read: {error.strerror}") from None
         with source:
             self._write(key, lambda file: shutil.copyfileobj(source, file, _COPY_BYTES))
+
+    def put_stream(self, key: str, chunks: Iterable[bytes], limit: int) -> tuple[int, str]:
+        """See ``ObjectStore.put_stream``."""
+        measured = Measured(chunks, limit)
+        self._write(key, lambda file: file.writelines(measured))
+        return measured.size, measured.sha256
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """See ``ObjectStore.get``."""

@@ -1,7 +1,9 @@
 """Every object key, in one place.
 
 ``masks/v1/{batch}/{chunk}-{sha256[:16]}.jsonl.zst`` holds the masks of one chunk,
-``sources/{batch}/{name}`` an uploaded image. Keys are relative to the store's URL.
+``sources/{batch}/{name}`` an image that ``submit`` uploaded, ``uploads/{upload}/{name}`` a file
+that came through the door, ``thumbs/{batch}/{seq}-{kind}.jpg`` a smaller picture of an image. Keys
+are relative to the store's URL.
 """
 
 from __future__ import annotations
@@ -17,9 +19,16 @@ MAX_KEY_BYTES = 1024
 #: A folder store writes under such a name before it renames; no key may look like one.
 TEMPORARY = ".maskpool-writing-"
 
-#: What every mask object starts with, and every uploaded image.
+#: What every mask object starts with, every image of ``submit``, every upload, every small picture.
 MASKS = "masks/v1/"
 SOURCES = "sources/"
+UPLOADS = "uploads/"
+THUMBS = "thumbs/"
+#: Parts of a large upload until they are joined.
+PARTS = "parts/"
+
+#: All that a pool writes into its store.
+ROOTS = ("masks/", SOURCES, UPLOADS, THUMBS, PARTS, "exports/")
 
 #: What XML 1.0 cannot hold, not even escaped (https://www.w3.org/TR/xml/#charsets).
 _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -48,6 +57,42 @@ def source_object(batch_id: UUID, name: str) -> str:
 def sources_prefix(batch_id: UUID) -> str:
     """What every uploaded image of a batch starts with."""
     return f"{SOURCES}{batch_id}/"
+
+
+def upload_object(upload_id: UUID, name: str) -> str:
+    """Where a file of an upload lies; ``name`` is its path under the upload."""
+    return f"{upload_prefix(upload_id)}{name}"
+
+
+def upload_prefix(upload_id: UUID) -> str:
+    """What every file of an upload starts with."""
+    return f"{UPLOADS}{upload_id}/"
+
+
+def part_object(upload_id: UUID, digest: str, part: int) -> str:
+    """Where one part of a file waits for the others.
+
+    Args:
+        upload_id: Of the upload.
+        digest: Names the file: hex digits, as a file's own name may be as long as a key.
+        part: From 1.
+    """
+    return f"{parts_prefix(upload_id)}{digest}/{part:05d}"
+
+
+def parts_prefix(upload_id: UUID) -> str:
+    """What every part of an upload's files starts with."""
+    return f"{PARTS}{upload_id}/"
+
+
+def thumb_object(batch_id: UUID, seq: int, kind: str) -> str:
+    """Where a smaller picture of a batch's image lies."""
+    return f"{thumbs_prefix(batch_id)}{seq}-{kind}.jpg"
+
+
+def thumbs_prefix(batch_id: UUID) -> str:
+    """What every smaller picture of a batch starts with."""
+    return f"{THUMBS}{batch_id}/"
 
 
 def chunk_masks_key(chunk_id: UUID, sha256_hex: str) -> str:

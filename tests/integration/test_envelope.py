@@ -12,7 +12,7 @@ from celery import Celery
 from maskpool import wire
 from maskpool.domain import ChunkMessage, Klass, new_id
 from producer.dispatch.broker import Broker
-from workers.broker.inbox import refusal
+from shell.inbox import refusal
 
 MESSAGE = ChunkMessage(new_id(), new_id(), "demo", Klass.NOW, 7, solo=True)
 QUEUE = wire.queue_name(MESSAGE.model, MESSAGE.klass)

@@ -114,13 +114,13 @@ def test_nor_is_a_file(
 def test_an_image_that_lost_its_end_on_its_way_is_not_called_damaged(
     proxy: FaultyS3, store: ObjectStore
 ) -> None:
-    store.put("a.png", DATA)
+    store.put("uploads/a.png", DATA)
     fetcher = Fetcher(store, Settings(s3_endpoint_url=proxy.url))
 
     with proxy.hurting({Fault.TRUNCATED_REPLY: 1.0}), pytest.raises(Unreachable):
-        fetcher.fetch(store.uri("a.png"))
+        fetcher.fetch(store.uri("uploads/a.png"))
     with pytest.raises(ImageError):  # it is none, but that is another matter
-        fetcher.fetch(store.uri("a.png"))
+        fetcher.fetch(store.uri("uploads/a.png"))
 
 
 def test_masks_that_changed_on_their_way_are_told(proxy: FaultyS3, store: ObjectStore) -> None:
@@ -144,7 +144,7 @@ def test_masks_that_changed_on_their_way_are_told(proxy: FaultyS3, store: Object
 def test_an_image_is_charged_only_while_the_store_answers(
     proxy: FaultyS3, store: ObjectStore
 ) -> None:
-    key, spec = "a.png", BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})
+    key, spec = "uploads/a.png", BatchSpec.read({"model": "demo", "prompts": [{"text": "a"}]})
     store.put(key, DATA)
     fetcher = Fetcher(store, Settings(s3_endpoint_url=proxy.url))
     annotator = Annotator(fetcher, engine=None, store=store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from services.s3_server import S3Server
 
+from maskpool.domain import new_id
 from maskpool.errors import (
     ConfigError,
     CredentialsError,
@@ -26,6 +28,7 @@ from maskpool.errors import (
     NotFound,
     Permanent,
     SourceError,
+    TooLarge,
     Unreachable,
 )
 from maskpool.ports import ObjectStore
@@ -88,6 +91,69 @@ def test_a_file_arrives_whole_in_one_part_or_many(
 
     assert store.size("f/large") == size
     assert hashlib.sha256(store.get("f/large")).digest() == hashlib.sha256(data).digest()
+
+
+def pieces(size: int, piece: int = 700_001) -> Iterator[bytes]:
+    """``size`` bytes in odd pieces, made while they are read."""
+    for start in range(0, size, piece):
+        yield hashlib.shake_128(str(start).encode()).digest(min(piece, size - start))
+
+
+@pytest.mark.parametrize("size", [0, 5, 8 * 1024 * 1024, 17 * 1024 * 1024 + 1])
+def test_a_stream_arrives_whole(store: ObjectStore, size: int) -> None:
+    data = b"".join(pieces(size))
+
+    assert store.put_stream("s/a", pieces(size), size) == (size, hashlib.sha256(data).hexdigest())
+
+    assert store.get("s/a") == data
+    assert keys_of(store) == ["s/a"]
+
+
+class BreaksOff(Exception):
+    """What reads the other end of a stream raises."""
+
+
+def broken(size: int) -> Iterator[bytes]:
+    yield from pieces(size)
+    raise BreaksOff
+
+
+@pytest.mark.parametrize("size", [5, 20 * 1024 * 1024])
+def test_a_stream_that_breaks_off_or_is_too_large_leaves_nothing(
+    store: ObjectStore, size: int
+) -> None:
+    store.put("s/there", b"before")
+    for key in ("s/a", "s/there"):
+        with pytest.raises(BreaksOff):
+            store.put_stream(key, broken(size), size)
+        with pytest.raises(TooLarge, match=f"more than {size - 1:,} bytes"):
+            store.put_stream(key, pieces(size), size - 1)
+    assert keys_of(store) == ["s/there"]
+    assert store.get("s/there") == b"before"
+    assert list(store.sweep(0.0)) == []
+
+
+def test_parts_of_a_stream_that_broke_off_are_dropped(any_bucket: tuple[str, str]) -> None:
+    endpoint, bucket = any_bucket
+    with pytest.raises(BreaksOff):
+        open_store(f"s3://{bucket}", endpoint_url=endpoint).put_stream(
+            "a", broken(20 * 1024 * 1024), 1 << 30
+        )
+    waiting = make_client(endpoint).list_multipart_uploads(Bucket=bucket)
+    assert waiting.get("Uploads", []) == []
+
+
+def test_a_stream_takes_little_memory(store: ObjectStore) -> None:
+    size, piece = 64 * 1024 * 1024, bytes(256 * 1024)
+    store.put_stream("warm", iter([piece]), 1 << 30)
+    tracemalloc.start()
+    try:
+        store.put_stream("a", (piece for _ in range(size // len(piece))), size)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 32 * 1024 * 1024
+    assert store.size("a") == size
 
 
 def test_a_file_that_is_not_there_is_named(store: ObjectStore, tmp_path: Path) -> None:
@@ -508,8 +574,10 @@ def test_a_worker_reads_from_its_store_and_from_named_buckets(sources: tuple[str
     own = open_store(f"s3://{bucket}/photos", endpoint_url=endpoint)
     closed = Fetcher(own, Settings(s3_endpoint_url=endpoint))
     opened = Fetcher(own, Settings(s3_endpoint_url=endpoint, source_buckets=(bucket,)))
+    batch_id = new_id()
+    own.put(f"sources/{batch_id}/1.bmp", PIXEL)
 
-    fetched = closed.fetch(own.uri("a/1.bmp"))
+    fetched = closed.fetch(own.uri(f"sources/{batch_id}/1.bmp"), batch_id)
     assert fetched.image.tolist() == [[[0x30, 0x20, 0x10]]]
     assert fetched.sha256 == hashlib.sha256(PIXEL).hexdigest()
     assert opened.read(f"s3://{bucket}/e.png") == PIXEL
@@ -528,7 +596,7 @@ def test_a_worker_says_what_is_wrong_with_an_object(sources: tuple[str, str]) ->
     fetcher = Fetcher(own, Settings(s3_endpoint_url=endpoint, max_image_bytes=len(PIXEL)))
     tight = Fetcher(own, Settings(s3_endpoint_url=endpoint, max_image_bytes=len(PIXEL) - 1))
 
-    assert fetcher.read(own.uri("e.png")) == PIXEL
+    assert fetcher.read(own.uri("e.png")) == PIXEL, "beside the store's own prefixes"
     with pytest.raises(ImageError, match=f"there is no object s3://{bucket}/photos/never.png"):
         fetcher.fetch(own.uri("photos/never.png"))
     with pytest.raises(ImageError, match="58 bytes, more than the 57 allowed"):
@@ -549,10 +617,10 @@ def test_a_refusing_bucket_is_the_images_error_unless_it_is_the_pools_own(code: 
         with pytest.raises(ImageError, match=r"access denied|no bucket 'theirs'"):
             reader(endpoint).fetch("s3://theirs/a.jpg")
         with pytest.raises(NoAccess, match=r"access denied.*AWS_|no bucket 'own'; create it"):
-            reader(endpoint).fetch("s3://own/pool/a.jpg")
+            reader(endpoint).fetch("s3://own/pool/uploads/a.jpg")
 
 
-@pytest.mark.parametrize("uri", ["s3://own/pool/a.jpg", "s3://theirs/a.jpg"])
+@pytest.mark.parametrize("uri", ["s3://own/pool/uploads/a.jpg", "s3://theirs/a.jpg"])
 @pytest.mark.parametrize(
     ("status", "code"),
     [
@@ -574,7 +642,7 @@ def test_bad_credentials_are_no_images_fault_wherever_it_lies(
             open_store("s3://own/pool", endpoint_url=endpoint).get("a.jpg")
 
 
-@pytest.mark.parametrize("uri", ["s3://own/pool/a.jpg", "s3://theirs/a.jpg"])
+@pytest.mark.parametrize("uri", ["s3://own/pool/uploads/a.jpg", "s3://theirs/a.jpg"])
 @pytest.mark.parametrize(
     "error",
     [

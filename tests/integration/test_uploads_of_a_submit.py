@@ -43,10 +43,10 @@ def test_an_unreadable_file_fails_alone(sqlite_url: str, s3_store_url: str, tmp_
         uris = {job.name: job.image_uri for job in jobs.page(session, done.batch_id)}
     database.close()
     fetcher = Fetcher(store, settings)
-    assert fetcher.fetch(uris["good.png"]).image.shape == (8, 8, 3)
+    assert fetcher.fetch(uris["good.png"], done.batch_id).image.shape == (8, 8, 3)
     for name in ("folder.png", "missing.png"):
         with pytest.raises(ImageError, match="there is no object"):
-            fetcher.fetch(uris[name])
+            fetcher.fetch(uris[name], done.batch_id)
 
 
 def test_what_an_interrupted_submit_copied_is_copied_again(

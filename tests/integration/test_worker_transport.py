@@ -14,8 +14,8 @@ from kombu import Connection, Consumer, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from maskpool.domain import new_id
-from workers.broker.inbox import refusal
-from workers.broker.transport import ForgivingQoS, StrictTransport, install
+from shell.inbox import refusal
+from shell.transport import ForgivingQoS, StrictTransport, install
 
 GOOD = message(kwargs_of(new_id(), new_id()))
 

@@ -25,6 +25,7 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from threading import Event, Thread
+from uuid import UUID
 
 from kombu import Connection, Consumer, Exchange, Message, Queue
 
@@ -32,9 +33,9 @@ from maskpool import wire
 from maskpool.domain import Klass
 from maskpool.settings import Settings
 from services.fakes import IndifferentScorer, Look, TimedSegmenter
+from shell import transport
 from storage.images.fetch import FetchedImage, Fetcher
 from workers import process
-from workers.broker import transport
 from workers.engine.engine import Engine
 from workers.process import Models, WorkerProcess
 
@@ -61,8 +62,8 @@ class RememberingFetcher(Fetcher):
         super().__init__(*args)  # type: ignore[arg-type]
         self._remembered = cache(super().fetch)
 
-    def fetch(self, uri: str) -> FetchedImage:
-        return self._remembered(uri)
+    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
+        return self._remembered(uri, batch_id)
 
 
 def serve(settings: Settings, simulation: Simulation, look: Look) -> None:

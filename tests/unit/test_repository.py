@@ -15,7 +15,7 @@ import pytest
 from maskpool.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("maskpool", "db", "storage", "producer", "workers")
+PACKAGES = ("maskpool", "db", "storage", "shell", "producer", "workers", "web", "clerk")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 SETTINGS = (ROOT / "docs" / "SETTINGS.md").read_text()
@@ -75,7 +75,7 @@ def test_data_goes_one_way() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("package", ["maskpool", "db", "storage", "producer"])
+@pytest.mark.parametrize("package", ["maskpool", "db", "storage", "shell", "producer"])
 def test_nothing_but_workers_imports_torch(package: str) -> None:
     modules = ", ".join(_modules(package))
     assert not HEAVY & _imported_by(modules)

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from uuid import UUID
 
 from maskpool.abilities import Ability, needed
 from maskpool.domain import Job, JobFailure, JobResult, Klass
@@ -59,7 +60,14 @@ class Annotator:
     store: ObjectStore
     abilities: frozenset[Ability] = frozenset(Ability)
 
-    def annotate(self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass) -> Outcome:
+    def annotate(
+        self,
+        job: Job,
+        spec: BatchSpec,
+        holding: Holding,
+        klass: Klass,
+        batch_id: UUID | None = None,
+    ) -> Outcome:
         """Annotate one image; nothing that goes wrong with it is raised.
 
         Args:
@@ -67,6 +75,7 @@ class Annotator:
             spec: What is asked of every image of the batch.
             holding: The chunk that the job belongs to.
             klass: Whether someone is waiting.
+            batch_id: Of the job; without it no image of a batch's own in the store is opened.
         """
         if not holding.go_on:
             return None
@@ -74,7 +83,7 @@ class Annotator:
         if lacking := needed(spec, objects=objects) - self.abilities:
             return Unable(f"this worker cannot do what is asked: {', '.join(sorted(lacking))}")
         try:
-            fetched = self.fetcher.fetch(job.uri)
+            fetched = self.fetcher.fetch(job.uri, batch_id)
             return self._find(job, fetched, spec, holding, klass)
         except Permanent as error:
             return JobFailure(job.seq, str(error))

@@ -11,17 +11,18 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 # Run as a script: the tests' folder holds `faults`, `hostile` and `services`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from faults.leash import end_with_parent
-from faults.scenes import SCORE, expected_mask, number_in
+from faults.scenes import SCORE, expected_mask, expected_region, number_in
 from services.fakes import IndifferentScorer, TimedSegmenter
 
 from maskpool import rle
 from maskpool.domain import Found
-from maskpool.ports import Image
+from maskpool.ports import Image, Request
 from maskpool.settings import Settings
 from storage.images.fetch import FetchedImage, Fetcher
 from workers.__main__ import main
@@ -35,17 +36,23 @@ MICRO_BATCH = 4
 class PoisonableFetcher(Fetcher):
     """Reads as its parent does, and dies of poison."""
 
-    def fetch(self, uri: str) -> FetchedImage:
-        fetched = super().fetch(uri)
+    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
+        fetched = super().fetch(uri, batch_id)
         if uri.rpartition("/")[2].startswith("poison"):
             os.kill(os.getpid(), signal.SIGKILL)
         return fetched
 
 
-def look(image: Image, prompts: int) -> list[Found]:
-    """The mask that the image's first pixel asks for, for each prompt."""
-    mask, box = expected_mask(number_in(image))
-    return [Found(prompt, SCORE, box, rle.encode(mask)) for prompt in range(prompts)]
+def look(request: Request[Image]) -> list[Found]:
+    """The mask, or the region, that the image's first pixel asks for, for each text."""
+    number = number_in(request.image)
+    (mask, box), (region, around) = expected_mask(number), expected_region(number)
+    return [
+        Found(text, SCORE, around, rle.encode(region))
+        if text in request.stuff
+        else Found(text, SCORE, box, rle.encode(mask))
+        for text in range(len(request.texts))
+    ]
 
 
 def load(_: Settings, *, image_seconds: float = IMAGE_SECONDS) -> Models:

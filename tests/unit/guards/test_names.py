@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("maskpool", "db", "storage", "producer", "workers", "training")
+ROOMS = ("maskpool", "db", "storage", "shell", "producer", "workers", "web", "clerk", "training")
 
 #: A dotted name of ours, perhaps with Celery's ``:Class``; no part of a path or a longer word.
 DOTTED = re.compile(rf"(?<![\w./:@-])(?:{'|'.join(ROOMS)})(?:\.[A-Za-z_]\w*)+(?::\w+)?(?![\w/-])")
@@ -29,6 +29,8 @@ NO_MODULES = {
     "maskpool.db",  # of a layout that an ADR rejects, as the next two
     "maskpool.db.X",
     "db.X",
+    "clerk.run",  # a task of Celery's
+    "web.jpg",
     "producer.x",  # loggers of a test, as the next
     "workers.x",
 }

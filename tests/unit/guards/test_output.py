@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("maskpool", "db", "storage", "producer", "workers")
+ROOMS = ("maskpool", "db", "storage", "shell", "producer", "workers", "web", "clerk")
 
 #: Who writes to standard output or error beside ``producer/cli``, and why. ``training`` holds
 #: scripts.
 ALLOWED = {
     "maskpool/health.py": "the health check's one line, for Docker and Kubernetes",
     "maskpool/logs.py": "the handler of the log, and the last word of a process",
-    "workers/shutdown_words.py": "what Celery writes there at a signal, as JSON",
+    "shell/shutdown_words.py": "what Celery writes there at a signal, as JSON",
     "workers/try_model.py": "a process of the doctor's own, which reads the answer",
 }
 

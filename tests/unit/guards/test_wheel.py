@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-ROOMS = {"maskpool", "db", "storage", "producer", "workers"}
+ROOMS = {"maskpool", "db", "storage", "shell", "producer", "workers", "web", "clerk"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 WEIGHTS = tuple(f"workers/models/demo/{model}/model.safetensors" for model in ("sam3", "clip"))
 

@@ -85,14 +85,27 @@ def test_drawings_of_a_run_are_passed_over(read: Any) -> None:
 def test_the_pools_own_store_is_not_read_by_the_way(read: Any, store: str) -> None:
     keys = ["a.jpg", "pool/masks/v1/b/c.zst", "pool/sources/b/a.jpg", "pool/x.jpg"]
     images, counts = read(keys, store=store)
-    assert [name for name, _ in images] == ["a.jpg", "pool/x.jpg"]
-    assert counts == {"folder that maskpool wrote": 2}
+    assert [name for name, _ in images] == ["a.jpg"]
+    assert counts == {"folder that maskpool wrote": 1}
     assert len(read(keys)[0]) == 3
     assert len(read(keys, store="s3://other/pool")[0]) == 3
     assert len(read(keys, store="file:///bucket")[0]) == 3
-    assert read(keys, "s3://bucket/pool/sources", store)[0] == [
-        ("b/a.jpg", "s3://bucket/pool/sources/b/a.jpg")
-    ]
+    for text in (
+        "s3://bucket/pool/sources",
+        "s3://bucket/pool",
+        "s3://bucket/pool/sources/b/a.jpg",
+    ):
+        with pytest.raises(SourceError, match="lies in the pool's own store"):
+            read(keys, text, store)
+
+
+def test_a_store_without_a_prefix_shares_its_bucket(read: Any) -> None:
+    keys = ["a.jpg", "masks/v1/b/c.zst", "photos/b.jpg", "sources/b/a.jpg", "uploads/c/d.jpg"]
+    images, counts = read(keys, store="s3://bucket")
+    assert [name for name, _ in images] == ["a.jpg", "photos/b.jpg"]
+    assert counts == {"folder that maskpool wrote": 3}
+    with pytest.raises(SourceError, match="lies in the pool's own store"):
+        read(keys, "s3://bucket/uploads/c", "s3://bucket")
 
 
 @pytest.mark.parametrize("key", ["one.jpg", "p/one.JPG", "p/q//one.tif", "/one.jpg", "p/.one.png"])

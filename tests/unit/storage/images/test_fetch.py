@@ -11,6 +11,7 @@ from hostile.paths import NAMES
 from PIL import Image as Pillow
 from services.web_server import web_server
 
+from maskpool.domain import new_id
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
 from storage.images.fetch import Fetcher
@@ -58,9 +59,10 @@ def test_a_name_with_unescaped_marks_is_still_the_name(fetcher: Fetcher, folder:
 
 def test_the_stores_own_folder_is_open(folder: Path) -> None:
     store = open_store((folder / "objects").as_uri())
-    store.put("sources/b/1.png", photo("lime"))
+    batch_id = new_id()
+    store.put(f"sources/{batch_id}/1.png", photo("lime"))
 
-    fetched = Fetcher(store, Settings()).fetch(store.uri("sources/b/1.png"))
+    fetched = Fetcher(store, Settings()).fetch(store.uri(f"sources/{batch_id}/1.png"), batch_id)
 
     assert (fetched.image == [0, 255, 0]).all()
 

@@ -13,7 +13,7 @@ from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
-from workers.broker.inbox import refusal
+from shell.inbox import refusal
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _is_readable(name: bytes, entry: bytes) -> bool:
 
 
 class StrictTransport(redis.Transport):
-    """Delivers only messages that ``workers.broker.inbox.refusal`` accepts."""
+    """Delivers only messages that ``shell.inbox.refusal`` accepts."""
 
     Channel = StrictChannel
 

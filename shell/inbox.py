@@ -1,8 +1,8 @@
-"""What a worker lets in from its lists in Redis: chunk messages as our dispatcher writes them.
+"""What is let in from our lists in Redis: messages as our dispatcher writes them.
 
 Celery and kombu read far more than that – callbacks, chains, other tasks, times to wait – and an
 entry that they cannot read at all ends the process and goes back to the list, where it ends the
-next one. This module decides what is let in; ``workers.broker.transport`` asks it first.
+next one. This module decides what is let in; ``shell.transport`` asks it first.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from maskpool import wire
+from maskpool import tasks, wire
 
 #: Longest body: a message names two rows and takes about 300 bytes.
 _MAX_BYTES = 4096
 
-#: How the names of our lists begin; other lists are Celery's own, for remote control by Flower.
-_OWN_LISTS = "annotate."
+#: How the names of the GPU workers' lists begin. Lists that are neither theirs nor the clerks' are
+#: Celery's own, for remote control by Flower.
+_CHUNKS = "annotate."
 
 #: Headers that change when or how a task runs, and their values in our messages.
 _PLAIN_HEADERS: Mapping[str, tuple[object, ...]] = {
-    "task": (wire.TASK,),
     "eta": (None,),
     "expires": (None,),
     "retries": (0, None),
@@ -41,17 +41,26 @@ def refusal(envelope: object, queue: str) -> str:
     """
     if not isinstance(envelope, dict) or not _is_envelope(envelope):
         return "is no message of Celery's"
-    if not queue.startswith(_OWN_LISTS):
+    task = _task_of(queue)
+    if task is None:
         return ""
     headers = envelope["headers"]
-    odd = [name for name, usual in _PLAIN_HEADERS.items() if headers.get(name) not in usual]
+    usual = {"task": (task,), **_PLAIN_HEADERS}
+    odd = [name for name, values in usual.items() if headers.get(name) not in values]
     if odd:
         return f"has a {odd[0]!r} that the dispatcher never writes"
     if envelope.get("content-type") != "application/json":
         return "is no JSON"
     if len(envelope["body"]) > _MAX_BYTES:
-        return "is too long to be the name of a chunk"
-    return "" if _is_plain_call(envelope["body"]) else "holds more than the name of a chunk"
+        return "is too long to be the name of a row"
+    return "" if _is_plain_call(envelope["body"]) else "holds more than the name of a row"
+
+
+def _task_of(queue: str) -> str | None:
+    """The one Celery task of a list of ours; None where the list is Celery's."""
+    if queue.startswith(_CHUNKS):
+        return wire.TASK
+    return tasks.TASK if queue == tasks.QUEUE else None
 
 
 def _is_envelope(envelope: Mapping[str, Any]) -> bool:

@@ -1,13 +1,13 @@
-"""What a worker's health file says: of its heartbeats, its engine, its chunks and its consumer."""
+"""What a health file says of a Celery worker: of its heartbeats, its work and its consumer."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from maskpool.health import HealthFile
-from workers.leases import LeaseKeeper
 
 #: How often the parts are looked at.
 _LOOK_SECONDS = 1.0
@@ -19,6 +19,37 @@ _QUIET_SECONDS = 20.0
 #: Checks in a row at which Redis must answer before Celery is blamed: more than a minute. While
 #: Redis is away, Celery waits up to half a minute between two tries to connect, and is silent.
 _ANSWERS = 60
+
+
+class Held(Protocol):
+    """Something that is worked on under a lease."""
+
+    @property
+    def subject(self) -> str:
+        """What it is, for people."""
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since it last made progress."""
+
+
+class Leases(Protocol):
+    """The keeper of a process's heartbeats and leases."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process is about to end."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the last heartbeat failed; empty where it did not."""
+
+    @property
+    def late_seconds(self) -> float:
+        """Seconds by which a heartbeat is late."""
+
+    def stalled(self) -> Held | None:
+        """What made no progress for so long that it never will, or None."""
 
 
 class Consumer:
@@ -37,12 +68,12 @@ class Consumer:
         return time.monotonic() - self._heard
 
 
-class WorkerHealth:
-    """Looks at a worker's parts once a second and writes what it finds.
+class ProcessHealth:
+    """Looks at a process's parts once a second and writes what it finds.
 
     Args:
         file: The health file.
-        leases: The keeper of the worker's heartbeats and chunks.
+        leases: The keeper of its heartbeats and leases.
         consumer: The loop that takes messages.
         healthy: False once the device is lost, or the engine.
         ping: Asks the broker for a sign; returns what is wrong, or an empty string.
@@ -53,7 +84,7 @@ class WorkerHealth:
     def __init__(
         self,
         file: HealthFile,
-        leases: LeaseKeeper,
+        leases: Leases,
         consumer: Consumer,
         *,
         healthy: Callable[[], bool],
@@ -100,7 +131,7 @@ class WorkerHealth:
         if not self._healthy():
             return "the device or the engine is lost"
         if stalled is not None:
-            return f"chunk {stalled.chunk_id} made no progress for {stalled.idle_seconds:.0f} s"
+            return f"{stalled.subject} made no progress for {stalled.idle_seconds:.0f} s"
         if late_seconds > self._stall_seconds:
             return f"no heartbeat went round for {late_seconds:.0f} s"
         return self._dead_celery()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskpool.domain import new_id
-from workers.broker.inbox import refusal
+from shell.inbox import refusal
 
 GOOD = kwargs_of(new_id(), new_id())
 
@@ -60,10 +60,10 @@ def test_a_body_of_junk_is_refused(value: Any) -> None:
         (message(GOOD, timelimit=[1, 1]), "has a 'timelimit'"),
         (message(GOOD, content_type="application/x-python-serialize"), "is no JSON"),
         (message(GOOD, encoding="binary"), "is no message of Celery's"),
-        (message(GOOD, args=[1]), "holds more than the name of a chunk"),
-        (message(GOOD, embed={"chain": [{"task": "x"}]}), "holds more than the name of a chunk"),
-        (message(GOOD, embed={"callbacks": [{}]}), "holds more than the name of a chunk"),
-        (message(body=b"[" * 2_900), "holds more than the name of a chunk"),
+        (message(GOOD, args=[1]), "holds more than the name of a row"),
+        (message(GOOD, embed={"chain": [{"task": "x"}]}), "holds more than the name of a row"),
+        (message(GOOD, embed={"callbacks": [{}]}), "holds more than the name of a row"),
+        (message(body=b"[" * 2_900), "holds more than the name of a row"),
         (message({**GOOD, "more": "x" * 5_000}), "is too long"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from maskpool.domain import new_id
 from maskpool.health import HealthFile, State, read_state
-from workers.health import Consumer, WorkerHealth
+from shell.health import Consumer, ProcessHealth
 from workers.leases import Holding, LeaseKeeper
 
 STALL_SECONDS = 120.0
@@ -49,7 +49,7 @@ class Parts:
     pings: int = 0
 
     def __post_init__(self) -> None:
-        self._health = WorkerHealth(
+        self._health = ProcessHealth(
             HealthFile(self.file, "worker", "host:2"),
             cast(LeaseKeeper, self.leases),
             cast(Consumer, self.consumer),
