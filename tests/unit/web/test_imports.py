@@ -1,4 +1,4 @@
-"""The web server starts in a second and stays small: what it rarely needs is loaded at first use."""
+"""The web server starts in a second and stays small: what it rarely needs is loaded late."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 HEAVY = {"torch", "celery", "kombu", "boto3", "botocore", "numpy", "scipy", "PIL"}
-HEAVY |= {"alembic", "argon2", "typer", "rich", "zstandard"}
+HEAVY |= {"alembic", "typer", "rich", "zstandard"}
 
 
 def test_the_application_loads_nothing_heavy() -> None:
