@@ -74,6 +74,9 @@ class WebSettings(BaseSettings):
             raise ValueError(f"{value!r} is no address; write https://host or https://host/prefix")
         if parts.query or parts.fragment:
             raise ValueError("it has a ? or a #; write scheme, host, port and path only")
+        if f"{parts.path}/".startswith("/api/"):
+            # A proxy may strip the prefix or keep it, and both would begin alike.
+            raise ValueError("its path begins with /api, as every route does; take another prefix")
         return value.rstrip("/")
 
     @field_validator("serve_address")

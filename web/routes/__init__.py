@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.routes import health, uploads
+from web.routes import audit, health, session, sessions, teams, tokens, uploads, users
 
 #: In the order in which the documentation shows them.
-ROUTERS: tuple[APIRouter, ...] = (health.router, uploads.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    session.router,
+    sessions.router,
+    tokens.router,
+    users.router,
+    teams.router,
+    audit.router,
+    uploads.router,
+)

@@ -377,7 +377,7 @@ async def put_raw(
         answers.append(message)
 
     path = f"/api/v1/uploads/{upload}/files/{count}.jpg"
-    headers = [(b"x-test-user", b"ann"), (b"host", b"testserver")]
+    headers = [(b"x-test-user", b"ann"), (b"host", b"127.0.0.1:8080")]
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
