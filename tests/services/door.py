@@ -56,8 +56,6 @@ def open_door(settings: Settings) -> Iterator[Door]:
                 session.execute(
                     insert(MembershipRow).values(user_id=number, team_id=team, role=role)
                 )
-    client = TestClient(
-        app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False
-    )
+    client = TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False)
     with client:
         yield Door(pool, client, people, team)
