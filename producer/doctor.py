@@ -104,13 +104,19 @@ def _torch() -> Check:
                 f"{package} is not installed",
                 "needed on workers only: pip install -e '.[worker]' in the checkout",
             )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", _TORCH_PROGRAM],
-        capture_output=True,
-        text=True,
-        timeout=_TORCH_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _TORCH_PROGRAM],
+            capture_output=True,
+            text=True,
+            timeout=_TORCH_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        found = f"importing torch took more than {_TORCH_SECONDS} s"
+        return Check(
+            "torch", False, found, "try again when this machine and its disk are less busy"
+        )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         return Check("torch", False, reason, "reinstall torch and transformers together")

@@ -40,7 +40,8 @@ def maskpool_json(
 ) -> Any:
     """Run a reading verb and parse what it prints; its exit status must be 0 or 3."""
     done = maskpool(*words, "--json", env=env, cwd=cwd)
-    assert done.returncode in (0, 3), done.stderr
+    # Some verbs say on stdout what is not well, doctor for one.
+    assert done.returncode in (0, 3), f"exit {done.returncode}: {done.stdout}\n{done.stderr}"
     return json.loads(done.stdout)
 
 

@@ -15,6 +15,7 @@ from web.routes import (
     sessions,
     teams,
     tokens,
+    uploads,
     users,
 )
 
@@ -27,6 +28,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.router,
     teams.router,
     audit.router,
+    uploads.router,
     batches.router,
     readings.router,
     images.router,
