@@ -57,7 +57,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)
-    app.state.authenticate = authenticate or Authentication(settings, app.state.authenticator)
+    app.state.authenticate = authenticate or Authentication(place, app.state.authenticator)
     app.state.limits = Limits(settings.redis_url.get_secret_value())
     problems.install(app)
     for router in ROUTERS:
