@@ -22,6 +22,7 @@ from web.hosts import Hosts
 from web.limits import Limits
 from web.place import Place
 from web.routes import ROUTERS
+from web.speeds import Speeds
 
 #: Requests that are worked on at once in one process, and connections to the database.
 _THREADS = 20
@@ -51,6 +52,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.pool = Pool(settings, database)
     app.state.place = place = Place.of(settings)
     app.state.closing = Event()
+    app.state.speeds = Speeds()
     # The last one added is the first one that a request meets.
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.routes import audit, health, session, sessions, teams, tokens, users
+from web.routes import (
+    audit,
+    batches,
+    health,
+    images,
+    pool,
+    readings,
+    session,
+    sessions,
+    teams,
+    tokens,
+    uploads,
+    users,
+)
 
 #: In the order in which the documentation shows them.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -15,4 +28,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.router,
     teams.router,
     audit.router,
+    uploads.router,
+    batches.router,
+    readings.router,
+    images.router,
+    pool.router,
 )

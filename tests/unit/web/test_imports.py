@@ -1,4 +1,4 @@
-"""The web server starts in a second and stays small: what it rarely needs is loaded at first use."""
+"""The web server starts in a second and stays small: what is rarely needed loads at first use."""
 
 from __future__ import annotations
 
