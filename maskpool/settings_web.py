@@ -39,6 +39,13 @@ class WebSettings(BaseSettings):
         "every picture itself, and no signed link is made.",
     )
 
+    upload_bytes: int = Field(
+        default=200 * 1024**3,
+        gt=0,
+        description="Bytes that all uploads of one user may have, and one archive unpacked.",
+    )
+    upload_files: int = Field(default=200_000, gt=0, description="Files that one upload may have.")
+
     _read_proxies = field_validator("proxies", mode="before")(setting_lists.read_networks)
 
     @field_validator("public_url", "s3_public_url")
