@@ -88,8 +88,8 @@ def test_a_rare_pair_is_not_named(pool: Pool, work: PlainPool) -> None:
 def test_of_a_large_batch_a_sample_is_looked_at(
     pool: Pool, work: PlainPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "_STRETCHES", 3)
-    monkeypatch.setattr(batches, "_STRETCH", 2)
+    monkeypatch.setattr("producer.contending._STRETCHES", 3)
+    monkeypatch.setattr("producer.contending._STRETCH", 2)
     batch_id = work.submit(11)
     work.drain()
     assert batches._sample(6) == [range(6)]
