@@ -1,5 +1,5 @@
 # One file, two images:
-#   core    dispatcher, migrations, Flower, the command line; no torch
+#   core    dispatcher, web server, migrations, Flower, the command line; no torch
 #   worker  core plus torch and transformers; the wheel on PyPI brings CUDA
 FROM python:3.12.13-slim-bookworm AS base
 ENV PATH=/opt/venv/bin:$PATH \
@@ -20,7 +20,7 @@ RUN python -m venv /opt/venv
 # it only points at /app and finds there what is copied later. README and LICENSE must exist for it, and an
 # edit of them must not install everything again, so they are empty here.
 COPY pyproject.toml constraints.txt ./
-RUN touch README.md LICENSE && pip install --no-cache-dir -c constraints.txt -e '.[flower]'
+RUN touch README.md LICENSE && pip install --no-cache-dir -c constraints.txt -e '.[flower,web]'
 
 FROM core-build AS worker-build
 # For machines without a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu

@@ -24,7 +24,7 @@ def find(session: Session, reference: str) -> UUID:
     """
     matches = session.execute(
         select(BatchRow.id, BatchRow.name)
-        .where(_meant(reference), _THERE)
+        .where(meant(reference), _THERE)
         .order_by(BatchRow.created_at.desc())
         .limit(3)
     ).all()
@@ -37,7 +37,8 @@ def find(session: Session, reference: str) -> UUID:
     return batch_id
 
 
-def _meant(reference: str) -> Any:  # noqa: ANN401 - a SQL expression
+def meant(reference: str) -> Any:  # noqa: ANN401 - a SQL expression
+    """Whether a row of ``batches`` may be meant by an id, a beginning or end of it, or a name."""
     try:
         return BatchRow.id == UUID(reference)
     except ValueError:
@@ -56,28 +57,31 @@ def progress(session: Session, batch_id: UUID) -> Progress:
     Raises:
         NotFound: There is no such batch.
     """
-    row = session.execute(_progress().where(BatchRow.id == batch_id, _THERE)).one_or_none()
+    shown = progress_columns().where(BatchRow.id == batch_id, _THERE)
+    row = session.execute(shown).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id}")
-    return _read_progress(row)
+    return read_progress(row)
 
 
 def recent(session: Session, *, limit: int, owner: str | None = None) -> list[Progress]:
     """The latest batches, newest first, without those of single images."""
-    shown = _progress().where(_THERE, ~BatchRow.scratch)
+    shown = progress_columns().where(_THERE, ~BatchRow.scratch)
     query = shown.order_by(BatchRow.created_at.desc(), BatchRow.id.desc()).limit(limit)
     if owner is not None:
         query = query.where(UserRow.name == owner)
-    return [_read_progress(row) for row in session.execute(query)]
+    return [read_progress(row) for row in session.execute(query)]
 
 
-def _progress() -> Select[Any, Any]:
+def progress_columns() -> Select[Any, Any]:
+    """Rows that ``read_progress`` reads."""
     return select(BatchRow, UserRow.name.label("owner")).join(
         UserRow, UserRow.id == BatchRow.owner_id
     )
 
 
-def _read_progress(row: Any) -> Progress:  # noqa: ANN401 - a Row of the select above
+def read_progress(row: Any) -> Progress:  # noqa: ANN401 - a Row of the select above
+    """How far a batch is."""
     batch: BatchRow = row.BatchRow
     return Progress(
         batch_id=batch.id,

@@ -13,6 +13,7 @@ from db.models import ServiceRow
 
 DISPATCHER = "dispatcher"
 CLERK = "clerk"
+WEB = "web"
 
 #: How often a service says that it lives: one small commit, so an idle stack on SQLite still only
 #: reads nearly all of the time.

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
-from maskpool.rle import Rle
+from maskpool.packed_mask import Rle
 
 #: Instances below this score are never stored; it is the floor of every later threshold.
 SCORE_FLOOR = 0.05

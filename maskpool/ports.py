@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, Protocol, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from maskpool.domain import Found, ObjectInfo
 
+if TYPE_CHECKING:  # a process that only hands masks on needs no numpy
+    import numpy as np
+    import numpy.typing as npt
+
 #: RGB, uint8, shape (height, width, 3), upright (EXIF orientation applied).
-Image = npt.NDArray[np.uint8]
+Image: TypeAlias = "npt.NDArray[np.uint8]"
 
 #: What a segmenter's images are converted into in advance.
 Prepared_co = TypeVar("Prepared_co", covariant=True)

@@ -15,24 +15,32 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from maskpool.packed_mask import Rle
+
+__all__ = [
+    "Counts",
+    "Mask",
+    "Rle",
+    "Runs",
+    "area",
+    "box_xyxy",
+    "covered",
+    "decode",
+    "empty",
+    "encode",
+    "from_runs",
+    "intersection",
+    "iou",
+    "runs_of_counts",
+    "to_runs",
+    "union",
+]
+
 Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
 
 #: A count is below 2^32, so its difference fits seven groups of five bits.
 _MAX_GROUPS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Rle:
-    """A mask as COCO compressed RLE.
-
-    Attributes:
-        size: ``(height, width)`` of the whole image, pixels.
-        counts: The compressed runs.
-    """
-
-    size: tuple[int, int]
-    counts: str
 
 
 @dataclass(frozen=True, slots=True)

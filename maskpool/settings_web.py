@@ -38,13 +38,29 @@ class WebSettings(BaseSettings):
         description="Endpoint of the store as browsers reach it. Empty: the web server hands out "
         "every picture itself, and no signed link is made.",
     )
-
     upload_bytes: int = Field(
         default=200 * 1024**3,
         gt=0,
         description="Bytes that all uploads of one user may have, and one archive unpacked.",
     )
     upload_files: int = Field(default=200_000, gt=0, description="Files that one upload may have.")
+    upload_days: float = Field(
+        default=7.0,
+        gt=0,
+        description="Days after which an upload is cleared away unless a batch was made of it.",
+    )
+    picture_processes: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Processes in which one web server makes small pictures of images.",
+    )
+    picture_megabytes: int = Field(
+        default=1_024,
+        ge=256,
+        description="Memory that one of these may have, in MiB; a picture that needs more is not "
+        "made.",
+    )
 
     _read_proxies = field_validator("proxies", mode="before")(setting_lists.read_networks)
 
@@ -58,6 +74,9 @@ class WebSettings(BaseSettings):
             raise ValueError(f"{value!r} is no address; write https://host or https://host/prefix")
         if parts.query or parts.fragment:
             raise ValueError("it has a ? or a #; write scheme, host, port and path only")
+        if f"{parts.path}/".startswith("/api/"):
+            # A proxy may strip the prefix or keep it, and both would begin alike.
+            raise ValueError("its path begins with /api, as every route does; take another prefix")
         return value.rstrip("/")
 
     @field_validator("serve_address")

@@ -9,12 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import batches, instances, lookup, removal, tasks
-from maskpool.domain import Progress
+from db import batches, instances, jobs, lookup, removal, seen, tasks
+from maskpool.domain import JobState, Progress
+from maskpool.reading import Reading, reading_of
 from maskpool.tasks import TaskKind
 from producer.deletion import delete_marked
 from producer.pool import Pool
@@ -45,6 +47,15 @@ class Removed:
 
     batch_id: UUID
     objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedImage:
+    """An image without a result, and the sentence that says why."""
+
+    seq: int
+    name: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,31 @@ def watch(pool: Pool, batch_id: UUID) -> Iterator[tuple[Progress, Pace]]:
         if now.ended:
             return
         time.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a batch asks for, and how its results are read."""
+
+    spec: dict[str, Any]
+    reading: Reading
+
+
+def question(pool: Pool, batch_id: UUID) -> Question:
+    """What a batch asks for.
+
+    Raises:
+        NotFound: There is no such batch.
+    """
+    with pool.database.read() as session:
+        stored = lookup.question(session, batch_id)
+    return Question(stored.spec, reading_of(stored.spec, stored.reading))
+
+
+def rename(pool: Pool, batch_id: UUID, name: str) -> None:
+    """Call a batch by another name."""
+    with pool.database.write() as session:
+        seen.rename(session, batch_id, name)
 
 
 def count_instances(pool: Pool, batch_id: UUID) -> dict[str, int]:
@@ -159,6 +195,20 @@ def _sample(total: int) -> list[range]:
         return [range(total)]
     starts = (n * (total - _STRETCH) // (_STRETCHES - 1) for n in range(_STRETCHES))
     return [range(start, start + _STRETCH) for start in starts]
+
+
+def failures(pool: Pool, batch_id: UUID, *, after: int = -1, limit: int = 100) -> list[FailedImage]:
+    """One page of the images that failed, as they were submitted.
+
+    Args:
+        pool: Where they are.
+        batch_id: Whose.
+        after: ``seq`` of the image before the page.
+        limit: At most so many.
+    """
+    with pool.database.read() as session:
+        rows = jobs.page(session, batch_id, after=after, states=[JobState.FAILED], limit=limit)
+    return [FailedImage(row.seq, row.name, row.error or "no reason was recorded") for row in rows]
 
 
 def pause(pool: Pool, reference: str) -> UUID:

@@ -70,6 +70,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
         "database", "start it, or correct MASKPOOL_DATABASE_URL", lambda: _database(settings)
     )
     yield _guarded("dispatcher", "see the database", lambda: _dispatcher(settings))
+    yield _guarded("web server", "see the database", lambda: _web(settings))
     yield _guarded("workers", "see the database", lambda: _workers(settings))
     yield from _processes(settings)
     yield _guarded(
@@ -103,13 +104,19 @@ def _torch() -> Check:
                 f"{package} is not installed",
                 "needed on workers only: pip install -e '.[worker]' in the checkout",
             )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", _TORCH_PROGRAM],
-        capture_output=True,
-        text=True,
-        timeout=_TORCH_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _TORCH_PROGRAM],
+            capture_output=True,
+            text=True,
+            timeout=_TORCH_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        found = f"importing torch took more than {_TORCH_SECONDS} s"
+        return Check(
+            "torch", False, found, "try again when this machine and its disk are less busy"
+        )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         return Check("torch", False, reason, "reinstall torch and transformers together")
@@ -171,6 +178,19 @@ def _dispatcher(settings: Settings) -> Check:
     found = f"last seen {seen[0].seconds_ago:.0f} s ago: {seen[0].name}" if seen else "never seen"
     advice = "start one with maskpool dispatch, or maskpool up"
     return Check("dispatcher", False, found, advice, service=True)
+
+
+def _web(settings: Settings) -> Check:
+    from db import services  # noqa: PLC0415 - only when it is checked
+
+    with _rows(settings) as session:
+        if session is None:
+            return Check("web server", None, "no database to find it in")
+        alive = [one for one in services.seen(session, services.WEB) if one.alive]
+    if not alive:
+        return Check("web server", None, "none lives", "start one with maskpool serve")
+    names = ", ".join(f"{one.name} ({one.seconds_ago:.0f} s ago)" for one in alive)
+    return Check("web server", True, f"seen lately: {names}")
 
 
 def _workers(settings: Settings) -> Check:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
-from transformers import Sam3Model
+from transformers import Sam3Model, Sam3TrackerModel
 
 from maskpool.settings import DEMO_MODELS
 from training.dense import DenseHeads
@@ -42,6 +42,8 @@ _VISION_SHARE = 0.10
 _CLIP_SHARE, _TRACKER_SHARE = 0.08, 0.32
 #: The tracker's peak learning rate, by the detector's.
 _TRACKER_RATE = 2.0
+#: What is left of that rate where the tracker has been trained before.
+_GO_ON_RATE = 0.5
 #: Scenes by which an untrained neck is balanced.
 _FEW = 32
 
@@ -68,6 +70,8 @@ class Options:
     #: What to train: "all", "sam3" (detector and tracker), "tracker" (over the detector that is in
     #: the output folder, which stays as it is) or "clip".
     only: str
+    #: Whether the tracker starts from the one in the output folder.
+    go_on: bool
 
 
 def main() -> None:
@@ -128,7 +132,14 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--only", choices=("all", "sam3", "tracker", "clip"), default="all")
+    parser.add_argument(
+        "--go-on",
+        action="store_true",
+        help="with --only tracker: start from the tracker in --out, at half the rate",
+    )
     flags = parser.parse_args(arguments)
+    if flags.go_on and flags.only != "tracker":
+        parser.error("--go-on is for --only tracker")
     return Options(**{**vars(flags), "work": flags.work or Path(mkdtemp(prefix="maskpool-demo-"))})
 
 
@@ -173,16 +184,20 @@ def train_own_tracker(rank: int, options: Options) -> None:
     _meet(rank, options)
     folder, features = options.out / "sam3", pool_features(options)
     detector = read_detector(folder)
-    tracker = new_tracker(detector)
-    balance(tracker, torch.from_numpy(features[:_FEW].astype(np.float32)))
+    if options.go_on:
+        tracker = Sam3TrackerModel.from_pretrained(folder, dtype=torch.float32)
+    else:
+        tracker = new_tracker(detector)
+        balance(tracker, torch.from_numpy(features[:_FEW].astype(np.float32)))
     tracker.to(options.device)  # type: ignore[arg-type]
     course = Course(
         _seconds(options, _TRACKER_SHARE),
-        _TRACKER_RATE * options.rate,
+        _TRACKER_RATE * options.rate * (_GO_ON_RATE if options.go_on else 1),
         options.batch,
         torch.device(options.device),
         rank,
         options.processes,
+        fresh=not options.go_on,
     )
     trained = train_tracker(tracker, _pool(options), features, course)
     if rank == 0:

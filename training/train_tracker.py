@@ -59,6 +59,8 @@ class Course:
     processes: int = 1
     #: Where the averaged weights are kept every two minutes.
     snapshot: Path | None = None
+    #: Whether the tracker is untrained: then a throw-away head helps, and passes are few at first.
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,9 @@ def train_tracker(
     Returns:
         The averaged weights by `Sam3TrackerModel`'s names.
     """
-    rng, named = np.random.default_rng([2, course.rank]), trained_parameters(tracker)
+    # Other scenes than the first time, where it goes on.
+    rng = np.random.default_rng([2 if course.fresh else 4, course.rank])
+    named = trained_parameters(tracker)
     torch.manual_seed(course.rank)
     aid = CoarseAid(tracker.mask_decoder).to(course.device)
     learned = [(_plain(name), weight) for name, weight in named]
@@ -246,10 +250,10 @@ def train_tracker(
     tracker.train()
     while (progress := shared_progress(start, course.seconds, course.processes)) < 1:
         rate = set_rate(optimisers, course.rate, progress)
-        aid.weight = max(0.0, 1 - progress / _AIDED)
+        aid.weight = max(0.0, 1 - progress / _AIDED) if course.fresh else 0.0
         scenes = np.sort(rng.integers(0, len(features), course.scenes))
         passes = int(lengths.integers(*_PASSES, endpoint=True))
-        passes = _FIRST_PASSES if progress < _FIRST_SHARE else passes
+        passes = _FIRST_PASSES if course.fresh and progress < _FIRST_SHARE else passes
         tokens = torch.from_numpy(features[scenes]).to(course.device).float()
         rows = take_rows(pool, scenes, course.device)
         loss, ious = step_loss(tracker, tokens, rows, rng, passes=passes, aid=aid)

@@ -5,23 +5,35 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from threading import Event
 
+from anyio import to_thread
 from fastapi import FastAPI
 
 from db.session import Database
 from maskpool.settings import Settings, require
+from producer.accounts.authenticate import Authenticator
 from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
+from web.authentication import Authentication
+from web.headers import Headers
+from web.hosts import Hosts
+from web.limits import Limits
+from web.place import Place
 from web.routes import ROUTERS
+from web.speeds import Speeds
+
+#: Requests that are worked on at once in one process, and connections to the database.
+_THREADS = 20
 
 
-def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) -> FastAPI:
+def create_app(settings: Settings, authenticate: Authenticate | None = None) -> FastAPI:
     """The application over one pool; any number of processes may run it.
 
     Args:
         settings: They name the pool.
-        authenticate: Finds out who asks.
+        authenticate: Finds out who asks; None: cookies and tokens tell.
 
     Raises:
         ConfigError: A setting is missing or refused.
@@ -31,12 +43,22 @@ def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) 
         title="maskpool",
         version=version("maskpool"),
         lifespan=_lifespan,
-        docs_url="/api/docs",
+        # FastAPI's page loads its scripts from other servers.
+        docs_url=None,
         openapi_url="/api/v1/openapi.json",
         redoc_url=None,
     )
-    app.state.pool = Pool(settings, Database(settings.database_url.get_secret_value()))
-    app.state.authenticate = authenticate
+    database = Database(settings.database_url.get_secret_value(), pool_size=_THREADS)
+    app.state.pool = Pool(settings, database)
+    app.state.place = place = Place.of(settings)
+    app.state.closing = Event()
+    app.state.speeds = Speeds()
+    # The last one added is the first one that a request meets.
+    app.add_middleware(Hosts, place=place, proxies=settings.proxies)
+    app.add_middleware(Headers, secure=place.secure)
+    app.state.authenticator = Authenticator(app.state.pool.database)
+    app.state.authenticate = authenticate or Authentication(place, app.state.authenticator)
+    app.state.limits = Limits(settings.redis_url.get_secret_value())
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -45,5 +67,8 @@ def create_app(settings: Settings, authenticate: Authenticate = lambda _: None) 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # Each thread may hold a connection; more threads would wait for one, and then fail.
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
+    app.state.limits.close()
     app.state.pool.database.close()

@@ -21,6 +21,7 @@ from maskpool.errors import (
     TooLarge,
     Unreachable,
 )
+from producer.accounts.refusals import Refused
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,15 @@ _MEDIA_TYPE = "application/problem+json"
 
 #: Seconds after which a client may try again what a service that is away kept it from.
 _RETRY_AFTER = 2
+
+#: Errors that say no more than their sentence; the first that fits counts.
+_PLAIN: tuple[tuple[type[MaskpoolError], int, str], ...] = (
+    (NotFound, 404, "not_found"),
+    (Conflict, 409, "conflict"),
+    (Refused, 403, "auth.right"),
+    (TooLarge, 413, "too_large"),
+    (Permanent, 422, "refused"),
+)
 
 
 class Problem(Exception):
@@ -65,13 +75,9 @@ def problem_of(error: MaskpoolError) -> Problem:
         return Problem(422, "spec.refused", sentence, field=error.field, reason=error.reason)
     if isinstance(error, SourceError):
         return Problem(422, "source.refused", sentence, source=error.source, line=error.line)
-    if isinstance(error, NotFound):
-        return Problem(404, "not_found", sentence)
-    if isinstance(error, Conflict):
-        return Problem(409, "conflict", sentence)
-    if isinstance(error, Permanent):
-        large = isinstance(error, TooLarge)
-        return Problem(413 if large else 422, "too_large" if large else "refused", sentence)
+    for kind, status, code in _PLAIN:
+        if isinstance(error, kind):
+            return Problem(status, code, sentence)
     service = error.service if isinstance(error, Unreachable) else ""
     wait = {"Retry-After": str(_RETRY_AFTER)}
     return Problem(503, "service.away", sentence, headers=wait, service=service)

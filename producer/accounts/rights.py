@@ -52,8 +52,8 @@ MEANING = {
     Right.DELETE: "delete batches and uploads",
     Right.POOL: "see workers and the queue",
     Right.ACCOUNT: "one's own password, sessions and tokens",
-    Right.TEAM: "members of a team, and the places it may read from",
-    Right.USERS: "users, teams, and the audit log",
+    Right.TEAM: "members of a team; see the places it may read from",
+    Right.USERS: "users, teams, the places a team may read from, and the audit log",
 }
 
 _NONE, _OWN, _TEAM, _ALL = Reach

@@ -14,7 +14,20 @@ import typer
 from maskpool import exits, logs
 from maskpool.errors import MaskpoolError
 from maskpool.text import readable
-from producer.cli import batches, export, gc, inspect, run, serve, signals, streams, submit
+from producer.cli import (
+    batches,
+    export,
+    gc,
+    inspect,
+    run,
+    serve,
+    signals,
+    streams,
+    submit,
+    teams,
+    tokens,
+    users,
+)
 from producer.cli.doctor import doctor
 from producer.cli.schema import schema
 from producer.cli.verbs import Reads, Works, Writes
@@ -40,6 +53,7 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 _MAX_SENTENCE = 4_000
 
 _ANNOTATE, _READ, _CONTROL, _SERVE = "Annotate", "Read", "Control", "Run a pool"
+_ACCOUNTS = "Let people in"
 
 app.command(cls=Works, rich_help_panel=_ANNOTATE)(run.demo)
 app.command(cls=Works, rich_help_panel=_ANNOTATE)(run.run)
@@ -58,9 +72,14 @@ app.command("rm", cls=Works, rich_help_panel=_CONTROL)(batches.remove)
 app.command(cls=Works, rich_help_panel=_SERVE)(serve.up)
 app.command(cls=Works, rich_help_panel=_SERVE)(serve.worker)
 app.command(cls=Works, rich_help_panel=_SERVE)(serve.dispatch)
+app.command(cls=Works, rich_help_panel=_SERVE)(serve.serve)
 app.command(cls=Works, rich_help_panel=_SERVE)(serve.migrate)
 app.command(cls=Works, rich_help_panel=_SERVE)(gc.gc)
 app.command(cls=Reads, rich_help_panel=_SERVE)(doctor)
+app.add_typer(users.app, name="user", rich_help_panel=_ACCOUNTS)
+app.add_typer(teams.app, name="team", rich_help_panel=_ACCOUNTS)
+app.add_typer(tokens.app, name="token", rich_help_panel=_ACCOUNTS)
+app.add_typer(teams.grants_app, name="grant", rich_help_panel=_ACCOUNTS)
 
 
 def main() -> NoReturn:

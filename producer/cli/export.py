@@ -151,6 +151,8 @@ def evaluate(
         for row in (*found.by_category, found.overall)
     ]
     title = f"{found.images} images, IoU ≥ {iou:g}, score ≥ {threshold:g}"
+    if found.objects:
+        title += "; masks from boxes and points at any score"
     render.print_table(title, _SCORES, rows, wide=wide)
     render.console.print(
         f"absent prompts left empty {_three(found.absent_rejected)} of {found.absent_pairs} · "

@@ -256,6 +256,10 @@ class Bar:
             rate=words,
         )
 
+    def stop(self) -> None:
+        """Draw nothing more."""
+        self._progress.stop()
+
 
 @contextmanager
 def bar() -> Iterator[Bar]:

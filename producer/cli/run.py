@@ -14,8 +14,10 @@ from maskpool.errors import NotFound, SpecError
 from maskpool.settings import load_settings
 from maskpool.text import counted, readable
 from producer.cli import options, render
+from producer.cli.serve import keep_open
 
 if TYPE_CHECKING:  # imported only when a verb runs
+    from producer.local.stack import Stack
     from producer.run.records import Run, RunResult
 
 #: What the demo looks for: one with a negative, and one that is in none of the scenes.
@@ -80,6 +82,9 @@ def run(
 
 def demo(
     out: options.Out = Path("out/demo"),
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Keep the stack and its web server until Ctrl-C.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Annotate the sample scenes with the demo models and score the masks."""
@@ -95,7 +100,7 @@ def demo(
         truth=_SAMPLES / "scenes" / "ground_truth.json",
         overlays=None,
     )
-    return _run(asked, "demo", as_json=as_json)
+    return _run(asked, "demo", as_json=as_json, stay=stay)
 
 
 def _overlay_limit(text: str) -> int | None:
@@ -106,7 +111,7 @@ def _overlay_limit(text: str) -> int | None:
     raise SpecError("--overlays", f"{text!r} is neither a number nor 'all'")
 
 
-def _run(asked: Run, model: str, *, as_json: bool) -> int:
+def _run(asked: Run, model: str, *, as_json: bool, stay: bool = False) -> int:
     from producer.run import run as annotate
 
     settings = load_settings(**({"model": model} if model else {}))
@@ -114,12 +119,22 @@ def _run(asked: Run, model: str, *, as_json: bool) -> int:
         raise SpecError("--out", "run writes a folder; name one, or pipe what export writes")
     asked = replace(asked, out=asked.out.absolute())
     with render.bar() as bar:
-        done = annotate(asked, settings, bar.show, render.say)
+
+        def keep(done: RunResult, stack: Stack) -> None:
+            bar.stop()
+            _show(done, as_json=as_json)
+            keep_open(stack, settings)
+
+        done = annotate(asked, settings, bar.show, render.say, keep if stay else None)
+    _show(done, as_json=as_json)
+    return exits.SOME_FAILED if done.failures else exits.OK
+
+
+def _show(done: RunResult, *, as_json: bool) -> None:
     if as_json:
         render.print_json(done.summary)
     else:
         _print_summary(done)
-    return exits.SOME_FAILED if done.failures else exits.OK
 
 
 def _print_summary(done: RunResult) -> None:

@@ -1,4 +1,4 @@
-"""Verbs that serve: up, worker, dispatch, migrate."""
+"""Verbs that serve: up, worker, dispatch, serve, migrate."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import sys
 import time
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maskpool import logs
-from maskpool.settings import load_settings, require
+from maskpool.settings import Settings, load_settings, require
 from producer.cli import options, render
+
+if TYPE_CHECKING:  # a stack is imported only when one is started
+    from producer.local.stack import Stack
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ def up(
     settings = load_settings(**({} if model is None else {"model": model}))
     settings.alias(settings.model)
     roots = [path.resolve() for path in root or [Path.cwd()]]
-    with Stack(settings, source_roots=roots, workers=workers) as stack:
+    with Stack(settings, source_roots=roots, workers=workers, web=True) as stack:
         render.console.print(
             f"the stack is up in {stack.settings.home} with {workers} worker(s), model "
             f"{settings.model}; images are read under {', '.join(map(str, roots))}",
@@ -53,9 +56,24 @@ def up(
             soft_wrap=True,
             style="dim",
         )
-        while True:
-            stack.watch()
-            time.sleep(_WATCH_SECONDS)
+        keep_open(stack, settings)
+
+
+def keep_open(stack: Stack, given: Settings) -> None:
+    """Say where a stack's web server answers, and keep the stack running until Ctrl-C.
+
+    Args:
+        stack: It runs, with a web server.
+        given: What it was asked; another port may have been free.
+    """
+    here = stack.settings
+    taken = here.serve_address != given.serve_address
+    why = f" (another program has {given.serve_address})" if taken else ""
+    url = here.public_url or f"http://{here.serve_address}"
+    render.console.print(f"web: {url}{why}", soft_wrap=True)
+    while True:
+        stack.watch()
+        time.sleep(_WATCH_SECONDS)
 
 
 def worker(
@@ -106,6 +124,21 @@ def dispatch() -> None:
     finally:
         broker.close()
         database.close()
+
+
+def serve(
+    address: Annotated[
+        str | None, typer.Option(help="host:port; default MASKPOOL_SERVE_ADDRESS.")
+    ] = None,
+) -> None:
+    """Serve the REST API until SIGTERM; any number of them may run, behind a proxy or alone."""
+    settings = load_settings(**({"serve_address": address} if address else {}))
+    require(settings, "redis_url", "database_url", "store_url", who="the web server")
+    os.environ["MASKPOOL_SERVE_ADDRESS"] = settings.serve_address
+    # -P: a folder named web or storage where the user stands must not pass for ours.
+    command = [sys.executable, "-P", "-m", "web"]
+    # It replaces this process, so that signals reach it directly.
+    os.execv(sys.executable, command)  # noqa: S606
 
 
 def migrate() -> None:

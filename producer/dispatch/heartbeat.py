@@ -1,4 +1,4 @@
-"""How others know that a dispatcher lives: its health file, and a row written now and then."""
+"""How others know that a service lives: its health file, and a row written now and then."""
 
 from __future__ import annotations
 
@@ -18,18 +18,25 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """One dispatcher's signs of life.
+    """One dispatcher's or web server's signs of life.
 
     Args:
         database: Where ``maskpool doctor`` and ``submit`` look for a dispatcher.
         health_file: What the container's check reads; None for none.
+        kind: Of the service, by ``db.services``.
     """
 
-    def __init__(self, database: Database, health_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        health_file: Path | None = None,
+        kind: str = services.DISPATCHER,
+    ) -> None:
         self._database = database
         self._id = new_id()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._health_file = HealthFile(health_file, services.DISPATCHER, self._name)
+        self._kind = kind
+        self._health_file = HealthFile(health_file, kind, self._name)
         self._announced = float("-inf")
         self._trouble = ""
 
@@ -41,7 +48,7 @@ class Heartbeat:
         """
         if time.monotonic() - self._announced > services.BEAT_SECONDS:
             with self._database.write() as session:
-                services.announce(session, self._id, services.DISPATCHER, self._name)
+                services.announce(session, self._id, self._kind, self._name)
                 services.forget_old(session)
             self._announced = time.monotonic()
         self._trouble = ""
@@ -57,7 +64,7 @@ class Heartbeat:
         self._health_file.beat(self._trouble)
 
     def leave(self) -> None:
-        """The dispatcher stops, and says so where it can."""
+        """The service stops, and says so where it can."""
         try:
             with self._database.write() as session:
                 services.retire(session, self._id)

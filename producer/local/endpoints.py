@@ -26,6 +26,8 @@ class Endpoints:
     store_url: str
     source_roots: tuple[str, ...]
     model: str
+    #: Of its web server; empty where it has none.
+    serve_address: str = ""
 
     def applied_to(self, settings: Settings) -> Settings:
         """The settings, with the stack's parts where the environment names none."""
@@ -41,6 +43,8 @@ class Endpoints:
             update["source_roots"] = tuple(Path(root) for root in self.source_roots)
         if "model" not in settings.model_fields_set:
             update["model"] = self.model
+        if self.serve_address:
+            update["serve_address"] = self.serve_address
         return settings.model_copy(update=update)
 
 

@@ -21,6 +21,7 @@ from maskpool.settings import Settings
 from maskpool.socket_url import SocketUrl
 from producer.dispatch.broker import Broker
 from producer.local import endpoints as endpoints_file
+from producer.local.address import web_address
 from producer.local.children import Child
 from producer.local.endpoints import Endpoints, health_folder
 
@@ -51,6 +52,7 @@ class Stack:
             of private ones.
         source_roots: Folders from which images may be read.
         workers: Worker processes.
+        web: Whether a web server belongs to it.
 
     Raises:
         Conflict: Another stack runs in this home.
@@ -58,12 +60,18 @@ class Stack:
     """
 
     def __init__(
-        self, settings: Settings, *, source_roots: Sequence[Path], workers: int = 1
+        self,
+        settings: Settings,
+        *,
+        source_roots: Sequence[Path],
+        workers: int = 1,
+        web: bool = False,
     ) -> None:
         self._home = settings.home.resolve()
         self._given = settings
         self._roots = tuple(str(root.resolve()) for root in source_roots)
         self._worker_count = workers
+        self._web = web
         self._lock: IO[str] | None = None
         self._sockets: Path | None = None
         self._children: list[Child] = []
@@ -136,6 +144,7 @@ class Stack:
             store_url=self._given.store_url or (self._home / "objects").as_uri(),
             source_roots=self._roots,
             model=self._given.model,
+            serve_address=web_address(self._given) if self._web else "",
         )
         # Its own roots, not those of the environment: they are what its workers are told.
         given = self._given.model_copy(update={"source_roots": ()})
@@ -148,6 +157,8 @@ class Stack:
         self._spawn("dispatcher", [*maskpool, "dispatch"], environment)
         for number in range(1, self._worker_count + 1):
             self._spawn(f"worker-{number}", [*maskpool, "worker"], environment)
+        if self._web:
+            self._spawn("web", [*maskpool, "serve"], environment)
         endpoints_file.write(self._home, endpoints)
 
     def _acquire(self) -> None:
@@ -282,5 +293,6 @@ def _environment(endpoints: Endpoints, settings: Settings) -> dict[str, str]:
         "MASKPOOL_SOURCE_BUCKETS": ",".join(settings.source_buckets),
         "MASKPOOL_SOURCE_HOSTS": ",".join(settings.source_hosts),
         "MASKPOOL_MODEL": endpoints.model,
+        "MASKPOOL_SERVE_ADDRESS": settings.serve_address,
     }
     return {**os.environ, **ours}

@@ -48,6 +48,7 @@ def run(
     settings: Settings,
     on_progress: OnProgress,
     say: Callable[[str], None] = lambda _: None,
+    stay: Callable[[RunResult, Stack], None] | None = None,
 ) -> RunResult:
     """Annotate a source into a folder; whatever happens, no process stays behind.
 
@@ -58,6 +59,7 @@ def run(
         settings: ``model`` and the worker's settings count; ``home`` is replaced.
         on_progress: Called often; with None while the workers load their models.
         say: Takes sentences for the user.
+        stay: Called when all is written, while the stack still runs, with a web server.
 
     Raises:
         SpecError, SourceError: The input is refused; nothing was started, or, where only the
@@ -85,6 +87,7 @@ def run(
             _private(folder.home, grants, settings),
             source_roots=grants.roots,
             workers=asked.workers,
+            web=stay is not None,
         ) as stack,
     ):
         database = Database(stack.settings.database_url.get_secret_value())
@@ -109,7 +112,7 @@ def run(
             written = write_results(
                 asked, folder.begin_results(), stack.settings, database, batch_id
             )
-            return conclude(
+            result = conclude(
                 asked,
                 folder,
                 written,
@@ -119,6 +122,9 @@ def run(
                 passed=passed,
                 boxes=left_out_boxes(source),
             )
+            if stay is not None:
+                stay(result, stack)
+            return result
         finally:
             broker.close()
             database.close()

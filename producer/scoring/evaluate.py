@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,8 @@ def evaluate(
     Args:
         pred: Annotations without a ``score`` count as certain.
         truth: The ground truth.
-        threshold: Lowest score of predictions that count, in [0, 1].
+        threshold: Lowest score of predictions that count, in [0, 1]. Masks that came from boxes or
+            points count at any score, as ``ReadingRule`` has it.
         iou: Lowest IoU of a match, in (0, 1].
 
     Raises:
@@ -76,6 +78,7 @@ def _evaluation(
     return Evaluation(
         threshold=threshold,
         iou=iou,
+        objects=_of_objects(predicted, names, categories),
         overall=_score("all", pairs),
         by_category=tuple(_score(category, group) for category, group in by_category.items()),
         absent_pairs=len(absent),
@@ -91,6 +94,12 @@ def _evaluation(
         categories_only_in_truth=_without(right.categories, categories),
         categories_only_in_prediction=_without(predicted.categories, categories),
     )
+
+
+def _of_objects(predicted: CocoFile, names: Sequence[str], categories: Sequence[str]) -> int:
+    """How many of the predictions that are compared came from boxes or points."""
+    pairs = itertools.product(names, categories)
+    return sum(one.of_object for pair in pairs for one in predicted.masks.get(pair, []))
 
 
 def _common(

@@ -49,11 +49,11 @@ def match_pair(
     Args:
         predictions: All of them, of any score.
         truths: Ground truth, crowds included.
-        threshold: Lowest score of predictions that count.
+        threshold: Lowest score of predictions that count; those of objects always do.
         min_iou: Lowest IoU of a match; and share of a prediction inside a crowd from which on it
             does not count.
     """
-    counting = [mask for mask in predictions if mask.score >= threshold]
+    counting = [one for one in predictions if one.of_object or one.score >= threshold]
     solid = [mask for mask in truths if not mask.crowd]
     crowds = [mask for mask in truths if mask.crowd]
     ious = _ious(counting, solid)

@@ -38,6 +38,7 @@ class Evaluation:
     Attributes:
         threshold: Lowest score of the predictions that count.
         iou: Lowest IoU of a match.
+        objects: Predictions that came from boxes or points; they count at any score.
         overall: Over every image and category that both files have.
         by_category: The same, one row a category, in the order of the ground truth.
         absent_pairs: (image, category) pairs without ground truth.
@@ -57,6 +58,7 @@ class Evaluation:
 
     threshold: float
     iou: float
+    objects: int
     overall: Score
     by_category: tuple[Score, ...]
     absent_pairs: int

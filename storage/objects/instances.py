@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from maskpool.domain import Found, Instance
-from maskpool.rle import Rle
+from maskpool.packed_mask import Rle
 
 _Value = TypeVar("_Value")
 

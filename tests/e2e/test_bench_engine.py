@@ -56,3 +56,40 @@ def test_what_an_object_costs_beside_a_text_is_printed() -> None:
     kinds = ("texts", "regions", "boxes", "clicks")
     assert all(f"each of the {kind}" in done.stdout for kind in kinds)
     assert "once an image with objects" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_checkout_beside_itself_finds_the_same() -> None:
+    words = [".", "--cells", "1x1", "2x2", "--repeat", "1", "--lives", "2"]
+
+    done = subprocess.run(
+        [sys.executable, "bench/revisions.py", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    one, two = [line.split() for line in done.stdout.splitlines()[2:4]]
+    assert (one[:2], one[-1]) == (["1", "1"], "yes")
+    assert (two[:2], two[-1]) == (["2", "2"], "yes")
+    assert all(0.1 < float(ratio) < 10 for ratio in (*one[4:6], *two[4:6]))
+
+
+@pytest.mark.slow
+def test_what_is_no_checkout_is_refused() -> None:
+    words = ["docs", "--cells", "1x1", "--lives", "1"]
+
+    done = subprocess.run(
+        [sys.executable, "bench/revisions.py", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "docs has no workers/models/load.py: it is no checkout of this project" in done.stderr

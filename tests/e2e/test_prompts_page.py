@@ -104,6 +104,12 @@ def test_clicks_on_five_objects_and_a_box(desk: Path) -> None:
     assert sorted(one["score"] for one in data["annotations"]) == [0.4, *[1.0] * 5]
     # A box that its detector was not sure of is scored like every other mask.
     assert json.loads((desk / "out" / "clicks" / "summary.json").read_text())["f1"] == 1.0
+    truth = "samples/scenes/ground_truth.json"
+    scored = maskpool_json("eval", "out/clicks/coco.json", truth, cwd=desk)
+    # Of six, four are of a class that the truth has.
+    assert (scored["objects"], scored["overall"]["f1"]) == (4, 1.0)
+    told = maskpool("eval", "out/clicks/coco.json", truth, cwd=desk).stdout
+    assert "score ≥ 0.5; masks from boxes and points at any score" in " ".join(told.split())
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -190,12 +191,13 @@ def test_a_killed_worker_is_started_again_and_nothing_is_lost(desk: Path) -> Non
     masks = desk / ".maskpool" / "objects" / "masks" / "v1" / batch
     until(masks.exists, what="the first masks")
     before = ask("status", cwd=desk)
-    pid = int(before[0]["name"].rpartition(":")[2])
-    os.kill(pid, signal.SIGKILL)
+    killed = before[0]["name"]
+    os.kill(int(killed.rpartition(":")[2]), signal.SIGKILL)
     assert maskpool("status", "--watch", batch, cwd=desk).returncode == 0
     progress = ask("status", batch, cwd=desk)
     assert (progress["state"], progress["done"], progress["failed"]) == ("done", 24, 0)
-    assert pid not in [int(one["name"].rpartition(":")[2]) for one in ask("status", cwd=desk)][1:]
+    # The batch may have been done before the kill, and the dead one is listed for ten seconds.
+    until(lambda: {one["name"] for one in ask("status", cwd=desk)} - {killed}, what="another one")
 
 
 def test_two_stacks_do_not_share_a_home(desk: Path) -> None:
@@ -205,6 +207,9 @@ def test_two_stacks_do_not_share_a_home(desk: Path) -> None:
 
 
 def test_the_doctor_finds_the_stack_well(desk: Path) -> None:
+    # A worker that was killed above may still be starting; what stays unwell is shown below.
+    with suppress(AssertionError):
+        until(lambda: maskpool("doctor", cwd=desk).returncode == 0, seconds=60)
     checks = {one["name"]: one for one in ask("doctor", cwd=desk)}
     assert all(one["ok"] for one in checks.values()), checks
 

@@ -42,13 +42,22 @@ def number_in(image: Image) -> int:
     return int(image[0, 0, 0])
 
 
-def expected_mask(
-    number: int,
-) -> tuple[npt.NDArray[np.bool_], tuple[float, float, float, float]]:
-    """The mask to be found in an image, (height, width), and its box, xyxy in pixels."""
+#: A mask, (height, width), and its box, xyxy in pixels.
+Boxed = tuple[npt.NDArray[np.bool_], tuple[float, float, float, float]]
+
+
+def expected_mask(number: int) -> Boxed:
+    """The mask to be found in an image."""
     mask = np.zeros((HEIGHT, WIDTH), np.bool_)
     mask[1:4, 2 : 3 + number] = True
     return mask, (2.0, 1.0, float(3 + number), 4.0)
+
+
+def expected_region(number: int) -> Boxed:
+    """The one region of an image, below its mask and larger."""
+    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    mask[4:8, : 3 + number] = True
+    return mask, (0.0, 4.0, float(3 + number), 8.0)
 
 
 def asks(seq: int) -> dict[str, Any] | None:
@@ -70,8 +79,9 @@ Mask = tuple[int, int | None, int, float | None]
 
 
 def expected_masks(seq: int) -> list[Mask]:
-    """What job ``seq`` must end with, in order: exactly one mask for each of its objects."""
+    """What job ``seq`` must end with, in order: a text's, a region, then one for each object."""
     text = (0, None, int(expected_mask(seq % KINDS)[0].sum()), SCORE)
-    box, clicks, outside = (1, 4 * (2 + seq % 7)), (2, 1), (1, 0)
+    region = (1, None, int(expected_region(seq % KINDS)[0].sum()), None)
+    box, clicks, outside = (2, 4 * (2 + seq % 7)), (3, 1), (2, 0)
     drawn = [[], [box], [clicks], [clicks, outside, box], [], []][seq % 6]
-    return [text, *((of, index, area, None) for index, (of, area) in enumerate(drawn))]
+    return [text, region, *((of, index, area, None) for index, (of, area) in enumerate(drawn))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from uuid import UUID
 import pytest
 from faults import history
 from faults.sizes import Sizes
-from faults.world import HERE, Load, Member, Report, World
+from faults.world import HERE, PROMPTS, Load, Member, Report, World
 from services.command_line import PATIENCE
 from services.rows import counts_by_state
 from sqlalchemy import select
@@ -39,7 +40,9 @@ def submit(
 
 def submitting(manifest: Path, key: str) -> list[str]:
     script = str(HERE / "scripts" / "small_block_submitter.py")
-    words = ["submit", str(manifest), "-p", "a, not b", "--key", key, "--no-upload"]
+    spec = manifest.with_suffix(".spec.json")
+    spec.write_text(json.dumps({"prompts": PROMPTS}))
+    words = ["submit", str(manifest), "--spec", str(spec), "--key", key, "--no-upload"]
     return [sys.executable, "-P", script, *words]
 
 

@@ -43,12 +43,14 @@ LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 0.5
 WORKERS = 3
 SEED = 20_261_121
-#: Its negative finds the very masks of the prompt; the classes are those of ``scenes.asks``.
+#: The negative finds the very masks of the first prompt, the second finds one region an image.
+PROMPTS = [{"text": "a", "not": ["b"]}, {"text": "c", "kind": "stuff"}]
+#: The classes are those of ``scenes.asks``.
 SPEC = BatchSpec.read(
     {
         "version": 2,
         "model": "demo",
-        "prompts": [{"text": "a", "not": ["b"]}],
+        "prompts": PROMPTS,
         "classes": ["boxed", "clicked"],
     }
 )

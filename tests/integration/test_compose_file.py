@@ -78,7 +78,17 @@ def test_the_dockerfile_passes_hadolint() -> None:
 
 
 def test_the_parts_are_there() -> None:
-    parts = {"redis", "postgres", "s3", "migrate", "dispatcher", "worker", "worker-cpu", "flower"}
+    parts = {
+        "redis",
+        "postgres",
+        "s3",
+        "migrate",
+        "dispatcher",
+        "worker",
+        "worker-cpu",
+        "web",
+        "flower",
+    }
     assert parts <= SERVICES.keys()
     assert SERVICES["worker"]["profiles"] == ["gpu"]
     assert SERVICES["worker-cpu"]["profiles"] == ["cpu"]
@@ -134,7 +144,7 @@ def test_nothing_listens_beyond_loopback_unless_asked() -> None:
 def test_only_those_who_need_objects_reach_the_object_store() -> None:
     # SeaweedFS's own ports ask for no password.
     users = {name for name, service in SERVICES.items() if "store" in service["networks"]}
-    assert users == {"s3", "bucket", "worker", "worker-cpu", "cli"}
+    assert users == {"s3", "bucket", "worker", "worker-cpu", "web", "cli"}
 
 
 def test_no_secret_is_written_down() -> None:
@@ -439,7 +449,7 @@ def test_a_compiler_reaches_each_worker() -> None:
 
 def test_only_those_who_use_objects_hold_keys_to_them() -> None:
     holders = {service for service, name, _ in _environment() if name.startswith("AWS_")}
-    assert holders == {"s3", "bucket", "worker", "worker-cpu", "cli"}
+    assert holders == {"s3", "bucket", "worker", "worker-cpu", "web", "cli"}
 
 
 def test_what_dependencies_are_installed_from_is_two_files() -> None:

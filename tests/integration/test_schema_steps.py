@@ -160,9 +160,8 @@ def test_a_schema_that_is_older_is_refused_by_every_service(
     empty_url: str, redis_url: str, folder_store_url: str, tmp_path: Path
 ) -> None:
     command.upgrade(schema.alembic_config(empty_url), "0002")
-    with pytest.raises(
-        ConfigError, match=r"no column batches\.reading and 7 more; run maskpool migrate"
-    ):
+    # How many columns are missing grows with each migration.
+    with pytest.raises(ConfigError, match=r"no column \w+\.\w+ and \d+ more; run maskpool migrate"):
         _require_fit(empty_url)
     environment = {
         "MASKPOOL_HOME": str(tmp_path / "home"),

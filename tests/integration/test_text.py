@@ -8,16 +8,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 import pytest
 import typer.main
 from PIL import Image
+from services.command_line import verbs
 from services.plain_pool import PlainPool
 from sqlalchemy import select, update
 
+from db import teams
 from db.models import BatchRow, JobRow
 from maskpool import exits
 from maskpool.errors import ConfigError, NotFound, SourceError, SpecError
@@ -31,6 +32,8 @@ from storage.images.fetch import Fetcher
 
 #: Latin-1, with signs that a URL would take for its own.
 FOLDER = os.fsdecode(b"caf\xe9 %41#?")
+
+TEAM = "street"
 
 
 @pytest.fixture
@@ -119,12 +122,16 @@ READING: dict[str, tuple[str, ...]] = {
     "eval": ("{truth}", "{truth}"),
     "doctor": ("--deep",),
     "schema": (),
+    "user ls": (),
+    "team ls": (),
+    "token ls": ("--user", "ann"),
+    "grant ls": ("{team}",),
 }
 
 
 def test_all_reading_verbs_are_tried() -> None:
-    verbs: dict[str, Any] = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-    assert {name for name, one in verbs.items() if not isinstance(one, Works)} == READING.keys()
+    found = verbs(typer.main.get_command(cli.app))
+    assert {name for name, one in found if not isinstance(one, Works)} == READING.keys()
 
 
 @pytest.fixture
@@ -182,8 +189,9 @@ def test_a_reading_verb_without_a_reader_ends_with_141(
     verb: str, pool_of_one: tuple[dict[str, str], UUID], tmp_path: Path
 ) -> None:
     desk, batch_id = pool_of_one
-    words = [one.format(batch=batch_id, truth=coco(tmp_path)) for one in READING[verb]]
-    done = broken([verb, *words], desk)
+    fill = {"batch": batch_id, "truth": coco(tmp_path), "team": TEAM}
+    words = [one.format_map(fill) for one in READING[verb]]
+    done = broken([*verb.split(), *words], desk)
     assert done.returncode == exits.OUTPUT_CLOSED, done.stderr
     assert "maskpool: " not in done.stderr
 
@@ -199,6 +207,8 @@ def pool_of_one(
     work = PlainPool(database, open_store(folder_store_url))
     batch_id = work.submit(2)
     work.drain()
+    with database.write() as session:
+        teams.create(session, TEAM)
     database.close()
     return desk, batch_id
 

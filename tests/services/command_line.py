@@ -40,8 +40,18 @@ def maskpool_json(
 ) -> Any:
     """Run a reading verb and parse what it prints; its exit status must be 0 or 3."""
     done = maskpool(*words, "--json", env=env, cwd=cwd)
-    assert done.returncode in (0, 3), done.stderr
+    # Some verbs say on stdout what is not well, doctor for one.
+    assert done.returncode in (0, 3), f"exit {done.returncode}: {done.stdout}\n{done.stderr}"
     return json.loads(done.stdout)
+
+
+def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every verb of a Typer group and its name; one of a group in it is named ``user create``."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from verbs(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from maskpool import rle
 from maskpool.domain import Found
 from maskpool.ports import Answer, Image, ObjectAsk, Request
 
-#: What is to be found in an image: called with the image and the number of prompts.
-Look = Callable[[Image, int], list[Found]]
+#: What the texts of a request find in its image, by text.
+Look = Callable[[Request[Image]], list[Found]]
 
 
 class TimedSegmenter:
@@ -25,7 +25,7 @@ class TimedSegmenter:
 
     def segment(self, requests: Sequence[Request[Image]]) -> list[Answer]:
         time.sleep(self._image_seconds * len(requests))
-        return [Answer([*self._look(one.image, len(one.texts)), *drawn(one)]) for one in requests]
+        return [Answer([*self._look(one), *drawn(one)]) for one in requests]
 
 
 def drawn(request: Request[Image]) -> list[Found]:

@@ -37,6 +37,7 @@ class OldWorld:
     """
 
     def __init__(self, revision: str) -> None:
+        self.revision = revision
         content = json.loads((FOLDER / f"{revision}.json").read_text())
         self._objects = content["objects"]
         # As if it had been left a moment ago: some leases hold, others lapsed.
@@ -107,6 +108,6 @@ def read(url: str, table: str, columns: list[str]) -> list[Row]:
 def _plain(name: str, value: object) -> object:
     if name in IDS and isinstance(value, str | UUID):
         return str(UUID(str(value)))
-    if name in ("spec", "seqs") and isinstance(value, str):
+    if name in ("spec", "seqs", "prompts", "reading") and isinstance(value, str):
         return json.loads(value)
     return value

@@ -4,7 +4,33 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.routes import health
+from web.routes import (
+    audit,
+    batches,
+    health,
+    images,
+    pool,
+    readings,
+    session,
+    sessions,
+    teams,
+    tokens,
+    uploads,
+    users,
+)
 
 #: In the order in which the documentation shows them.
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    session.router,
+    sessions.router,
+    tokens.router,
+    users.router,
+    teams.router,
+    audit.router,
+    uploads.router,
+    batches.router,
+    readings.router,
+    images.router,
+    pool.router,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,14 @@ class Placed:
         inside: Those that the model can draw.
         outside: Those without a pixel in the image; nobody can draw them, so their masks are empty.
         size: ``(height, width)`` of the image, pixels.
+        points_outside: How many points of each one inside were left out, by its place among the
+            image's objects; those that kept all are not named.
     """
 
     inside: tuple[ObjectAsk, ...]
     outside: tuple[ObjectAsk, ...]
     size: tuple[int, int]
+    points_outside: Mapping[int, int] = field(default_factory=dict)
 
     def complete(self, found: Sequence[Found]) -> list[Found]:
         """What was found, with an empty mask for each object that lies outside, in its place."""
@@ -50,6 +53,7 @@ def place(
     """Read what an image is asked and convert it to the image's pixels.
 
     Boxes are clipped to the image. Points outside it are left out: they can say nothing of it.
+    An object whose box lies outside, or that keeps no box and no point on it, is outside itself.
 
     Args:
         prompts: As the job keeps it; None where the image is asked for no object.
@@ -67,23 +71,44 @@ def place(
     placed = [_placed(index, asks, size, class_index) for index in range(len(asks.objects))]
     inside = tuple(ask for ask in placed if ask.box_xyxy or any(label for *_, label in ask.points))
     drawn = {ask.object_index for ask in inside}
-    return Placed(inside, tuple(ask for ask in placed if ask.object_index not in drawn), size)
+    outside = tuple(ask for ask in placed if ask.object_index not in drawn)
+    lost = {
+        ask.object_index: len(asks.objects[ask.object_index].points) - len(ask.points)
+        for ask in inside
+    }
+    return Placed(inside, outside, size, {index: count for index, count in lost.items() if count})
 
 
 def say_outside(name: str, placed: Placed) -> None:
-    """Log which objects of an image lie outside of it."""
+    """Log which objects of an image lie outside of it, and of which others points do."""
+    height, width = placed.size
     if placed.outside:
-        height, width = placed.size
-        numbers = [f"objects[{ask.object_index}]" for ask in placed.outside]
-        more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
         log.warning(
-            "image %s: %s%s outside its %d × %d pixels, so the mask is empty",
+            "image %s: %s %s outside its %d × %d pixels, so the mask is empty",
             name,
-            ", ".join(numbers[:_NAMED]),
-            f"{more} lie" if len(numbers) > 1 else " lies",
+            _objects([ask.object_index for ask in placed.outside]),
+            "lie" if len(placed.outside) > 1 else "lies",
             width,
             height,
         )
+    if count := sum(placed.points_outside.values()):
+        log.warning(
+            "image %s: %d %s of %s %s outside its %d × %d pixels and %s left out",
+            name,
+            count,
+            "points" if count > 1 else "point",
+            _objects(list(placed.points_outside)),
+            "lie" if count > 1 else "lies",
+            width,
+            height,
+            "are" if count > 1 else "is",
+        )
+
+
+def _objects(indices: Sequence[int]) -> str:
+    """Objects of an image by their places, the first ones by name."""
+    named = ", ".join(f"objects[{index}]" for index in indices[:_NAMED])
+    return f"{named} and {len(indices) - _NAMED} more" if len(indices) > _NAMED else named
 
 
 def _require_size(asks: ImageAsks, size: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ from maskpool import rle
 from maskpool.errors import SourceError
 from producer.formats.coco.document import load
 from producer.formats.coco.fields import Entry, entries, shown
-from producer.formats.coco.rows import image_size, is_crowd, known, score_of
+from producer.formats.coco.rows import image_size, is_crowd, is_of_object, known, score_of
 from producer.formats.coco.segmentation import require_box, runs_of
 
 Value = TypeVar("Value", int, str)
@@ -19,12 +19,21 @@ Value = TypeVar("Value", int, str)
 
 @dataclass(frozen=True, slots=True)
 class CocoMask:
-    """One annotation: its mask as runs, its score (1 where the file has none) and its place."""
+    """One annotation.
+
+    Attributes:
+        runs: Its mask.
+        box_xyxy: Tight around the mask, pixels; right and bottom are exclusive.
+        score: In [0, 1]; 1 where the file has none.
+        crowd: It stands for many objects at once.
+        of_object: A box or points gave it, so it counts at every threshold, as on reading.
+    """
 
     runs: rle.Runs
     box_xyxy: tuple[int, int, int, int]
     score: float
     crowd: bool
+    of_object: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +114,4 @@ def _mask(row: Entry, size: tuple[int, int]) -> CocoMask:
         runs = runs_of(row.values.get("segmentation"), size)
     except ValueError as error:
         raise row.error(str(error)) from None
-    return CocoMask(runs, rle.box_xyxy(runs), score, crowd)
+    return CocoMask(runs, rle.box_xyxy(runs), score, crowd, is_of_object(row))

@@ -54,6 +54,18 @@ def score_of(row: Entry) -> float:
     return 1.0 if score is None else score
 
 
+def is_of_object(row: Entry) -> bool:
+    """Whether a box or points of somebody gave an annotation, as ``write_coco`` says it.
+
+    Raises:
+        SourceError: ``object_index`` is no place among the objects of an image.
+    """
+    value = row.values.get("object_index")
+    if value is not None and (type(value) is not int or value < 0):
+        raise row.error(f"object_index {shown(value)} must be a whole number, 0 or more")
+    return value is not None
+
+
 def is_crowd(row: Entry) -> bool:
     """Whether an annotation stands for many objects at once.
 

@@ -16,7 +16,7 @@ from services.simulated_pool import Simulation, serve
 
 from maskpool import logs, rle
 from maskpool.domain import Found
-from maskpool.ports import Image
+from maskpool.ports import Image, Request
 from maskpool.settings import load_settings
 
 
@@ -26,8 +26,9 @@ def _found(number: int, prompt: int) -> Found:
     return Found(prompt, SCORE, box, rle.encode(mask))
 
 
-def _look(image: Image, prompts: int) -> list[Found]:
-    return [_found(number_in(image), prompt) for prompt in range(prompts)]
+def _look(request: Request[Image]) -> list[Found]:
+    number = number_in(request.image)
+    return [_found(number, prompt) for prompt in range(len(request.texts))]
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ from uuid import UUID
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from faults.leash import end_with_parent
-from faults.scenes import SCORE, expected_mask, number_in
+from faults.scenes import SCORE, expected_mask, expected_region, number_in
 from services.fakes import IndifferentScorer, TimedSegmenter
 
 from maskpool import rle
 from maskpool.domain import Found
-from maskpool.ports import Image
+from maskpool.ports import Image, Request
 from maskpool.settings import Settings
 from storage.images.fetch import FetchedImage, Fetcher
 from workers.__main__ import main
@@ -43,10 +43,16 @@ class PoisonableFetcher(Fetcher):
         return fetched
 
 
-def look(image: Image, prompts: int) -> list[Found]:
-    """The mask that the image's first pixel asks for, for each prompt."""
-    mask, box = expected_mask(number_in(image))
-    return [Found(prompt, SCORE, box, rle.encode(mask)) for prompt in range(prompts)]
+def look(request: Request[Image]) -> list[Found]:
+    """The mask, or the region, that the image's first pixel asks for, for each text."""
+    number = number_in(request.image)
+    (mask, box), (region, around) = expected_mask(number), expected_region(number)
+    return [
+        Found(text, SCORE, around, rle.encode(region))
+        if text in request.stuff
+        else Found(text, SCORE, box, rle.encode(mask))
+        for text in range(len(request.texts))
+    ]
 
 
 def load(_: Settings, *, image_seconds: float = IMAGE_SECONDS) -> Models:

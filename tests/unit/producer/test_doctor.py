@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,14 @@ def test_an_old_schema_is_a_service_to_be_migrated(
 ) -> None:
     empty = SecretStr(f"sqlite:///{tmp_path / 'empty.sqlite'}")
     assert failed(monkeypatch, home=tmp_path, database_url=empty)["database"] is True
+
+
+def test_torch_that_takes_too_long_to_import_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*_: object, timeout: float, **__: object) -> None:
+        raise subprocess.TimeoutExpired("python", timeout)
+
+    monkeypatch.setattr(subprocess, "run", endless)
+    check = doctor._torch()
+    assert (check.ok, check.service) == (False, False)
+    assert check.found == "importing torch took more than 120 s"
+    assert check.advice == "try again when this machine and its disk are less busy"

@@ -20,7 +20,7 @@ from training.scene_pool import build_pool
 from training.scenes import HELD_OUT_SEED, draw_scene
 from training.tracker_losses import candidate_loss, mask_costs, real_iou
 from training.tracker_network import new_tracker
-from training.train import main
+from training.train import main, parse
 from training.train_tracker import balance, decode, embed, take_rows, trained_parameters
 
 CPU = torch.device("cpu")
@@ -167,14 +167,39 @@ def test_a_viewer_answers_in_the_image_s_own_size(
     assert 0 <= guess <= 1
 
 
-def test_a_very_short_run_changes_the_tracker_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def run_shortly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
     copytree(WEIGHTS / "sam3", tmp_path / "out" / "sam3")
     flags = "--minutes 0.1 --scenes 6 --batch 1 --processes 1 --only tracker --device cpu"
     folders = ["--work", f"{tmp_path}/work", "--out", f"{tmp_path}/out"]
-    monkeypatch.setattr("sys.argv", ["train", *flags.split(), *folders])
+    monkeypatch.setattr("sys.argv", ["train", *flags.split(), *folders, *more])
     main()
+
+
+def distance(one: Sam3TrackerModel, other: Sam3TrackerModel) -> float:
+    weights = dict(other.named_parameters())
+    pairs = [(weight, weights[name]) for name, weight in trained_parameters(one)]
+    return sum(float((a - b).detach().abs().mean()) for a, b in pairs) / len(pairs)
+
+
+def test_a_run_that_goes_on_stays_near_where_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: Sam3TrackerModel
+) -> None:
+    run_shortly(tmp_path, monkeypatch, "--go-on")
+    after = Sam3TrackerModel.from_pretrained(tmp_path / "out" / "sam3", dtype=torch.float32)
+    fresh = new_tracker(read_detector(WEIGHTS / "sam3"))
+    assert 0 < distance(after, tracker) < 0.2 * distance(after, fresh)
+
+
+def test_only_the_tracker_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--go-on"])
+    assert "--only tracker" in capsys.readouterr().err
+
+
+def test_a_very_short_run_changes_the_tracker_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_shortly(tmp_path, monkeypatch)
     after = Sam3TrackerModel.from_pretrained(tmp_path / "out" / "sam3", dtype=torch.float32)
     before, now = read_detector(WEIGHTS / "sam3"), read_detector(tmp_path / "out" / "sam3")
     assert all(torch.equal(before[name], now[name]) for name in before)

@@ -13,20 +13,25 @@ from typing import Any
 
 import pytest
 import typer.main
+from services.command_line import verbs
 
 from maskpool import exits
 from maskpool.text import readable
 from producer import cli
 from producer.cli.verbs import PATHS, Reads
 
-_VERBS: dict[str, Any] = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+_VERBS: dict[str, Any] = dict(verbs(typer.main.get_command(cli.app)))
 
 #: What a verb needs beside its required arguments, so that nothing is really done.
 _BESIDE = {
     "doctor": ["--model", "nosuch"],
     "retry": ["--failed"],
     "rm": ["--yes"],
+    "token create": ["--right", "read"],
 }
+
+#: Required parameters that take a few words only.
+_CHOSEN = {"kind": "host"}
 
 _BAD_BYTES = "caf\udce9"
 _ODD = {
@@ -55,12 +60,13 @@ def words(verb: str, wanted: str, value: str) -> list[str]:
     """A command line with ``value`` at one parameter, and the required ones filled."""
     options, arguments = [], []
     for param in _VERBS[verb].params:
-        given = value if param.name == wanted else "x" if param.required else None
+        filled = _CHOSEN.get(param.name, "x") if param.required else None
+        given = value if param.name == wanted else filled
         if given is not None and param.opts[0].startswith("-"):
             options.append(f"{max(param.opts, key=len)}={given}")
         elif given is not None:
             arguments.append(given)
-    return [verb, *_BESIDE.get(verb, []), *options, "--", *arguments]
+    return [*verb.split(), *_BESIDE.get(verb, []), *options, "--", *arguments]
 
 
 def run(command: list[str], monkeypatch: pytest.MonkeyPatch) -> int:

@@ -106,6 +106,28 @@ def test_matching_is_optimal_not_greedy(tmp_path: Path) -> None:
     assert found.mean_iou == pytest.approx((7 / 13 + 1) / 2)
 
 
+def test_masks_of_objects_count_at_every_threshold_as_they_do_on_reading(tmp_path: Path) -> None:
+    right = [box("a", "cat", (0, 0, 10, 10)), box("b", "cat", (0, 0, 10, 10))]
+    predicted = [
+        box("a", "cat", (0, 0, 10, 10), score=0.06, object_index=0),
+        box("b", "cat", (0, 0, 10, 10), score=0.06, object_index=None),  # a text found it
+    ]
+
+    for threshold in (0.5, 1.0):
+        found = score(tmp_path, predicted, right, threshold=threshold)
+        assert found.objects == 1
+        assert (found.overall.tp, found.overall.fp, found.overall.fn) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("index", ["0", 1.0, True, -1])
+def test_the_place_of_an_object_is_a_whole_number(tmp_path: Path, index: object) -> None:
+    right = [box("a", "cat", (0, 0, 10, 10))]
+    predicted = [box("a", "cat", (0, 0, 10, 10), object_index=index)]
+
+    with pytest.raises(SourceError, match=r"annotation 1 \(index 0\): object_index .* must be a"):
+        score(tmp_path, predicted, right)
+
+
 def test_the_asked_iou_and_threshold_decide(tmp_path: Path) -> None:
     right = [box("a", "cat", (0, 0, 10, 10))]
     predicted = [box("a", "cat", (0, 0, 10, 8), score=0.3)]

@@ -17,7 +17,7 @@ from maskpool import rle
 from maskpool.abilities import Ability
 from maskpool.domain import Found, Job, JobFailure, Klass, new_id
 from maskpool.errors import BrokenOff, SpecError, Unreachable
-from maskpool.ports import Image
+from maskpool.ports import Image, Request
 from maskpool.spec import BatchSpec
 from storage.images.fetch import FetchedImage
 from storage.objects.folder import FolderStore
@@ -62,8 +62,9 @@ class Grey:
         return FetchedImage(np.full((40, 60, 3), 127, np.uint8), "0" * 64)
 
 
-def look(_: Image, texts: int) -> list[Found]:
-    return [Found(text, 0.5, (0.0, 0.0, 1.0, 1.0), CORNER) for text in range(texts)]
+def look(request: Request[Image]) -> list[Found]:
+    texts = range(len(request.texts))
+    return [Found(text, 0.5, (0.0, 0.0, 1.0, 1.0), CORNER) for text in texts]
 
 
 @pytest.fixture

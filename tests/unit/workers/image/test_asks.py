@@ -23,7 +23,8 @@ def asked(*objects: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_no_objects_are_no_objects() -> None:
-    assert place(None, SIZE, CLASSES).inside == ()
+    nothing = place(None, SIZE, CLASSES)
+    assert (nothing.inside, nothing.outside, nothing.points_outside) == ((), (), {})
     assert place({}, SIZE, CLASSES).complete([]) == []
 
 
@@ -58,12 +59,36 @@ def test_boxes_are_clipped_to_the_image() -> None:
     assert ask.box_xyxy == (0.0, 10.0, 80.0, 40.0)
 
 
-def test_points_outside_say_nothing() -> None:
+def test_points_outside_are_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
     one = {"points": [[80, 0, 1], [80.5, 3, 1], [3, -1, 0]]}
+    boxed = {"box": [0, 0, 5, 5], "points": [[-1, 3, 1]]}
+    sound = {"points": [[3, 3, 1]]}
+    gone = {"points": [[81, 3, 1], [5, 5, 0]]}
 
-    (ask,) = place(asked(one), SIZE, CLASSES).inside
+    placed = place(asked(one, sound, gone, boxed), SIZE, CLASSES)
 
-    assert ask.points == ((80.0, 0.0, 1),)
+    first, _, last = placed.inside
+    assert first.points == ((80.0, 0.0, 1),)
+    assert (last.box_xyxy, last.points) == ((0.0, 0.0, 5.0, 5.0), ())
+    with caplog.at_level(logging.WARNING):
+        say_outside("a.jpg", placed)
+    empty, left_out = caplog.messages
+    assert empty == "image a.jpg: objects[2] lies outside its 80 × 40 pixels, so the mask is empty"
+    assert left_out == (
+        "image a.jpg: 3 points of objects[0], objects[3] lie outside its 80 × 40 pixels "
+        "and are left out"
+    )
+
+
+def test_one_point_outside_is_said_as_one(caplog: pytest.LogCaptureFixture) -> None:
+    one = {"points": [[0.5, 0.5, 1], [0.5, 1.01, 0]]}
+
+    with caplog.at_level(logging.WARNING):
+        say_outside("a.jpg", place(asked(one, unit="fraction"), SIZE, CLASSES))
+
+    assert caplog.messages == [
+        "image a.jpg: 1 point of objects[0] lies outside its 80 × 40 pixels and is left out"
+    ]
 
 
 @pytest.mark.parametrize(

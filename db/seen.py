@@ -1,0 +1,149 @@
+"""Batches as somebody may see them: their own, their teams', or all; never scratch ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_, update
+from sqlalchemy.orm import Session
+
+from db.lookup import meant, progress_columns, read_progress
+from db.models import BatchRow, UserRow
+from maskpool.domain import BatchState, Klass, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Sees:
+    """Whose batches somebody sees.
+
+    Attributes:
+        user_id: Their own.
+        teams: And those of these teams; None: everything there is.
+    """
+
+    user_id: int
+    teams: frozenset[UUID] | None
+
+    def condition(self) -> ColumnElement[bool]:
+        """The same in SQL, over ``batches``."""
+        there = and_(BatchRow.deleted_at.is_(None), ~BatchRow.scratch)
+        if self.teams is None:
+            return there
+        own = BatchRow.owner_id == self.user_id
+        return and_(there, or_(own, BatchRow.team_id.in_(self.teams)) if self.teams else own)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBatch:
+    """A batch's row, without its question.
+
+    Attributes:
+        progress: How far it is.
+        owner_id: Whose it is.
+        team_id: Whose members see it; None: its owner alone.
+        source: As its owner wrote it.
+    """
+
+    progress: Progress
+    owner_id: int
+    team_id: UUID | None
+    source: str
+
+    @property
+    def batch_id(self) -> UUID:
+        """Its id."""
+        return self.progress.batch_id
+
+
+class Place(NamedTuple):
+    """Where a page of batches begins: behind this one."""
+
+    created_at: int
+    batch_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which batches are listed.
+
+    Attributes:
+        states: In one of them; none: in any.
+        owner: Name of their owner; empty: of anybody.
+        name: What their name contains; empty: anything.
+    """
+
+    states: Collection[BatchState] = ()
+    owner: str = ""
+    name: str = ""
+
+    def condition(self) -> ColumnElement[bool]:
+        """The same in SQL, over ``batches`` and ``users``."""
+        wanted: list[ColumnElement[bool]] = [true()]
+        if self.states:
+            wanted.append(BatchRow.state.in_(self.states))
+        if self.owner:
+            wanted.append(UserRow.name == self.owner)
+        if self.name:
+            wanted.append(BatchRow.name.contains(self.name, autoescape=True))
+        return and_(*wanted)
+
+
+def find(session: Session, sees: Sees, reference: UUID | str) -> list[SeenBatch]:
+    """At most three batches that somebody sees and may mean by an id, a part of it, or a name."""
+    which = BatchRow.id == reference if isinstance(reference, UUID) else meant(reference)
+    return _read(session, sees.condition(), which, limit=3)
+
+
+def page(
+    session: Session, sees: Sees, which: Filter, *, after: Place | None, limit: int
+) -> list[SeenBatch]:
+    """Batches that somebody sees, newest first."""
+    behind: ColumnElement[bool] = true()
+    if after is not None:
+        behind = tuple_(BatchRow.created_at, BatchRow.id) < tuple_(*after)
+    return _read(session, sees.condition(), which.condition(), behind, limit=limit)
+
+
+def rename(session: Session, batch_id: UUID, name: str) -> None:
+    """Call a batch by another name."""
+    session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(name=name))
+
+
+def _read(session: Session, *which: ColumnElement[bool], limit: int) -> list[SeenBatch]:
+    rows: Sequence[Any] = session.execute(
+        progress_columns()
+        .where(*which)
+        .order_by(BatchRow.created_at.desc(), BatchRow.id.desc())
+        .limit(limit)
+    ).all()
+    return [
+        SeenBatch(
+            read_progress(row), row.BatchRow.owner_id, row.BatchRow.team_id, row.BatchRow.source
+        )
+        for row in rows
+    ]
+
+
+class Queued(NamedTuple):
+    """What one owner waits for."""
+
+    owner: str
+    klass: Klass
+    batches: int
+    images: int
+
+
+def queued(session: Session) -> list[Queued]:
+    """Images that wait or are in hand, by owner and class; names no batch, so all may see it."""
+    left = BatchRow.total - BatchRow.done - BatchRow.failed
+    rows = session.execute(
+        select(UserRow.name, BatchRow.klass, func.count(), func.sum(left))
+        .join(UserRow, UserRow.id == BatchRow.owner_id)
+        .where(BatchRow.state == BatchState.ACTIVE)
+        .group_by(UserRow.name, BatchRow.klass)
+        .order_by(BatchRow.klass, UserRow.name)
+    )
+    return [Queued(owner, Klass(klass), count, int(images)) for owner, klass, count, images in rows]

@@ -1,0 +1,256 @@
+"""Files on their way into an upload: whole, or in parts.
+
+A file is in its upload once its row says how many bytes it has; its object was written whole
+before. A large file may come in parts, in any order, and again where one was cut off; whoever sends
+the last one joins them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from db import uploads
+from db.uploads import Upload, UploadFile
+from maskpool.errors import Conflict, NotFound, Permanent, SpecError
+from maskpool.tasks import TaskKind
+from producer import tasks
+from producer.pool import Pool
+from producer.sources import names
+from storage.objects import keys
+from storage.objects.streams import Measured
+
+#: What an upload takes beside images.
+ARCHIVE = ".zip"
+
+#: Parts of one file.
+MAX_PARTS = 10_000
+
+#: Bytes of a file's name: its key has more in front.
+_MAX_NAME_BYTES = 800
+
+_COPY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file that is whole now, or a part of one.
+
+    Attributes:
+        missing: Parts that are still to come.
+        task_id: What unpacks it, where it is an archive.
+    """
+
+    file: UploadFile
+    missing: int = 0
+    task_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a file comes.
+
+    Attributes:
+        number: From 1.
+        count: Of all parts.
+    """
+
+    number: int
+    count: int
+
+
+def receive(
+    pool: Pool,
+    upload: Upload,
+    name: str,
+    chunks: Iterable[bytes],
+    *,
+    sha256: str | None = None,
+    part: Part | None = None,
+) -> Received:
+    """Take a file, or a part of one.
+
+    The same file once more is no error; another content under its name is.
+
+    Args:
+        pool: Where to.
+        upload: As ``find`` found it, with the right to upload.
+        name: Path of the file under the upload.
+        chunks: Its content, or the part's.
+        sha256: What these must hash to, in hex; None where nobody said it.
+        part: Which part it is; None where it is the whole file.
+
+    Raises:
+        Permanent: The name is refused, there are too many files, or the hash is another one.
+        TooLarge: It has more bytes than an image may have, or the user's uploads together.
+        Conflict: There is another file of this name.
+        NotFound: The upload was deleted meanwhile.
+        Unreachable: Store or database is away.
+    """
+    _require_name(name)
+    if part is not None:
+        return _receive_part(pool, upload, name, _checked(chunks, sha256), part)
+    there = _noted(pool, upload, name)
+    limit = room(pool, upload, name)
+    if there is not None and there.size is not None:
+        return Received(_same(name, there, _hashed(chunks, limit)))
+    return _keep(pool, upload, name, _checked(chunks, sha256), limit)
+
+
+def _keep(pool: Pool, upload: Upload, name: str, chunks: Iterable[bytes], limit: int) -> Received:
+    store, key = pool.store(), keys.upload_object(upload.id, name)
+    size, digest = store.put_stream(key, chunks, limit)
+    task_id = None
+    try:
+        with pool.database.write() as session:
+            noted = uploads.add_file(session, upload.id, name, size, digest)
+            if name.lower().endswith(ARCHIVE):
+                args = {"upload": str(upload.id), "name": name}
+                task_id = tasks.create(
+                    session, TaskKind.UNPACK, args, user_id=upload.user_id, team_id=upload.team_id
+                )
+    except NotFound:
+        store.delete([key])  # nobody will look for it any more
+        raise
+    if task_id is not None:
+        pool.wake()
+    if noted.sha256 != digest:
+        _settle(pool, upload, name)
+    return Received(UploadFile(name, size, digest), task_id=task_id)
+
+
+def _settle(pool: Pool, upload: Upload, name: str) -> None:
+    """Two sent different files under one name at once: whichever object came last is the file."""
+    found = _hashed(_read(pool, keys.upload_object(upload.id, name)), 1 << 62)
+    with pool.database.write() as session:
+        uploads.correct_file(session, upload.id, name, *found)
+    raise _another(name)
+
+
+def _receive_part(
+    pool: Pool, upload: Upload, name: str, chunks: Iterable[bytes], part: Part
+) -> Received:
+    if not 1 <= part.number <= part.count <= MAX_PARTS:
+        raise SpecError("part", f"must be from 1 to of, and of at most {MAX_PARTS:,}")
+    there = _noted(pool, upload, name)
+    if there is not None and there.size is not None:
+        return Received(there)  # it was joined already, and the answer was lost
+    limit = room(pool, upload, name)
+    key = keys.part_object(upload.id, _file_id(name, part.count), part.number)
+    store = pool.store()
+    store.put_stream(key, chunks, limit)
+    with pool.database.write() as session:
+        noted = uploads.add_file(session, upload.id, name, None, None)
+    parts = _parts(pool, upload, name, part.count)
+    if len(parts) < part.count:
+        return Received(noted, missing=part.count - len(parts))
+    joined = (chunk for number in sorted(parts) for chunk in _read(pool, parts[number]))
+    received = _keep(pool, upload, name, joined, limit)
+    store.delete(parts.values())
+    return received
+
+
+def parts(pool: Pool, upload: Upload, name: str, count: int) -> list[int]:
+    """Numbers of the parts of a file that are there."""
+    _require_name(name)
+    return sorted(_parts(pool, upload, name, count))
+
+
+def _parts(pool: Pool, upload: Upload, name: str, count: int) -> dict[int, str]:
+    prefix = f"{keys.parts_prefix(upload.id)}{_file_id(name, count)}/"
+    found = (info.key for info in pool.store().list(prefix))
+    return {int(key.rpartition("/")[2]): key for key in found}
+
+
+def _file_id(name: str, count: int) -> str:
+    return hashlib.sha256(f"{count}\0{name}".encode()).hexdigest()[:32]
+
+
+def room(pool: Pool, upload: Upload, name: str) -> int:
+    """Bytes that one more file may have.
+
+    Raises:
+        Permanent: The upload has as many files as it may have.
+    """
+    settings = pool.settings
+    if upload.files >= settings.upload_files:
+        raise Permanent(
+            f"upload {upload.id} has {upload.files:,} files, as many as one may have; begin another"
+        )
+    with pool.database.read() as session:
+        left = settings.upload_bytes - uploads.bytes_of_user(session, upload.user_id)
+    is_archive = name.lower().endswith(ARCHIVE)
+    return max(0, left if is_archive else min(left, settings.max_image_bytes))
+
+
+def refusal(name: str) -> str:
+    """Why a file of this name is not taken; empty where it is."""
+    if reason := names.refusal(name):
+        return reason
+    parts = name.split("/")
+    if any(part.startswith(".") for part in parts):
+        return "has a part that begins with '.', as a hidden file"
+    if any(ord(one) < 32 or ord(one) == 127 for one in name):
+        return "has a control character"
+    if any(len(part.encode()) > 255 for part in parts) or len(name.encode()) > _MAX_NAME_BYTES:
+        return f"is too long: {_MAX_NAME_BYTES} bytes are allowed, and 255 between two '/'"
+    if not names.is_image(name) and not name.lower().endswith(ARCHIVE):
+        return f"is neither an image ({', '.join(sorted(names.IMAGE_SUFFIXES))}) nor a {ARCHIVE}"
+    return ""
+
+
+def _require_name(name: str) -> None:
+    if reason := refusal(name):
+        raise SpecError("name", f"{names.shown(name)} {reason}")
+
+
+def _noted(pool: Pool, upload: Upload, name: str) -> UploadFile | None:
+    with pool.database.read() as session:
+        return uploads.file(session, upload.id, name)
+
+
+def _same(name: str, there: UploadFile, came: tuple[int, str]) -> UploadFile:
+    if came != (there.size, there.sha256):
+        raise _another(name)
+    return there
+
+
+def _another(name: str) -> Conflict:
+    return Conflict(
+        f"there is another file {names.shown(name)} in this upload; delete it first, or give this "
+        "one another name"
+    )
+
+
+def _hashed(chunks: Iterable[bytes], limit: int) -> tuple[int, str]:
+    measured = Measured(chunks, limit)
+    for _ in measured:
+        pass
+    return measured.size, measured.sha256
+
+
+def _checked(chunks: Iterable[bytes], sha256: str | None) -> Iterator[bytes]:
+    """The same chunks; their hash is looked at before the store has them whole."""
+    if sha256 is None:
+        yield from chunks
+        return
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != sha256:
+        raise Permanent(
+            f"what came has the SHA-256 {digest.hexdigest()}, and {sha256} was promised; send it "
+            "again"
+        )
+
+
+def _read(pool: Pool, key: str) -> Iterator[bytes]:
+    store, at = pool.store(), 0
+    while block := store.get(key, at, _COPY_BYTES):
+        yield block
+        at += len(block)
+        if len(block) < _COPY_BYTES:
+            return

@@ -1,0 +1,183 @@
+"""A tar that is unpacked while it arrives: each image becomes a file of an upload."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from db.uploads import Upload
+from maskpool.errors import Conflict, Permanent, TooLarge
+from producer import receiving
+from producer.pool import Pool
+from producer.sources import names, passed
+
+#: Bytes of the name or the extended header of one member, which Python reads into memory.
+_MAX_HEADER_BYTES = 64 * 1024
+
+_HEADERS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+
+_PIECE = 256 * 1024
+
+#: Refusals that one answer names.
+_MAX_NAMED = 100
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """What became of an archive's members.
+
+    Attributes:
+        files: That are in the upload now.
+        size: Bytes of these.
+        passed_over: By kind: what is no image.
+        refused: Members that were not taken, with the reason; the first hundred.
+        refused_count: All of them.
+    """
+
+    files: int = 0
+    size: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, str] = field(default_factory=dict)
+    refused_count: int = 0
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Note a member that is not taken."""
+        self.refused_count += 1
+        if len(self.refused) < _MAX_NAMED:
+            self.refused[names.shown(name)] = reason
+
+
+class _Member(tarfile.TarInfo):
+    """A header that is refused where Python would read too much of it into memory."""
+
+    def _proc_member(self, tar: Any) -> Any:  # noqa: ANN401 - tarfile's own
+        if self.type in _HEADERS and self.size > _MAX_HEADER_BYTES:
+            raise Permanent(
+                f"the archive has a header of {self.size:,} bytes, more than the "
+                f"{_MAX_HEADER_BYTES:,} allowed; make it again with shorter names"
+            )
+        return super()._proc_member(tar)  # type: ignore[misc]
+
+
+def unpack(pool: Pool, upload: Upload, chunks: Iterable[bytes]) -> Unpacked:
+    """Take every image of a tar, or of one that gzip made smaller, as it comes.
+
+    Members are files of their own: what was taken stays where the rest is refused or cut off, and
+    the same archive once more goes on.
+
+    Raises:
+        Permanent: It is no tar, it is damaged or cut off, or holds more than it may.
+        Transient: Store or database is away.
+    """
+    done = Unpacked()
+    stream = io.BufferedReader(_Stream(chunks), _PIECE)
+    limit = pool.settings.upload_bytes
+    try:
+        with tarfile.open(fileobj=stream, mode=_mode(stream), tarinfo=_Member) as tar:
+            for member in tar:
+                if member.offset_data + member.size > limit:
+                    raise TooLarge(limit)
+                _take(pool, upload, tar, member, done)
+                tar.members.clear()  # type: ignore[attr-defined]  # else it remembers each
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
+        raise Permanent(
+            f"the archive is no tar, or is damaged or cut off: {error}; {done.files:,} of its "
+            "files are in the upload"
+        ) from None
+    return done
+
+
+def _mode(stream: Any) -> Literal["r|", "r|gz"]:  # noqa: ANN401 - a reader
+    """How ``tarfile`` is to read on.
+
+    Raises:
+        Permanent: Some bytes of it could become any number in one step, as of bzip2 and xz.
+    """
+    start = stream.peek(6)
+    if start.startswith((b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")):
+        raise Permanent(
+            "the archive is made smaller by bzip2, xz or zstd; send it as .tar or .tar.gz"
+        )
+    return "r|gz" if start.startswith(b"\x1f\x8b") else "r|"
+
+
+def _take(
+    pool: Pool, upload: Upload, tar: tarfile.TarFile, member: tarfile.TarInfo, done: Unpacked
+) -> None:
+    name = member.name.removeprefix("./")
+    if member.isdir():
+        return
+    if reason := _odd(member):
+        done.refuse(name, reason)
+    elif kind := _kind(name):
+        done.passed_over[kind] += 1
+    elif reason := receiving.refusal(name) or _too_large(pool, member):
+        done.refuse(name, reason)
+    elif file := tar.extractfile(member):
+        now = upload._replace(files=upload.files + done.files)
+        try:
+            received = receiving.receive(pool, now, name, iter(lambda: file.read(_PIECE), b""))
+        except Conflict as error:
+            done.refuse(name, str(error))
+        else:
+            done.files += 1
+            done.size += received.file.size or 0
+
+
+def _too_large(pool: Pool, member: tarfile.TarInfo) -> str:
+    limit = pool.settings.max_image_bytes
+    if member.size <= limit:
+        return ""
+    return f"has {member.size:,} bytes, more than the {limit:,} that an image may have"
+
+
+def _odd(member: tarfile.TarInfo) -> str:
+    """Why a member is refused whatever its name is."""
+    if member.issym() or member.islnk():
+        return "is a link"
+    if member.issparse():
+        return "is a sparse file"
+    return "" if member.isreg() else "is a device, a pipe or of another odd kind"
+
+
+def _kind(name: str) -> str:
+    """What a member is passed over as; empty for an image."""
+    if names.refusal(name):
+        return ""
+    if any(part.startswith(".") for part in name.split("/")):
+        return passed.HIDDEN_FILE
+    return "" if names.is_image(name) else passed.ending(name)
+
+
+class _Stream(io.RawIOBase):
+    """Chunks as a file that can only be read on."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks: Iterator[bytes] = iter(chunks)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
+        """As ``io.RawIOBase``."""
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

@@ -1,0 +1,146 @@
+"""Uploads: what somebody brings through the door, begun, found, listed and deleted."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from db import uploads
+from db.uploads import Upload, UploadFile
+from maskpool.errors import Conflict, NotFound, SpecError
+from maskpool.tasks import TaskKind
+from producer import tasks
+from producer.accounts.caller import Caller
+from producer.accounts.refusals import Refused
+from producer.accounts.rights import Right
+from producer.pool import Pool
+from storage.objects import keys
+
+#: Characters of an upload's own name.
+_MAX_TITLE = 200
+
+
+def create(pool: Pool, caller: Caller, *, name: str, team_id: UUID | None) -> Upload:
+    """Begin an upload.
+
+    Raises:
+        SpecError: The name is too long.
+        NotFound: The caller is in no such team.
+    """
+    if len(name) > _MAX_TITLE or "\0" in name:
+        raise SpecError("name", f"must have at most {_MAX_TITLE} characters and no NUL")
+    if team_id is not None and not caller.may(Right.UPLOAD, owner_id=None, team_id=team_id):
+        _require_member(caller, team_id)
+    with pool.database.write() as session:
+        upload_id = uploads.create(
+            session,
+            user_id=caller.user_id,
+            team_id=team_id,
+            name=name,
+            days=pool.settings.upload_days,
+        )
+        found = uploads.find(session, upload_id)
+    assert found is not None  # noqa: S101 - made a moment ago, in this transaction
+    return found
+
+
+def _require_member(caller: Caller, team_id: UUID) -> None:
+    # An annotator brings images of their own for the team, and a viewer none.
+    if team_id not in caller.teams:
+        raise NotFound(f"there is no team {team_id}, or you are not in it")
+    if not caller.may(Right.SUBMIT, owner_id=None, team_id=team_id):
+        raise Refused(f"you may not bring images for team {team_id}")
+
+
+def find(pool: Pool, caller: Caller, upload_id: UUID, right: Right = Right.READ) -> Upload:
+    """An upload that the caller may see, and use in this way.
+
+    Raises:
+        NotFound: There is none, or none that the caller may see.
+        Refused: The caller may see it, but not this.
+    """
+    with pool.database.read() as session:
+        found = uploads.find(session, upload_id)
+    if found is None or not _may_see(caller, found):
+        raise NotFound(f"there is no upload {upload_id}; it was deleted, or its time is over")
+    if not caller.may(right, owner_id=found.user_id, team_id=found.team_id):
+        raise Refused(
+            f"you may see upload {upload_id}, but the right {right.value!r} does not reach it"
+        )
+    return found
+
+
+def _may_see(caller: Caller, found: Upload) -> bool:
+    return any(
+        caller.may(right, owner_id=found.user_id, team_id=found.team_id)
+        for right in (Right.READ, Right.UPLOAD, Right.SUBMIT)
+    )
+
+
+def listing(pool: Pool, caller: Caller, *, before: UUID | None, limit: int) -> list[Upload]:
+    """Uploads that the caller may see, newest first."""
+    with pool.database.read() as session:
+        return uploads.listing(
+            session,
+            user_id=caller.user_id,
+            team_ids=caller.teams_for(Right.READ),
+            before=before,
+            limit=limit,
+        )
+
+
+def files(pool: Pool, upload: Upload, *, after: str, limit: int) -> list[UploadFile]:
+    """One page of an upload's files, by name."""
+    with pool.database.read() as session:
+        return uploads.files(session, upload.id, after=after, limit=limit)
+
+
+def remove_file(pool: Pool, upload: Upload, name: str) -> None:
+    """Delete a file that no batch uses.
+
+    Raises:
+        Conflict: A batch uses the upload.
+        NotFound: There is no such file.
+    """
+    if upload.used:
+        raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
+    with pool.database.write() as session:
+        if not uploads.remove_file(session, upload.id, name):
+            raise NotFound(f"there is no file {name!r} in upload {upload.id}")
+    pool.store().delete([keys.upload_object(upload.id, name)])
+
+
+def remove(pool: Pool, upload: Upload) -> UUID:
+    """Delete an upload: it is gone at once, the clerk clears its files away.
+
+    Returns:
+        The task that does so.
+
+    Raises:
+        Conflict: A batch uses it.
+    """
+    if upload.used:
+        raise Conflict(f"a batch uses upload {upload.id}; delete that batch first")
+    with pool.database.write() as session:
+        uploads.hide(session, upload.id)
+        task_id = tasks.create(
+            session,
+            TaskKind.DELETE,
+            {"upload": str(upload.id)},
+            user_id=upload.user_id,
+            team_id=upload.team_id,
+        )
+    pool.wake()
+    return task_id
+
+
+def clear(pool: Pool, upload_id: UUID) -> int:
+    """Delete an upload's rows, then its objects; returns how many objects. The clerk's.
+
+    Raises:
+        Unreachable: The store is away; the rows are gone then, and ``collect`` finds the objects.
+    """
+    with pool.database.write() as session:
+        uploads.remove(session, upload_id)
+    store = pool.store()
+    prefixes = (keys.upload_prefix(upload_id), keys.parts_prefix(upload_id))
+    return sum(store.delete(info.key for info in store.list(prefix)) for prefix in prefixes)

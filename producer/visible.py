@@ -1,0 +1,70 @@
+"""Which batches somebody sees, and what they may do with one; the one place that decides it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from db import seen
+from db.seen import Filter, Place, SeenBatch, Sees
+from maskpool.errors import NotFound
+from producer.accounts.caller import Caller
+from producer.accounts.refusals import Refused
+from producer.accounts.rights import Right
+from producer.pool import Pool
+
+
+def find_batch(
+    pool: Pool, caller: Caller, reference: UUID | str, right: Right = Right.READ
+) -> SeenBatch:
+    """The batch that a caller means, if they may do this with it.
+
+    Args:
+        pool: Where it is.
+        caller: Who asks.
+        reference: Id; as a text also the beginning or end of an id, or a name.
+        right: What is to be done with it.
+
+    Raises:
+        NotFound: There is none, several are meant, or the caller may not see it.
+        Refused: They may see it, and not do this.
+    """
+    with pool.database.read() as session:
+        matches = seen.find(session, _sees(caller, right), reference)
+    if len(matches) > 1:
+        ids = " or ".join(str(match.batch_id) for match in matches)
+        raise NotFound(f"{reference!r} means several batches; write the id: {ids}")
+    found = matches[0] if matches else None
+    if found is None:
+        raise NotFound(f"there is no batch {str(reference)!r} that you may see")
+    if not _may(caller, right, found):
+        if not _may(caller, Right.READ, found):
+            raise NotFound(f"there is no batch {str(reference)!r} that you may see")
+        raise Refused(f"you may see batch {found.batch_id}, but the right {right!s} is not yours")
+    return found
+
+
+def list_batches(
+    pool: Pool, caller: Caller, which: Filter, *, after: Place | None = None, limit: int = 50
+) -> list[SeenBatch]:
+    """Batches that a caller sees, newest first.
+
+    Args:
+        pool: Where they are.
+        caller: Who asks.
+        which: A choice of them.
+        after: Behind this one.
+        limit: At most so many.
+    """
+    with pool.database.read() as session:
+        return seen.page(session, _sees(caller, Right.READ), which, after=after, limit=limit)
+
+
+def _may(caller: Caller, right: Right, batch: SeenBatch) -> bool:
+    return caller.may(right, owner_id=batch.owner_id, team_id=batch.team_id)
+
+
+def _sees(caller: Caller, right: Right) -> Sees:
+    """Everything that reading or the right reaches; what of it is allowed is asked afterwards."""
+    reach = [caller.teams_for(one) for one in (Right.READ, right)]
+    teams = None if None in reach else frozenset().union(*(one for one in reach if one))
+    return Sees(caller.user_id, teams)

@@ -1,0 +1,26 @@
+"""``python -m web``: what ``maskpool serve`` becomes."""
+
+from __future__ import annotations
+
+import sys
+
+from maskpool import exits, logs
+from maskpool.errors import MaskpoolError
+from maskpool.settings import load_settings
+from web.serve import serve
+
+
+def main() -> int:
+    """Serve; returns one of the codes in ``maskpool.exits``."""
+    try:
+        settings = load_settings()
+        logs.configure(settings.log_format, settings.log_level)
+        serve(settings)
+    except MaskpoolError as error:
+        logs.say("maskpool", str(error))
+        return exits.exit_code(error)
+    return exits.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""How a request becomes a caller: by the cookie of a session, or by a token in its header."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from producer.accounts.authenticate import Authenticator
+from producer.accounts.caller import Caller
+from web import session
+from web.place import Place
+from web.problems import Problem
+
+#: Methods that change nothing, and that any page may therefore make a browser send.
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Authentication:
+    """Finds the caller of a request.
+
+    Args:
+        place: Under which address browsers know this server.
+        who: Knows cookies and tokens.
+    """
+
+    def __init__(self, place: Place, who: Authenticator) -> None:
+        self._place = place
+        self._who = who
+
+    def __call__(self, request: Request) -> Caller | None:
+        """The caller; None where nobody is known. A token counts before a cookie.
+
+        Raises:
+            Problem: 403 where another site's page may have made the browser send this.
+        """
+        header = request.headers.get("authorization")
+        if header is not None:
+            scheme, _, text = header.partition(" ")
+            return self._who.by_token(text.strip()) if scheme.lower() == "bearer" else None
+        secret = session.secret_of(request, self._place)
+        if not secret:
+            return None
+        # Browsers add a cookie by themselves, whoever's page asks; nobody adds a token.
+        if request.method not in _SAFE:
+            require_own_page(request, self._place, or_none=False)
+        return self._who.by_session(secret)
+
+
+def require_own_page(request: Request, place: Place, *, or_none: bool) -> None:
+    """Refuse what a page of another site made a browser send.
+
+    Args:
+        request: Any.
+        place: Under which address browsers know this server.
+        or_none: Whether a request that says nothing of its page passes, as scripts send it.
+
+    Raises:
+        Problem: 403.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is None and origin is None and or_none:
+        return
+    # Browsers of before 2023 say only the origin.
+    same = place.is_origin(origin or "") if site is None else site == "same-origin"
+    if not same:
+        raise Problem(
+            403,
+            "auth.origin",
+            "this came from another site's page, or from none; use this server's own page, or send "
+            "a token as Authorization: Bearer",
+        )
+
+
+def _authenticator(request: Request) -> Authenticator:
+    found: Authenticator = request.app.state.authenticator
+    return found
+
+
+#: What knows cookies and tokens; a route that changes rights lets it forget.
+Who = Annotated[Authenticator, Depends(_authenticator)]

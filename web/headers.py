@@ -1,0 +1,46 @@
+"""Headers of every answer: a browser that is shown one does nothing else with it."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Nothing is loaded, framed, sent or run; a page of ours that needs more says so itself.
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    # An answer is for one person: neither a proxy nor the next user of a browser gets it.
+    "cache-control": "private, no-cache",
+}
+
+#: A year: what browsers take for good.
+_TLS_ONLY = "max-age=31536000"
+
+
+class Headers:
+    """Adds the headers that an answer does not set itself.
+
+    Args:
+        app: What comes behind it.
+        secure: Whether browsers are to speak TLS to this host and nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self._app = app
+        self._usual = _HEADERS | ({"strict-transport-security": _TLS_ONLY} if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._usual.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

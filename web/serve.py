@@ -1,0 +1,120 @@
+"""One process that serves: it listens, says that it lives, and ends without dropping a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from contextlib import suppress
+from threading import Event
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from db import services
+from db.session import Database
+from maskpool.errors import ConfigError, MaskpoolError
+from maskpool.settings import Settings
+from producer.dispatch.heartbeat import Heartbeat
+from web.app import create_app
+
+log = logging.getLogger(__name__)
+
+#: Seconds that requests in hand have once a stop was asked for.
+_GRACE_SECONDS = 10
+
+#: Seconds between two signs of life.
+_BEAT_SECONDS = 1.0
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: A setting is missing or refused, or the address is taken.
+    """
+    app = create_app(settings)
+    listening = listen(settings.serve_address)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn sends itself the signal once more when it has ended, which is no failure.
+        signal.signal(number, lambda *_: None)
+    with listening:
+        log.info("the web server answers at %s", app.state.place.url)
+        asyncio.run(_serve(app, listening, settings))
+    log.info("the web server has stopped, as it was asked to")
+
+
+def listen(address: str) -> socket.socket:
+    """A socket that listens at an address, as ``host:port``.
+
+    Raises:
+        ConfigError: It is taken, or is none of this machine.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, int(port)))
+    except OSError as error:
+        made.close()
+        raise ConfigError(
+            f"MASKPOOL_SERVE_ADDRESS: {address} cannot be listened at "
+            f"({(error.strerror or str(error)).lower()}); name another port"
+        ) from None
+    return made
+
+
+class _Server(uvicorn.Server):
+    """Says at once that it is asked to stop: streams end first, or they would hold it up."""
+
+    def __init__(self, config: uvicorn.Config, closing: Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)
+
+
+async def _serve(app: FastAPI, listening: socket.socket, settings: Settings) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        # Requests may carry a one-time token in their address.
+        access_log=False,
+        # ``web.hosts`` decides whose forwarded headers count.
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    database: Database = app.state.pool.database
+    heart = Heartbeat(database, settings.health_file, services.WEB)
+    beating = asyncio.create_task(_beat(heart, database))
+    try:
+        await _Server(config, app.state.closing).serve(sockets=[listening])
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+        heart.leave()
+        database.close()
+
+
+async def _beat(heart: Heartbeat, database: Database) -> None:
+    """Say again and again that the loop goes round, and whether the database answers."""
+    while True:
+        await asyncio.to_thread(_beat_once, heart, database)
+        await asyncio.sleep(_BEAT_SECONDS)
+
+
+def _beat_once(heart: Heartbeat, database: Database) -> None:
+    try:
+        with database.read():
+            pass
+        heart.round_done()
+    except MaskpoolError as error:
+        heart.round_failed(error)
