@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from sqlalchemy import update
 
-from db import accounts
-from db.models import BatchRow
+from db import accounts, tasks
+from db.models import BatchRow, TaskRow
+from maskpool.tasks import TaskKind
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
@@ -49,6 +50,13 @@ ROUTES: dict[str, Right | None] = {
     "DELETE /api/v1/teams/{team_id}/grants/{grant_id}": Right.USERS,
     "GET /api/v1/audit": Right.USERS,
     "GET /api/v1/batches": Right.READ,
+    "POST /api/v1/batches": Right.SUBMIT,
+    "DELETE /api/v1/batches/{batch_id}": Right.DELETE,
+    "POST /api/v1/exports": Right.EXPORT,
+    "GET /api/v1/tasks": Right.READ,
+    "GET /api/v1/tasks/{task_id}": Right.READ,
+    "POST /api/v1/tasks/{task_id}/cancel": Right.CHANGE,
+    "GET /api/v1/tasks/{task_id}/files/{name:path}": Right.EXPORT,
     "GET /api/v1/batches/{batch_id}": Right.READ,
     "PATCH /api/v1/batches/{batch_id}": Right.CHANGE,
     "POST /api/v1/batches/{batch_id}/pause": Right.CHANGE,
@@ -121,6 +129,19 @@ def a_result(door: Door) -> Thing:
     return a_batch(door, done=True)
 
 
+def a_task(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        task_id = tasks.create(
+            session, TaskKind.EXPORT, {}, user_id=maker, team_id=door.team, batch_id=None
+        )
+        key = f"exports/{task_id}/coco.json"
+        result = {"files": [{"name": "coco.json", "key": key, "bytes": 2}]}
+        session.execute(update(TaskRow).where(TaskRow.id == task_id).values(result=result))
+    door.pool.store().put(key, b"{}")
+    return Thing({"task_id": task_id, "name": "coco.json"}, owner_id=maker, team_id=door.team)
+
+
 #: By the parameters of a path, in their order. Each makes a new thing of the maker's and of the
 #: first team, as far as it is anybody's.
 THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
@@ -131,6 +152,8 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("team_id", "user_name"): a_member,
     ("team_id", "grant_id"): a_grant,
     ("batch_id",): a_batch,
+    ("task_id",): a_task,
+    ("task_id", "name"): a_task,
     ("batch_id", "seq"): a_result,
     ("batch_id", "seq", "ordinal"): a_result,
 }
