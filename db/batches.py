@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from db.clock import now_ms
 from db.jobs import chunk_seqs, return_jobs
-from db.models import BatchRow, ChunkRow, InstanceRow, JobRow, UserRow
+from db.models import BatchRow, ChunkRow, InstanceRow, JobRow, UploadUseRow, UserRow
 from db.session import is_postgres
 from db.turns import catch_up
 from maskpool.domain import BatchState, ChunkState, JobState, Klass, Priority, new_id
@@ -266,7 +266,7 @@ def remove(session: Session, batch_id: UUID) -> None:
     state = session.scalar(select(BatchRow.state).where(BatchRow.id == batch_id).with_for_update())
     if state in BatchState.live():
         raise Conflict(f"batch {batch_id} is {BatchState(state).label}; cancel it first")
-    for table in (InstanceRow, JobRow, ChunkRow):
+    for table in (InstanceRow, JobRow, ChunkRow, UploadUseRow):
         session.execute(delete(table).where(table.batch_id == batch_id))
     session.execute(delete(BatchRow).where(BatchRow.id == batch_id))
 

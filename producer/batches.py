@@ -215,7 +215,7 @@ def remove(pool: Pool, batch_id: UUID) -> Removed:
         batches.remove(session, batch_id)
     # Rows first: an object without a row is garbage, a row without its object is a lie.
     store = pool.store()
-    prefixes = (keys.masks_prefix(batch_id), keys.sources_prefix(batch_id))
+    prefixes = keys.batch_prefixes(batch_id)
     count = sum(store.delete(found.key for found in store.list(prefix)) for prefix in prefixes)
     return Removed(batch_id, count)
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from db.session import Database
 from maskpool.settings import Settings, require
 from producer.accounts.authenticate import Authenticator
+from producer.pictures import Pictures
 from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
@@ -57,6 +58,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.authenticator = Authenticator(app.state.pool.database)
     app.state.authenticate = authenticate or Authentication(settings, app.state.authenticator)
     app.state.limits = Limits(settings.redis_url.get_secret_value())
+    app.state.pictures = Pictures(settings)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -68,5 +70,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Each thread may hold a connection; more threads would wait for one, and then fail.
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
+    app.state.pictures.close()
     app.state.limits.close()
     app.state.pool.database.close()

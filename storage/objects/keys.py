@@ -95,6 +95,11 @@ def thumbs_prefix(batch_id: UUID) -> str:
     return f"{THUMBS}{batch_id}/"
 
 
+def batch_prefixes(batch_id: UUID) -> tuple[str, ...]:
+    """What every object of a batch starts with, one or another."""
+    return masks_prefix(batch_id), sources_prefix(batch_id), thumbs_prefix(batch_id)
+
+
 def chunk_masks_key(chunk_id: UUID, sha256_hex: str) -> str:
     """What a job's row keeps of its mask object's key: the chunk, and what its bytes must hash to.
 

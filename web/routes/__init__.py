@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.routes import audit, health, session, sessions, teams, tokens, uploads, users
+from web.routes import audit, health, pictures, session, sessions, teams, tokens, uploads, users
 
 #: In the order in which the documentation shows them.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -16,4 +16,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     teams.router,
     audit.router,
     uploads.router,
+    pictures.router,
 )
