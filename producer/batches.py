@@ -14,13 +14,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import batches, instances, jobs, lookup, seen
+from db import batches, instances, jobs, lookup, removal, seen, tasks
 from maskpool.domain import JobState, Progress
 from maskpool.reading import Reading, reading_of
+from maskpool.tasks import TaskKind
+from producer.deletion import delete_marked
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.progress import Pace, Speed
-from storage.objects import keys
 
 #: Share of the rarer prompt's instances from which on two prompts contend often.
 _OFTEN = 0.1
@@ -258,16 +259,39 @@ def remove(pool: Pool, batch_id: UUID) -> Removed:
     """Delete a batch that has ended: its rows, its masks and its uploaded images.
 
     Raises:
+        NotFound: There is no such batch, or it is being deleted.
         Conflict: The batch is still active or paused.
         Unreachable: The store is away; the rows are gone then, and ``collect`` finds the objects.
     """
     with pool.database.write() as session:
-        batches.remove(session, batch_id)
-    # Rows first: an object without a row is garbage, a row without its object is a lie.
-    store = pool.store()
-    prefixes = (keys.masks_prefix(batch_id), keys.sources_prefix(batch_id))
-    count = sum(store.delete(found.key for found in store.list(prefix)) for prefix in prefixes)
-    return Removed(batch_id, count)
+        removal.require_ended(session, batch_id)
+        removal.mark_deleted(session, batch_id)
+    _, objects = delete_marked(pool.database, pool.store(), batch_id)
+    return Removed(batch_id, objects)
+
+
+def delete(pool: Pool, batch_id: UUID, user_id: int | None) -> UUID:
+    """Have the clerk delete a batch; one that still runs is cancelled, and nobody sees it any more.
+
+    Args:
+        pool: Where it is.
+        batch_id: Which.
+        user_id: Who asks.
+
+    Returns:
+        The id of the clerk's task.
+
+    Raises:
+        NotFound: There is no such batch, or it was deleted already.
+    """
+    with pool.database.write() as session:
+        removal.mark_deleted(session, batch_id)
+        args = {"batch": str(batch_id)}
+        task_id = tasks.create(
+            session, TaskKind.DELETE, args, user_id=user_id, team_id=None, batch_id=batch_id
+        )
+    pool.wake()
+    return task_id
 
 
 def _change(pool: Pool, reference: str, change: Callable[[Session, UUID], None]) -> UUID:
