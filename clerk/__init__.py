@@ -1,1 +1,1 @@
-"""The clerk: a Celery worker without torch, for what takes longer than a request."""
+"""The clerk: a Celery worker without torch for everything that takes longer than a request."""

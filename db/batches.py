@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 
 from db.clock import now_ms
 from db.jobs import chunk_seqs, return_jobs
-from db.models import BatchRow, ChunkRow, InstanceRow, JobRow, UploadUseRow, UserRow
+from db.models import (
+    BatchRow,
+    ChunkRow,
+    InstanceRow,
+    JobRow,
+    ReadingChangeRow,
+    UploadRow,
+    UploadUseRow,
+    UserRow,
+)
 from db.session import is_postgres
 from db.turns import catch_up
 from maskpool.domain import BatchState, ChunkState, JobState, Klass, Priority, new_id
@@ -54,6 +63,8 @@ class NewBatch:
         klass: Of the queue.
         priority: Among the owner's own batches.
         reading: How it is read.
+        team_id: Whose members see it; None: its owner alone.
+        uploads: Those that its images lie in, which stay as long as it does.
     """
 
     owner: str
@@ -65,6 +76,8 @@ class NewBatch:
     klass: Klass = Klass.BULK
     priority: Priority = Priority.NORMAL
     reading: Reading | None = None
+    team_id: UUID | None = None
+    uploads: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
 
     Raises:
         Conflict: The key was used for another question or source.
+        NotFound: An upload is gone.
     """
     owner_id = _owner_id(session, new.owner)
     values = {
@@ -104,6 +118,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
         "source": new.source,
         "klass": int(new.klass),
         "priority": str(new.priority),
+        "team_id": new.team_id,
         "created_at": now_ms(),
     }
     session.execute(_insert_or_nothing(session, BatchRow).values(values))
@@ -114,11 +129,22 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which has another spec or "
             "source; submit under another key"
         )
+    _use(session, row.id, new.uploads)
     reading = new.reading or reading_of(new.spec, None)
     read_anew = reading_of(row.spec, row.reading) != reading
     if read_anew:
         set_reading(session, row.id, reading)
     return Loading(row.id, BatchState(row.state), row.loaded, read_anew)
+
+
+def _use(session: Session, batch_id: UUID, uploads: Sequence[UUID]) -> None:
+    """Note whose images a batch has; locks the uploads, so that nobody deletes them meanwhile."""
+    for upload_id in uploads:
+        found = select(UploadRow.id).where(UploadRow.id == upload_id).with_for_update()
+        if session.scalar(found) is None:
+            raise NotFound(f"there is no upload {upload_id}; bring its files again")
+        use = {"upload_id": upload_id, "batch_id": batch_id}
+        session.execute(_insert_or_nothing(session, UploadUseRow).values(use))
 
 
 def set_reading(session: Session, batch_id: UUID, reading: Reading) -> None:
@@ -232,7 +258,9 @@ def retry_failed(session: Session, batch_id: UUID) -> int:
         Conflict: The batch is not DONE, or nothing failed.
     """
     row = session.execute(
-        select(BatchRow.state, BatchRow.failed).where(BatchRow.id == batch_id).with_for_update()
+        select(BatchRow.state, BatchRow.failed)
+        .where(BatchRow.id == batch_id, BatchRow.deleted_at.is_(None))
+        .with_for_update()
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id}")
@@ -266,7 +294,7 @@ def remove(session: Session, batch_id: UUID) -> None:
     state = session.scalar(select(BatchRow.state).where(BatchRow.id == batch_id).with_for_update())
     if state in BatchState.live():
         raise Conflict(f"batch {batch_id} is {BatchState(state).label}; cancel it first")
-    for table in (InstanceRow, JobRow, ChunkRow, UploadUseRow):
+    for table in (InstanceRow, JobRow, ChunkRow, ReadingChangeRow, UploadUseRow):
         session.execute(delete(table).where(table.batch_id == batch_id))
     session.execute(delete(BatchRow).where(BatchRow.id == batch_id))
 
@@ -281,13 +309,14 @@ def _move(
 ) -> None:
     moved = session.execute(
         update(BatchRow)
-        .where(BatchRow.id == batch_id, BatchRow.state.in_(allowed))
+        .where(BatchRow.id == batch_id, BatchRow.state.in_(allowed), BatchRow.deleted_at.is_(None))
         .values(state=target, **values)
         .returning(BatchRow.id)
     ).one_or_none()
     if moved is not None:
         return
-    state = session.scalar(select(BatchRow.state).where(BatchRow.id == batch_id))
+    there = (BatchRow.id == batch_id, BatchRow.deleted_at.is_(None))
+    state = session.scalar(select(BatchRow.state).where(*there))
     if state is None:
         raise NotFound(f"there is no batch {batch_id}")
     raise Conflict(f"batch {batch_id} is {BatchState(state).label} and cannot be {verb}")

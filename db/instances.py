@@ -13,15 +13,42 @@ from db.models import InstanceRow
 from maskpool.reading_rule import ReadingRule
 
 
-def admitted(rule: ReadingRule) -> ColumnElement[bool]:
-    """The reading rule as one SQL predicate; the twin of ``ReadingRule.admitted``."""
-    condition = _admits(rule, InstanceRow)
+def admitted(rule: ReadingRule, row: type[InstanceRow] = InstanceRow) -> ColumnElement[bool]:
+    """The reading rule as one SQL predicate; the twin of ``ReadingRule.admitted``.
+
+    But for ``max_count``: ``best`` says that.
+    """
+    condition = _admits(rule, row)
     if not rule.exclusive:
         return condition
     rival = aliased(InstanceRow)
-    takes_it = select(rival.ordinal).where(_is_contender(rival), _admits(rule, rival)).exists()
+    takes_it = select(rival.ordinal).where(_is_contender(rival, row), _admits(rule, rival)).exists()
     # The first half spares nearly all rows the look at a rival.
-    return condition & or_(InstanceRow.contender.is_(None), ~takes_it)
+    return condition & or_(row.contender.is_(None), ~takes_it)
+
+
+def best(rule: ReadingRule) -> ColumnElement[bool]:
+    """Whether an admitted instance is not beyond the count of its prompt; best first, as stored."""
+    most = {i: own.max_count for i, own in rule.prompts.items() if own.max_count is not None}
+    if not most:
+        return true()
+    better = aliased(InstanceRow)
+    before = (
+        select(func.count())
+        .where(
+            better.batch_id == InstanceRow.batch_id,
+            better.seq == InstanceRow.seq,
+            better.prompt_index == InstanceRow.prompt_index,
+            better.ordinal < InstanceRow.ordinal,
+            better.object_index.is_(None),
+            admitted(rule, better),
+        )
+        .correlate(InstanceRow)
+        .scalar_subquery()
+    )
+    cases = {index: before < count for index, count in most.items()}
+    within = case(cases, value=InstanceRow.prompt_index, else_=true())
+    return or_(InstanceRow.object_index.is_not(None), within)
 
 
 def _admits(rule: ReadingRule, row: type[InstanceRow]) -> ColumnElement[bool]:
@@ -50,11 +77,13 @@ def _bounds(rule: ReadingRule, row: type[InstanceRow]) -> ColumnElement[bool]:
     return case(cases, value=row.prompt_index, else_=usual)
 
 
-def _is_contender(rival: type[InstanceRow]) -> ColumnElement[bool]:
+def _is_contender(
+    rival: type[InstanceRow], row: type[InstanceRow] = InstanceRow
+) -> ColumnElement[bool]:
     return and_(
-        rival.batch_id == InstanceRow.batch_id,
-        rival.seq == InstanceRow.seq,
-        rival.ordinal == InstanceRow.contender,
+        rival.batch_id == row.batch_id,
+        rival.seq == row.seq,
+        rival.ordinal == row.contender,
     )
 
 

@@ -12,6 +12,9 @@ from db.models import BatchRow, UserRow
 from maskpool.domain import BatchState, Klass, Priority, Progress
 from maskpool.errors import NotFound
 
+#: What was deleted is seen by nobody, although its rows may take minutes to go.
+_THERE = BatchRow.deleted_at.is_(None)
+
 
 def find(session: Session, reference: str) -> UUID:
     """The batch meant by an id, the beginning or the end of an id, or a name.
@@ -21,7 +24,7 @@ def find(session: Session, reference: str) -> UUID:
     """
     matches = session.execute(
         select(BatchRow.id, BatchRow.name)
-        .where(meant(reference))
+        .where(meant(reference), _THERE)
         .order_by(BatchRow.created_at.desc())
         .limit(3)
     ).all()
@@ -54,15 +57,17 @@ def progress(session: Session, batch_id: UUID) -> Progress:
     Raises:
         NotFound: There is no such batch.
     """
-    row = session.execute(progress_columns().where(BatchRow.id == batch_id)).one_or_none()
+    shown = progress_columns().where(BatchRow.id == batch_id, _THERE)
+    row = session.execute(shown).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id}")
     return read_progress(row)
 
 
 def recent(session: Session, *, limit: int, owner: str | None = None) -> list[Progress]:
-    """The latest batches, newest first."""
-    query = progress_columns().order_by(BatchRow.created_at.desc(), BatchRow.id.desc()).limit(limit)
+    """The latest batches, newest first, without those of single images."""
+    shown = progress_columns().where(_THERE, ~BatchRow.scratch)
+    query = shown.order_by(BatchRow.created_at.desc(), BatchRow.id.desc()).limit(limit)
     if owner is not None:
         query = query.where(UserRow.name == owner)
     return [read_progress(row) for row in session.execute(query)]
@@ -117,7 +122,9 @@ def question(session: Session, batch_id: UUID) -> StoredQuestion:
         NotFound: There is no such batch.
     """
     row = session.execute(
-        select(BatchRow.spec, BatchRow.reading, BatchRow.source).where(BatchRow.id == batch_id)
+        select(BatchRow.spec, BatchRow.reading, BatchRow.source).where(
+            BatchRow.id == batch_id, _THERE
+        )
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id}")

@@ -1,4 +1,4 @@
-"""Batches as somebody may see them: their own, their teams', or all; never scratch or deleted."""
+"""Batches as somebody may see them: their own, their teams', or all; never scratch ones."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, true, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_, update
 from sqlalchemy.orm import Session
 
 from db.lookup import meant, progress_columns, read_progress
 from db.models import BatchRow, UserRow
-from maskpool.domain import BatchState, Progress
+from maskpool.domain import BatchState, Klass, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +125,25 @@ def _read(session: Session, *which: ColumnElement[bool], limit: int) -> list[See
         )
         for row in rows
     ]
+
+
+class Queued(NamedTuple):
+    """What one owner waits for."""
+
+    owner: str
+    klass: Klass
+    batches: int
+    images: int
+
+
+def queued(session: Session) -> list[Queued]:
+    """Images that wait or are in hand, by owner and class; names no batch, so all may see it."""
+    left = BatchRow.total - BatchRow.done - BatchRow.failed
+    rows = session.execute(
+        select(UserRow.name, BatchRow.klass, func.count(), func.sum(left))
+        .join(UserRow, UserRow.id == BatchRow.owner_id)
+        .where(BatchRow.state == BatchState.ACTIVE)
+        .group_by(UserRow.name, BatchRow.klass)
+        .order_by(BatchRow.klass, UserRow.name)
+    )
+    return [Queued(owner, Klass(klass), count, int(images)) for owner, klass, count, images in rows]

@@ -39,6 +39,12 @@ PLACES = (
     "export.kept",  # the journal counts them
     "export.joined",  # the file is whole, under another name
     "export.replaced",  # it has its name; the parts are still there
+    "task.taken",  # a task is RUNNING; nothing was done
+    "task.finishing",  # its end is written, but not committed
+    "task.finished",  # committed; what is to be tidied up is not
+    "delete.block",  # a block of rows is gone; others are not
+    "delete.rows",  # all rows are; no object is
+    "task.stored",  # some of its files are in the store
     "run.made",  # a run's results are whole, aside
     "run.noted",  # the journal says what is to be moved; nothing is
     "run.moving",  # some of them are moved

@@ -9,16 +9,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import batches, instances, lookup
-from maskpool.domain import Progress
+from db import batches, instances, jobs, lookup, removal, seen, tasks
+from maskpool.domain import JobState, Progress
+from maskpool.reading import Reading, reading_of
+from maskpool.tasks import TaskKind
+from producer.deletion import delete_marked
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.progress import Pace, Speed
-from storage.objects import keys
 
 #: Share of the rarer prompt's instances from which on two prompts contend often.
 _OFTEN = 0.1
@@ -44,6 +47,15 @@ class Removed:
 
     batch_id: UUID
     objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedImage:
+    """An image without a result, and the sentence that says why."""
+
+    seq: int
+    name: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,31 @@ def watch(pool: Pool, batch_id: UUID) -> Iterator[tuple[Progress, Pace]]:
         if now.ended:
             return
         time.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a batch asks for, and how its results are read."""
+
+    spec: dict[str, Any]
+    reading: Reading
+
+
+def question(pool: Pool, batch_id: UUID) -> Question:
+    """What a batch asks for.
+
+    Raises:
+        NotFound: There is no such batch.
+    """
+    with pool.database.read() as session:
+        stored = lookup.question(session, batch_id)
+    return Question(stored.spec, reading_of(stored.spec, stored.reading))
+
+
+def rename(pool: Pool, batch_id: UUID, name: str) -> None:
+    """Call a batch by another name."""
+    with pool.database.write() as session:
+        seen.rename(session, batch_id, name)
 
 
 def count_instances(pool: Pool, batch_id: UUID) -> dict[str, int]:
@@ -160,6 +197,20 @@ def _sample(total: int) -> list[range]:
     return [range(start, start + _STRETCH) for start in starts]
 
 
+def failures(pool: Pool, batch_id: UUID, *, after: int = -1, limit: int = 100) -> list[FailedImage]:
+    """One page of the images that failed, as they were submitted.
+
+    Args:
+        pool: Where they are.
+        batch_id: Whose.
+        after: ``seq`` of the image before the page.
+        limit: At most so many.
+    """
+    with pool.database.read() as session:
+        rows = jobs.page(session, batch_id, after=after, states=[JobState.FAILED], limit=limit)
+    return [FailedImage(row.seq, row.name, row.error or "no reason was recorded") for row in rows]
+
+
 def pause(pool: Pool, reference: str) -> UUID:
     """Dispatch nothing more of a batch; work in hand stops after the micro-batch.
 
@@ -208,16 +259,39 @@ def remove(pool: Pool, batch_id: UUID) -> Removed:
     """Delete a batch that has ended: its rows, its masks and its uploaded images.
 
     Raises:
+        NotFound: There is no such batch, or it is being deleted.
         Conflict: The batch is still active or paused.
         Unreachable: The store is away; the rows are gone then, and ``collect`` finds the objects.
     """
     with pool.database.write() as session:
-        batches.remove(session, batch_id)
-    # Rows first: an object without a row is garbage, a row without its object is a lie.
-    store = pool.store()
-    prefixes = keys.batch_prefixes(batch_id)
-    count = sum(store.delete(found.key for found in store.list(prefix)) for prefix in prefixes)
-    return Removed(batch_id, count)
+        removal.require_ended(session, batch_id)
+        removal.mark_deleted(session, batch_id)
+    _, objects = delete_marked(pool.database, pool.store(), batch_id)
+    return Removed(batch_id, objects)
+
+
+def delete(pool: Pool, batch_id: UUID, user_id: int | None) -> UUID:
+    """Have the clerk delete a batch; one that still runs is cancelled, and nobody sees it any more.
+
+    Args:
+        pool: Where it is.
+        batch_id: Which.
+        user_id: Who asks.
+
+    Returns:
+        The id of the clerk's task.
+
+    Raises:
+        NotFound: There is no such batch, or it was deleted already.
+    """
+    with pool.database.write() as session:
+        removal.mark_deleted(session, batch_id)
+        args = {"batch": str(batch_id)}
+        task_id = tasks.create(
+            session, TaskKind.DELETE, args, user_id=user_id, team_id=None, batch_id=batch_id
+        )
+    pool.wake()
+    return task_id
 
 
 def _change(pool: Pool, reference: str, change: Callable[[Session, UUID], None]) -> UUID:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,10 @@ from producer.pool import Pool
 from producer.results import reader
 from producer.results.empty import EmptyMasks
 from producer.results.lacks import Lacks, read_lacks, together
-from producer.results.records import Failure
+from producer.results.records import Failure, ImageResult, ImageStream
+
+#: Called with the images that are written, and with how many there are at most.
+OnImage = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ def export(
     fresh: bool = False,
     stream: BinaryIO | None = None,
     say: Callable[[str], None] = lambda _: None,
+    on_image: OnImage = lambda _done, _total: None,
 ) -> Exported:
     """Write batches as a dataset; batches over the same images become one.
 
@@ -77,6 +81,7 @@ def export(
         fresh: Start over, whatever an interrupted export left.
         stream: Gets the whole dataset instead of ``target``, once it is complete.
         say: Takes sentences for the user.
+        on_image: Called with each image that is written; what it raises ends the export there.
 
     Raises:
         SpecError: The format is not known.
@@ -103,10 +108,11 @@ def export(
     categories = reader.merged_categories(views)
     lacks = together(each)
     opened: list[reader.MergedImages] = []
+    total = max(one.total for one in each)
 
-    def images(skip: int) -> reader.MergedImages:
+    def images(skip: int) -> ImageStream:
         opened.append(reader.read_images(pool.database, pool.store(), views, skip))
-        return opened[-1]
+        return _Counted(opened[-1], lambda done: on_image(skip + done, total))
 
     info = {"description": f"maskpool batches {', '.join(str(view.batch_id) for view in views)}"}
     with spooled(target, stream, say) as (place, tell):
@@ -124,6 +130,23 @@ def export(
         notes=[*_notes(opened[-1]), *filter(None, [counts.empty.sentence()])],
         empty=counts.empty,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Images, and somebody who is told of each."""
+
+    images: ImageStream
+    tell: Callable[[int], None]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.images.fingerprint
+
+    def __iter__(self) -> Iterator[ImageResult]:
+        for done, image in enumerate(self.images, start=1):
+            yield image
+            self.tell(done)
 
 
 def _notes(images: reader.MergedImages) -> list[str]:

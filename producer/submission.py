@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from maskpool.domain import Klass, Priority, new_id
 from maskpool.errors import SourceError, SpecError
@@ -37,6 +38,8 @@ class Submission:
         priority: Among the owner's own batches.
         upload: Whether local images are copied into the store first.
         reading: How the results are read; as the spec says where None.
+        team_id: Whose members see the batch; None: its owner alone.
+        uploads: Those that the images lie in.
         if_changed: What to do where the key's batch was made of other images, for the sentence.
     """
 
@@ -49,6 +52,8 @@ class Submission:
     priority: Priority = Priority.NORMAL
     upload: bool = False
     reading: Reading | None = None
+    team_id: UUID | None = None
+    uploads: tuple[UUID, ...] = ()
     if_changed: str = "submit under another key"
 
 

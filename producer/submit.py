@@ -9,7 +9,9 @@ from itertools import chain
 from pathlib import Path
 from uuid import UUID
 
-from db import batches, jobs, lookup
+from sqlalchemy.orm import Session
+
+from db import batches, jobs, lookup, removal
 from db.batches import Loading, NewBatch
 from db.session import Database
 from maskpool import failpoints
@@ -19,6 +21,7 @@ from maskpool.ports import ObjectStore
 from maskpool.text import storable
 from producer.abilities import require_abilities
 from producer.changes import changes
+from producer.deletion import delete_rows
 from producer.objects import Digest
 from producer.pool import Pool
 from producer.sources import Source
@@ -39,6 +42,9 @@ _OWN_NAMES = {"txt": "a .csv or .jsonl can give each line a name of its own"}
 
 #: Called with the number of images loaded so far.
 OnLoaded = Callable[[int], None]
+
+#: Refuses what must not be written any more, given the transaction and the batch.
+Fence = Callable[[Session, UUID], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def submit(pool: Pool, submission: Submission, on_loaded: OnLoaded = lambda _: N
         require_abilities(session, submission.spec)
     upload_to = pool.store() if submission.upload else None
     guard = Guard(pool.settings.store_url)
-    return Submitter(pool.database, pool.wake, upload_to, guard).submit(submission, on_loaded)
+    return Submitter(pool.database, pool.wake, upload_to, guard=guard).submit(submission, on_loaded)
 
 
 class Submitter:
@@ -82,6 +88,7 @@ class Submitter:
         upload_to: Where local images are copied, so that workers elsewhere see them; None where
             every worker sees the submitter's paths.
         guard: Refuses references into the pool's own store.
+        fence: Called in every transaction that writes; what it raises ends the submission there.
     """
 
     def __init__(
@@ -89,12 +96,15 @@ class Submitter:
         database: Database,
         wake: Callable[[], None],
         upload_to: ObjectStore | None = None,
+        *,
         guard: Guard | None = None,
+        fence: Fence = lambda _session, _batch_id: None,
     ) -> None:
         self._database = database
         self._wake = wake
         self._upload_to = upload_to
         self._guard = guard or Guard(upload_to.url if upload_to else "")
+        self._fence = fence
 
     def submit(self, submission: Submission, on_loaded: OnLoaded = lambda _: None) -> Submitted:
         """Write a batch and its jobs, then make it ACTIVE. Memory does not grow with the source.
@@ -115,6 +125,7 @@ class Submitter:
             refs = digest.over(refs)
         with self._database.write() as session:
             at = batches.create_or_find(session, _new_batch(submission))
+            self._fence(session, at.batch_id)
         failpoints.reach("submit.created")
         self._check_same_source(submission, at)
         if at.state != BatchState.LOADING:
@@ -129,6 +140,7 @@ class Submitter:
         self._refuse_duplicates(submission.source, at.batch_id)
         failpoints.reach("submit.loaded")
         with self._database.write() as session:
+            self._fence(session, at.batch_id)
             created = batches.activate(session, at.batch_id)
             total = lookup.progress(session, at.batch_id).total
             failpoints.reach("submit.activated")
@@ -198,6 +210,7 @@ class Submitter:
             if self._upload_to is not None:
                 rest = upload(self._upload_to, at.batch_id, rest)
             with self._database.write() as session:
+                self._fence(session, at.batch_id)
                 jobs.load_block(session, at.batch_id, at.loaded, rest)
                 at = batches.loading(session, at.batch_id)
                 failpoints.reach("submit.block_written")
@@ -210,7 +223,9 @@ class Submitter:
             return
         places = ", ".join(source.places(names[0])[:5])
         with self._database.write() as session:
-            batches.remove(session, batch_id)
+            self._fence(session, batch_id)
+            removal.mark_deleted(session, batch_id)
+        delete_rows(self._database, batch_id)
         others = f" (and {len(names) - 1} more names)" if len(names) > 1 else ""
         raise SourceError(
             source.text,
@@ -265,4 +280,6 @@ def _new_batch(submission: Submission) -> NewBatch:
         klass=submission.klass,
         priority=submission.priority,
         reading=submission.reading,
+        team_id=submission.team_id,
+        uploads=submission.uploads,
     )

@@ -23,6 +23,7 @@ from web.hosts import Hosts
 from web.limits import Limits
 from web.place import Place
 from web.routes import ROUTERS
+from web.speeds import Speeds
 
 #: Requests that are worked on at once in one process, and connections to the database.
 _THREADS = 20
@@ -52,11 +53,12 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.pool = Pool(settings, database)
     app.state.place = place = Place.of(settings)
     app.state.closing = Event()
+    app.state.speeds = Speeds()
     # The last one added is the first one that a request meets.
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)
-    app.state.authenticate = authenticate or Authentication(settings, app.state.authenticator)
+    app.state.authenticate = authenticate or Authentication(place, app.state.authenticator)
     app.state.limits = Limits(settings.redis_url.get_secret_value())
     app.state.pictures = Pictures(settings)
     problems.install(app)

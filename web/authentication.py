@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from maskpool.settings import Settings
 from producer.accounts.authenticate import Authenticator
 from producer.accounts.caller import Caller
 from web import session
+from web.place import Place
 from web.problems import Problem
 
 #: Methods that change nothing, and that any page may therefore make a browser send.
@@ -21,12 +20,12 @@ class Authentication:
     """Finds the caller of a request.
 
     Args:
-        settings: They say under which address browsers know this server.
+        place: Under which address browsers know this server.
         who: Knows cookies and tokens.
     """
 
-    def __init__(self, settings: Settings, who: Authenticator) -> None:
-        self._settings = settings
+    def __init__(self, place: Place, who: Authenticator) -> None:
+        self._place = place
         self._who = who
 
     def __call__(self, request: Request) -> Caller | None:
@@ -39,30 +38,31 @@ class Authentication:
         if header is not None:
             scheme, _, text = header.partition(" ")
             return self._who.by_token(text.strip()) if scheme.lower() == "bearer" else None
-        secret = session.secret_of(request, self._settings)
+        secret = session.secret_of(request, self._place)
         if not secret:
             return None
         # Browsers add a cookie by themselves, whoever's page asks; nobody adds a token.
         if request.method not in _SAFE:
-            require_own_page(request, self._settings, or_none=False)
+            require_own_page(request, self._place, or_none=False)
         return self._who.by_session(secret)
 
 
-def require_own_page(request: Request, settings: Settings, *, or_none: bool) -> None:
+def require_own_page(request: Request, place: Place, *, or_none: bool) -> None:
     """Refuse what a page of another site made a browser send.
 
     Args:
         request: Any.
-        settings: They say under which address browsers know this server.
+        place: Under which address browsers know this server.
         or_none: Whether a request that says nothing of its page passes, as scripts send it.
 
     Raises:
-        Problem: 403; or 403 where the request says nothing of its page.
+        Problem: 403.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is None and origin is None and or_none:
         return
-    same = origin == own_origin(request, settings) if site is None else site == "same-origin"
+    # Browsers of before 2023 say only the origin.
+    same = place.is_origin(origin or "") if site is None else site == "same-origin"
     if not same:
         raise Problem(
             403,
@@ -70,14 +70,6 @@ def require_own_page(request: Request, settings: Settings, *, or_none: bool) -> 
             "this came from another site's page, or from none; use this server's own page, or send "
             "a token as Authorization: Bearer",
         )
-
-
-def own_origin(request: Request, settings: Settings) -> str:
-    """Scheme, host and port under which browsers know this server."""
-    if settings.public_url:
-        parts = urlsplit(settings.public_url)
-        return f"{parts.scheme}://{parts.netloc}".lower()
-    return f"http://{request.headers.get('host', '')}".lower()
 
 
 def _authenticator(request: Request) -> Authenticator:

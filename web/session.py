@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
 
-from maskpool.settings import Settings
+from fastapi import Depends, Request, Response
+
 from producer.accounts.sessions import LONGEST_MS
+from web.place import Place
 
 #: Browsers take a cookie of the first name only over TLS, for this host alone and all its paths.
 _SECURE_NAME, _PLAIN_NAME = "__Host-maskpool", "maskpool"
 
 
-def secret_of(request: Request, settings: Settings) -> str:
+def secret_of(request: Request, place: Place) -> str:
     """The secret in a request's cookie; empty where there is none."""
-    return request.cookies.get(_name(settings), "")
+    return request.cookies.get(_name(place), "")
 
 
-def put(response: Response, settings: Settings, secret: str) -> None:
+def put(response: Response, place: Place, secret: str) -> None:
     """Let the browser keep a session's secret; no script can read it."""
     response.set_cookie(
-        _name(settings),
+        _name(place),
         secret,
         max_age=LONGEST_MS // 1000,
         path="/",
-        secure=_is_secure(settings),
+        secure=place.secure,
         httponly=True,
         samesite="lax",
     )
 
 
-def take_away(response: Response, settings: Settings) -> None:
+def take_away(response: Response, place: Place) -> None:
     """Let the browser forget it."""
     response.delete_cookie(
-        _name(settings), path="/", secure=_is_secure(settings), httponly=True, samesite="lax"
+        _name(place), path="/", secure=place.secure, httponly=True, samesite="lax"
     )
 
 
@@ -46,9 +48,14 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _name(settings: Settings) -> str:
-    return _SECURE_NAME if _is_secure(settings) else _PLAIN_NAME
+def _name(place: Place) -> str:
+    return _SECURE_NAME if place.secure else _PLAIN_NAME
 
 
-def _is_secure(settings: Settings) -> bool:
-    return settings.public_url.startswith("https://")
+def _place(request: Request) -> Place:
+    found: Place = request.app.state.place
+    return found
+
+
+#: Where the server is, as a parameter of a route.
+Placed = Annotated[Place, Depends(_place)]

@@ -5,28 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import redis
-from celery import signals
-from redis.exceptions import RedisError
 
 from db.schema import require_fit
 from db.session import Database
 from db.workers import WorkerInfo
-from maskpool import exits, logs, wire
 from maskpool.abilities import Ability
 from maskpool.domain import new_id
-from maskpool.errors import ConfigError, MaskpoolError
+from maskpool.errors import ConfigError
 from maskpool.health import HealthFile
 from maskpool.ports import ObjectStore
-from maskpool.settings import Settings, load_settings, require
+from maskpool.settings import Settings, require
 from shell.health import Consumer, ProcessHealth
+from shell.life import live
+from shell.redis_calls import connect, ping, wake
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
 from workers.engine.engine import Engine
@@ -55,10 +52,11 @@ class WorkerProcess:
 
     def wake(self) -> None:
         """Tell the dispatcher that rows changed; it looks by itself if this fails."""
-        try:
-            self.broker.lpush(wire.WAKE_KEY, 1)
-        except RedisError as error:
-            log.debug("could not wake the dispatcher: %s", error)
+        wake(self.broker)
+
+    def drain(self) -> None:
+        """What is in hand stops after the micro-batch, and what is left goes back."""
+        self.leases.drain()
 
     def close(self) -> None:
         """Close everything, in an order that loses no finished work."""
@@ -141,11 +139,7 @@ def start(
     with database.read() as session:
         require_fit(session)
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
-    broker = redis.Redis.from_url(
-        wire.redis_py_url(settings.redis_url.get_secret_value()),
-        socket_connect_timeout=5,
-        socket_timeout=5,  # a thread that waits for ever is a chunk less at once
-    )
+    broker = connect(settings.redis_url.get_secret_value())
     models = load(settings)
     log.info("models ready: %s", models.description)
     worker_id = new_id()
@@ -174,7 +168,7 @@ def start(
         leases,
         consumer,
         healthy=lambda: models.engine.healthy,
-        ping=lambda: _ping(broker),
+        ping=lambda: ping(broker),
         stall_seconds=settings.stall_seconds,
     )
     pipeline = Pipeline(
@@ -220,49 +214,9 @@ def _end(health: ProcessHealth) -> None:
     os._exit(STALLED)
 
 
-def _ping(broker: redis.Redis) -> str:
-    try:
-        broker.ping()
-    except RedisError as error:
-        return f"Redis is unreachable: {error}"
-    return ""
+def _begin(settings: Settings) -> WorkerProcess:
+    """Load before the first message is taken, as ``choose`` said last."""
+    return _start(settings)
 
 
-@signals.setup_logging.connect
-def _keep_our_logging(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """Do nothing: while this signal has a receiver, Celery leaves the root logger alone."""
-
-
-@signals.worker_init.connect
-def _on_init(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """Load before the first message is taken; end with a clear word if that cannot be."""
-    settings = load_settings()
-    logs.configure(settings.log_format, settings.log_level)
-    try:
-        logs.always(worker=_start(settings).id)
-    except MaskpoolError as error:
-        logs.say("maskpool worker", str(error))
-        sys.exit(exits.exit_code(error))
-    except Exception:
-        # Celery would log it and go on, with a worker that takes every message and does nothing.
-        log.exception("the worker could not be put together; please report it")
-        sys.exit(exits.BUG)
-
-
-@signals.heartbeat_sent.connect
-def _on_round(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    if _current is not None:
-        _current.consumer.heard()
-
-
-@signals.worker_shutting_down.connect
-def _on_shutting_down(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """SIGTERM: what is in hand stops after the micro-batch, and what is left goes back."""
-    if _current is not None:
-        _current.leases.drain()
-
-
-@signals.worker_shutdown.connect
-def _on_shutdown(**_: Any) -> None:  # noqa: ANN401 - Celery's signal
-    if _current is not None:
-        _current.close()
+live("maskpool worker", _begin)

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from threading import BoundedSemaphore
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from typing import TYPE_CHECKING
 
 from maskpool.errors import SpecError, Transient
 from maskpool.text import is_storable
 
+if TYPE_CHECKING:  # imported with the first password
+    from argon2 import PasswordHasher
+
 #: OWASP's Password Storage Cheat Sheet: argon2id with m = 19 MiB, t = 2, p = 1.
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_MEMORY_KIB, _PASSES, _LANES = 19 * 1024, 2, 1
 
 #: Each check takes 19 MiB and a core; those that come meanwhile wait, few enough that requests of
 #: other kinds still find a thread.
-_AT_ONCE, _WITHIN = BoundedSemaphore(2), BoundedSemaphore(10)
+_AT_ONCE, _WITHIN = BoundedSemaphore(2), BoundedSemaphore(6)
 
 #: NIST SP 800-63B asks for a least length and no other rule; the longest keeps work bounded.
 _MIN_CHARACTERS, _MAX_CHARACTERS = 12, 256
@@ -70,24 +71,33 @@ def renewed(password_hash: str, password: str) -> str | None:
     Raises:
         Transient: Too many people log in at this moment.
     """
-    return _hashed(password) if _HASHER.check_needs_rehash(password_hash) else None
+    return _hashed(password) if _hasher().check_needs_rehash(password_hash) else None
 
 
 def _hashed(password: str) -> str:
     with _place():
-        return _HASHER.hash(password)
+        return _hasher().hash(password)
+
+
+@lru_cache(1)
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher  # noqa: PLC0415 - a server that only shows results needs none
+
+    return PasswordHasher(_PASSES, _MEMORY_KIB, _LANES)
 
 
 def _verified(password_hash: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - as above
+
     try:
-        return _HASHER.verify(password_hash, password)
+        return _hasher().verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
 
 
 @lru_cache(1)
 def _dummy() -> str:
-    return _HASHER.hash(secrets.token_urlsafe())
+    return _hasher().hash(secrets.token_urlsafe())
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from maskpool.text import is_storable
 from producer.accounts import audit, passwords
 from producer.accounts.audit import Actor
 from producer.accounts.caller import Caller
-from producer.accounts.refusals import Refused
 from producer.pool import Pool
 
 #: Signs of which no two look alike, and that need no quotes in a shell.
@@ -114,14 +113,13 @@ def change_password(pool: Pool, caller: Caller, old: str, new: str) -> None:
     """Change one's own password; one's other sessions end.
 
     Raises:
-        Refused: The old one is wrong.
-        SpecError: The new one is refused.
+        SpecError: The old one is wrong, or the new one is refused.
         Transient: Too many people log in at this moment.
     """
     with pool.database.read() as session:
         user = accounts.by_id(session, caller.user_id)
     if not passwords.matches(user.password_hash, old):
-        raise Refused("the old password is wrong")
+        raise SpecError("old", "is not your password")
     password_hash = passwords.hashed(new)
     with pool.database.write() as session:
         if accounts.by_id(session, user.id) != user:

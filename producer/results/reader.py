@@ -231,7 +231,7 @@ def _image(parts: _Parts, chunks: _Chunks) -> ImageResult:
         uri=job.image_uri,
         width=job.width,
         height=job.height,
-        instances=tuple(found for view, record in records for found in _labelled(view, record)),
+        instances=tuple(found for view, record in records for found in labelled(view, record)),
     )
 
 
@@ -258,15 +258,16 @@ def _described(record: MaskRecord) -> str:
     return f"{record.width} × {record.height}, SHA-256 {record.image_sha256[:8]}…"
 
 
-def _labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
+def labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
+    """What counts in one image, under its categories."""
     names = view.categories
 
     def category(instance: Instance) -> str:
         return names[instance.found.prompt_index]
 
-    def labelled(instance: Instance) -> LabelledInstance:
+    def with_category(instance: Instance) -> LabelledInstance:
         place = instance.contender
         rival = None if place is None else category(record.instances[place])
         return LabelledInstance(category(instance), instance, rival)
 
-    return [labelled(instance) for instance in view.rule.admitted(record.instances)]
+    return [with_category(instance) for instance in view.rule.admitted(record.instances)]

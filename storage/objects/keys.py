@@ -24,11 +24,13 @@ MASKS = "masks/v1/"
 SOURCES = "sources/"
 UPLOADS = "uploads/"
 THUMBS = "thumbs/"
+#: What the clerk's tasks make.
+EXPORTS = "exports/"
 #: Parts of a large upload until they are joined.
 PARTS = "parts/"
 
 #: All that a pool writes into its store.
-ROOTS = ("masks/", SOURCES, UPLOADS, THUMBS, PARTS, "exports/")
+ROOTS = ("masks/", SOURCES, UPLOADS, THUMBS, PARTS, EXPORTS)
 
 #: What XML 1.0 cannot hold, not even escaped (https://www.w3.org/TR/xml/#charsets).
 _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -95,9 +97,14 @@ def thumbs_prefix(batch_id: UUID) -> str:
     return f"{THUMBS}{batch_id}/"
 
 
-def batch_prefixes(batch_id: UUID) -> tuple[str, ...]:
-    """What every object of a batch starts with, one or another."""
-    return masks_prefix(batch_id), sources_prefix(batch_id), thumbs_prefix(batch_id)
+def export_object(task_id: UUID, lease_id: UUID, name: str) -> str:
+    """Where a file of a data set lies; each try of its task writes below a name of its own."""
+    return f"{exports_prefix(task_id)}{lease_id}/{name}"
+
+
+def exports_prefix(task_id: UUID) -> str:
+    """What every file of a task's data set starts with."""
+    return f"{EXPORTS}{task_id}/"
 
 
 def chunk_masks_key(chunk_id: UUID, sha256_hex: str) -> str:

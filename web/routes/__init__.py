@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.routes import audit, health, pictures, session, sessions, teams, tokens, uploads, users
+from web.routes import (
+    audit,
+    batches,
+    health,
+    images,
+    pictures,
+    pool,
+    readings,
+    session,
+    sessions,
+    teams,
+    tokens,
+    uploads,
+    users,
+)
 
 #: In the order in which the documentation shows them.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -17,4 +31,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
     uploads.router,
     pictures.router,
+    batches.router,
+    readings.router,
+    images.router,
+    pool.router,
 )

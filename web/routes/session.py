@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -68,7 +67,7 @@ def log_in(
     *, request: Request, response: Response, pool: Pooled, asked: LogIn, who: Who, limits: Limited
 ) -> Me:
     """Log in by name and password: sets the cookie of a session."""
-    require_own_page(request, pool.settings, or_none=True)
+    require_own_page(request, place, or_none=True)
     address = session.address_of(request)
     _limit(limits, "login.address", network_of(address), _MOST_OF_ADDRESS)
     _limit(limits, "login.name", asked.name, _MOST_OF_NAME)
@@ -77,7 +76,7 @@ def log_in(
     caller = None if secret is None else who.by_session(secret)
     if secret is None or caller is None:
         raise Problem(401, "auth.wrong", "name or password is wrong")
-    session.put(response, pool.settings, secret)
+    session.put(response, place, secret)
     return _me(pool, caller)
 
 
@@ -89,14 +88,18 @@ def me(pool: Pooled, caller: Annotated[Caller, needs(Right.ACCOUNT)]) -> Me:
 
 @router.delete("/api/v1/session", status_code=204)
 def log_out(
-    response: Response, pool: Pooled, caller: Annotated[Caller, needs(Right.ACCOUNT)], who: Who
+    place: session.Placed,
+    response: Response,
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.ACCOUNT)],
+    who: Who,
 ) -> None:
     """Log out: the session ends, and the cookie goes."""
     if caller.session_id is None:
         raise Problem(409, "session.none", "you came by a token; revoke it instead")
     sessions.end(pool, caller, caller.session_id)
     who.forget()
-    session.take_away(response, pool.settings)
+    session.take_away(response, place)
 
 
 @router.put("/api/v1/session/password", status_code=204)
@@ -114,17 +117,19 @@ def change_password(
 
 
 @router.get(local_link.PATH, dependencies=[public()], include_in_schema=False)
-def log_in_by_link(request: Request, pool: Pooled, token: str, limits: Limited) -> RedirectResponse:
+def log_in_by_link(
+    request: Request, pool: Pooled, place: session.Placed, token: str, limits: Limited
+) -> RedirectResponse:
     """Exchange the token of the link that ``maskpool up`` prints for a cookie, once."""
     address = session.address_of(request)
     _limit(limits, "login.address", network_of(address), _MOST_OF_ADDRESS)
     agent = session.agent_of(request)
     secret = local_link.exchange(pool, token, agent=agent, address=address)
-    answer = RedirectResponse(f"{urlsplit(pool.settings.public_url).path}/", status_code=303)
+    answer = RedirectResponse(f"{place.prefix}/", status_code=303)
     # The token is worth nothing any more, and still nobody's business.
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["Cache-Control"] = "no-store"
-    session.put(answer, pool.settings, secret)
+    session.put(answer, place, secret)
     return answer
 
 

@@ -1,0 +1,213 @@
+"""Pages of a batch's images: which, in which order, and how many of each prompt count in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.orm import Session
+
+from db.instances import admitted, best
+from db.models import InstanceRow, JobRow
+from maskpool.domain import JobState
+from maskpool.reading_rule import ReadingRule
+
+#: A prime below 2³¹: its squares fit the integers of both databases.
+_PRIME = 2_147_483_647
+
+#: Steps of the two mixings; primitive roots of that prime (Park and Miller, CACM 31, 1988;
+#: Fishman and Moore, 1986).
+_FIRST, _SECOND, _THIRD = 48_271, 69_621, 16_807
+
+#: Of an image without any instance: behind all others.
+_CERTAIN = 2.0
+
+
+class Order(StrEnum):
+    """In which order images are listed."""
+
+    #: As they were submitted.
+    SEQ = "seq"
+    NAME = "name"
+    #: Those with an instance whose score lies nearest to the threshold come first.
+    UNCERTAIN = "uncertain"
+    #: By chance, and the same again for the same seed.
+    RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which images are listed.
+
+    Attributes:
+        states: In one of these; none: in any.
+        prompts: Of interest, by ``prompt_index``; None: all.
+        scores: Least and largest score of an instance that counts.
+        found: Whether an instance of those prompts and scores counts; None: either.
+    """
+
+    states: Sequence[JobState] = ()
+    prompts: Sequence[int] | None = None
+    scores: tuple[float, float] = (0.0, 1.0)
+    found: bool | None = None
+
+
+class Image(NamedTuple):
+    """An image's row.
+
+    Attributes:
+        key: What it is ordered by, before ``seq``.
+    """
+
+    key: Any
+    seq: int
+    name: str
+    state: JobState
+    width: int | None
+    height: int | None
+    attempts: int
+    error: str | None
+
+
+def page(
+    session: Session,
+    batch_id: UUID,
+    rule: ReadingRule,
+    choice: Choice,
+    *,
+    order: Order = Order.SEQ,
+    seed: int = 0,
+    after: tuple[Any, int] | None = None,
+    limit: int = 100,
+) -> list[Image]:
+    """One page of a batch's images.
+
+    Args:
+        session: Read from.
+        batch_id: Whose.
+        rule: Which instances count.
+        choice: Which images.
+        order: Of the list.
+        seed: Of the random order.
+        after: ``key`` and ``seq`` of the image before the page; None at the beginning.
+        limit: At most so many.
+    """
+    key = _key(batch_id, rule, choice, order, seed)
+    which: list[ColumnElement[bool]] = [JobRow.batch_id == batch_id, _chosen(rule, choice)]
+    if after is not None:
+        which.append(_behind(key, order, *after))
+    rows = session.execute(
+        select(
+            *(key.label("key"), JobRow.seq, JobRow.name, JobRow.state),
+            *(JobRow.width, JobRow.height, JobRow.attempts, JobRow.error),
+        )
+        .where(*which)
+        .order_by(*([JobRow.seq] if order is Order.SEQ else [key, JobRow.seq]))
+        .limit(limit)
+    )
+    return [Image(*row)._replace(state=JobState(row.state)) for row in rows]
+
+
+def counts(
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: Sequence[int]
+) -> dict[int, dict[int, int]]:
+    """How many instances of each prompt count in some images: by ``seq``, then by prompt."""
+    rows = session.execute(
+        select(InstanceRow.seq, InstanceRow.prompt_index, func.count())
+        .where(
+            InstanceRow.batch_id == batch_id,
+            InstanceRow.seq.in_(seqs),
+            admitted(rule),
+            best(rule),
+        )
+        .group_by(InstanceRow.seq, InstanceRow.prompt_index)
+    )
+    found: dict[int, dict[int, int]] = {}
+    for seq, prompt, count in rows:
+        found.setdefault(seq, {})[prompt] = count
+    return found
+
+
+def _behind(key: ColumnElement[Any], order: Order, last: Any, seq: int) -> ColumnElement[bool]:  # noqa: ANN401
+    if order is Order.SEQ:
+        return JobRow.seq > seq
+    return tuple_(key, JobRow.seq) > tuple_(literal(last), literal(seq))
+
+
+def _key(
+    batch_id: UUID, rule: ReadingRule, choice: Choice, order: Order, seed: int
+) -> ColumnElement[Any]:
+    if order is Order.NAME:
+        return JobRow.name.expression
+    if order is Order.RANDOM:
+        return _mixed(seed)
+    if order is Order.UNCERTAIN:
+        return _uncertainty(batch_id, rule, choice)
+    return literal(0)
+
+
+def _mixed(seed: int) -> ColumnElement[int]:
+    """A number for each image that looks like chance; where two are equal, ``seq`` decides."""
+    start = (seed * _SECOND + 1) % _PRIME
+    first = (cast(JobRow.seq, BigInteger) * _FIRST + start) % _PRIME
+    squared = (first * first + _SECOND) % _PRIME
+    return ((squared * _THIRD + first) % _PRIME * _FIRST) % _PRIME
+
+
+def _uncertainty(batch_id: UUID, rule: ReadingRule, choice: Choice) -> ColumnElement[float]:
+    """How near the nearest score of an image lies to its threshold."""
+    own = {i: one.threshold for i, one in rule.prompts.items() if one.threshold is not None}
+    usual = literal(rule.threshold)
+    least = case(own, value=InstanceRow.prompt_index, else_=usual) if own else usual
+    nearest = (
+        select(func.min(func.abs(InstanceRow.score - least)))
+        .where(
+            InstanceRow.batch_id == batch_id,
+            InstanceRow.seq == JobRow.seq,
+            InstanceRow.object_index.is_(None),
+            _of_prompts(choice),
+        )
+        .correlate(JobRow)
+        .scalar_subquery()
+    )
+    return func.coalesce(nearest, _CERTAIN)
+
+
+def _chosen(rule: ReadingRule, choice: Choice) -> ColumnElement[bool]:
+    states = JobRow.state.in_(choice.states) if choice.states else true()
+    if choice.found is None:
+        return states
+    low, high = choice.scores
+    there = (
+        select(InstanceRow.ordinal)
+        .where(
+            InstanceRow.batch_id == JobRow.batch_id,
+            InstanceRow.seq == JobRow.seq,
+            _of_prompts(choice),
+            InstanceRow.score.between(low, high),
+            admitted(rule),
+            best(rule),
+        )
+        .correlate(JobRow)
+        .exists()
+    )
+    return and_(states, there if choice.found else ~there)
+
+
+def _of_prompts(choice: Choice) -> ColumnElement[bool]:
+    return true() if choice.prompts is None else InstanceRow.prompt_index.in_(choice.prompts)

@@ -1,0 +1,1 @@
+"""Archives that somebody brought: read by ranges where they lie, and taken apart within limits."""

@@ -1,0 +1,198 @@
+"""The images of a batch: listed by what was found in them, and one with its masks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from db import images, jobs
+from db.images import Choice, Image, Order
+from db.models import JobRow
+from maskpool.domain import JobState
+from maskpool.errors import CorruptObject, NotFound, SpecError
+from maskpool.packed_mask import Rle
+from producer.pool import Pool
+from producer.results import reader
+from producer.results.reader import BatchView
+from producer.results.records import LabelledInstance
+from storage.objects import masks
+from storage.objects.masks import MaskRecord
+
+#: States as people ask for them; an image that comes back waits as well.
+_STATES = {
+    "waiting": (JobState.WAITING, JobState.RETRY),
+    "done": (JobState.DONE,),
+    "failed": (JobState.FAILED,),
+    "cancelled": (JobState.CANCELLED,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images are listed, and how.
+
+    Attributes:
+        state: ``waiting``, ``done``, ``failed`` or ``cancelled``; empty: any.
+        prompt: Name of a category; empty: any.
+        scores: Least and largest score of an instance that counts.
+        found: Whether such an instance counts; None: either.
+        order: Of the list.
+        seed: Of the random order.
+    """
+
+    state: str = ""
+    prompt: str = ""
+    scores: tuple[float, float] = (0.0, 1.0)
+    found: bool | None = None
+    order: Order = Order.SEQ
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """An image, and how many instances of each category count in it."""
+
+    image: Image
+    found: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """An instance that counts, and its place among all that are stored of its image."""
+
+    ordinal: int
+    labelled: LabelledInstance
+
+
+@dataclass(frozen=True, slots=True)
+class OneImage:
+    """One image.
+
+    Attributes:
+        job: Its row.
+        instances: What counts; empty while it is not done.
+    """
+
+    job: JobRow
+    instances: Sequence[StoredInstance]
+
+    @property
+    def state(self) -> str:
+        """Its state as people ask for it."""
+        return state_word(JobState(self.job.state))
+
+
+def state_word(state: JobState) -> str:
+    """A state as people ask for it."""
+    return next(word for word, states in _STATES.items() if state in states)
+
+
+def page(
+    pool: Pool,
+    batch_id: UUID,
+    wanted: Wanted,
+    *,
+    after: tuple[Any, int] | None = None,
+    limit: int = 100,
+) -> list[ListedImage]:
+    """One page of a batch's images.
+
+    Args:
+        pool: Where they are.
+        batch_id: Whose.
+        wanted: Which, in which order.
+        after: Order's key and ``seq`` of the image before the page; None at the beginning.
+        limit: At most so many.
+
+    Raises:
+        NotFound: There is no such batch.
+        SpecError: The batch has no such prompt.
+    """
+    view = reader.view(pool.database, batch_id)
+    choice = Choice(
+        states=_STATES[wanted.state] if wanted.state else (),
+        prompts=_indices(view, wanted.prompt),
+        scores=wanted.scores,
+        found=wanted.found,
+    )
+    with pool.database.read() as session:
+        found = images.page(
+            *(session, batch_id, view.rule, choice),
+            order=wanted.order,
+            seed=wanted.seed,
+            after=after,
+            limit=limit,
+        )
+        counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])
+    return [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
+
+
+def one(pool: Pool, batch_id: UUID, seq: int) -> OneImage:
+    """One image with everything that counts in it.
+
+    Raises:
+        NotFound: The batch has no such image.
+        CorruptObject: Its masks are damaged or gone.
+        Unreachable: Database or store is away.
+    """
+    job = _job(pool, batch_id, seq)
+    if job.state != JobState.DONE:
+        return OneImage(job, ())
+    view = reader.view(pool.database, batch_id)
+    record = _record(pool, batch_id, job)
+    places = {id(instance): place for place, instance in enumerate(record.instances)}
+    counting = reader.labelled(view, record)
+    return OneImage(job, [StoredInstance(places[id(each.instance)], each) for each in counting])
+
+
+def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:
+    """One stored mask, whether it counts or not.
+
+    Raises:
+        NotFound: There is no such image, or no such mask of it.
+        CorruptObject: Its masks are damaged or gone.
+        Unreachable: Database or store is away.
+    """
+    job = _job(pool, batch_id, seq)
+    stored = _record(pool, batch_id, job).instances if job.state == JobState.DONE else ()
+    if ordinal >= len(stored):
+        raise NotFound(f"image {seq} has no mask {ordinal}")
+    return stored[ordinal].found.mask
+
+
+def _job(pool: Pool, batch_id: UUID, seq: int) -> JobRow:
+    with pool.database.read() as session:
+        found = jobs.page(session, batch_id, after=seq - 1, limit=1)
+    if not found or found[0].seq != seq:
+        raise NotFound(f"batch {batch_id} has no image {seq}")
+    return found[0]
+
+
+def _record(pool: Pool, batch_id: UUID, job: JobRow) -> MaskRecord:
+    place = (job.masks_key or "", job.masks_offset or 0, job.masks_length or 0)
+    try:
+        record = masks.read_job(pool.store(), batch_id, *place)
+    except NotFound as error:
+        raise CorruptObject(f"the masks of {job.name} are gone: {error}") from None
+    if record.seq != job.seq:
+        raise CorruptObject(f"{job.name} is missing from its mask object {job.masks_key}")
+    return record
+
+
+def _indices(view: BatchView, prompt: str) -> list[int] | None:
+    if not prompt:
+        return None
+    found = [index for index, name in enumerate(view.categories) if name == prompt]
+    if not found:
+        raise SpecError("prompt", f"the batch has no prompt {prompt!r}; name one of its own")
+    return found
+
+
+def _named(view: BatchView, counts: Mapping[int, int]) -> dict[str, int]:
+    named: Counter[str] = Counter()
+    for index, count in sorted(counts.items()):
+        named[view.categories[index]] += count
+    return dict(named)

@@ -1,0 +1,144 @@
+"""Loading a batch for somebody at the door: uploads and granted places, never their files.
+
+A route checks who may read what and creates a task with ``LoadArgs``; the clerk calls ``load``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from db import upload_files
+from maskpool.domain import Klass, Priority
+from maskpool.errors import SourceError, SpecError
+from maskpool.spec_file import Question, asked
+from maskpool.strict import Strict
+from producer.abilities import require_abilities
+from producer.pool import Pool
+from producer.sources import Source, open_source
+from producer.sources.allowed import Allowed
+from producer.sources.guard import Guard
+from producer.sources.joined import BoundedSource, JoinedSource, UploadSource
+from producer.submission import Draft, Submission
+from producer.submit import Fence, OnLoaded, Submitted, Submitter
+from storage.images.web.urls import is_web
+from storage.objects import keys
+
+#: Images of a batch that somebody waits for.
+MAX_NOW = 100
+
+_Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+
+
+class LoadArgs(Strict):
+    """What a batch is made of; ``model_dump(mode="json")`` is the task's arguments.
+
+    Attributes:
+        question: What is asked, as in a spec file.
+        uploads: Whose files are its images.
+        sources: Granted places, as ``s3://bucket/prefix`` or ``https://host/image``.
+        owner: Name of the user whose batch it becomes.
+        team: Whose members see it.
+        name: For people.
+        key: The same key of one owner twice is one batch; the task's own id where empty.
+        klass: ``now`` for at most ``MAX_NOW`` images.
+        priority: Among the owner's batches.
+    """
+
+    question: Question
+    uploads: tuple[UUID, ...] = ()
+    sources: tuple[_Text, ...] = ()
+    owner: _Text
+    team: UUID | None = None
+    name: _Text = ""
+    key: _Text = ""
+    klass: Literal["now", "bulk"] = "bulk"
+    priority: Priority = Priority.NORMAL
+
+
+def load(
+    pool: Pool,
+    args: LoadArgs,
+    *,
+    key: str,
+    fence: Fence = lambda _session, _batch_id: None,
+    on_loaded: OnLoaded = lambda _: None,
+) -> Submitted:
+    """List the sources and load their images into a batch, which becomes active at the end.
+
+    Args:
+        pool: Where to.
+        args: What of.
+        key: The batch's key where the arguments name none.
+        fence: Called in every transaction that writes.
+        on_loaded: Called with the number of images loaded so far.
+
+    Raises:
+        SpecError: What is asked is refused.
+        SourceError: A place is refused, empty or unreadable; no batch is left.
+        ConfigError: A living worker of the model could not do what is asked.
+        NotFound: An upload is gone.
+        Unreachable: Database or store is away.
+    """
+    submission = _submission(pool, args, key)
+    with pool.database.read() as session:
+        require_abilities(session, submission.spec)
+    guard = Guard(pool.settings.store_url)
+    submitter = Submitter(pool.database, pool.wake, guard=guard, fence=fence)
+    return submitter.submit(submission, on_loaded)
+
+
+def _submission(pool: Pool, args: LoadArgs, key: str) -> Submission:
+    draft = Draft.of(pool.settings, asked(args.question))
+    source = _opened(pool, args)
+    klass = Klass[args.klass.upper()]
+    if klass == Klass.NOW:
+        reason = f"has more than {MAX_NOW} images, the most for class now; submit it as bulk"
+        source = BoundedSource(source, MAX_NOW, reason)
+    return Submission(
+        source=source,
+        spec=draft.spec(source),
+        owner=args.owner,
+        key=args.key or key,
+        name=args.name or _upload_name(pool, args),
+        klass=klass,
+        priority=args.priority,
+        reading=draft.reading,
+        team_id=args.team,
+        uploads=args.uploads,
+    )
+
+
+def _opened(pool: Pool, args: LoadArgs) -> Source:
+    store = pool.store()
+    opened: list[Source] = [
+        UploadSource(f"upload:{upload_id}", store, keys.upload_prefix(upload_id))
+        for upload_id in args.uploads
+    ]
+    opened += [_open_granted(pool, text) for text in args.sources]
+    if not opened:
+        raise SpecError("source", "nothing is named; name an upload or a granted place")
+    return opened[0] if len(opened) == 1 else JoinedSource(tuple(opened))
+
+
+def _open_granted(pool: Pool, text: str) -> Source:
+    """A place outside the store. Files of the clerk's own machine are nobody's."""
+    if not text.startswith("s3://") and not is_web(text):
+        raise SourceError(text, "is no place that is read; write s3://bucket/prefix or a URL")
+    allowed = Allowed.by(pool.settings, any_file=False)
+    allowed.require_bucket(text)
+    return open_source(
+        text,
+        endpoint_url=pool.settings.s3_endpoint_url,
+        allowed=allowed,
+        own_store=pool.settings.store_url,
+    )
+
+
+def _upload_name(pool: Pool, args: LoadArgs) -> str:
+    if not args.uploads:
+        return ""
+    with pool.database.read() as session:
+        return upload_files.name_of(session, args.uploads[0])

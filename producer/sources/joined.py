@@ -1,0 +1,111 @@
+"""Sources that came through the door: uploads in the pool's store, and several places as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskpool.domain import ImageRef
+from maskpool.errors import SourceError
+from maskpool.ports import ObjectStore
+from producer.sources import Source
+from producer.sources.buckets import BucketSource
+from producer.sources.passed import PassedOver
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSource:
+    """Every image of an upload, sorted by key; see ``BucketSource`` for what is passed over."""
+
+    text: str
+    store: ObjectStore
+    prefix: str
+    kind: str = "upload"
+    root: Path | None = None
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """Beginnings of keys of the pool's own store that are named on purpose."""
+        return (self.prefix,)
+
+    def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
+        """See ``producer.sources.Source``."""
+        for ref in BucketSource(self.text, self.store, self.prefix).refs(passed):
+            yield ImageRef(ref.name, self.store.uri(f"{self.prefix}{ref.name}"))
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.sources.Source``."""
+        return [f"{self.text}: {name}"]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedSource:
+    """Several sources, one after the other."""
+
+    sources: tuple[Source, ...]
+    kind: str = "joined"
+    root: Path | None = None
+
+    @property
+    def text(self) -> str:
+        """See ``producer.sources.Source``."""
+        return ", ".join(source.text for source in self.sources)
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """See ``UploadSource``."""
+        return tuple(start for source in self.sources for start in getattr(source, "inside", ()))
+
+    def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
+        """See ``producer.sources.Source``."""
+        for source in self.sources:
+            yield from source.refs(passed)
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.sources.Source``."""
+        found: list[str] = []
+        for source in self.sources:
+            if any(ref.name == name for ref in source.refs()):
+                found += source.places(name)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedSource:
+    """A source that must not have more images than so many."""
+
+    source: Source
+    most: int
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """See ``producer.sources.Source``."""
+        return self.source.text
+
+    @property
+    def kind(self) -> str:
+        """See ``producer.sources.Source``."""
+        return self.source.kind
+
+    @property
+    def root(self) -> Path | None:
+        """See ``producer.sources.Source``."""
+        return self.source.root
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """See ``UploadSource``."""
+        return getattr(self.source, "inside", ())
+
+    def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
+        """As its source's; raises ``SourceError`` at the first image that is too many."""
+        for count, ref in enumerate(self.source.refs(passed), start=1):
+            if count > self.most:
+                raise SourceError(self.text, self.reason)
+            yield ref
+
+    def places(self, name: str) -> list[str]:
+        """See ``producer.sources.Source``."""
+        return self.source.places(name)

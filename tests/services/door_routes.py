@@ -1,0 +1,154 @@
+"""What the matrix must be told of the routes: the right of each, and how its thing is made.
+
+A new route is one line in ``ROUTES``. Where its path has parameters that no other has, it is also a
+function in ``THINGS``; where the example of its body would not do, a line in ``BODIES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import update
+
+from db import accounts
+from db.models import BatchRow
+from producer.accounts import grants, sessions, tokens
+from producer.accounts.audit import Actor
+from producer.accounts.rights import Right, Role
+from producer.accounts.teams import find
+from services.door import Door, Thing
+from services.plain_pool import PlainPool
+
+#: None: open to everybody.
+ROUTES: dict[str, Right | None] = {
+    "GET /healthz": None,
+    "GET /readyz": None,
+    "POST /api/v1/session": None,
+    "GET /login/local": None,
+    "GET /api/v1/session": Right.ACCOUNT,
+    "DELETE /api/v1/session": Right.ACCOUNT,
+    "PUT /api/v1/session/password": Right.ACCOUNT,
+    "GET /api/v1/sessions": Right.ACCOUNT,
+    "DELETE /api/v1/sessions/{session_id}": Right.ACCOUNT,
+    "GET /api/v1/tokens": Right.ACCOUNT,
+    "POST /api/v1/tokens": Right.ACCOUNT,
+    "DELETE /api/v1/tokens/{token_id}": Right.ACCOUNT,
+    "GET /api/v1/users": Right.USERS,
+    "POST /api/v1/users": Right.USERS,
+    "POST /api/v1/users/{user_id}/reset": Right.USERS,
+    "POST /api/v1/users/{user_id}/deactivate": Right.USERS,
+    "POST /api/v1/users/{user_id}/activate": Right.USERS,
+    "POST /api/v1/users/{user_id}/hand-over": Right.USERS,
+    "GET /api/v1/teams": Right.TEAM,
+    "POST /api/v1/teams": Right.USERS,
+    "GET /api/v1/teams/{team_id}/members": Right.TEAM,
+    "PUT /api/v1/teams/{team_id}/members/{user_name}": Right.TEAM,
+    "DELETE /api/v1/teams/{team_id}/members/{user_name}": Right.TEAM,
+    "GET /api/v1/teams/{team_id}/grants": Right.TEAM,
+    "POST /api/v1/teams/{team_id}/grants": Right.USERS,
+    "DELETE /api/v1/teams/{team_id}/grants/{grant_id}": Right.USERS,
+    "GET /api/v1/audit": Right.USERS,
+    "GET /api/v1/batches": Right.READ,
+    "GET /api/v1/batches/{batch_id}": Right.READ,
+    "PATCH /api/v1/batches/{batch_id}": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/pause": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/resume": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/cancel": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/retry": Right.CHANGE,
+    "GET /api/v1/batches/{batch_id}/reading": Right.READ,
+    "PUT /api/v1/batches/{batch_id}/reading": Right.CHANGE,
+    "GET /api/v1/batches/{batch_id}/reading/history": Right.READ,
+    "GET /api/v1/batches/{batch_id}/counts": Right.READ,
+    "GET /api/v1/batches/{batch_id}/failures": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
+    "GET /api/v1/pool": Right.POOL,
+}
+
+_ACTOR = Actor(None, "test")
+
+
+def a_session(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        sessions.begin(session, accounts.by_id(session, maker), agent="other", address="")
+        [latest, *_] = sessions.rows.listing(session, maker)
+    return Thing({"session_id": latest.id}, owner_id=maker, private=True)
+
+
+def a_token(door: Door) -> Thing:
+    maker = door.users["maker"]
+    made = tokens.issue(door.pool, _ACTOR, maker, "thing", rights=[Right.READ], days=1)
+    return Thing({"token_id": made.token.id}, owner_id=maker, private=True)
+
+
+def a_user(door: Door) -> Thing:
+    return Thing({"user_id": door.user(door.new_name())}, private=True)
+
+
+def a_team(door: Door) -> Thing:
+    return Thing({"team_id": door.team}, team_id=door.team)
+
+
+def a_member(door: Door) -> Thing:
+    name = door.new_name()
+    door.user(name, {door.team: Role.VIEWER})
+    return Thing({"team_id": door.team, "user_name": name}, team_id=door.team)
+
+
+def a_grant(door: Door) -> Thing:
+    team = find(door.pool, "cats")
+    made = grants.grant(door.pool, _ACTOR, team, "bucket", f"bucket-{door.new_name()}")
+    return Thing({"team_id": door.team, "grant_id": made.id}, team_id=door.team)
+
+
+def a_batch(door: Door, *, done: bool = False) -> Thing:
+    """The maker's, in the first team."""
+    pool = PlainPool(door.pool.database, door.pool.store())
+    batch_id = pool.submit(1)
+    if done:
+        pool.drain()
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        owned = {"owner_id": maker, "team_id": door.team}
+        session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(owned))
+    path = {"batch_id": batch_id, "seq": 0, "ordinal": 0}
+    return Thing(path, owner_id=maker, team_id=door.team)
+
+
+def a_result(door: Door) -> Thing:
+    return a_batch(door, done=True)
+
+
+#: By the parameters of a path, in their order. Each makes a new thing of the maker's and of the
+#: first team, as far as it is anybody's.
+THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
+    ("session_id",): a_session,
+    ("token_id",): a_token,
+    ("user_id",): a_user,
+    ("team_id",): a_team,
+    ("team_id", "user_name"): a_member,
+    ("team_id", "grant_id"): a_grant,
+    ("batch_id",): a_batch,
+    ("batch_id", "seq"): a_result,
+    ("batch_id", "seq", "ordinal"): a_result,
+}
+
+#: Instead of the example in the API's description.
+BODIES: dict[str, object] = {
+    # Whoever has not a right cannot give it to a token.
+    "POST /api/v1/tokens": {"name": "nightly", "rights": ["read"]},
+}
+
+#: Statuses of those who may, beside all below 400 and 409.
+ALLOWED: dict[str, set[int]] = {
+    # Nobody in the matrix has a password.
+    "PUT /api/v1/session/password": {422},
+}
+
+#: Routes that a token may not call, whatever its rights.
+NOT_BY_TOKEN = {"POST /api/v1/tokens"}
+
+#: Answers without an end: only their refusals are looked at.
+STREAMS: set[str] = set()

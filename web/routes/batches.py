@@ -1,0 +1,231 @@
+"""Batches: listed, looked at, paused, resumed, cancelled, retried, renamed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
+
+from db.seen import Filter, Place, SeenBatch
+from maskpool.domain import BatchState, Priority
+from producer import batches, visible
+from producer.accounts.caller import Caller
+from producer.accounts.rights import Right
+from producer.pool import Pool
+from web import cursors, etags
+from web.access import Pooled, needs
+from web.problems import Problem
+from web.shapes import Asked, Shown, moment, moment_or_none
+from web.speeds import Measured
+
+router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
+
+_ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
+_TIME = datetime.fromisoformat("2026-11-28T14:00:00Z")
+
+State = Literal["loading", "active", "paused", "done", "cancelled"]
+
+#: Characters of a name.
+_MAX_NAME = 500
+
+
+class BatchPace(Shown):
+    """How fast a batch goes; null where that is not known yet."""
+
+    images_per_s: float | None = Field(examples=[41.5])
+    seconds_left: float | None = Field(examples=[12.0])
+
+
+class Batch(Shown):
+    """How far a batch is."""
+
+    id: UUID = Field(examples=[_ID])
+    name: str = Field(examples=["street scenes"])
+    owner: str = Field(examples=["ann"])
+    team_id: UUID | None = Field(examples=[None])
+    state: State = Field(examples=["active"])
+    klass: Literal["now", "bulk"] = Field(alias="class", examples=["bulk"])
+    priority: Priority = Field(examples=[Priority.NORMAL])
+    model: str = Field(examples=["demo"])
+    source: str = Field(examples=["2 images"])
+    total: int = Field(examples=[1_000])
+    loaded: int = Field(examples=[1_000])
+    done: int = Field(examples=[510])
+    failed: int = Field(examples=[2])
+    gpu_seconds: float = Field(examples=[12.25])
+    created_at: datetime = Field(examples=[_TIME])
+    finished_at: datetime | None = Field(examples=[None])
+
+
+class OneBatch(Batch):
+    """A batch with what it asks for."""
+
+    pace: BatchPace
+    spec: dict[str, Any] = Field(
+        examples=[{"version": 2, "model": "demo", "prompts": [{"text": "bus", "name": "bus"}]}]
+    )
+    reading: dict[str, Any] = Field(examples=[{"threshold": 0.5, "exclusive": False}])
+
+
+class Batches(Shown):
+    """One page of batches, newest first."""
+
+    batches: list[Batch]
+    next: str | None = Field(
+        description="Hand it back as `after`; null at the end.", examples=[None]
+    )
+
+
+class NewName(Asked):
+    """What a batch is to be called."""
+
+    name: str = Field(min_length=1, max_length=_MAX_NAME, examples=["street scenes, second try"])
+
+
+class Retried(Shown):
+    """Images that are tried again."""
+
+    images: int = Field(examples=[2])
+
+
+class AskedTask(Shown):
+    """Something that the clerk does; look at it under `/api/v1/tasks/{id}`."""
+
+    task: UUID = Field(examples=[_ID])
+
+
+def shown(batch: SeenBatch) -> dict[str, Any]:
+    """The fields of ``Batch``."""
+    now = batch.progress
+    return {
+        "id": now.batch_id,
+        "name": now.name,
+        "owner": now.owner,
+        "team_id": batch.team_id,
+        "state": now.state.label,
+        "class": now.klass.label,
+        "priority": now.priority,
+        "model": now.model,
+        "source": batch.source,
+        "total": now.total,
+        "loaded": now.loaded,
+        "done": now.done,
+        "failed": now.failed,
+        "gpu_seconds": round(now.gpu_seconds, 3),
+        "created_at": moment(now.created_at_ms),
+        "finished_at": moment_or_none(now.finished_at_ms),
+    }
+
+
+@router.get("")
+def list_batches(
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.READ)],
+    state: Annotated[list[State] | None, Query(description="In one of these states.")] = None,
+    owner: Annotated[str, Query(max_length=_MAX_NAME, description="Whose; a name.")] = "",
+    name: Annotated[str, Query(max_length=_MAX_NAME, description="Part of its name.")] = "",
+    after: Annotated[str | None, Query(max_length=500, description="`next` of a page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Batches:
+    """List the batches that one may see, newest first."""
+    which = Filter([BatchState[one.upper()] for one in state or ()], _plain(owner), _plain(name))
+    place = None if after is None else Place(*cursors.read(after, cursors.row_time, UUID))
+    found = visible.list_batches(pool, caller, which, after=place, limit=limit + 1)
+    last = found[limit - 1].progress if len(found) > limit else None
+    return Batches(
+        batches=[Batch.model_validate(shown(one)) for one in found[:limit]],
+        next=None if last is None else cursors.written(last.created_at_ms, last.batch_id),
+    )
+
+
+@router.get("/{batch_id}", responses={304: {"description": "Nothing changed."}})
+def get_batch(
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.READ)],
+    speeds: Measured,
+    batch_id: UUID,
+    response: Response,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> OneBatch:
+    """Say how far a batch is, how fast it goes, and what it asks for."""
+    found = visible.find_batch(pool, caller, batch_id)
+    question = batches.question(pool, batch_id)
+    content = shown(found) | {"spec": question.spec, "reading": question.reading.dump()}
+    known = etags.unless_known(if_none_match, etags.etag_of(content), response)
+    if known is not None:
+        return known  # type: ignore[return-value]  # FastAPI sends a Response as it is
+    pace = speeds.measure(found.progress)
+    return OneBatch.model_validate(content | {"pace": pace._asdict()})
+
+
+@router.patch("/{batch_id}")
+def rename_batch(
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.CHANGE)],
+    batch_id: UUID,
+    asked: NewName,
+) -> Batch:
+    """Call a batch by another name."""
+    visible.find_batch(pool, caller, batch_id, Right.CHANGE)
+    batches.rename(pool, batch_id, _plain(asked.name))
+    return _changed(pool, caller, batch_id)
+
+
+@router.post("/{batch_id}/pause")
+def pause_batch(
+    pool: Pooled, caller: Annotated[Caller, needs(Right.CHANGE)], batch_id: UUID
+) -> Batch:
+    """Dispatch nothing more of a batch; work in hand stops after the micro-batch."""
+    return _change(pool, caller, batch_id, batches.pause)
+
+
+@router.post("/{batch_id}/resume")
+def resume_batch(
+    pool: Pooled, caller: Annotated[Caller, needs(Right.CHANGE)], batch_id: UUID
+) -> Batch:
+    """Go on with a paused batch."""
+    return _change(pool, caller, batch_id, batches.resume)
+
+
+@router.post("/{batch_id}/cancel")
+def cancel_batch(
+    pool: Pooled, caller: Annotated[Caller, needs(Right.CHANGE)], batch_id: UUID
+) -> Batch:
+    """End a batch now; nothing more of it is accepted, what is done stays readable."""
+    return _change(pool, caller, batch_id, batches.cancel)
+
+
+@router.post("/{batch_id}/retry")
+def retry_batch(
+    pool: Pooled, caller: Annotated[Caller, needs(Right.CHANGE)], batch_id: UUID
+) -> Retried:
+    """Give the failed images of a batch that is done another try."""
+    visible.find_batch(pool, caller, batch_id, Right.CHANGE)
+    return Retried(images=batches.retry_failed(pool, str(batch_id)).images)
+
+
+def _change(
+    pool: Pool, caller: Caller, batch_id: UUID, change: Callable[[Pool, str], UUID]
+) -> Batch:
+    visible.find_batch(pool, caller, batch_id, Right.CHANGE)
+    change(pool, str(batch_id))
+    return _changed(pool, caller, batch_id)
+
+
+def _changed(pool: Pool, caller: Caller, batch_id: UUID) -> Batch:
+    return Batch.model_validate(shown(visible.find_batch(pool, caller, batch_id, Right.CHANGE)))
+
+
+def _plain(text: str) -> str:
+    """A text that a row can hold.
+
+    Raises:
+        Problem: It has a NUL.
+    """
+    if "\0" in text:
+        raise Problem(422, "request.invalid", "a text has a NUL; leave it out", field="name")
+    return text
