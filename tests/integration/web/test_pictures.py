@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 from PIL import Image
-from services.door import Door, open_door
+from services.people import Door, open_door
 from services.plain_pool import SPEC
 from services.web_server import web_server
 from sqlalchemy import update

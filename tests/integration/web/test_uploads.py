@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from services.door import Door, open_door
+from services.people import Door, open_door
 
 from db import uploads as rows
 from maskpool.domain import new_id
