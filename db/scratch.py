@@ -129,13 +129,14 @@ def ended(session: Session, asked: Collection[tuple[UUID, int]]) -> set[tuple[UU
     return set(asked) - {(row.batch_id, row.seq) for row in rows} if which else set()
 
 
-def owner_of(session: Session, batch_id: UUID) -> int | None:
-    """Whose scratch batch it is; None where there is none."""
-    return session.scalar(
-        select(BatchRow.owner_id).where(
+def whose(session: Session, batch_id: UUID) -> tuple[int, UUID | None] | None:
+    """Owner and team of a scratch batch; None where there is none."""
+    row = session.execute(
+        select(BatchRow.owner_id, BatchRow.team_id).where(
             BatchRow.id == batch_id, BatchRow.scratch, BatchRow.deleted_at.is_(None)
         )
-    )
+    ).one_or_none()
+    return None if row is None else (row.owner_id, row.team_id)
 
 
 def past(session: Session, *, days: int = 1, limit: int = 100) -> Sequence[UUID]:

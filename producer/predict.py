@@ -155,9 +155,9 @@ def answer(pool: Pool, caller: Caller, prediction: Prediction) -> OneImage | Non
         NotFound: The caller asked for no such thing, or its day is over.
     """
     with pool.database.read() as session:
-        owner_id = scratch.owner_of(session, prediction.batch_id)
-    if owner_id != caller.user_id:
-        raise NotFound(f"there is no prediction {prediction} of yours; it stays for a day")
+        whose = scratch.whose(session, prediction.batch_id)
+    if whose is None or not caller.may(Right.PREDICT, owner_id=whose[0], team_id=whose[1]):
+        raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
     found = images.one(pool, prediction.batch_id, prediction.seq)
     return None if found.job.state in JobState.open() else found
 

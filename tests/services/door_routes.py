@@ -6,18 +6,21 @@ function in ``THINGS``; where the example of its body would not do, a line in ``
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from sqlalchemy import update
 
-from db import accounts
+from db import accounts, scratch, uploads
+from db.batches import NewBatch
 from db.models import BatchRow
+from maskpool.domain import ImageRef
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
 from producer.accounts.teams import find
 from services.door import Door, Thing
-from services.plain_pool import PlainPool
+from services.plain_pool import SPEC, PlainPool
 
 #: None: open to everybody.
 ROUTES: dict[str, Right | None] = {
@@ -63,6 +66,21 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/link": Right.READ,
+    "GET /api/v1/uploads": Right.READ,
+    "POST /api/v1/uploads": Right.UPLOAD,
+    "GET /api/v1/uploads/{upload_id}": Right.READ,
+    "DELETE /api/v1/uploads/{upload_id}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/files": Right.READ,
+    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": Right.UPLOAD,
+    "DELETE /api/v1/uploads/{upload_id}/files/{name:path}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": Right.READ,
+    "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
+    "POST /api/v1/predict": Right.PREDICT,
+    "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
     "GET /api/v1/pool": Right.POOL,
 }
 
@@ -121,6 +139,26 @@ def a_result(door: Door) -> Thing:
     return a_batch(door, done=True)
 
 
+def an_upload(door: Door) -> Thing:
+    """The maker's, for the first team, with one empty file."""
+    maker, name = door.users["maker"], "a.jpg"
+    with door.pool.database.write() as session:
+        upload = uploads.create(session, user_id=maker, team_id=door.team, name="", days=1)
+        uploads.add_file(session, upload, name, 0, hashlib.sha256().hexdigest())
+    path = {"upload_id": upload, "name": name}
+    return Thing(path, owner_id=maker, team_id=door.team)
+
+
+def a_prediction(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        new = NewBatch("maker", door.new_name(), "s", "demo", SPEC.dump(), "predict")
+        batch_id = scratch.find_or_create(session, new, door.team)
+        seq = scratch.append(session, batch_id, ImageRef("a.png", "file:///images/a.png"))
+    path = {"prediction_id": f"{batch_id}.{seq}"}
+    return Thing(path, owner_id=maker, team_id=door.team)
+
+
 #: By the parameters of a path, in their order. Each makes a new thing of the maker's and of the
 #: first team, as far as it is anybody's.
 THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
@@ -133,6 +171,9 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("batch_id",): a_batch,
     ("batch_id", "seq"): a_result,
     ("batch_id", "seq", "ordinal"): a_result,
+    ("upload_id",): an_upload,
+    ("upload_id", "name"): an_upload,
+    ("prediction_id",): a_prediction,
 }
 
 #: Instead of the example in the API's description.
@@ -145,6 +186,16 @@ BODIES: dict[str, object] = {
 ALLOWED: dict[str, set[int]] = {
     # Nobody in the matrix has a password.
     "PUT /api/v1/session/password": {422},
+    # Its image lies nowhere, and no store has a public address.
+    "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/original": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/link": {404},
+    # Nothing is sent.
+    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": {422},
+    "POST /api/v1/uploads/{upload_id}/tar": {422},
+    # The example's image is nobody's.
+    "POST /api/v1/predict": {404},
 }
 
 #: Routes that a token may not call, whatever its rights.
