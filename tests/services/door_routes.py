@@ -12,15 +12,17 @@ from collections.abc import Callable
 
 from sqlalchemy import update
 
-from db import accounts, tasks, uploads
+from db import accounts, scratch, tasks, uploads
+from db.batches import NewBatch
 from db.models import BatchRow, TaskRow
+from maskpool.domain import ImageRef
 from maskpool.tasks import TaskKind
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
 from producer.accounts.teams import find
 from services.door import Door, Thing
-from services.plain_pool import PlainPool
+from services.plain_pool import SPEC, PlainPool
 from storage.objects import keys
 
 #: None: open to everybody.
@@ -83,6 +85,12 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/link": Right.READ,
+    "POST /api/v1/predict": Right.PREDICT,
+    "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
     "GET /api/v1/pool": Right.POOL,
 }
 
@@ -171,6 +179,16 @@ def an_upload(door: Door) -> Thing:
     return Thing({"upload_id": upload_id, "name": "a.jpg"}, owner_id=maker, team_id=door.team)
 
 
+def a_prediction(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        new = NewBatch("maker", door.new_name(), "s", "demo", SPEC.dump(), "predict")
+        batch_id = scratch.find_or_create(session, new, door.team)
+        seq = scratch.append(session, batch_id, ImageRef("a.png", "file:///images/a.png"))
+    path = {"prediction_id": f"{batch_id}.{seq}"}
+    return Thing(path, owner_id=maker, team_id=door.team)
+
+
 #: By the parameters of a path, in their order. Each makes a new thing of the maker's and of the
 #: first team, as far as it is anybody's.
 THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
@@ -187,6 +205,7 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("task_id", "name"): a_task,
     ("batch_id", "seq"): a_result,
     ("batch_id", "seq", "ordinal"): a_result,
+    ("prediction_id",): a_prediction,
 }
 
 
@@ -201,10 +220,17 @@ def an_export_of_a_batch(door: Door) -> tuple[Thing, object]:
     return batch, {"batches": [str(batch.path["batch_id"])], "format": "coco"}
 
 
+def a_question_about_an_image(door: Door) -> tuple[Thing, object]:
+    batch = a_batch(door, done=True)
+    named = {"batch": str(batch.path["batch_id"]), "image": 0}
+    return batch, {**named, "prompts": [{"text": "bus"}]}
+
+
 #: Where the body names what the route works on: what that is, and the body.
 NAMED: dict[str, Callable[[Door], tuple[Thing, object]]] = {
     "POST /api/v1/batches": a_batch_of_an_upload,
     "POST /api/v1/exports": an_export_of_a_batch,
+    "POST /api/v1/predict": a_question_about_an_image,
 }
 
 #: Instead of the example in the API's description.
@@ -220,15 +246,19 @@ BODIES: dict[str, object] = {
 #: Queries that a route asks for.
 QUERIES: dict[str, dict[str, str]] = {
     "GET /api/v1/uploads/{upload_id}/parts/{name:path}": {"of": "2"},
+    # Nobody answers here.
+    "POST /api/v1/predict": {"wait": "0"},
 }
 
 #: Statuses of those who may, beside all below 400 and 409.
 ALLOWED: dict[str, set[int]] = {
     # Nobody in the matrix has a password.
     "PUT /api/v1/session/password": {422},
-    # The examples name batches and uploads of nobody's.
-    "POST /api/v1/batches": {404},
-    "POST /api/v1/exports": {404},
+    # Its image lies nowhere, and no store has a public address.
+    "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/original": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/link": {404},
 }
 
 #: Routes that a token may not call, whatever its rights.
