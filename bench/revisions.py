@@ -5,8 +5,8 @@
 
 Each side is a process of its own, with its own code and demo weights. Both get the same pictures
 and texts and take turns, the order swapped each round, so that what else the machine does meets
-both alike. One process may be 3 % slower than its twin for all of its life, by where its memory
-happens to lie: so each side lives several times, and the medians are over all rounds of all lives.
+both alike. Of two processes of the same code one may be some 4 % slower for all of its life: so
+each side lives several times, and the medians are over all rounds of all lives.
 
 ``ratio`` is how many times as fast this checkout is; ``by CPU`` is the same of CPU seconds, which a
 busy machine disturbs less, and ``lives`` its least and largest median of one pair of lives.

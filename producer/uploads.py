@@ -72,7 +72,7 @@ def find(pool: Pool, caller: Caller, upload_id: UUID, right: Right = Right.READ)
 def _may_see(caller: Caller, found: Upload) -> bool:
     return any(
         caller.may(right, owner_id=found.user_id, team_id=found.team_id)
-        for right in (Right.READ, Right.UPLOAD, Right.SUBMIT)
+        for right in (Right.READ, Right.UPLOAD, Right.SUBMIT, Right.DELETE)
     )
 
 

@@ -64,7 +64,14 @@ class Me(Shown):
 
 @router.post("/api/v1/session", dependencies=[public()])
 def log_in(
-    *, request: Request, response: Response, pool: Pooled, asked: LogIn, who: Who, limits: Limited
+    *,
+    request: Request,
+    response: Response,
+    place: session.Placed,
+    pool: Pooled,
+    asked: LogIn,
+    who: Who,
+    limits: Limited,
 ) -> Me:
     """Log in by name and password: sets the cookie of a session."""
     require_own_page(request, place, or_none=True)
