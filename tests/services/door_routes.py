@@ -180,6 +180,12 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
 BODIES: dict[str, object] = {
     # Whoever has not a right cannot give it to a token.
     "POST /api/v1/tokens": {"name": "nightly", "rights": ["read"]},
+    # One image is named in one of two ways.
+    "POST /api/v1/predict": {
+        "upload": "01a22000-0000-7000-8000-000000000001",
+        "file": "a.jpg",
+        "prompts": [{"text": "bus"}],
+    },
 }
 
 #: Statuses of those who may, beside all below 400 and 409.
@@ -192,7 +198,6 @@ ALLOWED: dict[str, set[int]] = {
     "GET /api/v1/batches/{batch_id}/images/{seq}/original": {422},
     "GET /api/v1/batches/{batch_id}/images/{seq}/link": {404},
     # Nothing is sent.
-    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": {422},
     "POST /api/v1/uploads/{upload_id}/tar": {422},
     # The example's image is nobody's.
     "POST /api/v1/predict": {404},
