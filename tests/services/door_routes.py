@@ -72,6 +72,7 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
     "GET /api/v1/pool": Right.POOL,
+    "GET /api/v1/events": Right.READ,
 }
 
 _ACTOR = Actor(None, "test")
@@ -177,4 +178,4 @@ ALLOWED: dict[str, set[int]] = {
 NOT_BY_TOKEN = {"POST /api/v1/tokens"}
 
 #: Answers without an end: only their refusals are looked at.
-STREAMS: set[str] = set()
+STREAMS: set[str] = {"GET /api/v1/events"}
