@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -22,12 +22,6 @@ from producer.deletion import delete_marked
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.progress import Pace, Speed
-
-#: Share of the rarer prompt's instances from which on two prompts contend often.
-_OFTEN = 0.1
-
-#: Jobs of a large batch that are looked at for that, in stretches that one index finds.
-_STRETCHES, _STRETCH = 20, 500
 
 #: Seconds between two readings of a batch that is watched.
 _POLL_SECONDS = 0.5
@@ -56,23 +50,6 @@ class FailedImage:
     seq: int
     name: str
     error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Contending:
-    """Two prompts that found the same objects.
-
-    Attributes:
-        one: Name of a prompt.
-        other: Name of the other one.
-        instances: Of either, that have a better one of the other prompt on them.
-        images: In so many images; None where all of the batch were looked at.
-    """
-
-    one: str
-    other: str
-    instances: int
-    images: int | None = None
 
 
 def recent(pool: Pool, *, limit: int, owner: str | None = None) -> list[Progress]:
@@ -152,49 +129,6 @@ def count_instances(pool: Pool, batch_id: UUID) -> dict[str, int]:
         if index < len(view.spec.prompts) or index in counts:
             found[name] += counts.get(index, 0)
     return dict(found)
-
-
-def contending(pool: Pool, batch_id: UUID) -> list[Contending]:
-    """Pairs of prompts that often found the same object, so far; the most frequent first.
-
-    In a large batch only a sample of the images is looked at, stretches of it evenly spread: a
-    join over a million instances would take a second.
-
-    Raises:
-        NotFound: There is no such batch.
-    """
-    view = reader.view(pool.database, batch_id)
-    if len(view.spec.prompts) < 2:
-        return []
-    rule = replace(view.rule, exclusive=False)
-    pairs: Counter[tuple[int, int]] = Counter()
-    counts: Counter[int] = Counter()
-    with pool.database.read() as session:
-        total = lookup.progress(session, batch_id).total
-        sample = _sample(total)
-        # One by one: SQLite would go through all instances for several stretches at once.
-        for seqs in sample:
-            pairs += instances.contending_pairs(session, batch_id, rule, seqs)
-            counts += instances.count_by_prompt(session, batch_id, rule, seqs)
-    looked_at = sum(map(len, sample))
-    return [
-        Contending(
-            view.categories[one],
-            view.categories[other],
-            count,
-            looked_at if looked_at < total else None,
-        )
-        for (one, other), count in pairs.most_common()
-        if count >= _OFTEN * min(counts[one], counts[other])
-    ]
-
-
-def _sample(total: int) -> list[range]:
-    """Stretches of a batch's jobs, evenly spread; one with all of them where they are few."""
-    if total <= _STRETCHES * _STRETCH:
-        return [range(total)]
-    starts = (n * (total - _STRETCH) // (_STRETCHES - 1) for n in range(_STRETCHES))
-    return [range(start, start + _STRETCH) for start in starts]
 
 
 def failures(pool: Pool, batch_id: UUID, *, after: int = -1, limit: int = 100) -> list[FailedImage]:

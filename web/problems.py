@@ -19,6 +19,7 @@ from maskpool.errors import (
     SourceError,
     SpecError,
     TooLarge,
+    TooMany,
     Unreachable,
 )
 from producer.accounts.refusals import Refused
@@ -36,6 +37,7 @@ _PLAIN: tuple[tuple[type[MaskpoolError], int, str], ...] = (
     (Conflict, 409, "conflict"),
     (Refused, 403, "auth.right"),
     (TooLarge, 413, "too_large"),
+    (TooMany, 429, "too_many"),
     (Permanent, 422, "refused"),
 )
 

@@ -16,7 +16,7 @@ from producer.cli.tables import Column, number, sentence
 from producer.results.records import ImageResult, LabelledInstance
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
-    from producer.batches import Contending
+    from producer.contending import Contending
     from producer.pool import Pool
     from producer.results.lacks import Lacks
 
@@ -74,6 +74,7 @@ def status(
 
 def _show_batch(pool: Pool, batch: str, *, watch: bool, wide: bool, as_json: bool) -> int:
     from producer import batches
+    from producer.contending import contending
     from producer.pool import why_idle
 
     batch_id = pool.find(batch)
@@ -92,7 +93,7 @@ def _show_batch(pool: Pool, batch: str, *, watch: bool, wide: bool, as_json: boo
         counts = batches.count_instances(pool, batch_id)
         rows = [(name, f"{count:,}") for name, count in counts.items()]
         render.print_table("\nfound so far", _PROMPTS, rows, wide=wide)
-        _show_contending(batches.contending(pool, batch_id))
+        _show_contending(contending(pool, batch_id))
     return exits.SOME_FAILED if progress.ended and progress.failed else exits.OK
 
 

@@ -18,6 +18,7 @@ from maskpool.reading import ReadingChanges
 from maskpool.spec import BatchSpec
 from maskpool.spec_file import asked as asked_for
 from producer import batches, submit
+from producer.contending import Contending, contending
 from producer.export import export
 from producer.pool import Pool, why_idle
 from producer.submission import prepare
@@ -65,9 +66,9 @@ def test_a_batch_is_watched_to_its_end_and_counted(pool: Pool, work: PlainPool) 
 
 def test_prompts_that_often_contend_are_named(pool: Pool, work: PlainPool) -> None:
     batch_id = work.submit(3)
-    assert batches.contending(pool, batch_id) == []
+    assert contending(pool, batch_id) == []
     work.drain()
-    assert batches.contending(pool, batch_id) == [batches.Contending("a", "b", 3)]
+    assert contending(pool, batch_id) == [Contending("a", "b", 3)]
 
 
 def test_a_rare_pair_is_not_named(pool: Pool, work: PlainPool) -> None:
@@ -81,19 +82,19 @@ def test_a_rare_pair_is_not_named(pool: Pool, work: PlainPool) -> None:
     work.look = look
     batch_id = work.submit(12)
     work.drain()
-    assert batches.contending(pool, batch_id) == []
+    assert contending(pool, batch_id) == []
 
 
 def test_of_a_large_batch_a_sample_is_looked_at(
     pool: Pool, work: PlainPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "_STRETCHES", 3)
-    monkeypatch.setattr(batches, "_STRETCH", 2)
+    monkeypatch.setattr("producer.contending._STRETCHES", 3)
+    monkeypatch.setattr("producer.contending._STRETCH", 2)
     batch_id = work.submit(11)
     work.drain()
     assert batches._sample(6) == [range(6)]
     assert batches._sample(11) == [range(2), range(4, 6), range(9, 11)]
-    assert batches.contending(pool, batch_id) == [batches.Contending("a", "b", 6, 6)]
+    assert contending(pool, batch_id) == [Contending("a", "b", 6, 6)]
 
 
 def test_categories_of_objects_are_counted_where_they_are(

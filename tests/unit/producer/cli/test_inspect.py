@@ -13,8 +13,8 @@ from db.workers import WorkerInfo
 from maskpool.abilities import Ability
 from maskpool.domain import Found, Instance
 from maskpool.rle import Rle
-from producer.batches import Contending
 from producer.cli import inspect
+from producer.contending import Contending
 from producer.results.records import ImageResult, LabelledInstance
 
 PLAIN = Instance(Found(0, 0.9, (1.0, 2.0, 3.0, 4.0), Rle((9, 9), "never read")), 4, 0.25)
