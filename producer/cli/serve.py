@@ -1,4 +1,4 @@
-"""Verbs that serve: up, worker, dispatch, serve, migrate."""
+"""Verbs that serve: up, worker, dispatch, serve, clerk, migrate."""
 
 from __future__ import annotations
 
@@ -137,6 +137,16 @@ def serve(
     os.environ["MASKPOOL_SERVE_ADDRESS"] = settings.serve_address
     # -P: a folder named web or storage where the user stands must not pass for ours.
     command = [sys.executable, "-P", "-m", "web"]
+    # It replaces this process, so that signals reach it directly.
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def clerk() -> None:
+    """Load, unpack, export and delete until SIGTERM; any number of clerks may run."""
+    settings = load_settings()
+    require(settings, "redis_url", "database_url", "store_url", who="a clerk")
+    # -P: a folder named clerk or storage where the user stands must not pass for ours.
+    command = [sys.executable, "-P", "-m", "clerk"]
     # It replaces this process, so that signals reach it directly.
     os.execv(sys.executable, command)  # noqa: S606
 

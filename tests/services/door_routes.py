@@ -6,21 +6,24 @@ function in ``THINGS``; where the example of its body would not do, a line in ``
 
 from __future__ import annotations
 
-import hashlib
+import io
+import tarfile
 from collections.abc import Callable
 
 from sqlalchemy import update
 
-from db import accounts, scratch, uploads
+from db import accounts, scratch, tasks, uploads
 from db.batches import NewBatch
-from db.models import BatchRow
+from db.models import BatchRow, TaskRow
 from maskpool.domain import ImageRef
+from maskpool.tasks import TaskKind
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
 from producer.accounts.teams import find
 from services.door import Door, Thing
 from services.plain_pool import SPEC, PlainPool
+from storage.objects import keys
 
 #: None: open to everybody.
 ROUTES: dict[str, Right | None] = {
@@ -51,7 +54,23 @@ ROUTES: dict[str, Right | None] = {
     "POST /api/v1/teams/{team_id}/grants": Right.USERS,
     "DELETE /api/v1/teams/{team_id}/grants/{grant_id}": Right.USERS,
     "GET /api/v1/audit": Right.USERS,
+    "POST /api/v1/uploads": Right.UPLOAD,
+    "GET /api/v1/uploads": Right.READ,
+    "GET /api/v1/uploads/{upload_id}": Right.READ,
+    "DELETE /api/v1/uploads/{upload_id}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/files": Right.READ,
+    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": Right.UPLOAD,
+    "DELETE /api/v1/uploads/{upload_id}/files/{name:path}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": Right.READ,
+    "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
     "GET /api/v1/batches": Right.READ,
+    "POST /api/v1/batches": Right.SUBMIT,
+    "DELETE /api/v1/batches/{batch_id}": Right.DELETE,
+    "POST /api/v1/exports": Right.EXPORT,
+    "GET /api/v1/tasks": Right.READ,
+    "GET /api/v1/tasks/{task_id}": Right.READ,
+    "POST /api/v1/tasks/{task_id}/cancel": Right.CHANGE,
+    "GET /api/v1/tasks/{task_id}/files/{name:path}": Right.EXPORT,
     "GET /api/v1/batches/{batch_id}": Right.READ,
     "PATCH /api/v1/batches/{batch_id}": Right.CHANGE,
     "POST /api/v1/batches/{batch_id}/pause": Right.CHANGE,
@@ -70,21 +89,20 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/link": Right.READ,
-    "GET /api/v1/uploads": Right.READ,
-    "POST /api/v1/uploads": Right.UPLOAD,
-    "GET /api/v1/uploads/{upload_id}": Right.READ,
-    "DELETE /api/v1/uploads/{upload_id}": Right.DELETE,
-    "GET /api/v1/uploads/{upload_id}/files": Right.READ,
-    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": Right.UPLOAD,
-    "DELETE /api/v1/uploads/{upload_id}/files/{name:path}": Right.DELETE,
-    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": Right.READ,
-    "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
     "POST /api/v1/predict": Right.PREDICT,
     "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
     "GET /api/v1/pool": Right.POOL,
 }
 
 _ACTOR = Actor(None, "test")
+
+
+def a_tar() -> bytes:
+    """An archive with nothing in it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w"):
+        pass
+    return made.getvalue()
 
 
 def a_session(door: Door) -> Thing:
@@ -139,14 +157,26 @@ def a_result(door: Door) -> Thing:
     return a_batch(door, done=True)
 
 
-def an_upload(door: Door) -> Thing:
-    """The maker's, for the first team, with one empty file."""
-    maker, name = door.users["maker"], "a.jpg"
+def a_task(door: Door) -> Thing:
+    maker = door.users["maker"]
     with door.pool.database.write() as session:
-        upload = uploads.create(session, user_id=maker, team_id=door.team, name="", days=1)
-        uploads.add_file(session, upload, name, 0, hashlib.sha256().hexdigest())
-    path = {"upload_id": upload, "name": name}
-    return Thing(path, owner_id=maker, team_id=door.team)
+        task_id = tasks.create(
+            session, TaskKind.EXPORT, {}, user_id=maker, team_id=door.team, batch_id=None
+        )
+        key = f"exports/{task_id}/coco.json"
+        result = {"files": [{"name": "coco.json", "key": key, "bytes": 2}]}
+        session.execute(update(TaskRow).where(TaskRow.id == task_id).values(result=result))
+    door.pool.store().put(key, b"{}")
+    return Thing({"task_id": task_id, "name": "coco.json"}, owner_id=maker, team_id=door.team)
+
+
+def an_upload(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        upload_id = uploads.create(session, user_id=maker, team_id=door.team, name="thing", days=1)
+        uploads.add_file(session, upload_id, "a.jpg", 4, "0" * 64)
+    door.pool.store().put(keys.upload_object(upload_id, "a.jpg"), b"jpeg")
+    return Thing({"upload_id": upload_id, "name": "a.jpg"}, owner_id=maker, team_id=door.team)
 
 
 def a_prediction(door: Door) -> Thing:
@@ -168,24 +198,56 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("team_id",): a_team,
     ("team_id", "user_name"): a_member,
     ("team_id", "grant_id"): a_grant,
-    ("batch_id",): a_batch,
-    ("batch_id", "seq"): a_result,
-    ("batch_id", "seq", "ordinal"): a_result,
     ("upload_id",): an_upload,
     ("upload_id", "name"): an_upload,
+    ("batch_id",): a_batch,
+    ("task_id",): a_task,
+    ("task_id", "name"): a_task,
+    ("batch_id", "seq"): a_result,
+    ("batch_id", "seq", "ordinal"): a_result,
     ("prediction_id",): a_prediction,
+}
+
+
+def a_batch_of_an_upload(door: Door) -> tuple[Thing, object]:
+    upload = an_upload(door)
+    source = {"uploads": [str(upload.path["upload_id"])]}
+    return upload, {"spec": {"prompts": ["bus"]}, "source": source}
+
+
+def an_export_of_a_batch(door: Door) -> tuple[Thing, object]:
+    batch = a_batch(door, done=True)
+    return batch, {"batches": [str(batch.path["batch_id"])], "format": "coco"}
+
+
+def a_question_about_an_image(door: Door) -> tuple[Thing, object]:
+    batch = a_batch(door, done=True)
+    named = {"batch": str(batch.path["batch_id"]), "image": 0}
+    return batch, {**named, "prompts": [{"text": "bus"}]}
+
+
+#: Where the body names what the route works on: what that is, and the body.
+NAMED: dict[str, Callable[[Door], tuple[Thing, object]]] = {
+    "POST /api/v1/batches": a_batch_of_an_upload,
+    "POST /api/v1/exports": an_export_of_a_batch,
+    "POST /api/v1/predict": a_question_about_an_image,
 }
 
 #: Instead of the example in the API's description.
 BODIES: dict[str, object] = {
     # Whoever has not a right cannot give it to a token.
     "POST /api/v1/tokens": {"name": "nightly", "rights": ["read"]},
-    # One image is named in one of two ways.
-    "POST /api/v1/predict": {
-        "upload": "01a22000-0000-7000-8000-000000000001",
-        "file": "a.jpg",
-        "prompts": [{"text": "bus"}],
-    },
+    # The example names a prompt of another batch.
+    "PUT /api/v1/batches/{batch_id}/reading": {"threshold": 0.5},
+    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": b"jpeg",
+    "POST /api/v1/uploads/{upload_id}/tar": a_tar(),
+}
+
+#: Queries that a route asks for.
+QUERIES: dict[str, dict[str, str]] = {
+    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": {"of": "2"},
+    # Nobody answers here.
+    "POST /api/v1/predict": {"wait": "0"},
 }
 
 #: Statuses of those who may, beside all below 400 and 409.
@@ -197,10 +259,6 @@ ALLOWED: dict[str, set[int]] = {
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},
     "GET /api/v1/batches/{batch_id}/images/{seq}/original": {422},
     "GET /api/v1/batches/{batch_id}/images/{seq}/link": {404},
-    # Nothing is sent.
-    "POST /api/v1/uploads/{upload_id}/tar": {422},
-    # The example's image is nobody's.
-    "POST /api/v1/predict": {404},
 }
 
 #: Routes that a token may not call, whatever its rights.

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from web.routes import (
     audit,
     batches,
+    create,
     health,
     images,
     pictures,
@@ -15,6 +16,7 @@ from web.routes import (
     readings,
     session,
     sessions,
+    tasks,
     teams,
     tokens,
     uploads,
@@ -34,7 +36,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     pictures.router,
     predict.router,
     batches.router,
+    create.router,
     readings.router,
     images.router,
+    tasks.router,
     pool.router,
 )
