@@ -9,6 +9,7 @@ from db.uploads import Upload, UploadFile
 from maskpool.errors import Conflict, NotFound, SpecError
 from maskpool.tasks import TaskKind
 from producer import tasks
+from producer.accounts import teams
 from producer.accounts.caller import Caller
 from producer.accounts.refusals import Refused
 from producer.accounts.rights import Right
@@ -30,6 +31,8 @@ def create(pool: Pool, caller: Caller, *, name: str, team_id: UUID | None) -> Up
         raise SpecError("name", f"must have at most {_MAX_TITLE} characters and no NUL")
     if team_id is not None and not caller.may(Right.UPLOAD, owner_id=None, team_id=team_id):
         _require_member(caller, team_id)
+    if team_id is not None:
+        teams.find(pool, str(team_id))  # an admin may for all, but not for one that is not there
     with pool.database.write() as session:
         upload_id = uploads.create(
             session,

@@ -65,7 +65,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.waiting = Waiting(database, settings.redis_url.get_secret_value())
     problems.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=problems.DESCRIBED)
     return app
 
 

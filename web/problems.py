@@ -42,6 +42,33 @@ _PLAIN: tuple[tuple[type[MaskpoolError], int, str], ...] = (
 )
 
 
+#: Of every refusal, for the API's description.
+_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "params"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "params": {"type": "object"},
+    },
+    "example": {
+        "type": "urn:maskpool:problem:not_found",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "there is no batch 7 that you may see",
+        "code": "not_found",
+        "params": {},
+    },
+}
+_REFUSAL = {"description": "A refusal (RFC 9457).", "content": {_MEDIA_TYPE: {"schema": _SCHEMA}}}
+
+#: What each route may answer beside its own.
+DESCRIBED: dict[int | str, dict[str, Any]] = {"4XX": _REFUSAL, "5XX": _REFUSAL}
+
+
 class Problem(Exception):
     """A refusal.
 
