@@ -71,9 +71,25 @@ def keep_open(stack: Stack, given: Settings) -> None:
     why = f" (another program has {given.serve_address})" if taken else ""
     url = here.public_url or f"http://{here.serve_address}"
     render.console.print(f"web: {url}{why}", soft_wrap=True)
+    print_link(here, url)
     while True:
         stack.watch()
         time.sleep(_WATCH_SECONDS)
+
+
+def print_link(settings: Settings, url: str) -> None:
+    """Print the link by which a stack's owner logs in, which works once."""
+    from contextlib import closing
+
+    from db.session import Database
+    from producer.accounts.local_link import make_link
+
+    with closing(Database(settings.database_url.get_secret_value())) as database:
+        link = make_link(settings, database, url)
+    render.console.print(f"log in: {link}", soft_wrap=True)
+    render.console.print(
+        "it works once, for an hour; maskpool user link prints another", soft_wrap=True, style="dim"
+    )
 
 
 def worker(

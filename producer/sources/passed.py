@@ -21,6 +21,7 @@ OURS = "folder that maskpool wrote"
 HIDDEN_FOLDER = "hidden folder"
 HIDDEN_FILE = "hidden file"
 ODD_KEY = "key that cannot be a name"
+UNFINISHED = "file whose parts are not all there"
 _PIPE, _SOCKET, _DEVICE = "pipe", "socket", "device"
 _NO_ENDING = "file without an ending"
 _ODD_ENDING = "file with an odd ending"
@@ -29,6 +30,7 @@ _MANY = {
     DEAD_LINK: "links to nothing",
     OURS: "folders that maskpool wrote",
     ODD_KEY: "keys that cannot be names",
+    UNFINISHED: "files whose parts are not all there",
     _PIPE: "pipes",
     _SOCKET: "sockets",
     _DEVICE: "devices",

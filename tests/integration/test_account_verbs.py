@@ -168,3 +168,9 @@ def test_what_is_not_there_is_refused_in_one_sentence(
     assert (code, out) == (exits.BAD_INPUT, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_without_a_stack_there_is_no_link(shell: Shell) -> None:
+    code, out, err = shell("user", "link")
+    assert (code, out) == (exits.UNREACHABLE, "")
+    assert "no stack with one runs in" in err

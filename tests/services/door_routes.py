@@ -92,6 +92,7 @@ ROUTES: dict[str, Right | None] = {
     "POST /api/v1/predict": Right.PREDICT,
     "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
     "GET /api/v1/pool": Right.POOL,
+    "GET /api/v1/events": Right.READ,
 }
 
 _ACTOR = Actor(None, "test")
@@ -265,4 +266,4 @@ ALLOWED: dict[str, set[int]] = {
 NOT_BY_TOKEN = {"POST /api/v1/tokens"}
 
 #: Answers without an end: only their refusals are looked at.
-STREAMS: set[str] = set()
+STREAMS: set[str] = {"GET /api/v1/events"}

@@ -8,6 +8,7 @@ from web.routes import (
     audit,
     batches,
     create,
+    events,
     health,
     images,
     pictures,
@@ -41,4 +42,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     images.router,
     tasks.router,
     pool.router,
+    events.router,
 )

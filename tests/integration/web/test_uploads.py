@@ -25,8 +25,8 @@ from maskpool.errors import Conflict
 from maskpool.settings import Settings, load_settings
 from producer import receiving, uploads
 from producer.deletion import delete_upload
-from producer.sources.joined import UploadSource
 from producer.sources.passed import PassedOver
+from producer.sources.uploads import UploadSource
 from storage.objects import keys
 from web import bodies
 
@@ -94,7 +94,7 @@ def test_a_file_is_brought_listed_and_becomes_a_source(door: Door) -> None:
 
 
 def source_of(door: Door, upload: str) -> UploadSource:
-    return UploadSource("upload", door.pool.store(), keys.upload_prefix(rows_id(upload)))
+    return UploadSource(rows_id(upload), door.pool.database, door.pool.store())
 
 
 def rows_id(text: str) -> UUID:
@@ -183,7 +183,9 @@ def test_parts_come_in_any_order_and_are_joined(either: Door) -> None:
     put(door, upload, "a.tif?part=1&of=3", cut[0])
     url = f"/api/v1/uploads/{upload}/parts/a.tif?of=3"
     assert door.client.get(url, headers=door.as_("ann")).json() == {"parts": [1, 3], "of": 3}
-    assert list(source_of(door, upload).refs()) == []
+    passed = PassedOver()
+    assert list(source_of(door, upload).refs(passed)) == []
+    assert passed.counts == {"file whose parts are not all there": 1}
 
     last = put(door, upload, "a.tif?part=2&of=3", cut[1]).json()
 
