@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,12 +17,12 @@ from producer import tasks, uploads
 from producer.accounts import grants, teams
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from producer.load import MAX_NOW, LoadArgs, load
 from producer.pool import Pool
 from producer.sources.allowed import Allowed
 from producer.sources.listed import listed
-from producer.submission import Draft, Submission
-from producer.submit import submit
+
+if TYPE_CHECKING:  # they take numpy, which a web server that makes no batch does without
+    from producer.submission import Draft
 
 #: Images of a batch that is made while its sender waits.
 MAX_AT_ONCE = 1_000
@@ -83,6 +84,9 @@ def create(
         ConfigError: A living worker of the model could not do what is asked.
         Conflict: The key belongs to another question or source.
     """
+    from producer.load import MAX_NOW, LoadArgs, load  # noqa: PLC0415 - see above
+    from producer.submission import Draft  # noqa: PLC0415
+
     team = team_for(pool, caller, batch.team)
     draft = Draft.of(pool.settings, asked(batch.question))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
@@ -135,6 +139,9 @@ def team_for(pool: Pool, caller: Caller, asked_team: UUID | None) -> UUID | None
 
 
 def _submit(pool: Pool, caller: Caller, batch: AskedBatch, team: UUID | None, draft: Draft) -> UUID:
+    from producer.submission import Submission  # noqa: PLC0415 - see above
+    from producer.submit import submit  # noqa: PLC0415
+
     source = listed(batch.images, Allowed.by(pool.settings, any_file=False))
     submission = Submission(
         source=source,
