@@ -5,8 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from db import seen
+from db.models import TaskRow
 from db.seen import Filter, Place, SeenBatch, Sees
 from maskpool.errors import NotFound
+from producer import tasks
 from producer.accounts.caller import Caller
 from producer.accounts.refusals import Refused
 from producer.accounts.rights import Right
@@ -57,6 +59,28 @@ def list_batches(
     """
     with pool.database.read() as session:
         return seen.page(session, _sees(caller, Right.READ), which, after=after, limit=limit)
+
+
+def find_task(pool: Pool, caller: Caller, task_id: UUID, right: Right = Right.READ) -> TaskRow:
+    """A task of the clerk's, if a caller may do this with it.
+
+    Raises:
+        NotFound: There is none that the caller may see.
+        Refused: They may see it, and not do this.
+    """
+    task = tasks.find(pool, task_id)
+    whose = (task.user_id, task.team_id)
+    if caller.may(right, owner_id=whose[0], team_id=whose[1]):
+        return task
+    if caller.may(Right.READ, owner_id=whose[0], team_id=whose[1]):
+        raise Refused(f"you may see task {task_id}, but the right {right!s} is not yours")
+    raise NotFound(f"there is no task {task_id}")
+
+
+def list_tasks(pool: Pool, caller: Caller, *, limit: int = 100) -> list[TaskRow]:
+    """The latest tasks that a caller sees, newest first."""
+    teams = caller.teams_for(Right.READ)
+    return tasks.listing(pool, user_id=caller.user_id, team_ids=teams, limit=limit)
 
 
 def _may(caller: Caller, right: Right, batch: SeenBatch) -> bool:

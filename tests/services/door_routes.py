@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from db import accounts
+from sqlalchemy import update
+
+from db import accounts, tasks
+from db.models import BatchRow, TaskRow
+from maskpool.tasks import TaskKind
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
 from producer.accounts.teams import find
 from services.door import Door, Thing
+from services.plain_pool import PlainPool
 
 #: None: open to everybody.
 ROUTES: dict[str, Right | None] = {
@@ -44,6 +49,29 @@ ROUTES: dict[str, Right | None] = {
     "POST /api/v1/teams/{team_id}/grants": Right.USERS,
     "DELETE /api/v1/teams/{team_id}/grants/{grant_id}": Right.USERS,
     "GET /api/v1/audit": Right.USERS,
+    "GET /api/v1/batches": Right.READ,
+    "POST /api/v1/batches": Right.SUBMIT,
+    "DELETE /api/v1/batches/{batch_id}": Right.DELETE,
+    "POST /api/v1/exports": Right.EXPORT,
+    "GET /api/v1/tasks": Right.READ,
+    "GET /api/v1/tasks/{task_id}": Right.READ,
+    "POST /api/v1/tasks/{task_id}/cancel": Right.CHANGE,
+    "GET /api/v1/tasks/{task_id}/files/{name:path}": Right.EXPORT,
+    "GET /api/v1/batches/{batch_id}": Right.READ,
+    "PATCH /api/v1/batches/{batch_id}": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/pause": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/resume": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/cancel": Right.CHANGE,
+    "POST /api/v1/batches/{batch_id}/retry": Right.CHANGE,
+    "GET /api/v1/batches/{batch_id}/reading": Right.READ,
+    "PUT /api/v1/batches/{batch_id}/reading": Right.CHANGE,
+    "GET /api/v1/batches/{batch_id}/reading/history": Right.READ,
+    "GET /api/v1/batches/{batch_id}/counts": Right.READ,
+    "GET /api/v1/batches/{batch_id}/failures": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
+    "GET /api/v1/pool": Right.POOL,
 }
 
 _ACTOR = Actor(None, "test")
@@ -83,6 +111,37 @@ def a_grant(door: Door) -> Thing:
     return Thing({"team_id": door.team, "grant_id": made.id}, team_id=door.team)
 
 
+def a_batch(door: Door, *, done: bool = False) -> Thing:
+    """The maker's, in the first team."""
+    pool = PlainPool(door.pool.database, door.pool.store())
+    batch_id = pool.submit(1)
+    if done:
+        pool.drain()
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        owned = {"owner_id": maker, "team_id": door.team}
+        session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(owned))
+    path = {"batch_id": batch_id, "seq": 0, "ordinal": 0}
+    return Thing(path, owner_id=maker, team_id=door.team)
+
+
+def a_result(door: Door) -> Thing:
+    return a_batch(door, done=True)
+
+
+def a_task(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        task_id = tasks.create(
+            session, TaskKind.EXPORT, {}, user_id=maker, team_id=door.team, batch_id=None
+        )
+        key = f"exports/{task_id}/coco.json"
+        result = {"files": [{"name": "coco.json", "key": key, "bytes": 2}]}
+        session.execute(update(TaskRow).where(TaskRow.id == task_id).values(result=result))
+    door.pool.store().put(key, b"{}")
+    return Thing({"task_id": task_id, "name": "coco.json"}, owner_id=maker, team_id=door.team)
+
+
 #: By the parameters of a path, in their order. Each makes a new thing of the maker's and of the
 #: first team, as far as it is anybody's.
 THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
@@ -92,6 +151,11 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("team_id",): a_team,
     ("team_id", "user_name"): a_member,
     ("team_id", "grant_id"): a_grant,
+    ("batch_id",): a_batch,
+    ("task_id",): a_task,
+    ("task_id", "name"): a_task,
+    ("batch_id", "seq"): a_result,
+    ("batch_id", "seq", "ordinal"): a_result,
 }
 
 #: Instead of the example in the API's description.

@@ -208,6 +208,15 @@ def retry_batch(
     return Retried(images=batches.retry_failed(pool, str(batch_id)).images)
 
 
+@router.delete("/{batch_id}", status_code=202)
+def delete_batch(
+    pool: Pooled, caller: Annotated[Caller, needs(Right.DELETE)], batch_id: UUID
+) -> AskedTask:
+    """Delete a batch: from now on nobody sees it, and the clerk clears it away."""
+    visible.find_batch(pool, caller, batch_id, Right.DELETE)
+    return AskedTask(task=batches.delete(pool, batch_id, caller.user_id))
+
+
 def _change(
     pool: Pool, caller: Caller, batch_id: UUID, change: Callable[[Pool, str], UUID]
 ) -> Batch:

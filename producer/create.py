@@ -1,0 +1,153 @@
+"""A batch for somebody at the door: what they may make it of, and whether it is made at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from maskpool.domain import Klass, Priority
+from maskpool.errors import SourceError, SpecError
+from maskpool.spec_file import Question, asked
+from maskpool.tasks import TaskKind
+from producer import tasks, uploads
+from producer.accounts import grants
+from producer.accounts.caller import Caller
+from producer.accounts.rights import Right
+from producer.load import MAX_NOW, LoadArgs, load
+from producer.pool import Pool
+from producer.sources.allowed import Allowed
+from producer.sources.listed import listed
+from producer.submission import Draft, Submission
+from producer.submit import submit
+
+#: Images of a batch that is made while its sender waits.
+MAX_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBatch:
+    """What somebody asks for; of the three sources one is given.
+
+    Attributes:
+        question: As in a spec file.
+        key: The same again of one owner is the same batch.
+        uploads: Whose files are its images.
+        places: Prefixes of buckets, or addresses of images.
+        images: Addresses of images.
+        name: For people.
+        team: Whose members see it; None: the owner's only one.
+        klass: Of the queue.
+        priority: Among the owner's batches.
+    """
+
+    question: Question
+    key: str
+    uploads: Sequence[UUID] = ()
+    places: Sequence[str] = ()
+    images: Sequence[str] = ()
+    name: str = ""
+    team: UUID | None = None
+    klass: Klass = Klass.BULK
+    priority: Priority = Priority.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What came of it: one of both.
+
+    Attributes:
+        batch_id: The batch, which is active.
+        task_id: The clerk's task that makes it.
+    """
+
+    batch_id: UUID | None = None
+    task_id: UUID | None = None
+
+
+#: Called with the task's id in the transaction that creates it.
+AlsoWrites = Callable[[Session, UUID], None]
+
+
+def create(
+    pool: Pool, caller: Caller, batch: AskedBatch, also: AlsoWrites = lambda *_: None
+) -> Created:
+    """Make a batch, or have the clerk make it where that outlives a request.
+
+    Raises:
+        SpecError: The question, the team or the source is refused.
+        SourceError: An address is refused, or nothing is there.
+        NotFound, Refused: An upload is none that the caller may submit.
+        ConfigError: A living worker of the model could not do what is asked.
+        Conflict: The key belongs to another question or source.
+    """
+    team = team_for(caller, batch.team)
+    draft = Draft.of(pool.settings, asked(batch.question))
+    sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
+    readable = grants.readable(pool, caller, team)
+    for text in (*batch.places, *batch.images):
+        if reason := readable.refusal(text):
+            raise SourceError(_shown(text), reason)
+    if batch.klass is Klass.NOW and max(sum(sizes), len(batch.images)) > MAX_NOW:
+        raise SpecError("class", f"now is for {MAX_NOW} images at most; say bulk")
+    if batch.images:
+        return Created(_submit(pool, caller, batch, team, draft))
+    args = LoadArgs(
+        question=batch.question,
+        uploads=tuple(batch.uploads),
+        sources=tuple(batch.places),
+        owner=caller.name,
+        team=team,
+        name=batch.name,
+        key=batch.key,
+        klass="now" if batch.klass is Klass.NOW else "bulk",
+        priority=batch.priority,
+    )
+    if not batch.places and sum(sizes) <= MAX_AT_ONCE:
+        return Created(load(pool, args, key=batch.key).batch_id)
+    with pool.database.write() as session:
+        dumped = args.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        task_id = tasks.create(session, TaskKind.LOAD, dumped, user_id=caller.user_id, team_id=team)
+        also(session, task_id)
+    pool.wake()
+    return Created(task_id=task_id)
+
+
+def team_for(caller: Caller, asked_team: UUID | None) -> UUID | None:
+    """Whose members are to see what somebody makes.
+
+    Raises:
+        SpecError: They may submit for no such team, or for several and named none.
+    """
+    if asked_team is not None:
+        if not caller.may(Right.SUBMIT, owner_id=None, team_id=asked_team):
+            raise SpecError("team", f"you may submit for no team {asked_team}")
+        return asked_team
+    mine = [one for one in caller.teams if caller.may(Right.SUBMIT, owner_id=None, team_id=one)]
+    if len(mine) > 1:
+        ids = " or ".join(sorted(map(str, mine)))
+        raise SpecError("team", f"you may submit for several teams; name one: {ids}")
+    return mine[0] if mine else None
+
+
+def _submit(pool: Pool, caller: Caller, batch: AskedBatch, team: UUID | None, draft: Draft) -> UUID:
+    source = listed(batch.images, Allowed.by(pool.settings, any_file=False))
+    submission = Submission(
+        source=source,
+        spec=draft.spec(source),
+        owner=caller.name,
+        key=batch.key,
+        name=batch.name or source.text,
+        klass=batch.klass,
+        priority=batch.priority,
+        reading=draft.reading,
+        team_id=team,
+    )
+    return submit(pool, submission).batch_id
+
+
+def _shown(text: str) -> str:
+    """An address without what may be a secret."""
+    return text.partition("?")[0][:200]

@@ -1,0 +1,246 @@
+"""Batches and their images over REST, on both databases: pages, filters, orders, versions."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from PIL import Image
+from services.door import Door, open_door
+from services.plain_pool import SIZE, PlainPool
+from sqlalchemy import update
+
+from db.models import BatchRow, JobRow
+from maskpool import rle
+from maskpool.domain import JobState, new_id
+from producer.accounts.rights import Right
+
+COUNT = 12
+#: What chance gives for seed 1, on Postgres as on SQLite.
+ORDER_OF_SEED_1 = [9, 0, 2, 5, 1, 6, 4, 11, 7, 10, 3, 8]
+
+
+@pytest.fixture
+def door(database_url: str, tmp_path: Path) -> Iterator[Door]:
+    with open_door(database_url, tmp_path) as door:
+        yield door
+
+
+@pytest.fixture
+def work(door: Door) -> PlainPool:
+    return PlainPool(door.pool.database, door.pool.store())
+
+
+def given(door: Door, batch_id: UUID, who: str = "maker", **values: Any) -> UUID:
+    """Let a batch be somebody's."""
+    values = {"owner_id": door.users[who], **values}
+    with door.pool.database.write() as session:
+        session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(values))
+    return batch_id
+
+
+@pytest.fixture
+def batch(door: Door, work: PlainPool) -> UUID:
+    batch_id = work.submit(COUNT)
+    work.drain()
+    return given(door, batch_id)
+
+
+def get(door: Door, path: str, *, who: str = "maker", **query: Any) -> Any:
+    answer = door.client.get(
+        f"/api/v1{path}", params=query, headers=door.token(who, Right.READ, Right.POOL)
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def all_pages(door: Door, path: str, what: str, **query: Any) -> list[Any]:
+    found, after = [], {}
+    for _ in range(100):
+        page = get(door, path, **query, **after)
+        found += page[what]
+        if page["next"] is None:
+            return found
+        after = {"after": page["next"]}
+    raise AssertionError("it never ends")
+
+
+def test_batches_are_listed_page_by_page_and_only_those_one_may_see(
+    door: Door, work: PlainPool
+) -> None:
+    mine = [given(door, work.submit(1), name=f"b{n}_x%") for n in range(5)]
+    given(door, work.submit(1), "colleague")
+    shared = given(door, work.submit(1), "colleague", team_id=door.team)
+    given(door, work.submit(1), deleted_at=1)
+    given(door, work.submit(1), scratch=True)
+    found = all_pages(door, "/batches", "batches", limit=2)
+    assert [one["id"] for one in found] == [str(one) for one in (shared, *reversed(mine))]
+    assert [one["name"] for one in all_pages(door, "/batches", "batches", name="3_x%")] == ["b3_x%"]
+    assert get(door, "/batches", owner="colleague")["batches"][0]["id"] == str(shared)
+    assert get(door, "/batches", state="done")["batches"] == []
+    assert len(get(door, "/batches", state=["done", "active"])["batches"]) == 6
+
+
+@pytest.mark.parametrize("cursor", ["x", "e30", "WzFd", "W251bGwsbnVsbF0", "é", "[1,2]"])
+def test_what_is_no_cursor_is_refused(door: Door, batch: UUID, cursor: str) -> None:
+    for path in ("", f"/{batch}/images", f"/{batch}/failures"):
+        answer = door.client.get(
+            f"/api/v1/batches{path}",
+            params={"after": cursor},
+            headers=door.token("maker", Right.READ),
+        )
+        wanted = 200 if (path, cursor) == (f"/{batch}/failures", "WzFd") else 422
+        assert answer.status_code == wanted, answer.text
+
+
+def test_a_batch_is_told_once_until_it_changes(door: Door, batch: UUID) -> None:
+    headers = door.token("maker", Right.READ, Right.CHANGE)
+    path = f"/api/v1/batches/{batch}"
+    first = door.client.get(path, headers=headers)
+    assert first.json()["done"] == COUNT
+    assert [one["name"] for one in first.json()["spec"]["prompts"]] == ["a", "b"]
+    again = headers | {"if-none-match": first.headers["etag"]}
+    assert door.client.get(path, headers=again).status_code == 304
+    assert door.client.patch(path, headers=headers, json={"name": "other"}).status_code == 200
+    assert door.client.get(path, headers=again).json()["name"] == "other"
+
+
+def test_a_batch_is_paused_resumed_and_cancelled(door: Door, work: PlainPool) -> None:
+    batch = given(door, work.submit(2))
+    headers = door.token("maker", Right.CHANGE)
+
+    def act(what: str) -> Any:
+        return door.client.post(f"/api/v1/batches/{batch}/{what}", headers=headers)
+
+    assert act("pause").json()["state"] == "paused"
+    assert act("pause").status_code == 409
+    assert act("resume").json()["state"] == "active"
+    assert act("cancel").json()["state"] == "cancelled"
+    assert act("retry").json()["code"] == "conflict"
+
+
+def test_failures_are_said_with_their_reasons_and_tried_again(door: Door, batch: UUID) -> None:
+    with door.pool.database.write() as session:
+        failed = {"state": JobState.FAILED, "error": "it is no image"}
+        session.execute(
+            update(JobRow).where(JobRow.batch_id == batch, JobRow.seq < 5).values(failed)
+        )
+        counted = {"failed": 5, "done": COUNT - 5}
+        session.execute(update(BatchRow).where(BatchRow.id == batch).values(counted))
+    found = get(door, f"/batches/{batch}/failures", limit=3)
+    assert found["reasons"] == {"it is no image": 3}
+    assert len(all_pages(door, f"/batches/{batch}/failures", "failures", limit=2)) == 5
+    assert len(get(door, f"/batches/{batch}/images", state="failed")["images"]) == 5
+    answer = door.client.post(
+        f"/api/v1/batches/{batch}/retry", headers=door.token("maker", Right.CHANGE)
+    )
+    assert answer.json() == {"images": 5}
+
+
+def test_how_a_batch_is_read_has_versions(door: Door, batch: UUID) -> None:
+    headers = door.token("maker", Right.READ, Right.CHANGE)
+    path = f"/api/v1/batches/{batch}/reading"
+    before = door.client.get(path, headers=headers)
+    assert before.json()["version"] == 0
+    assert get(door, f"/batches/{batch}/counts")["instances"] == {"a": COUNT, "b": COUNT}
+    seen = headers | {"if-match": before.headers["etag"]}
+    changed = door.client.put(path, headers=seen, json={"threshold": 0.8, "max_against": 1.0})
+    assert changed.status_code == 200
+    assert changed.json()["version"] == 1
+    assert get(door, f"/batches/{batch}/counts")["instances"] == {"a": COUNT, "b": 0}
+    late = door.client.put(path, headers=seen, json={"threshold": 0.1})
+    assert (late.status_code, late.json()["code"]) == (412, "stale")
+    wrong = door.client.put(path, headers=headers, json={"prompts": {"dog": {}}})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "spec.refused")
+    [only] = get(door, f"/batches/{batch}/reading/history")
+    assert (only["version"], only["user"], only["reading"]["threshold"]) == (1, "maker", 0.8)
+
+
+@pytest.mark.parametrize("order", ["seq", "name", "uncertain", "random"])
+def test_images_come_in_each_order_without_a_gap(door: Door, batch: UUID, order: str) -> None:
+    path = f"/batches/{batch}/images"
+    whole = get(door, path, order=order, seed=7)["images"]
+    assert sorted(one["seq"] for one in whole) == list(range(COUNT))
+    assert all_pages(door, path, "images", order=order, seed=7, limit=5) == whole
+    assert whole[0]["found"] == {"a": 1, "b": 1}
+
+
+def test_chance_depends_on_its_seed_alone(door: Door, batch: UUID) -> None:
+    def order(seed: int) -> list[int]:
+        images = get(door, f"/batches/{batch}/images", order="random", seed=seed)["images"]
+        return [one["seq"] for one in images]
+
+    assert order(1) == order(1)
+    assert len({tuple(order(seed)) for seed in range(6)}) == 6
+    assert order(1) == ORDER_OF_SEED_1
+
+
+def test_images_are_chosen_by_what_counts_in_them(door: Door, batch: UUID) -> None:
+    path = f"/batches/{batch}/images"
+
+    def found(**query: Any) -> int:
+        return len(get(door, path, **query)["images"])
+
+    assert found(prompt="a") == COUNT
+    assert found(prompt="a", found="false") == 0
+    assert found(prompt="a", max_score=0.85) == 0, "0.3 lies below the threshold"
+    assert found(prompt="b", min_score=0.65, max_score=0.75) == COUNT
+    assert found(state="waiting") == 0
+    answer = door.client.get(
+        f"/api/v1{path}", params={"prompt": "dog"}, headers=door.token("maker", Right.READ)
+    )
+    assert answer.status_code == 422
+
+
+def test_more_than_the_most_of_a_prompt_do_not_count(door: Door, batch: UUID) -> None:
+    headers = door.token("maker", Right.READ, Right.CHANGE)
+    reading = {"threshold": 0.2, "prompts": {"a": {"max_count": 1}}}
+    put = door.client.put(f"/api/v1/batches/{batch}/reading", headers=headers, json=reading)
+    assert put.status_code == 200
+    path = f"/batches/{batch}/images"
+    assert get(door, path)["images"][0]["found"] == {"a": 1, "b": 1}
+    assert get(door, path, prompt="a", max_score=0.5)["images"] == []
+    assert len(get(door, f"{path}/0")["instances"]) == 2
+
+
+def test_one_image_is_shown_with_its_masks(door: Door, batch: UUID) -> None:
+    one = get(door, f"/batches/{batch}/images/3")
+    assert (one["name"], one["width"], one["height"]) == ("003.png", SIZE[1], SIZE[0])
+    first, second = one["instances"]
+    assert (first["category"], first["ordinal"], second["ordinal"]) == ("a", 0, 2)
+    mask = rle.decode(rle.Rle(SIZE, first["segmentation"]["counts"]))
+    assert mask.sum() == first["area"]
+    answer = door.client.get(
+        f"/api/v1/batches/{batch}/images/3/masks/2.png", headers=door.token("maker", Right.READ)
+    )
+    assert answer.headers["content-type"] == "image/png"
+    drawn = np.asarray(Image.open(io.BytesIO(answer.content)))
+    assert (drawn == mask).all()
+    outline = get(door, f"/batches/{batch}/images/3", masks="polygon")["instances"][0]
+    assert outline["polygons"] == [[[2, 1], [2, 4], [7, 4], [7, 1]]]
+    assert outline["segmentation"] is None
+    none = get(door, f"/batches/{batch}/images/3", masks="none")["instances"][0]
+    assert none["segmentation"] is none["polygons"] is None
+
+
+@pytest.mark.parametrize("path", ["images/99", "images/0/masks/9.png"])
+def test_what_is_not_there_is_not_found(door: Door, batch: UUID, path: str) -> None:
+    headers = door.token("maker", Right.READ)
+    answer = door.client.get(f"/api/v1/batches/{batch}/{path}", headers=headers)
+    assert answer.status_code == 404
+    gone = door.client.get(f"/api/v1/batches/{new_id()}/{path}", headers=headers)
+    assert gone.status_code == 404
+
+
+def test_the_pool_says_who_works_and_what_waits(door: Door, work: PlainPool) -> None:
+    given(door, work.submit(3))
+    work.tick()
+    said = get(door, "/pool")
+    assert [one["name"] for one in said["workers"]] == ["plain"]
+    assert said["queue"] == [{"owner": "maker", "class": "bulk", "batches": 1, "images": 3}]
+    assert "no dispatcher" in said["idle"][0]

@@ -1,0 +1,112 @@
+"""Batches, made of uploads, granted places or lists of addresses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import Field, StringConstraints, model_validator
+from sqlalchemy.orm import Session
+
+from maskpool.domain import Klass, Priority, new_id
+from maskpool.spec_file import Question
+from producer import visible
+from producer.accounts.caller import Caller
+from producer.accounts.rights import Right
+from producer.create import MAX_AT_ONCE, AskedBatch, create
+from web.access import Pooled, needs
+from web.idempotency import Answer, Idempotent, Seal
+from web.routes.batches import AskedTask, Batch, shown
+from web.shapes import Asked
+
+router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
+
+_ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
+
+Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+Address = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")]
+#: JSON has no UUIDs: they come as texts.
+Id = Annotated[UUID, Field(strict=False)]
+
+
+class Source(Asked):
+    """Where the images are; one of the three."""
+
+    uploads: list[Id] = Field(default=[], max_length=100, examples=[[_ID]])
+    places: list[Address] = Field(
+        default=[],
+        max_length=100,
+        description="Prefixes of buckets that your team may read.",
+        examples=[["s3://street-photos/2026/"]],
+    )
+    images: list[Address] = Field(
+        default=[],
+        max_length=MAX_AT_ONCE,
+        description="Addresses of images that your team may read.",
+        examples=[["https://images.example.org/1.jpg"]],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Source:
+        if sum(map(bool, (self.uploads, self.places, self.images))) != 1:
+            msg = "name uploads, places or images: one of them, and at least one of it"
+            raise ValueError(msg)
+        return self
+
+
+class NewBatch(Asked):
+    """What is asked of which images."""
+
+    spec: dict[str, Any] = Field(
+        description="As in a file for `maskpool submit --spec` (`maskpool schema`).",
+        examples=[{"prompts": ["bus", {"text": "car", "not": ["van"], "threshold": 0.6}]}],
+    )
+    source: Source = Field(examples=[{"uploads": [_ID]}])
+    name: Text = Field(default="", description="The source's, if empty.", examples=["street"])
+    team: Id | None = Field(
+        default=None, description="Whose members see it; your only one, if null."
+    )
+    klass: Literal["now", "bulk"] = Field(default="bulk", alias="class")
+    priority: Annotated[Priority, Field(strict=False)] = Field(default=Priority.NORMAL)
+    key: Text = Field(default="", description="The same again is the same batch.")
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=Batch,
+    responses={202: {"model": AskedTask, "description": "The clerk makes it."}},
+)
+def create_batch(
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.SUBMIT)],
+    asked: NewBatch,
+    once: Idempotent,
+) -> JSONResponse:
+    """Make a batch: at once of up to 1,000 images, else by the clerk."""
+    batch = AskedBatch(
+        question=Question.read(asked.spec),
+        key=asked.key or (f"request {once.key}" if once.key else str(new_id())),
+        uploads=asked.source.uploads,
+        places=asked.source.places,
+        images=asked.source.images,
+        name=asked.name,
+        team=asked.team,
+        klass=Klass[asked.klass.upper()],
+        priority=asked.priority,
+    )
+
+    def work(seal: Seal) -> Answer:
+        def also(session: Session, task_id: UUID) -> None:
+            seal(session, Answer(202, AskedTask(task=task_id)))
+
+        made = create(pool, caller, batch, also)
+        if made.task_id is not None:
+            return Answer(202, AskedTask(task=made.task_id))
+        assert made.batch_id is not None  # noqa: S101 - one of both
+        found = visible.find_batch(pool, caller, made.batch_id, Right.SUBMIT)
+        return Answer(201, Batch.model_validate(shown(found)))
+
+    return once.run(pool, caller, work)

@@ -1,0 +1,156 @@
+"""What the clerk does: looked at, given up; exports are asked for and downloaded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import chain
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from db.models import TaskRow
+from maskpool.tasks import TaskState
+from producer import exports, tasks, visible
+from producer.accounts.caller import Caller
+from producer.accounts.rights import Right
+from web.access import Pooled, needs
+from web.idempotency import Answer, Idempotent, Seal
+from web.routes.batches import AskedTask
+from web.shapes import Asked, Shown, moment, moment_or_none
+
+router = APIRouter(prefix="/api/v1", tags=["tasks"])
+
+_ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
+_TIME = datetime.fromisoformat("2026-11-28T14:00:00Z")
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class TaskFile(Shown):
+    """A file that a task made."""
+
+    name: str = Field(examples=["coco.json"])
+    size: int = Field(description="Bytes.", examples=[48_200])
+
+
+class Task(Shown):
+    """Something that takes longer than a request."""
+
+    id: UUID = Field(examples=[_ID])
+    kind: str = Field(examples=["export"])
+    state: Literal["waiting", "running", "done", "failed", "cancelled"] = Field(examples=["done"])
+    batch: UUID | None = Field(description="What it is about.", examples=[_ID])
+    progress: dict[str, Any] | None = Field(examples=[{"done": 500, "total": 2_000}])
+    result: dict[str, Any] | None = Field(examples=[{"images": 2_000}])
+    error: str | None = Field(examples=[None])
+    files: list[TaskFile]
+    created_at: datetime = Field(examples=[_TIME])
+    finished_at: datetime | None = Field(examples=[None])
+    expires_at: datetime | None = Field(description="It is cleared away then.", examples=[None])
+
+
+class NewExport(Asked):
+    """Batches that are to become one data set."""
+
+    batches: list[Annotated[UUID, Field(strict=False)]] = Field(
+        min_length=1, max_length=100, examples=[[_ID]]
+    )
+    format: str = Field(default="coco", max_length=50, examples=["coco"])
+    threshold: Share | None = None
+    max_overlap: Share | None = None
+    max_against: Share | None = None
+    exclusive: bool | None = None
+    partial: bool = Field(default=False, description="Also of batches that go on.")
+
+
+def _shown(task: TaskRow) -> Task:
+    result = {name: value for name, value in (task.result or {}).items() if name != "files"}
+    return Task.model_validate(
+        {
+            "id": task.id,
+            "kind": task.kind,
+            "state": TaskState(task.state).label,
+            "batch": task.batch_id,
+            "progress": task.progress,
+            "result": result if task.result is not None else None,
+            "error": task.error,
+            "files": [TaskFile(name=one.name, size=one.size) for one in exports.files(task)],
+            "created_at": moment(task.created_at),
+            "finished_at": moment_or_none(task.finished_at),
+            "expires_at": moment_or_none(task.expires_at),
+        }
+    )
+
+
+@router.get("/tasks")
+def list_tasks(
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.READ)],
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[Task]:
+    """List the latest tasks that one may see, newest first."""
+    return [_shown(one) for one in visible.list_tasks(pool, caller, limit=limit)]
+
+
+@router.get("/tasks/{task_id}")
+def get_task(pool: Pooled, caller: Annotated[Caller, needs(Right.READ)], task_id: UUID) -> Task:
+    """Say how far a task is, and what came of it."""
+    return _shown(visible.find_task(pool, caller, task_id))
+
+
+@router.post("/tasks/{task_id}/cancel")
+def cancel_task(
+    pool: Pooled, caller: Annotated[Caller, needs(Right.CHANGE)], task_id: UUID
+) -> Task:
+    """Give a task up."""
+    visible.find_task(pool, caller, task_id, Right.CHANGE)
+    tasks.cancel(pool, task_id)
+    return _shown(tasks.find(pool, task_id))
+
+
+@router.post("/exports", status_code=202, response_model=AskedTask)
+def create_export(
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.EXPORT)],
+    asked: NewExport,
+    once: Idempotent,
+) -> JSONResponse:
+    """Have batches written as a data set; its files are the task's."""
+    args = asked.model_dump(exclude={"batches"}, exclude_none=True)
+
+    def work(seal: Seal) -> Answer:
+        def also(session: Session, task_id: UUID) -> None:
+            seal(session, Answer(202, AskedTask(task=task_id)))
+
+        return Answer(202, AskedTask(task=exports.ask(pool, caller, asked.batches, args, also)))
+
+    return once.run(pool, caller, work)
+
+
+@router.get(
+    "/tasks/{task_id}/files/{name:path}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
+)
+def download(
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.EXPORT)],
+    task_id: UUID,
+    name: Annotated[str, Path(max_length=1_000)],
+) -> StreamingResponse:
+    """Download a file that a task made."""
+    file = exports.find_file(visible.find_task(pool, caller, task_id, Right.EXPORT), name)
+    pieces = exports.pieces(pool, file)
+    # The first one now: what is gone is then a refusal, and no answer that breaks off.
+    whole = chain([next(pieces, b"")], pieces)
+    last = quote(file.name.rpartition("/")[2])
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{last}",
+        "content-length": str(file.size),
+    }
+    return StreamingResponse(whole, media_type="application/octet-stream", headers=headers)
