@@ -1,5 +1,5 @@
 # One file, two images:
-#   core    dispatcher, web server, migrations, Flower, the command line; no torch
+#   core    dispatcher, web server, clerk, migrations, Flower, the command line; no torch
 #   worker  core plus torch and transformers; the wheel on PyPI brings CUDA
 FROM python:3.12.13-slim-bookworm AS base
 ENV PATH=/opt/venv/bin:$PATH \

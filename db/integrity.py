@@ -14,8 +14,17 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
-from db.models import BatchRow, ChunkRow, InstanceRow, JobRow
+from db.models import (
+    BatchRow,
+    ChunkRow,
+    InstanceRow,
+    JobRow,
+    TaskRow,
+    UploadRow,
+    UploadUseRow,
+)
 from maskpool.domain import MAX_ATTEMPTS, MAX_LOSSES, BatchState, JobState
+from maskpool.tasks import TaskState
 
 #: States that a job may have while its batch is in a state.
 _ALLOWED = {
@@ -233,6 +242,62 @@ def masks_named(
             .distinct()
         )
     )
+
+
+def uploads_there(session: Session, upload_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the uploads that are there."""
+    return set(session.scalars(select(UploadRow.id).where(UploadRow.id.in_(upload_ids))))
+
+
+def exports_made(session: Session, task_ids: Collection[UUID]) -> dict[UUID, frozenset[str] | None]:
+    """The keys that each of the tasks says it made; None of one that has not ended."""
+    rows = session.execute(
+        select(TaskRow.id, TaskRow.state, TaskRow.result).where(TaskRow.id.in_(task_ids))
+    )
+    return {
+        task_id: None
+        if state in TaskState.open()
+        else frozenset(str(file["key"]) for file in (result or {}).get("files", ()))
+        for task_id, state, result in rows
+    }
+
+
+def broken_tasks(session: Session, *, limit: int) -> list[tuple[UUID, str]]:
+    """Tasks whose row contradicts itself, each with what is wrong."""
+    running = TaskRow.state == TaskState.RUNNING
+    ended = TaskRow.state.not_in(TaskState.open())
+    rules = {
+        "it is running and has no lease, or has one and is not": running
+        != and_(TaskRow.lease_id.is_not(None), TaskRow.lease_until.is_not(None)),
+        "it has ended and nobody knows when, or the other way round": ended
+        != and_(TaskRow.finished_at.is_not(None), TaskRow.expires_at.is_not(None)),
+        "it is done without a result, or has one and is not": (TaskRow.state == TaskState.DONE)
+        != TaskRow.result.is_not(None),
+        "it failed without a sentence": and_(
+            TaskRow.state == TaskState.FAILED, func.coalesce(TaskRow.error, "") == ""
+        ),
+    }
+    found = []
+    for sentence, rule in rules.items():
+        ids = session.scalars(select(TaskRow.id).where(rule).order_by(TaskRow.id).limit(limit))
+        found += [(task_id, sentence) for task_id in ids]
+    return found
+
+
+def lapsed_tasks(session: Session, *, since_ms: int, limit: int) -> list[UUID]:
+    """Running tasks whose lease lapsed so long ago."""
+    lapsed = TaskRow.lease_until < now_ms() - since_ms
+    running = TaskRow.state == TaskState.RUNNING
+    return list(session.scalars(select(TaskRow.id).where(running, lapsed).limit(limit)))
+
+
+def uses_of_no_batch(session: Session, *, limit: int) -> list[tuple[UUID, UUID]]:
+    """Uploads that are kept for a batch that is gone, with that batch."""
+    there = select(BatchRow.id).where(BatchRow.id == UploadUseRow.batch_id).exists()
+    rows = session.execute(
+        select(UploadUseRow.upload_id, UploadUseRow.batch_id).where(~there).limit(limit)
+    )
+    return [(row.upload_id, row.batch_id) for row in rows]
 
 
 def batches_there(session: Session, batch_ids: Collection[UUID]) -> set[UUID]:

@@ -57,7 +57,8 @@ def progress(session: Session, batch_id: UUID) -> Progress:
     Raises:
         NotFound: There is no such batch.
     """
-    row = session.execute(progress_columns().where(BatchRow.id == batch_id, _THERE)).one_or_none()
+    shown = progress_columns().where(BatchRow.id == batch_id, _THERE)
+    row = session.execute(shown).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id}")
     return read_progress(row)

@@ -14,6 +14,9 @@ from db.lookup import meant, progress_columns, read_progress
 from db.models import BatchRow, UserRow
 from maskpool.domain import BatchState, Klass, Progress
 
+#: Batches that go on at once and are told; more than a page could show.
+_MAX_LIVE = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Sees:
@@ -147,3 +150,16 @@ def queued(session: Session) -> list[Queued]:
         .order_by(BatchRow.klass, UserRow.name)
     )
     return [Queued(owner, Klass(klass), count, int(images)) for owner, klass, count, images in rows]
+
+
+def live(session: Session, also: Collection[UUID] = ()) -> list[SeenBatch]:
+    """Everybody's batches that go on, newest first; whoever hands them on asks who may see them.
+
+    Args:
+        session: Read from.
+        also: Batches that are told whatever their state, as they went on a moment ago.
+    """
+    there = and_(BatchRow.deleted_at.is_(None), ~BatchRow.scratch)
+    going_on = BatchRow.state.in_(BatchState.live())
+    which = or_(going_on, BatchRow.id.in_(also)) if also else going_on
+    return _read(session, there, which, limit=_MAX_LIVE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, or_, select, text, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -110,6 +110,12 @@ def unpublished(session: Session) -> list[TaskMessage]:
         for task_id, kind, state in rows
         if state == TaskState.WAITING
     ]
+
+
+def count_waiting(session: Session) -> int:
+    """How many tasks wait for a clerk, or for their time."""
+    waiting = select(func.count()).where(_OPEN, TaskRow.state == TaskState.WAITING)
+    return session.scalar(waiting.select_from(TaskRow)) or 0
 
 
 def mark_published(session: Session, task_ids: Sequence[UUID]) -> None:

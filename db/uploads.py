@@ -227,39 +227,6 @@ def require(session: Session, upload_id: UUID) -> None:
         raise NotFound(f"there is no upload {upload_id}; it was deleted, or its time is over")
 
 
-def use(session: Session, upload_id: UUID, batch_id: UUID) -> None:
-    """Note that a batch's images lie in an upload, which therefore stays.
-
-    Raises:
-        NotFound: The upload is not there any more.
-    """
-    require(session, upload_id)
-    dialect: Any = postgresql if is_postgres(session) else sqlite
-    values = {"upload_id": upload_id, "batch_id": batch_id}
-    session.execute(dialect.insert(UploadUseRow).values(values).on_conflict_do_nothing())
-
-
-def release(session: Session, batch_id: UUID) -> None:
-    """Forget what uploads a batch used; it is being cleared away."""
-    session.execute(delete(UploadUseRow).where(UploadUseRow.batch_id == batch_id))
-
-
 def hide(session: Session, upload_id: UUID) -> None:
     """From now on nobody finds an upload; its files are cleared away later."""
     session.execute(update(UploadRow).where(UploadRow.id == upload_id).values(expires_at=0))
-
-
-def expired(session: Session, *, limit: int = 100) -> list[UUID]:
-    """Uploads whose time is over and that no batch uses, or that were deleted."""
-    over = (UploadRow.expires_at <= now_ms()) & ~_IS_USED
-    rows = session.scalars(
-        select(UploadRow.id).where((UploadRow.expires_at == 0) | over).limit(limit)
-    )
-    return list(rows)
-
-
-def remove(session: Session, upload_id: UUID) -> None:
-    """Delete every row of an upload."""
-    for table in (UploadFileRow, UploadUseRow):
-        session.execute(delete(table).where(table.upload_id == upload_id))
-    session.execute(delete(UploadRow).where(UploadRow.id == upload_id))

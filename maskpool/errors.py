@@ -7,6 +7,7 @@
     │   ├── ImageError       one image cannot be used; the rest of its batch goes on
     │   ├── NotFound         no such batch, job or object
     │   ├── Conflict         the thing is in a state that does not allow this
+    │   ├── TooMany          as many are asked for at once as one may
     │   ├── TooLarge         what comes has more bytes than it may have
     │   ├── CorruptObject    stored bytes do not match what was written
     │   └── ConfigError      a setting, a model or the machine is not as it must be
@@ -83,6 +84,10 @@ class NotFound(Permanent):
 
 class Conflict(Permanent):
     """The thing is in a state that does not allow what was asked."""
+
+
+class TooMany(Permanent):
+    """As many are asked for at once as one may; wait for one of them."""
 
 
 class TooLarge(Permanent):

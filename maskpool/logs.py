@@ -14,7 +14,7 @@ from typing import Literal
 from maskpool.text import readable
 
 #: Attributes that code may pass with ``extra=`` and that JSON lines carry as fields.
-CONTEXT = ("batch", "chunk", "job", "worker")
+CONTEXT = ("batch", "chunk", "job", "task", "worker")
 
 #: Context that every line of this process carries.
 _always: dict[str, str] = {}

@@ -180,8 +180,8 @@ class Settings(WebSettings):
     )
     health_file: Path | None = Field(
         default=None,
-        description="File in which one dispatcher or worker says that it is alive, and what keeps "
-        "it from working; python -m maskpool.health FILE reads it. Empty: none.",
+        description="File in which one dispatcher, worker or clerk says that it is alive, and what "
+        "keeps it from working; python -m maskpool.health FILE reads it. Empty: none.",
     )
     log_format: Literal["text", "json"] = Field(default="text", description="text or json.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -19,6 +19,10 @@ TASK = "annotate"
 #: A list that submit and finish push to after COMMIT; the dispatcher waits on it.
 WAKE_KEY = "maskpool:wake"
 
+#: A channel on which a worker says, after COMMIT, the id of a batch of class ``now`` whose jobs
+#: ended. Whoever waits for one reads its row then; and by itself where nothing is heard.
+ENDED_CHANNEL = "maskpool:ended"
+
 #: Missing after the broker lost its data: then every queued chunk is published again.
 SENTINEL_KEY = "maskpool:sentinel"
 

@@ -13,7 +13,7 @@ from maskpool.errors import SourceError, SpecError
 from maskpool.spec_file import Question, asked
 from maskpool.tasks import TaskKind
 from producer import tasks, uploads
-from producer.accounts import grants
+from producer.accounts import grants, teams
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from producer.load import MAX_NOW, LoadArgs, load
@@ -83,7 +83,7 @@ def create(
         ConfigError: A living worker of the model could not do what is asked.
         Conflict: The key belongs to another question or source.
     """
-    team = team_for(caller, batch.team)
+    team = team_for(pool, caller, batch.team)
     draft = Draft.of(pool.settings, asked(batch.question))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
     readable = grants.readable(pool, caller, team)
@@ -115,16 +115,18 @@ def create(
     return Created(task_id=task_id)
 
 
-def team_for(caller: Caller, asked_team: UUID | None) -> UUID | None:
+def team_for(pool: Pool, caller: Caller, asked_team: UUID | None) -> UUID | None:
     """Whose members are to see what somebody makes.
 
     Raises:
         SpecError: They may submit for no such team, or for several and named none.
+        NotFound: There is no such team.
     """
     if asked_team is not None:
         if not caller.may(Right.SUBMIT, owner_id=None, team_id=asked_team):
             raise SpecError("team", f"you may submit for no team {asked_team}")
-        return asked_team
+        # An admin may for all teams, but not for one that is not there.
+        return teams.find(pool, str(asked_team)).id
     mine = [one for one in caller.teams if caller.may(Right.SUBMIT, owner_id=None, team_id=one)]
     if len(mine) > 1:
         ids = " or ".join(sorted(map(str, mine)))

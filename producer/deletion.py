@@ -5,6 +5,7 @@ Rows go first: an object without a row is garbage, a row without its object is a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import islice
 from uuid import UUID
@@ -17,6 +18,10 @@ from maskpool import failpoints
 from maskpool.domain import ObjectInfo
 from maskpool.ports import ObjectStore
 from storage.objects import keys
+
+#: SQLite's writers ask again and again for its one lock, at most 100 ms apart: without a rest
+#: between two blocks, whoever does not hold it would hardly ever find it free.
+_REST_SECONDS = 0.05
 
 #: Objects deleted between two steps.
 _OBJECTS = 1_000
@@ -73,6 +78,8 @@ def delete_rows(
         while after is not None:
             with database.write() as session:
                 cut = remove(session, batch_id, after=after)
+            if not database.is_postgres:
+                time.sleep(_REST_SECONDS)
             failpoints.reach("delete.block")
             after, rows = cut.last, rows + cut.rows
             on_step(rows)

@@ -71,6 +71,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
     )
     yield _guarded("dispatcher", "see the database", lambda: _dispatcher(settings))
     yield _guarded("web server", "see the database", lambda: _web(settings))
+    yield _guarded("clerk", "see the database", lambda: _clerk(settings))
     yield _guarded("workers", "see the database", lambda: _workers(settings))
     yield from _processes(settings)
     yield _guarded(
@@ -191,6 +192,25 @@ def _web(settings: Settings) -> Check:
         return Check("web server", None, "none lives", "start one with maskpool serve")
     names = ", ".join(f"{one.name} ({one.seconds_ago:.0f} s ago)" for one in alive)
     return Check("web server", True, f"seen lately: {names}")
+
+
+def _clerk(settings: Settings) -> Check:
+    from db import services, task_messages  # noqa: PLC0415 - only when it is checked
+
+    with _rows(settings) as session:
+        if session is None:
+            return Check("clerk", None, "no database to find it in")
+        alive = [one for one in services.seen(session, services.CLERK) if one.alive]
+        waiting = task_messages.count_waiting(session)
+    if alive:
+        names = ", ".join(f"{one.name} ({one.seconds_ago:.0f} s ago)" for one in alive)
+        return Check("clerk", True, f"seen lately: {names}; {waiting:,} tasks wait")
+    advice = "start one with maskpool clerk, or maskpool up"
+    # A pool that is used from the shell alone asks nothing of a clerk.
+    if not waiting:
+        return Check("clerk", None, "none lives, and no task waits for one", advice)
+    found = f"none lives, and {waiting:,} tasks wait for one"
+    return Check("clerk", False, found, advice, service=True)
 
 
 def _workers(settings: Settings) -> Check:

@@ -20,11 +20,11 @@ from producer.pool import Pool
 from producer.sources import Source, open_source
 from producer.sources.allowed import Allowed
 from producer.sources.guard import Guard
-from producer.sources.joined import BoundedSource, JoinedSource, UploadSource
+from producer.sources.joined import BoundedSource, JoinedSource
+from producer.sources.uploads import UploadSource
 from producer.submission import Draft, Submission
 from producer.submit import Fence, OnLoaded, Submitted, Submitter
 from storage.images.web.urls import is_web
-from storage.objects import keys
 
 #: Images of a batch that somebody waits for.
 MAX_NOW = 100
@@ -114,8 +114,7 @@ def _submission(pool: Pool, args: LoadArgs, key: str) -> Submission:
 def _opened(pool: Pool, args: LoadArgs) -> Source:
     store = pool.store()
     opened: list[Source] = [
-        UploadSource(f"upload:{upload_id}", store, keys.upload_prefix(upload_id))
-        for upload_id in args.uploads
+        UploadSource(upload_id, pool.database, store) for upload_id in args.uploads
     ]
     opened += [_open_granted(pool, text) for text in args.sources]
     if not opened:

@@ -9,6 +9,7 @@ from db.uploads import Upload, UploadFile
 from maskpool.errors import Conflict, NotFound, SpecError
 from maskpool.tasks import TaskKind
 from producer import tasks
+from producer.accounts import teams
 from producer.accounts.caller import Caller
 from producer.accounts.refusals import Refused
 from producer.accounts.rights import Right
@@ -30,6 +31,8 @@ def create(pool: Pool, caller: Caller, *, name: str, team_id: UUID | None) -> Up
         raise SpecError("name", f"must have at most {_MAX_TITLE} characters and no NUL")
     if team_id is not None and not caller.may(Right.UPLOAD, owner_id=None, team_id=team_id):
         _require_member(caller, team_id)
+    if team_id is not None:
+        teams.find(pool, str(team_id))  # an admin may for all, but not for one that is not there
     with pool.database.write() as session:
         upload_id = uploads.create(
             session,
@@ -60,20 +63,15 @@ def find(pool: Pool, caller: Caller, upload_id: UUID, right: Right = Right.READ)
     """
     with pool.database.read() as session:
         found = uploads.find(session, upload_id)
-    if found is None or not _may_see(caller, found):
+    if found is not None and _may(caller, right, found):
+        return found
+    if found is None or not _may(caller, Right.READ, found):
         raise NotFound(f"there is no upload {upload_id}; it was deleted, or its time is over")
-    if not caller.may(right, owner_id=found.user_id, team_id=found.team_id):
-        raise Refused(
-            f"you may see upload {upload_id}, but the right {right.value!r} does not reach it"
-        )
-    return found
+    raise Refused(f"you may see upload {upload_id}, but the right {right!s} does not reach it")
 
 
-def _may_see(caller: Caller, found: Upload) -> bool:
-    return any(
-        caller.may(right, owner_id=found.user_id, team_id=found.team_id)
-        for right in (Right.READ, Right.UPLOAD, Right.SUBMIT)
-    )
+def _may(caller: Caller, right: Right, found: Upload) -> bool:
+    return caller.may(right, owner_id=found.user_id, team_id=found.team_id)
 
 
 def listing(pool: Pool, caller: Caller, *, before: UUID | None, limit: int) -> list[Upload]:
@@ -131,16 +129,3 @@ def remove(pool: Pool, upload: Upload) -> UUID:
         )
     pool.wake()
     return task_id
-
-
-def clear(pool: Pool, upload_id: UUID) -> int:
-    """Delete an upload's rows, then its objects; returns how many objects. The clerk's.
-
-    Raises:
-        Unreachable: The store is away; the rows are gone then, and ``collect`` finds the objects.
-    """
-    with pool.database.write() as session:
-        uploads.remove(session, upload_id)
-    store = pool.store()
-    prefixes = (keys.upload_prefix(upload_id), keys.parts_prefix(upload_id))
-    return sum(store.delete(info.key for info in store.list(prefix)) for prefix in prefixes)

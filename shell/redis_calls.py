@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from uuid import UUID
 
 import redis
 from redis.exceptions import RedisError
@@ -36,3 +37,11 @@ def ping(client: redis.Redis) -> str:
     except RedisError as error:
         return f"Redis is unreachable: {error}"
     return ""
+
+
+def say_ended(client: redis.Redis, batch_id: UUID) -> None:
+    """Say that jobs of a batch ended; whoever waits looks by itself if this fails."""
+    try:
+        client.publish(wire.ENDED_CHANNEL, str(batch_id))
+    except RedisError as error:
+        log.debug("could not say that jobs ended: %s", error)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from db.session import Database
 from maskpool.settings import Settings, require
 from producer.accounts.authenticate import Authenticator
+from producer.pictures import Pictures
 from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
@@ -23,6 +24,8 @@ from web.limits import Limits
 from web.place import Place
 from web.routes import ROUTERS
 from web.speeds import Speeds
+from web.waiting import Waiting
+from web.watcher import Watcher
 
 #: Requests that are worked on at once in one process, and connections to the database.
 _THREADS = 20
@@ -53,15 +56,18 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.place = place = Place.of(settings)
     app.state.closing = Event()
     app.state.speeds = Speeds()
+    app.state.watcher = Watcher(app.state.pool)
     # The last one added is the first one that a request meets.
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)
     app.state.authenticate = authenticate or Authentication(place, app.state.authenticator)
     app.state.limits = Limits(settings.redis_url.get_secret_value())
+    app.state.pictures = Pictures(settings)
+    app.state.waiting = Waiting(database, settings.redis_url.get_secret_value())
     problems.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=problems.DESCRIBED)
     return app
 
 
@@ -70,5 +76,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Each thread may hold a connection; more threads would wait for one, and then fail.
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
+    await app.state.waiting.close()
+    app.state.pictures.close()
     app.state.limits.close()
     app.state.pool.database.close()

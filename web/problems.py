@@ -19,6 +19,7 @@ from maskpool.errors import (
     SourceError,
     SpecError,
     TooLarge,
+    TooMany,
     Unreachable,
 )
 from producer.accounts.refusals import Refused
@@ -36,8 +37,36 @@ _PLAIN: tuple[tuple[type[MaskpoolError], int, str], ...] = (
     (Conflict, 409, "conflict"),
     (Refused, 403, "auth.right"),
     (TooLarge, 413, "too_large"),
+    (TooMany, 429, "too_many"),
     (Permanent, 422, "refused"),
 )
+
+
+#: Of every refusal, for the API's description.
+_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "params"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "params": {"type": "object"},
+    },
+    "example": {
+        "type": "urn:maskpool:problem:not_found",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "there is no batch 7 that you may see",
+        "code": "not_found",
+        "params": {},
+    },
+}
+_REFUSAL = {"description": "A refusal (RFC 9457).", "content": {_MEDIA_TYPE: {"schema": _SCHEMA}}}
+
+#: What each route may answer beside its own.
+DESCRIBED: dict[int | str, dict[str, Any]] = {"4XX": _REFUSAL, "5XX": _REFUSAL}
 
 
 class Problem(Exception):

@@ -23,7 +23,7 @@ from maskpool.ports import ObjectStore
 from maskpool.settings import Settings, require
 from shell.health import Consumer, ProcessHealth
 from shell.life import live
-from shell.redis_calls import connect, ping, wake
+from shell.redis_calls import connect, ping, say_ended, wake
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
 from workers.engine.engine import Engine
@@ -57,6 +57,10 @@ class WorkerProcess:
     def drain(self) -> None:
         """What is in hand stops after the micro-batch, and what is left goes back."""
         self.leases.drain()
+
+    def say_ended(self, batch_id: UUID) -> None:
+        """Tell whoever waits that jobs of a batch ended; they look by themselves if this fails."""
+        say_ended(self.broker, batch_id)
 
     def close(self) -> None:
         """Close everything, in an order that loses no finished work."""

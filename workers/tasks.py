@@ -37,3 +37,5 @@ def annotate(self: Task, **kwargs: Any) -> None:  # noqa: ANN401 - from the brok
     else:
         log.info("chunk %s: %s", message.chunk_id, outcome, extra=where)
     process.wake()
+    if klass is Klass.NOW:
+        process.say_ended(message.batch_id)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from clerk.work.port import Finished, Work
-from db import removal, sweeping
+from db import removal, scratch, sweeping
 from db.tasks import TakenTask
 from maskpool.errors import Conflict, NotFound
 from producer.deletion import delete_marked, delete_objects, delete_upload
@@ -21,7 +21,8 @@ def do(work: Work) -> Finished:
     for name, find, clear in (
         ("uploads", sweeping.expired_uploads, _clear_upload),
         ("tasks", sweeping.expired_tasks, _clear_task),
-        ("loads", sweeping.given_up_loads, _clear_load),
+        ("loads", sweeping.given_up_loads, _clear_unmarked),
+        ("scratch", scratch.past, _clear_unmarked),
         ("deletions", sweeping.broken_off_deletions, _clear_batch),
     ):
         with work.pool.database.read() as session:
@@ -61,7 +62,7 @@ def _clear_task(work: Work, task_id: UUID) -> None:
         sweeping.forget_task(session, task_id)
 
 
-def _clear_load(work: Work, batch_id: UUID) -> None:
+def _clear_unmarked(work: Work, batch_id: UUID) -> None:
     try:
         with work.pool.database.write() as session:
             removal.mark_deleted(session, batch_id)

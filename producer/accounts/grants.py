@@ -26,6 +26,8 @@ from producer.pool import Pool
 from storage.images.web.urls import host_allowed, is_web, split_web, without_query
 from storage.uris import split_s3
 
+__all__ = ["Grant", "Readable", "grant", "listing", "readable", "require", "take_back"]
+
 _BUCKET, _HOST = "bucket", "host"
 
 _S3 = "s3://"

@@ -73,7 +73,7 @@ def exchange(pool: Pool, token: str, *, agent: str, address: str) -> str:
         NotFound: The link was used, is too old, or is none of this stack.
     """
     file = pool.settings.home / FILE
-    refusal = NotFound("this link was used or is too old; start maskpool up again for a new one")
+    refusal = NotFound("this link was used or is too old; maskpool user link prints a new one")
     link = _read(file)
     if link is None or not secrets.compare_digest(link.token_hash, digest(token)):
         raise refusal

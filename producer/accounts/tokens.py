@@ -20,6 +20,8 @@ from producer.accounts.rights import Right, Role
 from producer.accounts.secret import digest, new_secret
 from producer.pool import Pool
 
+__all__ = ["MARK", "NewToken", "Token", "create", "issue", "listing", "revoke", "rights_of"]
+
 #: What all tokens begin with, so that scanners of repositories know one.
 MARK = "mp_"
 

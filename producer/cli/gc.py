@@ -40,6 +40,9 @@ def gc(
     amounts = {
         "masks that no job names": collected.masks,
         "uploaded images of removed batches": collected.sources,
+        "files of uploads that are gone": collected.uploads,
+        "data sets that no task keeps": collected.exports,
+        "small pictures of removed batches": collected.thumbs,
         "half-written files": collected.leftovers,
     }
     rows = [

@@ -1,4 +1,4 @@
-"""Verbs that serve: up, worker, dispatch, serve, migrate."""
+"""Verbs that serve: up, worker, dispatch, serve, clerk, migrate."""
 
 from __future__ import annotations
 
@@ -71,9 +71,25 @@ def keep_open(stack: Stack, given: Settings) -> None:
     why = f" (another program has {given.serve_address})" if taken else ""
     url = here.public_url or f"http://{here.serve_address}"
     render.console.print(f"web: {url}{why}", soft_wrap=True)
+    print_link(here, url)
     while True:
         stack.watch()
         time.sleep(_WATCH_SECONDS)
+
+
+def print_link(settings: Settings, url: str) -> None:
+    """Print the link by which a stack's owner logs in, which works once."""
+    from contextlib import closing
+
+    from db.session import Database
+    from producer.accounts.local_link import make_link
+
+    with closing(Database(settings.database_url.get_secret_value())) as database:
+        link = make_link(settings, database, url)
+    render.console.print(f"log in: {link}", soft_wrap=True)
+    render.console.print(
+        "it works once, for an hour; maskpool user link prints another", soft_wrap=True, style="dim"
+    )
 
 
 def worker(
@@ -137,6 +153,16 @@ def serve(
     os.environ["MASKPOOL_SERVE_ADDRESS"] = settings.serve_address
     # -P: a folder named web or storage where the user stands must not pass for ours.
     command = [sys.executable, "-P", "-m", "web"]
+    # It replaces this process, so that signals reach it directly.
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def clerk() -> None:
+    """Load, unpack, export and delete until SIGTERM; any number of clerks may run."""
+    settings = load_settings()
+    require(settings, "redis_url", "database_url", "store_url", who="a clerk")
+    # -P: a folder named clerk or storage where the user stands must not pass for ours.
+    command = [sys.executable, "-P", "-m", "clerk"]
     # It replaces this process, so that signals reach it directly.
     os.execv(sys.executable, command)  # noqa: S606
 

@@ -13,8 +13,8 @@ from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
-    from db.tokens import Token
     from producer.accounts.rights import Right
+    from producer.accounts.tokens import Token
 
 app = typer.Typer(help="Tokens, by which scripts come in.", no_args_is_help=True)
 

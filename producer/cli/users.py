@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maskpool.errors import SpecError
+from maskpool.errors import SpecError, Unreachable
 from producer.cli import options, render
 from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works
@@ -122,6 +122,22 @@ def hand_over(
     with open_pool() as pool:
         count = users.hand_over(pool, Actor.at_shell(pool.settings), name, to)
     render.say(f"{count:,} batches of {name} are {to}'s")
+
+
+@app.command(cls=Works)
+def link() -> None:
+    """Print a new link by which the owner of the stack that runs here logs in, once."""
+    from producer.cli.serve import print_link
+    from producer.local.endpoints import running, settings_here
+
+    settings = settings_here()
+    stack = running(settings.home)
+    if stack is None or not stack.serve_address:
+        raise Unreachable(
+            "the web server",
+            f"no stack with one runs in {settings.home}; start maskpool up, or log in by password",
+        )
+    print_link(settings, settings.public_url or f"http://{stack.serve_address}")
 
 
 def _given(password_stdin: bool) -> str | None:

@@ -19,7 +19,7 @@ from maskpool.spec import BatchSpec
 from producer.integrity.findings import Finding, Kind, Tally
 from producer.integrity.masks import check_masks
 from producer.integrity.orphans import find_orphans
-from producer.integrity.rows import check_rows
+from producer.integrity.rows import LAPSED_MS, check_rows
 from storage.objects import keys
 
 #: Batches listed at once, and rows without a batch that are named of each table.
@@ -54,7 +54,8 @@ def verify(
     for one in [batch_id] if batch_id is not None else _all(database):
         with database.snapshot() as session:
             batch = integrity.batch(session, one)
-            if batch is None:  # removed since it was listed
+            # Removed since it was listed, or being removed: rows of it are missing on purpose.
+            if batch is None or batch.deleted_at is not None:
                 continue
             tally.batches += 1
             yield from check_rows(session, batch, tally)
@@ -68,6 +69,7 @@ def verify(
         yield from check_masks(database, store, one, categories, tally)
     if batch_id is None:
         yield from _rows_of_no_batch(database)
+        yield from _tasks(database)
     for orphan in find_orphans(database, store, batch_id):
         sentence = f"no row names this object of {orphan.size:,} bytes; maskpool gc deletes it"
         yield Finding(Kind.ORPHAN, keys.batch_of(orphan.key), orphan.key, sentence)
@@ -77,6 +79,18 @@ def _rows_of_no_batch(database: Database) -> Iterator[Finding]:
     with database.read() as session:
         for table, gone in integrity.rows_of_no_batch(session, limit=_PAGE):
             yield Finding(Kind.NO_BATCH, gone, table, f"{table} has rows of a batch that is gone")
+
+
+def _tasks(database: Database) -> Iterator[Finding]:
+    with database.read() as session:
+        for task_id, sentence in integrity.broken_tasks(session, limit=_PAGE):
+            yield Finding(Kind.TASK, None, f"task {task_id}", sentence)
+        for task_id in integrity.lapsed_tasks(session, since_ms=LAPSED_MS, limit=_PAGE):
+            sentence = "its lease lapsed minutes ago; does a dispatcher run?"
+            yield Finding(Kind.LAPSED, None, f"task {task_id}", sentence)
+        for upload_id, batch_id in integrity.uses_of_no_batch(session, limit=_PAGE):
+            sentence = "it is kept for a batch that is gone"
+            yield Finding(Kind.UPLOAD, batch_id, f"upload {upload_id}", sentence)
 
 
 def _all(database: Database) -> Iterator[UUID]:

@@ -42,6 +42,10 @@ class Kind(StrEnum):
     RESULT = "result"
     #: Rows of a batch that is gone.
     NO_BATCH = "no-batch"
+    #: A clerk's task whose row contradicts itself.
+    TASK = "task"
+    #: An upload that is kept for a batch that is gone.
+    UPLOAD = "upload"
     #: A mask object that a job's row names is not there.
     MISSING_OBJECT = "missing-object"
     #: A mask object's bytes are not those that were written.

@@ -1,4 +1,4 @@
-"""Collecting objects that no row names: of batches that are gone, and of uploads that were lost.
+"""Collecting objects that no row names: of what is gone, and of uploads that were lost.
 
 Workers delete nothing, so this is the one place where the store gets smaller (beside ``rm``).
 """
@@ -16,6 +16,7 @@ from db import integrity
 from db.session import Database
 from maskpool.domain import ObjectInfo
 from maskpool.ports import ObjectStore
+from producer.integrity.door import unnamed_at_the_door
 from storage.objects import keys
 
 #: Objects checked in one short transaction, at the price of one scan of their batches' jobs.
@@ -48,19 +49,28 @@ class Collected:
     Attributes:
         masks: Mask objects that neither a chunk nor a job names.
         sources: Uploaded images of batches that are gone.
+        uploads: Files of uploads that are gone, or that no row names.
+        exports: Files of data sets whose task is gone or made them not.
+        thumbs: Small pictures of batches that are gone.
         leftovers: Half-written objects of writers that were killed.
         looked_at: Objects that were listed.
     """
 
     masks: Amount = field(default_factory=Amount)
     sources: Amount = field(default_factory=Amount)
+    uploads: Amount = field(default_factory=Amount)
+    exports: Amount = field(default_factory=Amount)
+    thumbs: Amount = field(default_factory=Amount)
     leftovers: Amount = field(default_factory=Amount)
     looked_at: int = 0
 
     @property
     def total(self) -> Amount:
-        """All three together."""
-        parts = (self.masks, self.sources, self.leftovers)
+        """All of them together."""
+        parts = (
+            *(self.masks, self.sources, self.uploads),
+            *(self.exports, self.thumbs, self.leftovers),
+        )
         return Amount(sum(part.objects for part in parts), sum(part.bytes for part in parts))
 
 
@@ -83,7 +93,14 @@ def collect(
         Unreachable: Database or store is away; what was deleted until then was garbage.
     """
     collected = Collected()
-    for amount, prefix in ((collected.masks, keys.MASKS), (collected.sources, keys.SOURCES)):
+    for amount, prefix in (
+        (collected.masks, keys.MASKS),
+        (collected.sources, keys.SOURCES),
+        (collected.uploads, keys.UPLOADS),
+        (collected.uploads, keys.PARTS),
+        (collected.exports, keys.EXPORTS),
+        (collected.thumbs, keys.THUMBS),
+    ):
         for page in _pages(store, prefix):
             collected.looked_at += len(page)
             orphans = orphans_in(database, page, older_than=older_than)
@@ -101,9 +118,13 @@ def find_orphans(
 ) -> Iterator[ObjectInfo]:
     """Every object that no row names, of one batch or of all; whatever its age."""
     prefixes = (
-        (keys.MASKS, keys.SOURCES)
+        (keys.MASKS, keys.SOURCES, keys.UPLOADS, keys.PARTS, keys.EXPORTS, keys.THUMBS)
         if batch_id is None
-        else (keys.masks_prefix(batch_id), keys.sources_prefix(batch_id))
+        else (
+            keys.masks_prefix(batch_id),
+            keys.sources_prefix(batch_id),
+            keys.thumbs_prefix(batch_id),
+        )
     )
     for prefix in prefixes:
         for page in _pages(store, prefix):
@@ -116,11 +137,12 @@ def orphans_in(
     """Those of some listed objects that no row names; see ``_unnamed_masks`` for the order."""
     with database.read() as session:
         born_before = integrity.now(session) - round(older_than * 1000) if older_than > 0 else None
-        masks = [one for one in listed if _old(_born_of(one.key), born_before)]
-        orphans = _unnamed_masks(session, [one for one in masks if keys.masks_key_of(one.key)])
+        old = [one for one in listed if _old(_born_of(one.key), born_before)]
+        orphans = _unnamed_masks(session, [one for one in old if keys.masks_key_of(one.key)])
         orphans += _sources_of_no_batch(
-            session, [one for one in masks if one.key.startswith(keys.SOURCES)]
+            session, [one for one in old if one.key.startswith((keys.SOURCES, keys.THUMBS))]
         )
+        orphans += unnamed_at_the_door(session, old)
     return orphans
 
 
@@ -149,21 +171,26 @@ def _unnamed_masks(session: Session, listed: list[ObjectInfo]) -> list[ObjectInf
 
 
 def _sources_of_no_batch(session: Session, listed: list[ObjectInfo]) -> list[ObjectInfo]:
-    """Uploaded images of batches that are gone.
+    """Uploaded images, and small pictures, of batches that are gone.
 
     A batch's row is there before its first upload, so a batch that is not there now was removed.
     """
     if not listed:
         return []
-    owners = {one.key: batch_id for one in listed if (batch_id := keys.batch_of(one.key))}
+    owners = {one.key: batch_id for one in listed if (batch_id := _batch_of(one.key))}
     there = integrity.batches_there(session, set(owners.values()))
     return [one for one in listed if one.key in owners and owners[one.key] not in there]
+
+
+def _batch_of(key: str) -> UUID | None:
+    """Of an uploaded image or a small picture."""
+    return keys.batch_of(key) or keys.owner_of(key)
 
 
 def _born_of(key: str) -> UUID | None:
     """The id whose time is the object's age: a mask object's chunk, an image's batch."""
     name = keys.masks_key_of(key)
-    return keys.chunk_of(name) if name else keys.batch_of(key)
+    return keys.chunk_of(name) if name else _batch_of(key)
 
 
 def _old(made_by: UUID | None, born_before: int | None) -> bool:

@@ -21,7 +21,7 @@ from producer.integrity.findings import Finding, Kind, Tally
 _PAGE = 2_000
 
 #: A dispatcher reaps within a second; a lease that lapsed so long ago meets none.
-_LAPSED_MS = 5 * 60 * 1000
+LAPSED_MS = 5 * 60 * 1000
 
 
 def check_rows(session: Session, batch: BatchRow, tally: Tally) -> Iterator[Finding]:
@@ -135,7 +135,7 @@ def _check_chunks(batch: BatchRow, chunks: Sequence[ChunkRow], now: int) -> Iter
             has = "no lease or no worker" if running else "a lease"
             sentence = f"it is {_chunk_state(chunk)} and has {has}"
             yield Finding(Kind.LEASE, batch.id, subject, sentence)
-        elif running and now - (chunk.lease_until or now) > _LAPSED_MS:
+        elif running and now - (chunk.lease_until or now) > LAPSED_MS:
             minutes = (now - (chunk.lease_until or now)) // 60_000
             sentence = f"its lease lapsed {minutes} minutes ago; does a dispatcher run?"
             yield Finding(Kind.LAPSED, batch.id, subject, sentence)

@@ -52,7 +52,7 @@ class Stack:
             of private ones.
         source_roots: Folders from which images may be read.
         workers: Worker processes.
-        web: Whether a web server belongs to it.
+        web: Whether a web server belongs to it, and a clerk for what takes longer than a request.
 
     Raises:
         Conflict: Another stack runs in this home.
@@ -158,6 +158,7 @@ class Stack:
         for number in range(1, self._worker_count + 1):
             self._spawn(f"worker-{number}", [*maskpool, "worker"], environment)
         if self._web:
+            self._spawn("clerk", [*maskpool, "clerk"], environment)
             self._spawn("web", [*maskpool, "serve"], environment)
         endpoints_file.write(self._home, endpoints)
 

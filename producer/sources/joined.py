@@ -1,4 +1,4 @@
-"""Sources that came through the door: uploads in the pool's store, and several places as one."""
+"""Several sources as one, and one that must not be large."""
 
 from __future__ import annotations
 
@@ -8,35 +8,8 @@ from pathlib import Path
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
-from maskpool.ports import ObjectStore
 from producer.sources import Source
-from producer.sources.buckets import BucketSource
 from producer.sources.passed import PassedOver
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSource:
-    """Every image of an upload, sorted by key; see ``BucketSource`` for what is passed over."""
-
-    text: str
-    store: ObjectStore
-    prefix: str
-    kind: str = "upload"
-    root: Path | None = None
-
-    @property
-    def inside(self) -> tuple[str, ...]:
-        """Beginnings of keys of the pool's own store that are named on purpose."""
-        return (self.prefix,)
-
-    def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
-        """See ``producer.sources.Source``."""
-        for ref in BucketSource(self.text, self.store, self.prefix).refs(passed):
-            yield ImageRef(ref.name, self.store.uri(f"{self.prefix}{ref.name}"))
-
-    def places(self, name: str) -> list[str]:
-        """See ``producer.sources.Source``."""
-        return [f"{self.text}: {name}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +27,7 @@ class JoinedSource:
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """See ``UploadSource``."""
+        """See ``producer.sources.uploads.UploadSource``."""
         return tuple(start for source in self.sources for start in getattr(source, "inside", ()))
 
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
@@ -96,7 +69,7 @@ class BoundedSource:
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """See ``UploadSource``."""
+        """See ``producer.sources.uploads.UploadSource``."""
         return getattr(self.source, "inside", ())
 
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:

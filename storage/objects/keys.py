@@ -148,6 +148,15 @@ def batch_of(key: str) -> UUID | None:
     return batch_id if str(batch_id) == text else None
 
 
+def owner_of(key: str) -> UUID | None:
+    """The upload or task, or the batch of a small picture, that an object belongs to; else None."""
+    prefix = next((one for one in (UPLOADS, PARTS, EXPORTS, THUMBS) if key.startswith(one)), None)
+    if prefix is None:
+        return None
+    text = key.removeprefix(prefix).partition("/")[0]
+    return UUID(text) if re.fullmatch(_UUID, text) else None
+
+
 def checked(key: str) -> str:
     """The key itself, if it means the same in a bucket and in a folder.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hostile.paths import ALL_IN_ONE
 from services.command_line import maskpool, maskpool_json, processes_naming, serving, until
@@ -52,6 +54,33 @@ def state(desk: Path, batch: str) -> str:
 
 
 pytestmark = pytest.mark.slow
+
+
+def link_in(text: str) -> str:
+    found = re.search(r"log in: (\S+)", text)
+    assert found is not None, text
+    return found[1]
+
+
+def test_the_owner_logs_in_by_the_link_once(desk: Path) -> None:
+    until(lambda: "log in: " in (desk / "up.log").read_text(), seconds=30, what="the link")
+    links = [
+        link_in((desk / "up.log").read_text()),
+        link_in(maskpool("user", "link", cwd=desk).stdout),
+    ]
+    until(lambda: answers(links[1]), seconds=60, what="the web server")
+    assert httpx.get(links[0]).status_code == 404, "a newer one was made"
+    with httpx.Client() as client:
+        assert client.get(links[1]).status_code == 303
+        me = client.get(httpx.URL(links[1]).join("/api/v1/session")).json()
+        assert (me["admin"], me["by"]) == (True, "cookie")
+    assert httpx.get(links[1]).status_code == 404
+
+
+def answers(link: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(httpx.URL(link).join("/healthz")).status_code == 204
+    return False
 
 
 def test_submit_watch_read_and_export(desk: Path) -> None:

@@ -144,7 +144,7 @@ def test_nothing_listens_beyond_loopback_unless_asked() -> None:
 def test_only_those_who_need_objects_reach_the_object_store() -> None:
     # SeaweedFS's own ports ask for no password.
     users = {name for name, service in SERVICES.items() if "store" in service["networks"]}
-    assert users == {"s3", "bucket", "worker", "worker-cpu", "web", "cli"}
+    assert users == {"s3", "bucket", "worker", "worker-cpu", "web", "clerk", "cli"}
 
 
 def test_no_secret_is_written_down() -> None:
@@ -236,7 +236,7 @@ def _checks() -> dict[str, list[str]]:
     """The command of each health check of ours: the images' own, and the services'."""
     dockerfile = (ROOT / "Dockerfile").read_text()
     found = {f"image {n}": json.loads(words) for n, words in enumerate(_IMAGE_CHECK(dockerfile))}
-    for name in ("dispatcher", "worker", "worker-cpu"):
+    for name in ("dispatcher", "clerk", "worker", "worker-cpu"):
         kind, *words = SERVICES[name]["healthcheck"]["test"]
         assert kind == "CMD"
         found[name] = words
@@ -249,7 +249,7 @@ _IMAGE_CHECK = re.compile(r"^HEALTHCHECK [^\n]*\\\n\s+CMD (\[.*\])$", re.MULTILI
 def test_health_checks_read_the_file_that_the_processes_write() -> None:
     written = re.search(r"MASKPOOL_HEALTH_FILE=(\S+)", (ROOT / "Dockerfile").read_text())
     assert written is not None
-    assert len(_checks()) == 5
+    assert len(_checks()) == 6
     for name, words in _checks().items():
         assert words == ["python", "-P", "-m", "maskpool.health", written[1]], name
     assert "MASKPOOL_HEALTH_FILE" not in {name for _, name, _ in _environment()}
@@ -449,7 +449,7 @@ def test_a_compiler_reaches_each_worker() -> None:
 
 def test_only_those_who_use_objects_hold_keys_to_them() -> None:
     holders = {service for service, name, _ in _environment() if name.startswith("AWS_")}
-    assert holders == {"s3", "bucket", "worker", "worker-cpu", "web", "cli"}
+    assert holders == {"s3", "bucket", "worker", "worker-cpu", "web", "clerk", "cli"}
 
 
 def test_what_dependencies_are_installed_from_is_two_files() -> None:

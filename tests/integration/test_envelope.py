@@ -9,8 +9,9 @@ from typing import Any
 import redis
 from celery import Celery
 
-from maskpool import wire
+from maskpool import tasks, wire
 from maskpool.domain import ChunkMessage, Klass, new_id
+from maskpool.tasks import TaskKind, TaskMessage
 from producer.dispatch.broker import Broker
 from shell.inbox import refusal
 
@@ -54,6 +55,33 @@ def test_it_is_what_celery_writes(redis_url: str) -> None:
     assert client.llen(QUEUE) == 0
     assert plain(ours) == plain(theirs)
     assert refusal(json.loads(ours), QUEUE) == ""
+    client.close()
+    broker.close()
+
+
+def test_a_tasks_is_what_celery_writes(redis_url: str) -> None:
+    broker, client = Broker(redis_url), redis.Redis.from_url(redis_url)
+    waiting = TaskMessage(new_id(), TaskKind.EXPORT)
+    broker.publish_tasks([waiting])
+    app = Celery("maskpool", broker=wire.celery_url(redis_url), set_as_current=False)
+    app.conf.update(wire.CELERY)
+    app.send_task(
+        tasks.TASK,
+        kwargs=tasks.to_kwargs(waiting),
+        kwargsrepr=tasks.describe(waiting),
+        argsrepr="",
+        queue=tasks.QUEUE,
+        task_id=str(waiting.task_id),
+        ignore_result=True,
+    )
+    app.close()
+    ours, theirs = client.rpop(tasks.QUEUE), client.rpop(tasks.QUEUE)
+    assert plain(ours) == plain(theirs)
+    assert refusal(json.loads(ours), tasks.QUEUE) == ""
+    # Neither list takes what is the other's.
+    assert refusal(json.loads(ours), QUEUE).startswith("has a 'task'")
+    broker.publish([MESSAGE])
+    assert refusal(json.loads(client.rpop(QUEUE)), tasks.QUEUE).startswith("has a 'task'")
     client.close()
     broker.close()
 

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db import batches, chunks, jobs, workers
+from db import batches, chunks, jobs, scratch, workers
 from db.batches import NewBatch
 from db.chunks import Done, Failed, JobEnd, Returned, TakenChunk, claim
 from db.jobs import chunk_seqs
@@ -81,6 +81,7 @@ ALLOWED: dict[str, Callable[[BatchRow], bool]] = {
     "cancel": lambda batch: batch.state in BatchState.open(),
     "retry_failed": lambda batch: batch.state == BatchState.DONE and batch.failed > 0,
     "remove": lambda batch: batch.state not in BatchState.live(),
+    "grow": lambda batch: batch.scratch and batch.state in {BatchState.ACTIVE, BatchState.DONE},
 }
 
 #: What becomes of each job of a chunk in a worker's hands.
@@ -179,7 +180,7 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
         {
             "pick": some,
             "verb": st.sampled_from(
-                ["activate", "pause", "resume", "cancel", "retry_failed", "remove"]
+                ["activate", "pause", "resume", "cancel", "retry_failed", "remove", "grow"]
             ),
         },
     ),
@@ -269,6 +270,10 @@ class Protocol(RuleBasedStateMachine):
                 block = refs[first : first + 5]
                 assert jobs.load_block(session, at.batch_id, first, block)
                 assert not jobs.load_block(session, at.batch_id, first, block), "the place is taken"
+        if self.submitted % 2 == 0:
+            with self.database.write() as session:
+                of_it = update(BatchRow).where(BatchRow.id == at.batch_id)
+                session.execute(of_it.values(scratch=True))
         if activate:
             with self.database.write() as session:
                 assert batches.activate(session, at.batch_id)
@@ -322,6 +327,17 @@ class Protocol(RuleBasedStateMachine):
             self.removed.add(batch.id)
             self.cancelled.discard(batch.id)
             self.ended = {k: v for k, v in self.ended.items() if k[0] != batch.id}
+
+    def _grow(self, batch: BatchRow) -> None:
+        seq = batch.total
+        asks = asks_in_text(seq) if batch.id in self.of_objects else None
+        image = ImageRef(f"{seq}.png", f"file:///{seq}.png", asks)
+        if not batch.scratch:
+            with self.database.write() as session:
+                assert scratch.append(session, batch.id, image) is None
+            return
+        with self._allowed(ALLOWED["grow"](batch)) as session:
+            assert scratch.append(session, batch.id, image) == seq
 
     # What the dispatcher does
 

@@ -266,11 +266,13 @@ def example_body(description: Mapping[str, Any], key: str) -> object:
 
 
 def _example(schema: Mapping[str, Any], description: Mapping[str, Any], key: str) -> object:
+    if "example" in schema:
+        return schema["example"]
+    if "examples" in schema:
+        return schema["examples"][0]
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return _example(description["components"]["schemas"][name], description, key)
-    if "examples" in schema:
-        return schema["examples"][0]
     required = schema.get("required", [])
     assert "properties" in schema, f"{key}: the request has a part without an example: {schema}"
     return {

@@ -6,19 +6,24 @@ function in ``THINGS``; where the example of its body would not do, a line in ``
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Callable
 
 from sqlalchemy import update
 
-from db import accounts, tasks
+from db import accounts, scratch, tasks, uploads
+from db.batches import NewBatch
 from db.models import BatchRow, TaskRow
+from maskpool.domain import ImageRef
 from maskpool.tasks import TaskKind
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
 from producer.accounts.teams import find
 from services.door import Door, Thing
-from services.plain_pool import PlainPool
+from services.plain_pool import SPEC, PlainPool
+from storage.objects import keys
 
 #: None: open to everybody.
 ROUTES: dict[str, Right | None] = {
@@ -49,6 +54,15 @@ ROUTES: dict[str, Right | None] = {
     "POST /api/v1/teams/{team_id}/grants": Right.USERS,
     "DELETE /api/v1/teams/{team_id}/grants/{grant_id}": Right.USERS,
     "GET /api/v1/audit": Right.USERS,
+    "POST /api/v1/uploads": Right.UPLOAD,
+    "GET /api/v1/uploads": Right.READ,
+    "GET /api/v1/uploads/{upload_id}": Right.READ,
+    "DELETE /api/v1/uploads/{upload_id}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/files": Right.READ,
+    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": Right.UPLOAD,
+    "DELETE /api/v1/uploads/{upload_id}/files/{name:path}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": Right.READ,
+    "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
     "GET /api/v1/batches": Right.READ,
     "POST /api/v1/batches": Right.SUBMIT,
     "DELETE /api/v1/batches/{batch_id}": Right.DELETE,
@@ -71,10 +85,25 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
+    "GET /api/v1/batches/{batch_id}/images/{seq}/link": Right.READ,
+    "POST /api/v1/predict": Right.PREDICT,
+    "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
     "GET /api/v1/pool": Right.POOL,
+    "GET /api/v1/events": Right.READ,
 }
 
 _ACTOR = Actor(None, "test")
+
+
+def a_tar() -> bytes:
+    """An archive with nothing in it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w"):
+        pass
+    return made.getvalue()
 
 
 def a_session(door: Door) -> Thing:
@@ -142,6 +171,25 @@ def a_task(door: Door) -> Thing:
     return Thing({"task_id": task_id, "name": "coco.json"}, owner_id=maker, team_id=door.team)
 
 
+def an_upload(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        upload_id = uploads.create(session, user_id=maker, team_id=door.team, name="thing", days=1)
+        uploads.add_file(session, upload_id, "a.jpg", 4, "0" * 64)
+    door.pool.store().put(keys.upload_object(upload_id, "a.jpg"), b"jpeg")
+    return Thing({"upload_id": upload_id, "name": "a.jpg"}, owner_id=maker, team_id=door.team)
+
+
+def a_prediction(door: Door) -> Thing:
+    maker = door.users["maker"]
+    with door.pool.database.write() as session:
+        new = NewBatch("maker", door.new_name(), "s", "demo", SPEC.dump(), "predict")
+        batch_id = scratch.find_or_create(session, new, door.team)
+        seq = scratch.append(session, batch_id, ImageRef("a.png", "file:///images/a.png"))
+    path = {"prediction_id": f"{batch_id}.{seq}"}
+    return Thing(path, owner_id=maker, team_id=door.team)
+
+
 #: By the parameters of a path, in their order. Each makes a new thing of the maker's and of the
 #: first team, as far as it is anybody's.
 THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
@@ -151,27 +199,71 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("team_id",): a_team,
     ("team_id", "user_name"): a_member,
     ("team_id", "grant_id"): a_grant,
+    ("upload_id",): an_upload,
+    ("upload_id", "name"): an_upload,
     ("batch_id",): a_batch,
     ("task_id",): a_task,
     ("task_id", "name"): a_task,
     ("batch_id", "seq"): a_result,
     ("batch_id", "seq", "ordinal"): a_result,
+    ("prediction_id",): a_prediction,
+}
+
+
+def a_batch_of_an_upload(door: Door) -> tuple[Thing, object]:
+    upload = an_upload(door)
+    source = {"uploads": [str(upload.path["upload_id"])]}
+    return upload, {"spec": {"prompts": ["bus"]}, "source": source}
+
+
+def an_export_of_a_batch(door: Door) -> tuple[Thing, object]:
+    batch = a_batch(door, done=True)
+    return batch, {"batches": [str(batch.path["batch_id"])], "format": "coco"}
+
+
+def a_question_about_an_image(door: Door) -> tuple[Thing, object]:
+    batch = a_batch(door, done=True)
+    named = {"batch": str(batch.path["batch_id"]), "image": 0}
+    return batch, {**named, "prompts": [{"text": "bus"}]}
+
+
+#: Where the body names what the route works on: what that is, and the body.
+NAMED: dict[str, Callable[[Door], tuple[Thing, object]]] = {
+    "POST /api/v1/batches": a_batch_of_an_upload,
+    "POST /api/v1/exports": an_export_of_a_batch,
+    "POST /api/v1/predict": a_question_about_an_image,
 }
 
 #: Instead of the example in the API's description.
 BODIES: dict[str, object] = {
     # Whoever has not a right cannot give it to a token.
     "POST /api/v1/tokens": {"name": "nightly", "rights": ["read"]},
+    # The example names a prompt of another batch.
+    "PUT /api/v1/batches/{batch_id}/reading": {"threshold": 0.5},
+    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": b"jpeg",
+    "POST /api/v1/uploads/{upload_id}/tar": a_tar(),
+}
+
+#: Queries that a route asks for.
+QUERIES: dict[str, dict[str, str]] = {
+    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": {"of": "2"},
+    # Nobody answers here.
+    "POST /api/v1/predict": {"wait": "0"},
 }
 
 #: Statuses of those who may, beside all below 400 and 409.
 ALLOWED: dict[str, set[int]] = {
     # Nobody in the matrix has a password.
     "PUT /api/v1/session/password": {422},
+    # Its image lies nowhere, and no store has a public address.
+    "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/original": {422},
+    "GET /api/v1/batches/{batch_id}/images/{seq}/link": {404},
 }
 
 #: Routes that a token may not call, whatever its rights.
 NOT_BY_TOKEN = {"POST /api/v1/tokens"}
 
 #: Answers without an end: only their refusals are looked at.
-STREAMS: set[str] = set()
+STREAMS: set[str] = {"GET /api/v1/events"}

@@ -85,6 +85,12 @@ def test_celery_and_flower_start_without_torch() -> None:
     assert not HEAVY & _imported_by("workers.app")
 
 
+def test_the_clerk_starts_without_torch() -> None:
+    loaded = _imported_by("clerk.app, clerk.tasks")
+    assert not HEAVY & loaded
+    assert "celery" in loaded
+
+
 def test_the_command_line_starts_light() -> None:
     loaded = _imported_by("producer.cli")
     assert not (HEAVY | {"boto3", "celery", "sqlalchemy", "scipy"}) & loaded

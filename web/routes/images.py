@@ -148,7 +148,7 @@ def get_image(
     """Show one image with everything that counts in it."""
     visible.find_batch(pool, caller, batch_id)
     one = images.one(pool, batch_id, seq)
-    return _shown(one, masks)
+    return shown(one, masks)
 
 
 @router.get(
@@ -192,7 +192,8 @@ def _row(listed: ListedImage) -> ImageRow:
     )
 
 
-def _shown(one: OneImage, masks: str) -> OneImageShown:
+def shown(one: OneImage, masks: str) -> OneImageShown:
+    """One image as an answer, with its masks as ``none``, ``rle`` or ``polygon``."""
     return OneImageShown(
         seq=one.job.seq,
         name=one.job.name,

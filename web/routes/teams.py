@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from db.grants import Grant as GrantRow
 from producer.accounts import grants, teams
 from producer.accounts.audit import Actor
 from producer.accounts.caller import Caller
@@ -154,5 +153,5 @@ def remove_grant(
     grants.take_back(pool, Actor.of(caller), team, grant_id)
 
 
-def _shown(row: GrantRow) -> Grant:
+def _shown(row: grants.Grant) -> Grant:
     return Grant(id=row.id, kind=row.kind, place=row.place, created_at=moment(row.created_at))

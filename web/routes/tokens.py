@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from db.tokens import Token as TokenRow
 from producer.accounts import tokens
 from producer.accounts.audit import Actor
 from producer.accounts.caller import Caller
@@ -50,7 +49,7 @@ class Token(Shown):
     revoked_at: datetime | None = Field(examples=[None])
 
     @classmethod
-    def of(cls, row: TokenRow, **more: str) -> Self:
+    def of(cls, row: tokens.Token, **more: str) -> Self:
         """As the row has it."""
         return cls(
             id=row.id,

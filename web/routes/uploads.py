@@ -258,7 +258,7 @@ def parts(
     name: str,
     pool: Pooled,
     caller: Reader,
-    of: Annotated[int, Query(ge=1, le=receiving.MAX_PARTS)],
+    of: Annotated[int, Query(ge=1, le=receiving.MAX_PARTS)] = 1,
 ) -> PartsAnswer:
     """Say which parts of a file are there, to go on where it was cut off."""
     found = uploads.find(pool, caller, upload_id)

@@ -6,7 +6,7 @@ import pytest
 from services.clerk_office import Office, load_args
 from sqlalchemy import select, update
 
-from db import batches, removal, services, sweeping
+from db import batches, removal, services, sweeping, tasks
 from db.models import (
     BatchRow,
     IdempotencyRow,
@@ -20,6 +20,8 @@ from maskpool.domain import new_id
 from maskpool.errors import Conflict, LeaseLost, NotFound
 from maskpool.tasks import TaskKind
 from producer import batches as use_cases
+from producer.integrity.check import verify
+from producer.integrity.orphans import collect
 from storage.objects import keys
 
 PNG = b"\x89PNG that nobody opens"
@@ -128,3 +130,45 @@ def test_the_sweep_is_asked_for_once_an_hour(office: Office) -> None:
     assert office.count(TaskRow) == [2]
     with office.pool.database.read() as session:
         assert [one.alive for one in services.seen(session, services.CLERK)] == [True]
+
+
+def test_gc_takes_files_that_no_row_names(office: Office) -> None:
+    kept = office.upload({"a.png": PNG})
+    gone, running = new_id(), office.ask(TaskKind.EXPORT, {})
+    office.store.put(keys.upload_object(gone, "a.png"), PNG)
+    office.store.put(keys.thumb_object(gone, 1, "view"), PNG)
+    for task_id in (gone, running):
+        office.store.put(keys.export_object(task_id, new_id(), "coco.json"), PNG)
+    assert collect(office.pool.database, office.store).total.objects == 0
+    collected = collect(office.pool.database, office.store, older_than=0)
+    amounts = (collected.uploads, collected.exports, collected.thumbs)
+    assert [one.objects for one in amounts] == [1, 1, 1]
+    left = [keys.owner_of(one.key) for one in office.store.list("")]
+    assert left == [running, kept]
+
+
+@pytest.mark.parametrize(
+    ("planted", "said"),
+    [
+        ({"lease_id": None}, "has no lease"),
+        ({"state": 2, "lease_id": None, "lease_until": None, "result": {}}, "nobody knows when"),
+        ({"result": {}}, "without a result"),
+        ({"lease_until": 1}, "lapsed minutes ago"),
+    ],
+)
+def test_the_checker_finds_a_task_that_contradicts_itself(
+    office: Office, planted: dict[str, object], said: str
+) -> None:
+    batch_id = office.work.submit(3, activate=False)
+    with office.pool.database.write() as session:
+        removal.mark_deleted(session, batch_id)
+        removal.remove_jobs(session, batch_id, after=-1)
+    task_id = office.ask(TaskKind.EXPIRE, {})
+    with office.pool.database.write() as session:
+        tasks.take(session, task_id, lease_ms=30_000)
+    assert list(verify(office.pool.database, office.store)) == []
+    with office.pool.database.write() as session:
+        session.execute(update(TaskRow).values(planted))
+    [found] = verify(office.pool.database, office.store)
+    assert said in found.sentence
+    assert str(task_id) in found.subject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -27,6 +28,18 @@ ME = "/api/v1/session"
 def door(database_url: str, tmp_path: Path) -> Iterator[Door]:
     with open_door(database_url, tmp_path) as door:
         users.create(door.pool, ROOT, "zoe", password=PASSWORD)
+        yield door
+
+
+@pytest.fixture(scope="module")
+def lasting_door(
+    _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
+    """For what looks at headers and bodies alone."""
+    folder = tmp_path_factory.mktemp("door")
+    for part in _sqlite_template.parent.glob("template.sqlite*"):
+        shutil.copy(part, folder / part.name)
+    with open_door(f"sqlite:///{folder / 'template.sqlite'}", folder) as door:
         yield door
 
 
@@ -111,14 +124,15 @@ def test_under_tls_the_cookie_is_of_this_host_alone(database_url: str, tmp_path:
     ],
 )
 def test_a_cookie_changes_something_from_our_own_page_only(
-    page: dict[str, str], passes: bool, door: Door
+    page: dict[str, str], passes: bool, lasting_door: Door
 ) -> None:
-    log_in(door)
+    client, cookie = lasting_door.client, {"cookie": lasting_door.cookie("maker")["cookie"]}
+    client.cookies.clear()
     asked = {"name": "n", "rights": ["read"]}
-    answer = door.client.post("/api/v1/tokens", json=asked, headers=page)
+    answer = client.post("/api/v1/tokens", json=asked, headers={**cookie, **page})
     assert answer.status_code == (201 if passes else 403), answer.text
     assert passes or answer.json()["code"] == "auth.origin"
-    assert door.client.get("/api/v1/tokens", headers=page).status_code == 200
+    assert client.get("/api/v1/tokens", headers={**cookie, **page}).status_code == 200
 
 
 def test_a_token_needs_no_page(door: Door) -> None:
@@ -211,8 +225,8 @@ def test_processes_count_together_in_redis(sqlite_url: str, redis_url: str, tmp_
     ],
 )
 def test_a_body_that_is_not_as_described_is_refused_without_repeating_it(
-    body: object, door: Door
+    body: object, lasting_door: Door
 ) -> None:
-    answer = door.client.post(ME, json=body)
+    answer = lasting_door.client.post(ME, json=body)
     assert answer.status_code == 422
     assert PASSWORD not in answer.text

@@ -14,13 +14,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from services.door import Door, open_door
+from services.people import Door, open_door
+from sqlalchemy import insert
 
+from db import sweeping
 from db import uploads as rows
+from db.models import UploadUseRow
 from maskpool.domain import new_id
 from maskpool.errors import Conflict
 from maskpool.settings import Settings, load_settings
 from producer import receiving, uploads
+from producer.deletion import delete_upload
 from producer.sources.passed import PassedOver
 from producer.sources.uploads import UploadSource
 from storage.objects import keys
@@ -82,11 +86,15 @@ def test_a_file_is_brought_listed_and_becomes_a_source(door: Door) -> None:
 
     [listed] = door.client.get("/api/v1/uploads", headers=door.as_("bob")).json()["uploads"]
     assert listed["id"] == upload
-    source = UploadSource(rows_id(upload), door.pool.database, door.pool.store())
+    source = source_of(door, upload)
     refs = list(source.refs(PassedOver()))
     assert sorted(ref.name for ref in refs) == ["a/1.jpg", "a/ü 1.png", "b.jpg"]
     assert [ref.name for ref in source.refs()] == [ref.name for ref in refs]
     assert all(f"/{source.inside[0]}" in ref.uri for ref in refs)
+
+
+def source_of(door: Door, upload: str) -> UploadSource:
+    return UploadSource(rows_id(upload), door.pool.database, door.pool.store())
 
 
 def rows_id(text: str) -> UUID:
@@ -175,10 +183,9 @@ def test_parts_come_in_any_order_and_are_joined(either: Door) -> None:
     put(door, upload, "a.tif?part=1&of=3", cut[0])
     url = f"/api/v1/uploads/{upload}/parts/a.tif?of=3"
     assert door.client.get(url, headers=door.as_("ann")).json() == {"parts": [1, 3], "of": 3}
-    refs = UploadSource(rows_id(upload), door.pool.database, door.pool.store()).refs(
-        passed := PassedOver()
-    )
-    assert (list(refs), passed.counts) == ([], {"file whose parts are not all there": 1})
+    passed = PassedOver()
+    assert list(source_of(door, upload).refs(passed)) == []
+    assert passed.counts == {"file whose parts are not all there": 1}
 
     last = put(door, upload, "a.tif?part=2&of=3", cut[1]).json()
 
@@ -311,8 +318,8 @@ def test_what_a_batch_uses_stays(door: Door) -> None:
     for upload in (used, other):
         put(door, upload, "a.jpg", JPEG)
     with door.pool.database.write() as session:
-        rows.use(session, rows_id(used), batch)
-        rows.use(session, rows_id(used), batch)
+        values = {"upload_id": rows_id(used), "batch_id": batch}
+        session.execute(insert(UploadUseRow).values(values))
     url = "/api/v1/uploads"
     ann = door.as_("ann")
     assert door.client.delete(f"{url}/{used}", headers=ann).status_code == 409
@@ -323,14 +330,10 @@ def test_what_a_batch_uses_stays(door: Door) -> None:
     assert door.client.get(f"{url}/{other}", headers=ann).status_code == 404
     assert put(door, other, "late.jpg", JPEG).status_code == 404
     with door.pool.database.read() as session:
-        assert rows.expired(session) == [rows_id(other)]
-    uploads.clear(door.pool, rows_id(other))
-    with door.pool.database.write() as session:
-        rows.release(session, batch)
-        rows.hide(session, rows_id(used))
-        assert rows.expired(session) == [rows_id(used)]
-    assert uploads.clear(door.pool, rows_id(used)) == 1
-    assert list(door.pool.store().list("")) == []
+        assert sweeping.expired_uploads(session) == [rows_id(other)]
+    store = door.pool.store()
+    assert delete_upload(door.pool.database, store, rows_id(other)) == 0
+    assert [one.key for one in store.list("")] == [keys.upload_object(rows_id(used), "a.jpg")]
 
 
 def test_a_large_upload_takes_little_memory(either: Door) -> None:

@@ -1,0 +1,232 @@
+"""Small pictures of images, for pages: made in child processes, kept in the store.
+
+The guarded decoder may take 800 MB for an image of 3 MB, and a fault in it may end its process; so
+whoever serves people never decodes.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from enum import StrEnum
+from uuid import UUID
+
+import orjson
+
+from db import jobs
+from maskpool.errors import ImageError, NotFound, Unreachable
+from maskpool.settings import Settings
+from producer.pool import Pool
+from storage.objects import keys
+
+#: Longest wait for one picture, reading the image included.
+DEADLINE_SECONDS = 20.0
+
+#: Bytes of one picture.
+_MAX_BYTES = 16 * 1024 * 1024
+
+_SERVICE = "the making of pictures"
+
+#: What a child must know of the settings: nothing secret is among it.
+_TOLD = {
+    "store_url",
+    "s3_endpoint_url",
+    "source_roots",
+    "source_buckets",
+    "source_hosts",
+    "source_networks",
+    "max_image_pixels",
+    "max_image_bytes",
+    "max_aspect",
+}
+
+#: What a child must not find in its environment.
+_SECRET = ("MASKPOOL_DATABASE_URL", "MASKPOOL_REDIS_URL")
+
+
+class Kind(StrEnum):
+    """Which picture of an image."""
+
+    THUMBNAIL = "thumbnail"
+    VIEW = "view"
+
+    @property
+    def side(self) -> int:
+        """Pixels that it has at most, either way."""
+        return 320 if self is Kind.THUMBNAIL else 2_048
+
+
+def cached(pool: Pool, batch_id: UUID, seq: int, kind: Kind) -> bytes | None:
+    """A picture that was made before; None where none was."""
+    try:
+        return pool.store().get(keys.thumb_object(batch_id, seq, kind))
+    except NotFound:
+        return None
+
+
+def image_uri(pool: Pool, batch_id: UUID, seq: int) -> str:
+    """Where an image of a batch lies.
+
+    Raises:
+        NotFound: The batch has no such image.
+    """
+    with pool.database.read() as session:
+        found = jobs.loaded_page(session, batch_id, after=seq - 1, limit=1)
+    if not found or found[0].seq != seq:
+        raise NotFound(f"batch {batch_id} has no image {seq}")
+    return found[0].image_uri
+
+
+class Pictures:
+    """Makes pictures in a few child processes; threads may share one.
+
+    Args:
+        settings: Of the pool.
+        deadline_seconds: Longest wait for one picture.
+    """
+
+    def __init__(self, settings: Settings, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+        self._megabytes = settings.picture_megabytes
+        told = settings.model_dump(mode="json", include=_TOLD)
+        # Lists come as the environment has them, and there an empty one is not named.
+        self._told = {name: value for name, value in told.items() if value not in ([], "")}
+        self._deadline = deadline_seconds
+        self._free: queue.LifoQueue[_Child | None] = queue.LifoQueue()
+        self._all: set[_Child] = set()
+        self._lock = threading.Lock()
+        for _ in range(settings.picture_processes):
+            self._free.put(None)
+
+    def make(self, pool: Pool, batch_id: UUID, seq: int, kind: Kind) -> bytes:
+        """Make a picture and keep it; returns the JPEG.
+
+        Raises:
+            NotFound: The batch has no such image.
+            ImageError: It cannot be made; says why.
+            Unreachable: The image's place is away, or too many pictures are wanted just now.
+        """
+        asked = {
+            "settings": self._told,
+            "uri": image_uri(pool, batch_id, seq),
+            "batch": str(batch_id),
+            "side": kind.side,
+        }
+        made = self._ask(orjson.dumps(asked) + b"\n")
+        pool.store().put(keys.thumb_object(batch_id, seq, kind), made, "image/jpeg")
+        return made
+
+    def _ask(self, request: bytes) -> bytes:
+        until = time.monotonic() + self._deadline
+        try:
+            child = self._free.get(timeout=self._deadline)
+        except queue.Empty:
+            raise Unreachable(_SERVICE, "too many are wanted just now; ask again") from None
+        try:
+            if child is None or not child.alive:
+                child = self._start()
+            return child.ask(request, until)
+        finally:
+            if child is not None and not child.alive:
+                with self._lock:
+                    self._all.discard(child)
+                child = None
+            self._free.put(child)
+
+    def _start(self) -> _Child:
+        child = _Child(self._megabytes)
+        with self._lock:
+            self._all.add(child)
+        return child
+
+    def close(self) -> None:
+        """End every child."""
+        with self._lock:
+            for child in self._all:
+                child.end()
+            self._all.clear()
+
+
+class _Child:
+    """One process; it is ended where it takes too long or does not answer as it should."""
+
+    def __init__(self, megabytes: int) -> None:
+        environment = {name: value for name, value in os.environ.items() if name not in _SECRET}
+        # Each thread of a library takes address space that no picture needs.
+        environment |= {
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "2",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "producer.picture_process", str(megabytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._rest = b""
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: bytes, until: float) -> bytes:
+        assert self._process.stdin is not None  # noqa: S101 - a pipe, as it was started
+        try:
+            self._process.stdin.write(request)
+            head = orjson.loads(self._line(until))
+            if head["error"]:
+                raise (
+                    Unreachable(_SERVICE, head["error"])
+                    if head.get("later")
+                    else ImageError(head["error"])
+                )
+            return self._exactly(min(int(head["size"]), _MAX_BYTES), until)
+        except TimeoutError:
+            self.end()
+            raise ImageError("no picture can be made of it in time") from None
+        except (OSError, EOFError, orjson.JSONDecodeError):
+            self.end()
+            raise ImageError(
+                "no picture can be made of it: it ended the process that tried"
+            ) from None
+
+    def _line(self, until: float) -> bytes:
+        while b"\n" not in self._rest:
+            self._rest += self._some(until)
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def _exactly(self, size: int, until: float) -> bytes:
+        parts, have = [self._rest], len(self._rest)
+        while have < size:
+            parts.append(self._some(until))
+            have += len(parts[-1])
+        whole = b"".join(parts)
+        self._rest = whole[size:]
+        return whole[:size]
+
+    def _some(self, until: float) -> bytes:
+        stdout = self._process.stdout
+        assert stdout is not None  # noqa: S101 - a pipe, as it was started
+        with selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            if not selector.select(max(0.0, until - time.monotonic())):
+                raise TimeoutError
+        some = os.read(stdout.fileno(), 1 << 20)
+        if not some:
+            raise EOFError
+        return some
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,233 @@
+"""Making batches at the door: of what somebody may read and of nothing else, and once a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from services.door import Door, open_door
+from sqlalchemy import select, update
+
+from clerk.work.export import ExportArgs
+from db import uploads
+from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow
+from producer import tasks
+from producer.accounts import grants
+from producer.accounts.audit import Actor
+from producer.accounts.rights import Right
+from producer.accounts.teams import find
+from producer.load import LoadArgs
+from storage.objects import keys
+
+BUCKET, HOST = "s3://photos/2026/", "https://images.example.org/"
+SPEC = {"prompts": ["bus", {"text": "car", "not": ["van"]}], "threshold": 0.6}
+
+
+@pytest.fixture
+def door(database_url: str, tmp_path: Path) -> Iterator[Door]:
+    allowed = {"source_buckets": ("photos",), "source_hosts": ("*.example.org",)}
+    with open_door(database_url, tmp_path, **allowed) as door:
+        team = find(door.pool, "cats")
+        grants.grant(door.pool, Actor(None, "test"), team, "bucket", "photos/2026")
+        grants.grant(door.pool, Actor(None, "test"), team, "host", "images.example.org")
+        yield door
+
+
+def post(door: Door, source: Any, *, who: str = "maker", key: str = "", **more: Any) -> Any:
+    headers = door.token(who, Right.SUBMIT, Right.READ)
+    if key:
+        headers["idempotency-key"] = key
+    body = {"spec": SPEC, "source": source, **more}
+    return door.client.post("/api/v1/batches", json=body, headers=headers)
+
+
+def an_upload(door: Door, count: int = 2, who: str = "maker") -> str:
+    with door.pool.database.write() as session:
+        upload = uploads.create(session, user_id=door.users[who], team_id=None, name="yard", days=1)
+        for n in range(count):
+            uploads.add_file(session, upload, f"{n}.jpg", 1, "0" * 64)
+            door.pool.store().put(keys.upload_object(upload, f"{n}.jpg"), b"x")
+    return str(upload)
+
+
+def test_granted_addresses_become_a_batch_of_the_team(door: Door) -> None:
+    answer = post(door, {"images": [f"{BUCKET}a.jpg", f"{HOST}b.jpg"]}, name="street")
+    assert answer.status_code == 201, answer.text
+    batch = answer.json()
+    assert (batch["name"], batch["state"], batch["total"]) == ("street", "active", 2)
+    assert (batch["owner"], batch["team_id"]) == ("maker", str(door.team))
+    with door.pool.database.read() as session:
+        rows = session.execute(select(JobRow.name, JobRow.image_uri).order_by(JobRow.seq)).all()
+        reading = session.scalar(select(BatchRow.reading))
+    assert [tuple(row) for row in rows] == [
+        ("2026/a.jpg", f"{BUCKET}a.jpg"),
+        ("images.example.org/b.jpg", f"{HOST}b.jpg"),
+    ]
+    assert reading["threshold"] == 0.6
+
+
+NOT_GRANTED = (
+    "s3://photos/2025/a.jpg",
+    "s3://photos/2026/../2025/a.jpg",
+    "s3://other/2026/a.jpg",
+    "https://evil.example.org/a.jpg",
+    "file:///etc/passwd",
+    "/etc/passwd",
+    "http://169.254.169.254/latest",
+)
+
+
+@pytest.mark.parametrize("kind", ["images", "places"])
+def test_what_was_not_granted_is_refused(door: Door, kind: str) -> None:
+    for uri in NOT_GRANTED:
+        answer = post(door, {kind: [f"{BUCKET}a.jpg", uri]})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["code"] == "source.refused", uri
+
+
+def test_the_pools_own_store_is_read_by_nobody(door: Door) -> None:
+    for inside in ("sources/x/a.jpg", "uploads/x/a.jpg", "masks/v1/x", ""):
+        uri = f"{door.pool.settings.store_url}/{inside}"
+        assert post(door, {"images": [uri]}).json()["code"] == "source.refused"
+        assert post(door, {"places": [uri]}, who="admin").json()["code"] == "source.refused"
+
+
+def test_an_upload_of_somebody_else_is_not_there(door: Door) -> None:
+    theirs = an_upload(door, who="colleague")
+    assert post(door, {"uploads": [theirs]}).status_code == 404
+
+
+def test_an_upload_becomes_a_batch_at_once(door: Door) -> None:
+    upload = an_upload(door)
+    answer = post(door, {"uploads": [upload]})
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["total"], answer.json()["name"]) == (2, "yard")
+
+
+def test_a_prefix_is_listed_by_the_clerk(door: Door) -> None:
+    answer = post(door, {"places": [BUCKET]}, priority="high")
+    assert answer.status_code == 202, answer.text
+    task = tasks.find(door.pool, UUID(answer.json()["task"]))
+    args = LoadArgs.read(task.args)
+    assert (args.owner, args.team, args.sources) == ("maker", door.team, (BUCKET,))
+    assert args.question.prompts[1].negatives == ("van",)
+    assert args.question.threshold == 0.6
+    assert args.question.max_overlap is None
+
+
+WRONG: list[Any] = [
+    {"source": {}},
+    {"source": {"images": []}},
+    {"source": {"images": [f"{BUCKET}a.jpg"], "places": [BUCKET]}},
+    {"source": {"images": [f"{BUCKET}a.jpg"]}, "name": "a\0b"},
+    {"source": {"images": [f"{BUCKET}a.jpg"]}, "class": "soon"},
+    {"source": {"images": [f"{BUCKET}a.jpg"]}, "team": "x"},
+    {"source": {"images": [f"{BUCKET}a.jpg"]}, "more": 1},
+    {"source": {"images": [f"{BUCKET}{n}.jpg" for n in range(101)]}, "class": "now"},
+    {"source": {"images": [f"{BUCKET}{n}.jpg" for n in range(1001)]}},
+    {"source": {"images": [f"{BUCKET}a.jpg"] * 2}},
+    {"source": {"images": [f"{BUCKET}a.jpg"]}, "spec": {"prompts": []}},
+    {"source": {"images": [f"{BUCKET}a.jpg"]}, "spec": {"prompts": ["a"], "thresh": 1}},
+]
+
+
+def test_a_request_that_is_wrong_is_refused_and_leaves_nothing(door: Door) -> None:
+    for body in WRONG:
+        more = {name: value for name, value in body.items() if name != "source"}
+        answer = post(door, body["source"], key="k", **more)
+        assert answer.status_code == 422, (body, answer.text)
+    with door.pool.database.read() as session:
+        assert session.scalars(select(BatchRow)).all() == []
+        assert session.scalars(select(IdempotencyRow)).all() == []
+
+
+def test_a_team_must_be_named_where_there_are_several(door: Door) -> None:
+    images = {"images": [f"{BUCKET}a.jpg"]}
+    other = post(door, images, team=str(door.other_team))
+    assert (other.status_code, other.json()["params"]["field"]) == (422, "team")
+    assert post(door, images, who="of no team").json()["code"] == "source.refused"
+
+
+def test_the_same_key_gives_the_same_answer(door: Door) -> None:
+    images = {"images": [f"{BUCKET}a.jpg"]}
+    first = post(door, images, key="k")
+    again = post(door, images, key="k")
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    other = post(door, {"images": [f"{BUCKET}b.jpg"]}, key="k")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency.body")
+    assert post(door, images, who="owner", key="k").json()["id"] != first.json()["id"]
+    task = post(door, {"places": [BUCKET]}, key="t")
+    assert post(door, {"places": [BUCKET]}, key="t").json() == task.json()
+
+
+def test_while_it_is_in_flight_it_is_not_done_twice(door: Door) -> None:
+    images = {"images": [f"{BUCKET}a.jpg"]}
+    first = post(door, images, key="k")
+    with door.pool.database.write() as session:
+        session.execute(update(IdempotencyRow).values(status=None))
+    waits = post(door, images, key="k")
+    assert (waits.status_code, waits.json()["code"]) == (409, "idempotency.in_flight")
+    # Its process died: after a minute it is made again, and finds what it had made.
+    with door.pool.database.write() as session:
+        session.execute(update(IdempotencyRow).values(created_at=1))
+    assert post(door, images, key="k").json()["id"] == first.json()["id"]
+
+
+def test_many_at_once_make_one_batch(door: Door) -> None:
+    headers = {**door.token("maker", Right.SUBMIT), "idempotency-key": "k"}
+    body = {"spec": SPEC, "source": {"images": [f"{BUCKET}a.jpg"]}}
+
+    def send(_: int) -> int:
+        return int(door.client.post("/api/v1/batches", json=body, headers=headers).status_code)
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = set(pool.map(send, range(12)))
+    assert statuses <= {201, 409}
+    with door.pool.database.read() as session:
+        assert len(session.scalars(select(BatchRow)).all()) == 1
+
+
+def test_a_batch_that_is_deleted_is_gone_at_once(door: Door) -> None:
+    batch = post(door, {"images": [f"{BUCKET}a.jpg"]}).json()["id"]
+    headers = door.token("maker", Right.DELETE, Right.READ)
+    answer = door.client.delete(f"/api/v1/batches/{batch}", headers=headers)
+    assert answer.status_code == 202
+    assert door.client.get(f"/api/v1/batches/{batch}", headers=headers).status_code == 404
+    task = door.client.get(f"/api/v1/tasks/{answer.json()['task']}", headers=headers).json()
+    assert (task["kind"], task["state"], task["files"]) == ("delete", "waiting", [])
+
+
+def test_an_export_is_asked_given_up_and_downloaded(door: Door) -> None:
+    batch = post(door, {"images": [f"{BUCKET}a.jpg"]}).json()["id"]
+    headers = door.token("maker", Right.EXPORT, Right.READ, Right.CHANGE)
+    body = {"batches": [batch], "threshold": 0.7}
+    asked = door.client.post("/api/v1/exports", json=body, headers=headers)
+    assert asked.status_code == 202, asked.text
+    task = f"/api/v1/tasks/{asked.json()['task']}"
+    key = "exports/x/sub/ä.json"
+    with door.pool.database.write() as session:
+        row = session.scalars(select(TaskRow)).one()
+        assert ExportArgs.read(row.args).threshold == 0.7
+        row.result = {"files": [{"name": "sub/ä.json", "key": key, "bytes": 3_000_000}], "n": 1}
+    content = bytes(range(250)) * 12_000
+    door.pool.store().put(key, content)
+    told = door.client.get(task, headers=headers).json()
+    assert (told["result"], told["files"]) == (
+        {"n": 1},
+        [{"name": "sub/ä.json", "size": 3_000_000}],
+    )
+    got = door.client.get(f"{task}/files/sub/ä.json", headers=headers)
+    assert got.content == content
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%A4.json"
+    assert door.client.get(f"{task}/files/other", headers=headers).status_code == 404
+    assert door.client.post(f"{task}/cancel", headers=headers).json()["state"] == "cancelled"
+    assert [one["id"] for one in door.client.get("/api/v1/tasks", headers=headers).json()] == [
+        asked.json()["task"]
+    ]
+    wrong = door.client.post("/api/v1/exports", json={**body, "format": "doc"}, headers=headers)
+    assert wrong.json()["code"] == "spec.refused"
