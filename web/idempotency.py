@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from db import idempotency
 from db.idempotency import Known
 from maskpool.errors import MaskpoolError
+from maskpool.failpoints import reach
 from producer.accounts.caller import Caller
 from producer.pool import Pool
 from web.problems import Problem
@@ -78,8 +79,10 @@ class Once:
         known = self._begin(pool, caller, self.key)
         if known is not None:
             return self._again(known)
+        reach("web.noted")
         try:
             answer = work(self._sealer(caller, self.key))
+            reach("web.worked")
             with pool.database.write() as session:
                 self._sealer(caller, self.key)(session, answer)
         except Exception:
@@ -87,6 +90,7 @@ class Once:
             with suppress(MaskpoolError), pool.database.write() as session:
                 idempotency.forget(session, caller.user_id, self.key)
             raise
+        reach("web.kept")
         return JSONResponse(answer.json(), answer.status)
 
     def _begin(self, pool: Pool, caller: Caller, key: str) -> Known | None:
@@ -113,6 +117,7 @@ class Once:
     def _sealer(caller: Caller, key: str) -> Seal:
         def seal(session: Session, answer: Answer) -> None:
             idempotency.finish(session, caller.user_id, key, answer.status, answer.json())
+            reach("web.sealed")
 
         return seal
 

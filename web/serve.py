@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 #: Seconds that requests in hand have once a stop was asked for.
 _GRACE_SECONDS = 10
 
+#: Seconds that whoever connected in the last moment has to ask.
+_LAST_WORD_SECONDS = 0.25
+
 #: Seconds between two signs of life.
 _BEAT_SECONDS = 1.0
 
@@ -55,7 +58,8 @@ def listen(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # Named, as asyncio else takes it for no TCP and leaves Nagle's delay on: 40 ms an answer.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, int(port)))
@@ -75,9 +79,38 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._closing = closing
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, but hear out whoever has just made one."""
+        waiting = [made for one in sockets or () for made in _accept_all(one)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for made in waiting:
+            await loop.connect_accepted_socket(self._protocol, made)
+        # uvicorn would close a connection whose request is on its way as if it asked for nothing.
+        await asyncio.sleep(_LAST_WORD_SECONDS)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What uvicorn makes for each connection that it accepts itself."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._closing.set()
         super().handle_exit(sig, frame)
+
+
+def _accept_all(listening: socket.socket) -> list[socket.socket]:
+    """The connections that the kernel made and nobody took: closing would reset them."""
+    made = []
+    with suppress(BlockingIOError):
+        while True:
+            made.append(listening.accept()[0])
+    for one in made:
+        one.setblocking(False)
+    return made
 
 
 async def _serve(app: FastAPI, listening: socket.socket, settings: Settings) -> None:

@@ -59,6 +59,8 @@ class Sizes:
     hang_seconds: float
     #: That a disk stays full.
     full_seconds: float
+    #: Of web servers, at random.
+    web_kills: int
 
 
 SHORT = Sizes(
@@ -89,6 +91,7 @@ SHORT = Sizes(
     store_outage_seconds=2.0,
     hang_seconds=4.0,
     full_seconds=2.0,
+    web_kills=2,
 )
 
 FULL = Sizes(
@@ -119,6 +122,7 @@ FULL = Sizes(
     store_outage_seconds=8.0,
     hang_seconds=18.0,
     full_seconds=5.0,
+    web_kills=60,
 )
 
 IS_FULL = os.environ.get("MASKPOOL_FAULTS") == "full"

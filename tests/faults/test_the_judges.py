@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from faults import history
 from faults.conftest import built_world
+from faults.door import open_door
+from faults.orders import Orders, effects, judge
 from faults.world import LEASE_SECONDS, Member, Report, World
 from sqlalchemy import delete
 
-from db.models import InstanceRow, JobRow
+from db.models import InstanceRow, JobRow, TaskRow
 
 
 @pytest.fixture
@@ -26,6 +28,27 @@ def unfenced(tmp_path: Path) -> Iterator[World]:
     ) as world:
         world.start()
         yield world
+
+
+def test_an_order_done_twice_and_one_lost_are_counted(tmp_path: Path) -> None:
+    with (
+        built_world("embedded", tmp_path) as world,
+        open_door(world, "forgetful_web_server.py") as door,
+    ):
+        orders = Orders(door)
+        with door.client() as client:
+            orders.once_more(client)
+        report = Report("a key is not heard", "embedded")
+        with pytest.raises(AssertionError):
+            judge(report, orders.told, orders.given_up, effects(world.database))
+        assert (report.jobs, report.lost, report.twice) == (1, 0, 1)
+
+        with world.database.write() as session:
+            session.execute(delete(TaskRow))
+        report = Report("a row is deleted", "embedded")
+        with pytest.raises(AssertionError):
+            judge(report, orders.told, orders.given_up, effects(world.database))
+        assert (report.lost, report.twice) == (1, 0)
 
 
 def _frozen(world: World, worker: Member) -> bool:

@@ -35,5 +35,6 @@ def readyz(pool: Pooled) -> JSONResponse:
 
 
 def _read(pool: Pooled) -> None:
-    with pool.database.read():
-        pass
+    with pool.database.read() as session:
+        # A session connects at its first statement only.
+        session.connection()
