@@ -18,7 +18,7 @@ from maskpool.reading import ReadingChanges
 from maskpool.spec import BatchSpec
 from maskpool.spec_file import asked as asked_for
 from producer import batches, submit
-from producer.contending import Contending, contending
+from producer.contending import Contending, _sample, contending
 from producer.export import export
 from producer.pool import Pool, why_idle
 from producer.submission import prepare
@@ -92,8 +92,8 @@ def test_of_a_large_batch_a_sample_is_looked_at(
     monkeypatch.setattr("producer.contending._STRETCH", 2)
     batch_id = work.submit(11)
     work.drain()
-    assert batches._sample(6) == [range(6)]
-    assert batches._sample(11) == [range(2), range(4, 6), range(9, 11)]
+    assert _sample(6) == [range(6)]
+    assert _sample(11) == [range(2), range(4, 6), range(9, 11)]
     assert contending(pool, batch_id) == [Contending("a", "b", 6, 6)]
 
 
