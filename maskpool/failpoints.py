@@ -45,10 +45,10 @@ PLACES = (
     "delete.block",  # a block of rows is gone; others are not
     "delete.rows",  # all rows are; no object is
     "task.stored",  # some of its files are in the store
-    "web.noted",  # a request with a key is known to be in flight; nothing was done
-    "web.worked",  # it was done; its answer is kept only where one transaction did both
-    "web.sealed",  # the answer is written, but not committed
-    "web.kept",  # it is committed; nobody was told
+    "request.noted",  # a request with a key is known to be in flight; nothing was done
+    "request.worked",  # it was done; its answer is kept only where one transaction did both
+    "request.sealed",  # the answer is written, but not committed
+    "request.kept",  # it is committed; nobody was told
     "run.made",  # a run's results are whole, aside
     "run.noted",  # the journal says what is to be moved; nothing is
     "run.moving",  # some of them are moved

@@ -35,12 +35,12 @@ def main() -> None:
     megabytes = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a decoder prints is no answer
     fetchers: dict[str, tuple[Fetcher, Settings]] = {}
-    for line in stdin:
+    for line in asked:
         signal.alarm(_ALARM_SECONDS)
-        _answer(stdout, *_made(orjson.loads(line), fetchers))
+        _answer(answers, *_made(orjson.loads(line), fetchers))
         signal.alarm(0)
 
 
@@ -75,9 +75,9 @@ def picture(image: Any, side: int) -> bytes:  # noqa: ANN401 - an array
     return buffer.getvalue()
 
 
-def _answer(stdout: BinaryIO, head: dict[str, Any], body: bytes) -> None:
-    stdout.write(orjson.dumps({**head, "size": len(body)}) + b"\n" + body)
-    stdout.flush()
+def _answer(answers: BinaryIO, head: dict[str, Any], body: bytes) -> None:
+    answers.write(orjson.dumps({**head, "size": len(body)}) + b"\n" + body)
+    answers.flush()
 
 
 if __name__ == "__main__":

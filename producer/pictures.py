@@ -163,7 +163,7 @@ class _Child:
             "MALLOC_ARENA_MAX": "2",
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "producer.picture_process", str(megabytes)],
+            [sys.executable, "-P", "-m", "producer.picture_process", str(megabytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -213,13 +213,13 @@ class _Child:
         return whole[:size]
 
     def _some(self, until: float) -> bytes:
-        stdout = self._process.stdout
-        assert stdout is not None  # noqa: S101 - a pipe, as it was started
+        pipe = self._process.stdout
+        assert pipe is not None  # noqa: S101 - a pipe, as it was started
         with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
+            selector.register(pipe, selectors.EVENT_READ)
             if not selector.select(max(0.0, until - time.monotonic())):
                 raise TimeoutError
-        some = os.read(stdout.fileno(), 1 << 20)
+        some = os.read(pipe.fileno(), 1 << 20)
         if not some:
             raise EOFError
         return some

@@ -79,10 +79,10 @@ class Once:
         known = self._begin(pool, caller, self.key)
         if known is not None:
             return self._again(known)
-        reach("web.noted")
+        reach("request.noted")
         try:
             answer = work(self._sealer(caller, self.key))
-            reach("web.worked")
+            reach("request.worked")
             with pool.database.write() as session:
                 self._sealer(caller, self.key)(session, answer)
         except Exception:
@@ -90,7 +90,7 @@ class Once:
             with suppress(MaskpoolError), pool.database.write() as session:
                 idempotency.forget(session, caller.user_id, self.key)
             raise
-        reach("web.kept")
+        reach("request.kept")
         return JSONResponse(answer.json(), answer.status)
 
     def _begin(self, pool: Pool, caller: Caller, key: str) -> Known | None:
@@ -117,7 +117,7 @@ class Once:
     def _sealer(caller: Caller, key: str) -> Seal:
         def seal(session: Session, answer: Answer) -> None:
             idempotency.finish(session, caller.user_id, key, answer.status, answer.json())
-            reach("web.sealed")
+            reach("request.sealed")
 
         return seal
 

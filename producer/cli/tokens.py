@@ -117,11 +117,12 @@ def revoke(
 def _rights(words: list[str]) -> list[Right]:
     from producer.accounts.rights import Right
 
+    known = ", ".join(Right)
+    if not words:
+        raise SpecError("--right", f"say what it may do, with one or more of {known}")
     unknown = next((word for word in words if word not in frozenset(Right)), None)
-    if unknown is not None or not words:
-        raise SpecError(
-            "--right", f"{unknown or 'nothing'!r} is none; write one or more of {', '.join(Right)}"
-        )
+    if unknown is not None:
+        raise SpecError("--right", f"{unknown!r} is no right; write one or more of {known}")
     return [Right(word) for word in words]
 
 

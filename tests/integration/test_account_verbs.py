@@ -152,8 +152,8 @@ def test_a_token_is_printed_once_and_revoked_by_its_beginning(pool: Pool, shell:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("token", "create", "n"), "write one or more of read, export"),
-        (("token", "create", "n", "--right", "fly"), "'fly' is none"),
+        (("token", "create", "n"), "one or more of read, export"),
+        (("token", "create", "n", "--right", "fly"), "'fly' is no right"),
         (("token", "create", "n", "--right", "read", "--user", "bob"), "no user 'bob'"),
         (("token", "revoke", "mp_00000000"), "no such token"),
         (("team", "ls", "dogs"), "no team 'dogs'"),

@@ -46,7 +46,7 @@ class Batch(Shown):
     id: UUID = Field(examples=[_ID])
     name: str = Field(examples=["street scenes"])
     owner: str = Field(examples=["ann"])
-    team_id: UUID | None = Field(examples=[None])
+    team: UUID | None = Field(description="Whose members see it.", examples=[None])
     state: State = Field(examples=["active"])
     klass: Literal["now", "bulk"] = Field(alias="class", examples=["bulk"])
     priority: Priority = Field(examples=[Priority.NORMAL])
@@ -105,7 +105,7 @@ def shown(batch: SeenBatch) -> dict[str, Any]:
         "id": now.batch_id,
         "name": now.name,
         "owner": now.owner,
-        "team_id": batch.team_id,
+        "team": batch.team_id,
         "state": now.state.label,
         "class": now.klass.label,
         "priority": now.priority,

@@ -6,6 +6,7 @@ it is sent. A file may come in parts: ``?part=2&of=5``; ``GET …/parts/…`` sa
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Pooled, needs
 from web.bodies import promised_sha256, read_in_thread
+from web.shapes import moment
 
 router = APIRouter(prefix="/api/v1/uploads", tags=["uploads"])
 
@@ -51,8 +53,8 @@ class UploadAnswer(BaseModel):
                 "id": _ID,
                 "name": "yard in May",
                 "team": None,
-                "created_at": 1795000000000,
-                "expires_at": 1795604800000,
+                "created_at": "2026-11-28T14:00:00Z",
+                "expires_at": "2026-12-05T14:00:00Z",
                 "used": False,
                 "files": 2,
                 "bytes": 81920,
@@ -63,8 +65,8 @@ class UploadAnswer(BaseModel):
     id: UUID
     name: str
     team: UUID | None
-    created_at: int = Field(description="Milliseconds since 1970.")
-    expires_at: int = Field(description="It is cleared away then, unless a batch uses it.")
+    created_at: datetime
+    expires_at: datetime = Field(description="It is cleared away then, unless a batch uses it.")
     used: bool = Field(description="Whether a batch uses it.")
     files: int
     bytes: int
@@ -76,8 +78,8 @@ class UploadAnswer(BaseModel):
             id=one.id,
             name=one.name,
             team=one.team_id,
-            created_at=one.created_at,
-            expires_at=one.expires_at,
+            created_at=moment(one.created_at),
+            expires_at=moment(one.expires_at),
             used=one.used,
             files=one.files,
             bytes=one.size,

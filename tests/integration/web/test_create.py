@@ -59,7 +59,7 @@ def test_granted_addresses_become_a_batch_of_the_team(door: Door) -> None:
     assert answer.status_code == 201, answer.text
     batch = answer.json()
     assert (batch["name"], batch["state"], batch["total"]) == ("street", "active", 2)
-    assert (batch["owner"], batch["team_id"]) == ("maker", str(door.team))
+    assert (batch["owner"], batch["team"]) == ("maker", str(door.team))
     with door.pool.database.read() as session:
         rows = session.execute(select(JobRow.name, JobRow.image_uri).order_by(JobRow.seq)).all()
         reading = session.scalar(select(BatchRow.reading))
