@@ -130,7 +130,7 @@ class Brought:
 def test_web_servers_are_killed(door: Door, sizes: Sizes, report: Report) -> None:
     """kill -9 a web server under clients that order batches, at random and at each named step."""
     orders, rng = Orders(door), random.Random(SEED)
-    places = [one for one in PLACES if one.startswith("web.")] * sizes.deaths_a_step
+    places = [one for one in PLACES if one.startswith("request.")] * sizes.deaths_a_step
     with door.clients(*[orders.order] * CLIENTS):
         for number in range(sizes.web_kills):
             time.sleep(rng.uniform(0.0, 0.5))

@@ -72,7 +72,7 @@ class Images:
     fails: MaskpoolError | None = None
     asked: list[str] = field(default_factory=list)
 
-    def fetch(self, uri: str) -> FetchedImage:
+    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:  # noqa: ARG002 - as the real one
         self.asked.append(uri)
         if self.fails:
             raise self.fails
