@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from db import removal
 from db.clock import now_ms
 from db.jobs import chunk_seqs, return_jobs
 from db.models import (
@@ -18,7 +19,6 @@ from db.models import (
     ChunkRow,
     InstanceRow,
     JobRow,
-    ReadingChangeRow,
     UploadRow,
     UploadUseRow,
     UserRow,
@@ -291,12 +291,10 @@ def remove(session: Session, batch_id: UUID) -> None:
     Raises:
         Conflict: The batch is still active or paused.
     """
-    state = session.scalar(select(BatchRow.state).where(BatchRow.id == batch_id).with_for_update())
-    if state in BatchState.live():
-        raise Conflict(f"batch {batch_id} is {BatchState(state).label}; cancel it first")
-    for table in (InstanceRow, JobRow, ChunkRow, ReadingChangeRow, UploadUseRow):
+    removal.require_ended(session, batch_id)
+    for table in (InstanceRow, JobRow):
         session.execute(delete(table).where(table.batch_id == batch_id))
-    session.execute(delete(BatchRow).where(BatchRow.id == batch_id))
+    removal.remove_batch(session, batch_id)
 
 
 def _move(

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from db import uploads
 from db.models import UploadFileRow, UploadRow
 from db.session import is_postgres
-from maskpool.errors import NotFound
 
 
 class WholeFile(NamedTuple):
@@ -34,24 +34,13 @@ def name_of(session: Session, upload_id: UUID) -> str:
     return session.scalar(select(UploadRow.name).where(UploadRow.id == upload_id)) or ""
 
 
-def require(session: Session, upload_id: UUID) -> None:
-    """Keep an upload until the transaction ends.
-
-    Raises:
-        NotFound: It is gone, or was deleted.
-    """
-    there = select(UploadRow.id).where(UploadRow.id == upload_id, UploadRow.expires_at > 0)
-    if session.scalar(there.with_for_update()) is None:
-        raise NotFound(f"there is no upload {upload_id}; bring its files again")
-
-
 def keep(session: Session, upload_id: UUID, files: Sequence[WholeFile]) -> None:
     """Note files; one that is there under the same name is now this one.
 
     Raises:
         NotFound: The upload is gone.
     """
-    require(session, upload_id)
+    uploads.require(session, upload_id)
     dialect: Any = postgresql if is_postgres(session) else sqlite
     made = dialect.insert(UploadFileRow)
     written = {"size": made.excluded.size, "sha256": made.excluded.sha256}
@@ -59,13 +48,4 @@ def keep(session: Session, upload_id: UUID, files: Sequence[WholeFile]) -> None:
     session.connection().execute(
         made.on_conflict_do_update(index_elements=places, set_=written),
         [{"upload_id": upload_id, **file._asdict()} for file in files],
-    )
-
-
-def drop(session: Session, upload_id: UUID, name: str) -> None:
-    """Forget a file; its object is to go afterwards."""
-    session.execute(
-        delete(UploadFileRow).where(
-            UploadFileRow.upload_id == upload_id, UploadFileRow.name == name
-        )
     )

@@ -10,7 +10,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from sqlalchemy.orm import Session
 
-from db import upload_files
+from db import upload_files, uploads
 from db.upload_files import WholeFile
 from maskpool.errors import NotFound, SourceError
 from maskpool.ports import ObjectStore
@@ -70,7 +70,7 @@ def unpack(
     passed, whole, size = PassedOver(), list[WholeFile](), 0
     store = pool.store()
     with pool.database.read() as session:
-        upload_files.require(session, upload_id)
+        uploads.require(session, upload_id)
     with _opened(store, keys.upload_object(upload_id, name), name) as archive:
         members = chosen(name, archive.infolist(), limits, passed)
         for done, member in enumerate(members, start=1):
@@ -85,7 +85,7 @@ def unpack(
         fence(session)
         if whole:
             upload_files.keep(session, upload_id, whole)
-        upload_files.drop(session, upload_id, name)
+        uploads.remove_file(session, upload_id, name)
     return Unpacked(len(members), size, passed.counts)
 
 
