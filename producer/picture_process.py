@@ -20,6 +20,7 @@ import orjson
 from PIL import Image
 
 from maskpool.errors import MaskpoolError, Transient
+from maskpool.picture_sizes import fitted
 from maskpool.settings import Settings
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
@@ -69,7 +70,9 @@ def picture(image: Any, side: int) -> bytes:  # noqa: ANN401 - an array
         side: Pixels.
     """
     small = Image.fromarray(image)
-    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    size = fitted(*small.size, side)
+    if size != small.size:
+        small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()

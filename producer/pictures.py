@@ -20,6 +20,7 @@ import orjson
 
 from db import jobs
 from maskpool.errors import ImageError, NotFound, Unreachable
+from maskpool.picture_sizes import THUMBNAIL_SIDE, VIEW_SIDE
 from maskpool.settings import Settings
 from producer.pool import Pool
 from storage.objects import keys
@@ -58,7 +59,7 @@ class Kind(StrEnum):
     @property
     def side(self) -> int:
         """Pixels that it has at most, either way."""
-        return 320 if self is Kind.THUMBNAIL else 2_048
+        return THUMBNAIL_SIDE if self is Kind.THUMBNAIL else VIEW_SIDE
 
 
 def cached(pool: Pool, batch_id: UUID, seq: int, kind: Kind) -> bytes | None:
