@@ -54,7 +54,8 @@ def _made(
             settings = Settings(**asked["settings"])
             store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
             fetchers[key] = Fetcher(store, settings), settings
-        fetched = fetchers[key][0].fetch(asked["uri"], UUID(asked["batch"]))
+        batch_id = UUID(asked["batch"]) if asked["batch"] else None
+        fetched = fetchers[key][0].fetch(asked["uri"], batch_id)
         return {"error": ""}, picture(fetched.image, asked["side"])
     except MemoryError:
         return {"error": "the image needs more memory than a picture of it may take"}, b""

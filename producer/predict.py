@@ -169,9 +169,7 @@ def _located(
     if isinstance(image, FromUpload):
         upload = of_caller.find(pool, caller, image.upload_id, Right.PREDICT)
         with pool.database.read() as session:
-            file = uploads.file(session, upload.id, image.name)
-        if file is None or file.size is None:
-            raise NotFound(f"there is no file {image.name[:200]!r} in upload {upload.id}")
+            file = uploads.whole_file(session, upload.id, image.name)
         key = keys.upload_object(upload.id, file.name)
         return file.name, pool.store().uri(key), upload.team_id
     batch = find_batch(pool, caller, image.batch_id, Right.PREDICT)

@@ -20,6 +20,7 @@ from web.routes import (
     tasks,
     teams,
     tokens,
+    upload_pictures,
     uploads,
     users,
 )
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     teams.router,
     audit.router,
     uploads.router,
+    upload_pictures.router,
     pictures.router,
     predict.router,
     batches.router,
