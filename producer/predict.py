@@ -154,12 +154,22 @@ def answer(pool: Pool, caller: Caller, prediction: Prediction) -> OneImage | Non
     Raises:
         NotFound: The caller asked for no such thing, or its day is over.
     """
-    with pool.database.read() as session:
-        whose = scratch.whose(session, prediction.batch_id)
-    if whose is None or not caller.may(Right.PREDICT, owner_id=whose[0], team_id=whose[1]):
-        raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
+    require(pool, caller, prediction, Right.PREDICT)
     found = images.one(pool, prediction.batch_id, prediction.seq)
     return None if found.job.state in JobState.open() else found
+
+
+def require(pool: Pool, caller: Caller, prediction: Prediction, right: Right) -> UUID | None:
+    """Refuse who may not do this with a prediction; returns its team.
+
+    Raises:
+        NotFound: The caller sees no such thing, or its day is over.
+    """
+    with pool.database.read() as session:
+        whose = scratch.whose(session, prediction.batch_id)
+    if whose is None or not caller.may(right, owner_id=whose[0], team_id=whose[1]):
+        raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
+    return whose[1]
 
 
 def _located(

@@ -94,6 +94,7 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images/{seq}/link": Right.READ,
     "POST /api/v1/predict": Right.PREDICT,
     "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
+    "POST /api/v1/predictions/{prediction_id}/keep": Right.SUBMIT,
     "GET /api/v1/pool": Right.POOL,
     "GET /api/v1/events": Right.READ,
 }
