@@ -148,8 +148,16 @@ def ask(
     raise NotFound("the image could not be asked about, as the day ended; ask again")
 
 
-def answer(pool: Pool, caller: Caller, prediction: Prediction) -> OneImage | None:
+def answer(
+    pool: Pool, caller: Caller, prediction: Prediction, *, everything: bool = False
+) -> OneImage | None:
     """What was found; None while it is looked at.
+
+    Args:
+        pool: Where it was asked.
+        caller: Who asks for it.
+        prediction: Which.
+        everything: What does not count as well.
 
     Raises:
         NotFound: The caller asked for no such thing, or its day is over.
@@ -158,7 +166,7 @@ def answer(pool: Pool, caller: Caller, prediction: Prediction) -> OneImage | Non
         whose = scratch.whose(session, prediction.batch_id)
     if whose is None or not caller.may(Right.PREDICT, owner_id=whose[0], team_id=whose[1]):
         raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
-    found = images.one(pool, prediction.batch_id, prediction.seq)
+    found = images.one(pool, prediction.batch_id, prediction.seq, everything=everything)
     return None if found.job.state in JobState.open() else found
 
 

@@ -19,7 +19,7 @@ from producer.pool import Pool
 from producer.predict import FromBatch, FromUpload, Prediction, Question
 from web.access import Pooled, needs
 from web.problems import Problem
-from web.routes.images import OneImageShown, shown
+from web.routes.images import OneImageShown, Which, shown
 from web.shapes import Asked, Shown
 from web.waiting import Waiting
 
@@ -110,12 +110,13 @@ async def ask(
     caller: Asker,
     wait: Wait = 10.0,
     masks: Masks = "rle",
+    which: Which = "counting",
 ) -> PredictionShown:
     """Ask about one image, before all bulk; 202 with a link where the answer takes longer."""
     made = await to_thread.run_sync(
         lambda: predict.ask(pool, caller, asked.where(), asked.question())
     )
-    return await _answered(request, response, pool, (caller, made), wait, masks)
+    return await _answered(request, response, pool, (caller, made), wait, (masks, which))
 
 
 @router.get("/predictions/{prediction_id}", responses=_ANSWERS)
@@ -128,10 +129,11 @@ async def get_prediction(
     caller: Asker,
     wait: Wait = 0.0,
     masks: Masks = "rle",
+    which: Which = "counting",
 ) -> PredictionShown:
     """Show what was found, or wait for it; it stays for a day."""
     made = Prediction.read(prediction_id)
-    return await _answered(request, response, pool, (caller, made), wait, masks)
+    return await _answered(request, response, pool, (caller, made), wait, (masks, which))
 
 
 async def _answered(
@@ -140,14 +142,18 @@ async def _answered(
     pool: Pool,
     whose: tuple[Caller, Prediction],
     wait: float,
-    masks: str,
+    how: tuple[str, str],
 ) -> PredictionShown:
-    caller, made = whose
-    found = await to_thread.run_sync(lambda: predict.answer(pool, caller, made))
+    (caller, made), (masks, which) = whose, how
+
+    def answer() -> OneImage | None:
+        return predict.answer(pool, caller, made, everything=which == "stored")
+
+    found = await to_thread.run_sync(answer)
     if found is None and wait:
         waiting: Waiting = request.app.state.waiting
         if await waiting.ended(made.batch_id, made.seq, wait):
-            found = await to_thread.run_sync(lambda: predict.answer(pool, caller, made))
+            found = await to_thread.run_sync(answer)
     link = f"{request.scope.get('root_path', '')}{_PATH}{made}"
     if found is None:
         response.status_code = 202
