@@ -61,10 +61,17 @@ class ListedImage:
 
 @dataclass(frozen=True, slots=True)
 class StoredInstance:
-    """An instance that counts, and its place among all that are stored of its image."""
+    """An instance, and its place among all that are stored of its image.
+
+    Attributes:
+        ordinal: Its place.
+        labelled: What it is, under its category.
+        counts: Whether it counts as its batch is read now.
+    """
 
     ordinal: int
     labelled: LabelledInstance
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class OneImage:
 
     Attributes:
         job: Its row.
-        instances: What counts; empty while it is not done.
+        instances: What counts, or all that is stored; empty while it is not done.
     """
 
     job: JobRow
@@ -130,8 +137,14 @@ def page(
     return [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
 
 
-def one(pool: Pool, batch_id: UUID, seq: int) -> OneImage:
+def one(pool: Pool, batch_id: UUID, seq: int, *, everything: bool = False) -> OneImage:
     """One image with everything that counts in it.
+
+    Args:
+        pool: Where it is.
+        batch_id: Whose.
+        seq: Which.
+        everything: What does not count as well, so that other settings can be tried at once.
 
     Raises:
         NotFound: The batch has no such image.
@@ -144,8 +157,13 @@ def one(pool: Pool, batch_id: UUID, seq: int) -> OneImage:
     view = reader.view(pool.database, batch_id)
     record = _record(pool, batch_id, job)
     places = {id(instance): place for place, instance in enumerate(record.instances)}
-    counting = reader.labelled(view, record)
-    return OneImage(job, [StoredInstance(places[id(each.instance)], each) for each in counting])
+    counting = {places[id(one)] for one in view.rule.admitted(record.instances)}
+    chosen = [
+        StoredInstance(place, each, counts=place in counting)
+        for each in reader.labelled(view, record, everything=everything)
+        for place in [places[id(each.instance)]]
+    ]
+    return OneImage(job, chosen)
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:

@@ -148,14 +148,22 @@ def ask(
     raise NotFound("the image could not be asked about, as the day ended; ask again")
 
 
-def answer(pool: Pool, caller: Caller, prediction: Prediction) -> OneImage | None:
+def answer(
+    pool: Pool, caller: Caller, prediction: Prediction, *, everything: bool = False
+) -> OneImage | None:
     """What was found; None while it is looked at.
+
+    Args:
+        pool: Where it was asked.
+        caller: Who asks for it.
+        prediction: Which.
+        everything: What does not count as well.
 
     Raises:
         NotFound: The caller asked for no such thing, or its day is over.
     """
     require(pool, caller, prediction, Right.PREDICT)
-    found = images.one(pool, prediction.batch_id, prediction.seq)
+    found = images.one(pool, prediction.batch_id, prediction.seq, everything=everything)
     return None if found.job.state in JobState.open() else found
 
 

@@ -1,4 +1,4 @@
-"""How masks are written in an answer: as what, and for which picture of their image."""
+"""How masks are written in an answer: which, as what, and for which picture of their image."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ class Drawing:
     Attributes:
         masks: ``none``, ``rle`` or ``polygon``.
         scale: ``original``: of the image's own size; ``view``: of its view's.
+        which: ``counting``: what counts; ``stored``: all that is stored.
     """
 
     masks: str = "rle"
     scale: str = "original"
+    which: str = "counting"
+
+    @property
+    def everything(self) -> bool:
+        """Whether what is stored is shown, whether it counts or not."""
+        return self.which == "stored"
 
     def size(self, width: int | None, height: int | None) -> tuple[int | None, int | None]:
         """Width and height of the masks of an image of this size; None where it is not known."""
@@ -50,8 +57,15 @@ def _drawing(
             "2,048 pixels a side. Boxes and areas are in the image's own pixels either way."
         ),
     ] = "original",
+    which: Annotated[
+        Literal["counting", "stored"],
+        Query(
+            description="`stored`: what does not count under the present reading settings as well, "
+            "so that others can be tried without asking again."
+        ),
+    ] = "counting",
 ) -> Drawing:
-    return Drawing(masks, scale)
+    return Drawing(masks, scale, which)
 
 
 #: As a parameter of a route.

@@ -61,10 +61,14 @@ class Rle(Shown):
 
 
 class Instance(Shown):
-    """One mask that counts."""
+    """One mask."""
 
     ordinal: int = Field(description="Its place among all stored of its image.", examples=[0])
     category: str = Field(examples=["bus"])
+    prompt: int = Field(
+        description="Place of its category among the batch's prompts and classes.", examples=[0]
+    )
+    counts: bool = Field(description="As its batch is read now.", examples=[True])
     score: float = Field(examples=[0.93])
     box_xyxy: tuple[float, float, float, float] = Field(
         description="Absolute pixels; right and bottom edges are exclusive.",
@@ -74,7 +78,14 @@ class Instance(Shown):
     overlap: float = Field(examples=[0.0])
     clip_score: float | None = Field(examples=[None])
     against: float | None = Field(examples=[None])
+    against_text: str | None = Field(
+        description="The negative text that `against` is of.", examples=[None]
+    )
     contended: float | None = Field(examples=[None])
+    contender: int | None = Field(
+        description="Ordinal of the better instance of another prompt that lies on it.",
+        examples=[None],
+    )
     object_index: int | None = Field(examples=[None])
     segmentation: Rle | None = Field(description="With masks=rle.")
     polygons: list[list[tuple[int, int]]] | None = Field(
@@ -85,7 +96,7 @@ class Instance(Shown):
 
 
 class OneImageShown(Shown):
-    """One image with all that counts in it."""
+    """One image with all that counts in it, or all that is stored of it."""
 
     seq: int = Field(examples=[0])
     name: str = Field(examples=["street/1.jpg"])
@@ -152,7 +163,7 @@ def get_image(
 ) -> OneImageShown:
     """Show one image with everything that counts in it."""
     visible.find_batch(pool, caller, batch_id)
-    return shown(images.one(pool, batch_id, seq), drawn)
+    return shown(images.one(pool, batch_id, seq, everything=drawn.everything), drawn)
 
 
 @router.get(
@@ -218,13 +229,17 @@ def _instance(stored: StoredInstance, drawn: Drawing) -> Instance:
     return Instance(
         ordinal=stored.ordinal,
         category=stored.labelled.category,
+        prompt=found.prompt_index,
+        counts=stored.counts,
         score=found.score,
         box_xyxy=found.box_xyxy,
         area=instance.area,
         overlap=instance.overlap,
         clip_score=instance.clip_score,
         against=instance.against,
+        against_text=instance.against_text,
         contended=instance.contended,
+        contender=instance.contender,
         object_index=found.object_index,
         **_mask(found.mask, drawn),
     )

@@ -143,11 +143,15 @@ async def _answered(
     drawn: Drawing,
 ) -> PredictionShown:
     caller, made = whose
-    found = await to_thread.run_sync(lambda: predict.answer(pool, caller, made))
+
+    def answer() -> OneImage | None:
+        return predict.answer(pool, caller, made, everything=drawn.everything)
+
+    found = await to_thread.run_sync(answer)
     if found is None and wait:
         waiting: Waiting = request.app.state.waiting
         if await waiting.ended(made.batch_id, made.seq, wait):
-            found = await to_thread.run_sync(lambda: predict.answer(pool, caller, made))
+            found = await to_thread.run_sync(answer)
     link = f"{request.scope.get('root_path', '')}{_PATH}{made}"
     if found is None:
         response.status_code = 202
