@@ -17,6 +17,7 @@ from db.models.accounts import (
     UserRow,
 )
 from db.models.base import Base
+from db.models.counts import CountRow, ScoreCountRow, UncertaintyRow
 from db.models.queue import BatchRow, ChunkRow, InstanceRow, JobRow, ServiceRow, WorkerRow
 from db.models.requests import ReadingChangeRow, TaskRow, UploadFileRow, UploadRow, UploadUseRow
 
@@ -25,17 +26,20 @@ __all__ = [
     "Base",
     "BatchRow",
     "ChunkRow",
+    "CountRow",
     "IdempotencyRow",
     "InstanceRow",
     "JobRow",
     "MembershipRow",
     "ReadingChangeRow",
+    "ScoreCountRow",
     "ServiceRow",
     "SessionRow",
     "SourceGrantRow",
     "TaskRow",
     "TeamRow",
     "TokenRow",
+    "UncertaintyRow",
     "UploadFileRow",
     "UploadRow",
     "UploadUseRow",
