@@ -16,6 +16,9 @@ from typing import Any
 #: Enough for torch on a cold disk of a busy machine.
 PATIENCE = 180.0
 
+#: More than a local stack gives its children to end.
+_PATIENT_END = 60.0
+
 
 def maskpool(
     *words: str,
@@ -80,7 +83,7 @@ def serving(
         if process.poll() is None:
             process.send_signal(end)
         try:
-            process.wait(30)
+            process.wait(_PATIENT_END)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -62,7 +62,7 @@ def test_a_listener_hears_each_state_and_the_end(door: Door) -> None:
             await anext(stream)
         return heard
 
-    first, nothing, *_, last = asyncio.run(asyncio.wait_for(listen(), 20))
+    first, nothing, *_, last = asyncio.run(asyncio.wait_for(listen(), 60))
     assert [(one["id"], one["state"]) for one in first] == [(str(batch), "active")]
     assert nothing == []
     assert (last[0]["done"], last[0]["state"]) == (4, "done")
@@ -93,7 +93,7 @@ def test_a_batch_that_ends_between_two_looks_is_told(door: Door) -> None:
         while told(await anext(stream)) != []:
             pass
 
-    asyncio.run(asyncio.wait_for(listen(), 30))
+    asyncio.run(asyncio.wait_for(listen(), 60))
 
 
 def test_whoever_may_not_listen_any_more_is_cut_off(
@@ -105,4 +105,4 @@ def test_whoever_may_not_listen_any_more_is_cut_off(
         stream = events.tell(Watcher(door.pool), caller(door, "maker"), lambda: None, Event())
         return len([one async for one in stream])
 
-    assert asyncio.run(asyncio.wait_for(listen(), 10)) == 2
+    assert asyncio.run(asyncio.wait_for(listen(), 60)) == 2
