@@ -47,7 +47,7 @@ def flower(redis_url: str, sqlite_url: str, folder_store_url: str, tmp_path: Pat
     ):
         address = f"http://127.0.0.1:{port}"
         until(lambda: ask(address, "tasks") is not None, what="Flower")
-        with serving("clerk", log=tmp_path / "clerk.log", env=environment):
+        with serving("clerk", log=tmp_path / "the-clerk.log", env=environment):
             yield address
 
 
