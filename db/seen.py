@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_, upd
 from sqlalchemy.orm import Session
 
 from db import trash
+from db.clock import now_ms
 from db.lookup import meant, progress_columns, read_progress
 from db.models import BatchRow, UserRow
 from maskpool.domain import BatchState, Klass, Progress
@@ -184,13 +185,19 @@ def queued(session: Session) -> list[Queued]:
     return [Queued(owner, Klass(klass), count, int(images)) for owner, klass, count, images in rows]
 
 
-def live(session: Session, also: Collection[UUID] = ()) -> list[SeenBatch]:
+def live(session: Session, *, lately_ms: int) -> list[SeenBatch]:
     """Everybody's batches that go on, newest first; whoever hands them on asks who may see them.
 
     Args:
         session: Read from.
-        also: Batches that are told whatever their state, as they went on a moment ago.
+        lately_ms: For so long, in milliseconds, one that ended is still told: who listens looks
+            now and then, and a small batch may begin and end between two looks.
     """
-    going_on = BatchRow.state.in_(BatchState.live())
-    which = or_(going_on, BatchRow.id.in_(also)) if also else going_on
-    return _read(session, _THERE, which, limit=_MAX_LIVE)
+    # In a query of its own, Postgres reads the clock once and can use the index.
+    since = select(now_ms() - lately_ms).scalar_subquery()
+    going_on = _read(session, _THERE, BatchRow.state.in_(BatchState.live()), limit=_MAX_LIVE)
+    ended = _read(session, _THERE, BatchRow.finished_at > since, limit=_MAX_LIVE)
+    both = sorted(
+        going_on + ended, key=lambda one: (one.progress.created_at_ms, one.batch_id), reverse=True
+    )
+    return list({one.batch_id: one for one in both}.values())

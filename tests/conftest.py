@@ -158,16 +158,35 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
     """URL of a fresh, migrated SQLite file."""
+    return _copied(_sqlite_template, tmp_path)
+
+
+def _copied(template: Path, folder: Path) -> str:
     # A closed database has folded its -wal into the file; one that was left open has not.
-    for part in _sqlite_template.parent.glob("template.sqlite*"):
-        shutil.copy(part, tmp_path / part.name.replace("template", "maskpool"))
-    return f"sqlite:///{tmp_path / 'maskpool.sqlite'}"
+    for part in template.parent.glob("template.sqlite*"):
+        shutil.copy(part, folder / part.name.replace("template", "maskpool"))
+    return f"sqlite:///{folder / 'maskpool.sqlite'}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """URL of a fresh, migrated database; the test runs once for each kind."""
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def lasting_database_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """URL of a migrated database for all tests of a file, which leave it as it is."""
+    if request.param == "sqlite":
+        yield _copied(request.getfixturevalue("_sqlite_template"), tmp_path_factory.mktemp("rows"))
+        return
+    template = request.getfixturevalue("_postgres_template")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.create(template=template)
+    yield server.url(name)
+    server.drop(name)
 
 
 @pytest.fixture

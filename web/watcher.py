@@ -19,8 +19,8 @@ from producer.pool import Pool
 #: Seconds after which rows are read anew if somebody asks.
 _MAX_AGE_SECONDS = 0.25
 
-#: Seconds for which a batch that ended is still told.
-_TOLD_SECONDS = 60.0
+#: Milliseconds for which a batch that ended is still told.
+_TOLD_MS = 60_000
 
 #: Methods that change nothing.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -73,7 +73,6 @@ class Watcher:
         self._pool = pool
         self._changed_at = _NEVER
         self._snapshot, self._snapshot_at = Snapshot(), _NEVER
-        self._live: dict[UUID, float] = {}
         self._telling = asyncio.Lock()
         self._looks: dict[UUID, Look | None] = {}
         self._looks_at = _NEVER
@@ -89,7 +88,7 @@ class Watcher:
         async with self._telling:
             if not self._holds(self._snapshot_at):
                 began = time.monotonic()
-                found = await asyncio.to_thread(self._read_live, began)
+                found = await asyncio.to_thread(self._read_live)
                 if found != self._snapshot.batches:
                     self._snapshot = Snapshot(found)
                 self._snapshot_at = began
@@ -131,14 +130,9 @@ class Watcher:
         with self._pool.database.read() as session:
             return seen.each(session, wanted)
 
-    def _read_live(self, now: float) -> tuple[SeenBatch, ...]:
-        lately = [one for one, at in self._live.items() if now - at < _TOLD_SECONDS]
+    def _read_live(self) -> tuple[SeenBatch, ...]:
         with self._pool.database.read() as session:
-            found = seen.live(session, lately)
-        ended = {one: self._live[one] for one in lately}
-        going_on = {one.batch_id: now for one in found if not one.progress.ended}
-        self._live = ended | going_on
-        return tuple(found)
+            return tuple(seen.live(session, lately_ms=_TOLD_MS))
 
 
 class Changes:

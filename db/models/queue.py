@@ -77,6 +77,8 @@ class BatchRow(Base):
             postgresql_where=text("state IN (1, 2)"),
             sqlite_where=text("state IN (1, 2)"),
         ),
+        # Those that ended a moment ago are told to whoever listens.
+        Index("ix_batches_finished_at", "finished_at"),
         CheckConstraint("done >= 0 AND failed >= 0 AND done + failed <= total", name="counters"),
         CheckConstraint("next_seq <= total OR state = 0", name="next_seq"),
     )

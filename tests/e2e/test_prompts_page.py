@@ -119,7 +119,7 @@ def pool(desk: Path) -> Iterator[Path]:
         until((desk / ".maskpool" / "stack.json").exists, what="the stack")
         until(partial(maskpool_json, "status", cwd=desk), what="a worker")
         yield desk
-    until(lambda: not processes_naming(str(desk / ".maskpool")), seconds=40, what="a clean end")
+    until(lambda: not processes_naming(str(desk / ".maskpool")), seconds=90, what="a clean end")
 
 
 def test_a_pool_is_read_in_another_way(pool: Path) -> None:

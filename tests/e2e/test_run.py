@@ -241,7 +241,7 @@ def test_no_process_stays_behind(
             until(lambda: list((out / ".maskpool-run").glob("objects/masks/**/*.zst")))
         process.send_signal(number)
         assert process.wait(60) == status
-        until(lambda: not processes_naming(str(out)), seconds=40, what="the end of every child")
+        until(lambda: not processes_naming(str(out)), seconds=90, what="the end of every child")
     finally:
         process.kill()
         process.wait()
@@ -259,7 +259,7 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     [interrupted] = (masks / "v1").iterdir()
-    until(lambda: not processes_naming(str(out)), seconds=40)
+    until(lambda: not processes_naming(str(out)), seconds=90)
     done = maskpool(*words, "--resume", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -317,7 +317,7 @@ def test_a_result_stays_until_the_next_one_is_whole(tmp_path: Path) -> None:
 
     done = maskpool(*words, env={"MASKPOOL_FAILPOINTS": "run.moving=kill@2"})
     assert done.returncode == -signal.SIGKILL
-    until(lambda: not processes_naming(str(out)), seconds=40)
+    until(lambda: not processes_naming(str(out)), seconds=90)
     (photos / "scene_02.jpg").write_bytes((SCENES / "scene_04.jpg").read_bytes())
     truth = json.loads((SCENES / "ground_truth.json").read_text())
     truth["images"][0]["width"] += 1

@@ -18,6 +18,8 @@ import pytest
 from hostile.paths import ALL_IN_ONE
 from services.command_line import maskpool, maskpool_json, processes_naming, serving, until
 
+from maskpool import exits
+
 SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
 
 
@@ -26,11 +28,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of an odd name with images and a running stack in it."""
     folder = tmp_path_factory.mktemp("desk") / ALL_IN_ONE
     shutil.copytree(SCENES, folder / "scenes")
-    with serving("up", log=folder / "up.log", cwd=folder):
+    # Ctrl-C, as people end it; SIGTERM is the end of the stack in test_the_door.py.
+    with serving("up", log=folder / "up.log", cwd=folder, end=signal.SIGINT) as process:
         until((folder / ".maskpool" / "stack.json").exists, what="the stack")
         until(partial(ask, "status", cwd=folder), what="a worker")
         yield folder
-    until(lambda: not processes_naming(str(folder / ".maskpool")), seconds=40, what="a clean end")
+    until(lambda: not processes_naming(str(folder / ".maskpool")), seconds=90, what="a clean end")
+    assert process.returncode == exits.INTERRUPTED
+    assert "Traceback" not in (folder / "up.log").read_text()
 
 
 def ask(*words: str, cwd: Path) -> Any:
@@ -63,12 +68,12 @@ def link_in(text: str) -> str:
 
 
 def test_the_owner_logs_in_by_the_link_once(desk: Path) -> None:
-    until(lambda: "log in: " in (desk / "up.log").read_text(), seconds=30, what="the link")
+    until(lambda: "log in: " in (desk / "up.log").read_text(), what="the link")
     links = [
         link_in((desk / "up.log").read_text()),
         link_in(maskpool("user", "link", cwd=desk).stdout),
     ]
-    until(lambda: answers(links[1]), seconds=60, what="the web server")
+    until(lambda: answers(links[1]), what="the web server")
     assert httpx.get(links[0]).status_code == 404, "a newer one was made"
     with httpx.Client() as client:
         assert client.get(links[1]).status_code == 303

@@ -94,7 +94,7 @@ def pause_often(world: World, report: Report, times: int) -> tuple[list[UUID], l
         with world.database.write() as session:
             batches.pause(session, batch)
         at = now_ms()
-        world.until(lambda one=batch: not running(world, one), seconds=30, what="the chunks' end")
+        world.until(lambda one=batch: not running(world, one), seconds=60, what="the chunks' end")
         closed = [
             step.at_ms
             for step in history.steps(world.database, at)
@@ -116,7 +116,7 @@ def cancel_under_work(
     held = set(running(world, batch))
     cancelled[batch] = _cancel(world, batch)
     at = now_ms()
-    world.until(lambda: held <= set(_last_words(world)), seconds=30, what="the workers' last word")
+    world.until(lambda: held <= set(_last_words(world)), seconds=60, what="the workers' last word")
     words = _last_words(world)
     return max(0.0, max(words[chunk] for chunk in held) - at) / 1000
 
@@ -132,7 +132,7 @@ def check_cancelled(
     world: World, report: Report, cancelled: dict[UUID, dict[int, str | None]]
 ) -> None:
     """Nothing was accepted behind a cancel, and the whole world is sound."""
-    world.until(lambda: not _open_chunks(world), seconds=30, what="the fold of the last chunk")
+    world.until(lambda: not _open_chunks(world), seconds=60, what="the fold of the last chunk")
     world.check(report, [])
     ended = history.times_ended(world.database, set(cancelled))
     report.jobs = sum(world.progress(one).total for one in cancelled)

@@ -221,7 +221,7 @@ def test_frozen_past_its_lease_it_is_refused(office: Office) -> None:
     frozen.send(signal.SIGCONT)
     office.world.until(
         lambda: f"task {task_id}: dropped" in frozen.log.read_text(),
-        seconds=15,
+        seconds=60,
         what=f"the late one's refusal; {office.last_words()}",
     )
     assert office.row(task_id).result == ended.result
@@ -236,7 +236,7 @@ def test_what_redis_forgot_is_published_again(office: Office) -> None:
     clerk.send(signal.SIGSTOP)
     task_id = office.ask(TaskKind.EXPIRE, {})
     office.world.until(
-        lambda: office.row(task_id).published_at is not None, seconds=10, what="its message"
+        lambda: office.row(task_id).published_at is not None, seconds=60, what="its message"
     )
     office.world.flush_redis()
     clerk.send(signal.SIGCONT)
@@ -250,7 +250,7 @@ def test_stopped_it_gives_its_task_back_at_once(office: Office) -> None:
     slow = office.clerk(SLOW_STEPS="0.3")
     task_id = office.ask(TaskKind.DELETE, {"batch": str(batch_id)}, batch_id)
     office.world.until(
-        lambda: office.row(task_id).progress is not None, seconds=15, what="its first steps"
+        lambda: office.row(task_id).progress is not None, seconds=60, what="its first steps"
     )
     slow.send(signal.SIGTERM)
     assert slow.wait() == 0

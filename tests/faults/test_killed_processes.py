@@ -80,7 +80,7 @@ def test_a_frozen_worker_wakes_as_a_zombie(
     while report.injected < sizes.stops or load.jobs < sizes.other_jobs:
         load.keep_up()
         worker = world.rng.choice(world.workers)
-        world.until(lambda one=worker: world.is_at_work(one), seconds=30, what="a chunk in work")
+        world.until(lambda one=worker: world.is_at_work(one), seconds=60, what="a chunk in work")
         worker_id = world.id_of(worker)
         worker.send(signal.SIGSTOP)
         stopped.append((worker_id, now_ms()))
@@ -123,7 +123,7 @@ def test_a_rolling_restart_charges_nobody(
     for _ in range(sizes.rolls):
         for worker in world.workers:
             load.keep_up()
-            world.until(lambda one=worker: world.is_at_work(one), seconds=30, what="work in hand")
+            world.until(lambda one=worker: world.is_at_work(one), seconds=60, what="work in hand")
             asked = time.monotonic()
             worker.send(signal.SIGTERM)
             assert worker.wait() == 0

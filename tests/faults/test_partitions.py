@@ -91,7 +91,7 @@ def test_a_worker_is_cut_off_from_postgres(
     worker_id = world.id_of(lines.member)
     for _ in range(sizes.partitions):
         load.keep_up()
-        world.until(lambda: world.is_at_work(lines.member), seconds=30, what="a chunk in hand")
+        world.until(lambda: world.is_at_work(lines.member), seconds=60, what="a chunk in hand")
         cut = now_ms()
         lines.postgres.set(broken)
         cuts.append((worker_id, cut))
@@ -121,13 +121,13 @@ def test_a_worker_is_cut_off_from_redis(
     worker_id = world.id_of(lines.member)
     for _ in range(sizes.partitions):
         load.keep_up()
-        world.until(lambda: world.is_at_work(lines.member), seconds=30, what="a chunk in hand")
+        world.until(lambda: world.is_at_work(lines.member), seconds=60, what="a chunk in hand")
         cut = now_ms()
         lines.redis.set(broken)
         report.injected += 1
         _others_work_on(world, load, cut)
         world.until(
-            lambda: not world.is_at_work(lines.member), seconds=10, what="the end of what it had"
+            lambda: not world.is_at_work(lines.member), seconds=60, what="the end of what it had"
         )
         mended = _wait_apart(cut)
         lines.redis.set(Mode.OPEN)
@@ -172,7 +172,7 @@ def _cut_off_the_dispatcher(
     for _ in range(times):
         load.keep_up()
         asked = now_ms()
-        world.until(lambda at=asked: _claimed(world, at), seconds=30, what="a claim")
+        world.until(lambda at=asked: _claimed(world, at), seconds=60, what="a claim")
         cut = now_ms()
         proxy.set(broken)
         report.injected += 1
@@ -194,7 +194,7 @@ def test_redis_restarts_under_workers_with_threads_free(
     for _ in range(sizes.partitions):
         world.until(
             lambda: _kept_up(load, 20) and world.is_at_work(apart.worker.member),
-            seconds=30,
+            seconds=60,
             what="a chunk",
         )
         world.restart_redis(1.0)
@@ -216,7 +216,7 @@ def test_the_answer_to_a_finish_is_lost(
         lines.postgres.lose_reply_to(b"COPY instances", b"COMMIT")
         world.until(
             lambda: _kept_up(load) and not lines.postgres.still_to_lose(),
-            seconds=30,
+            seconds=60,
             what="a finish of the worker",
         )
         report.injected += 1
@@ -281,7 +281,7 @@ def _claimed(world: World, since_ms: int) -> int | None:
 def _others_work_on(world: World, load: Load, cut_ms: int) -> None:
     world.until(
         lambda: _kept_up(load) and history.first_end_after(world.database, cut_ms),
-        seconds=30,
+        seconds=60,
         what="a result of the others",
     )
 

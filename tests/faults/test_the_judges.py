@@ -74,13 +74,13 @@ def test_a_result_accepted_twice_and_a_lost_job_are_counted(unfenced: World) -> 
 
     batch = unfenced.submit(60)
     sleeper = unfenced.workers[0]
-    unfenced.until(lambda: _frozen(unfenced, sleeper), seconds=30, what="a frozen worker")
+    unfenced.until(lambda: _frozen(unfenced, sleeper), seconds=60, what="a frozen worker")
     time.sleep(LEASE_SECONDS + 1.0)
     unfenced.await_end([batch], 60)
     sleeper.send(signal.SIGCONT)
     unfenced.until(
         lambda: max(history.times_ended(unfenced.database, [batch]).values()) > 1,
-        seconds=30,
+        seconds=60,
         what="a second end of a job",
     )
     report = Report("a zombie writes", "embedded")

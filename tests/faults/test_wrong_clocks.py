@@ -73,7 +73,7 @@ def test_workers_with_wrong_clocks_are_killed(
     while report.injected < sizes.clock_kills:
         load.keep_up()
         worker = world.workers[report.injected % 2]
-        world.until(lambda one=worker: world.is_at_work(one), seconds=30, what="a chunk in work")
+        world.until(lambda one=worker: world.is_at_work(one), seconds=60, what="a chunk in work")
         killed.append((world.id_of(worker), now_ms()))
         worker.kill()
         report.injected += 1

@@ -298,7 +298,7 @@ def test_a_child_of_a_stack_that_hangs_is_noticed_and_ended_with_all_it_leads(
             assert not child.hangs(), "one reading is not enough"
             until(child.hangs, seconds=60, what="the second reading")
             child.kill()
-            until(lambda: not Path(f"/proc/{pid}").exists(), seconds=30, what="its end")
+            until(lambda: not Path(f"/proc/{pid}").exists(), seconds=90, what="its end")
             patch.setattr("producer.local.children._SILENCE_SECONDS", -1.0)
             child.start()
             assert not child.hangs(), "what the dead one said is not its own"

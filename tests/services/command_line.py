@@ -16,6 +16,9 @@ from typing import Any
 #: Enough for torch on a cold disk of a busy machine.
 PATIENCE = 180.0
 
+#: More than a local stack gives its children to end.
+_PATIENT_END = 60.0
+
 
 def maskpool(
     *words: str,
@@ -62,8 +65,9 @@ def serving(
     cwd: Path | None = None,
     program: tuple[str, ...] = ("-m", "producer.cli"),
     python: str = sys.executable,
+    end: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A service in the background, asked to end by SIGTERM; its output goes to ``log``."""
+    """A service in the background, asked to end by a signal; its output goes to ``log``."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [python, *program, *words],
@@ -77,9 +81,9 @@ def serving(
         yield process
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(end)
         try:
-            process.wait(30)
+            process.wait(_PATIENT_END)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -97,8 +101,24 @@ def until(condition: Any, *, seconds: float = PATIENCE, what: str = "it") -> Any
 
 
 def processes_naming(text: str) -> list[str]:
-    """Command lines of living processes that contain a text."""
-    found = []
+    """Command lines of living processes that contain a text, there or in their environment."""
+    return list(_lines_of_processes(text).values())
+
+
+def process_of(words: str, text: str) -> int:
+    """The id of the one Python process that was started with ``words`` and names a text.
+
+    Raises:
+        AssertionError: There is none, or are several.
+    """
+    found = _lines_of_processes(text).items()
+    # Its leash names the same words behind its own.
+    [number] = [number for number, line in found if line.split(" ", 1)[1].startswith(words)]
+    return number
+
+
+def _lines_of_processes(text: str) -> dict[int, str]:
+    found = {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
@@ -108,5 +128,5 @@ def processes_naming(text: str) -> list[str]:
         except OSError:
             continue
         if text in line or text in environment:
-            found.append(line)
+            found[int(folder.name)] = line
     return found

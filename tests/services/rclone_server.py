@@ -84,7 +84,7 @@ def _start(program: Path, port: int) -> S3Server:
         )
     server = S3Server(f"http://127.0.0.1:{port}", process, ACCESS_KEY, SECRET_KEY)
     try:
-        wait_ready(process, lambda: _answers(server), folder / "log", 10)
+        wait_ready(process, lambda: _answers(server), folder / "log")
     except DidNotStart:
         stop(process)
         raise

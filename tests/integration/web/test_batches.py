@@ -51,6 +51,23 @@ def batch(door: Door, work: PlainPool) -> UUID:
     return given(door, batch_id)
 
 
+@pytest.fixture(scope="module")
+def lasting_door(
+    lasting_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
+    """For those who only read."""
+    with open_door(lasting_database_url, tmp_path_factory.mktemp("door")) as door:
+        yield door
+
+
+@pytest.fixture(scope="module")
+def lasting_batch(lasting_door: Door) -> UUID:
+    work = PlainPool(lasting_door.pool.database, lasting_door.pool.store())
+    batch_id = work.submit(COUNT)
+    work.drain()
+    return given(lasting_door, batch_id)
+
+
 def get(door: Door, path: str, *, who: str = "maker", **query: Any) -> Any:
     answer = door.client.get(
         f"/api/v1{path}", params=query, headers=door.token(who, Right.READ, Right.POOL)
@@ -87,7 +104,8 @@ def test_batches_are_listed_page_by_page_and_only_those_one_may_see(
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "WzFd", "W251bGwsbnVsbF0", "é", "[1,2]"])
-def test_what_is_no_cursor_is_refused(door: Door, batch: UUID, cursor: str) -> None:
+def test_what_is_no_cursor_is_refused(lasting_door: Door, lasting_batch: UUID, cursor: str) -> None:
+    door, batch = lasting_door, lasting_batch
     for path in ("", f"/{batch}/images", f"/{batch}/failures"):
         answer = door.client.get(
             f"/api/v1/batches{path}",
@@ -162,7 +180,10 @@ def test_how_a_batch_is_read_has_versions(door: Door, batch: UUID) -> None:
 
 
 @pytest.mark.parametrize("order", ["seq", "name", "uncertain", "random"])
-def test_images_come_in_each_order_without_a_gap(door: Door, batch: UUID, order: str) -> None:
+def test_images_come_in_each_order_without_a_gap(
+    lasting_door: Door, lasting_batch: UUID, order: str
+) -> None:
+    door, batch = lasting_door, lasting_batch
     path = f"/batches/{batch}/images"
     whole = get(door, path, order=order, seed=7)["images"]
     assert sorted(one["seq"] for one in whole) == list(range(COUNT))
@@ -170,7 +191,9 @@ def test_images_come_in_each_order_without_a_gap(door: Door, batch: UUID, order:
     assert whole[0]["found"] == {"a": 1, "b": 1}
 
 
-def test_chance_depends_on_its_seed_alone(door: Door, batch: UUID) -> None:
+def test_chance_depends_on_its_seed_alone(lasting_door: Door, lasting_batch: UUID) -> None:
+    door, batch = lasting_door, lasting_batch
+
     def order(seed: int) -> list[int]:
         images = get(door, f"/batches/{batch}/images", order="random", seed=seed)["images"]
         return [one["seq"] for one in images]
@@ -180,7 +203,8 @@ def test_chance_depends_on_its_seed_alone(door: Door, batch: UUID) -> None:
     assert order(1) == ORDER_OF_SEED_1
 
 
-def test_images_are_chosen_by_what_counts_in_them(door: Door, batch: UUID) -> None:
+def test_images_are_chosen_by_what_counts_in_them(lasting_door: Door, lasting_batch: UUID) -> None:
+    door, batch = lasting_door, lasting_batch
     path = f"/batches/{batch}/images"
 
     def found(**query: Any) -> int:
@@ -208,7 +232,8 @@ def test_more_than_the_most_of_a_prompt_do_not_count(door: Door, batch: UUID) ->
     assert len(get(door, f"{path}/0")["instances"]) == 2
 
 
-def test_one_image_is_shown_with_its_masks(door: Door, batch: UUID) -> None:
+def test_one_image_is_shown_with_its_masks(lasting_door: Door, lasting_batch: UUID) -> None:
+    door, batch = lasting_door, lasting_batch
     one = get(door, f"/batches/{batch}/images/3")
     assert (one["name"], one["width"], one["height"]) == ("003.png", SIZE[1], SIZE[0])
     first, second = one["instances"]
@@ -243,7 +268,8 @@ def test_what_does_not_count_is_shown_to_whoever_tries_other_settings(
 
 
 @pytest.mark.parametrize("path", ["images/99", "images/0/masks/9.png"])
-def test_what_is_not_there_is_not_found(door: Door, batch: UUID, path: str) -> None:
+def test_what_is_not_there_is_not_found(lasting_door: Door, lasting_batch: UUID, path: str) -> None:
+    door, batch = lasting_door, lasting_batch
     headers = door.token("maker", Right.READ)
     answer = door.client.get(f"/api/v1/batches/{batch}/{path}", headers=headers)
     assert answer.status_code == 404

@@ -62,10 +62,38 @@ def test_a_listener_hears_each_state_and_the_end(door: Door) -> None:
             await anext(stream)
         return heard
 
-    first, nothing, *_, last = asyncio.run(asyncio.wait_for(listen(), 20))
+    first, nothing, *_, last = asyncio.run(asyncio.wait_for(listen(), 60))
     assert [(one["id"], one["state"]) for one in first] == [(str(batch), "active")]
     assert nothing == []
     assert (last[0]["done"], last[0]["state"]) == (4, "done")
+
+
+def test_a_batch_that_ends_between_two_looks_is_told(door: Door) -> None:
+    work = PlainPool(door.pool.database, door.pool.store())
+
+    def begin_and_end() -> str:
+        batch = work.submit(1)
+        with door.pool.database.write() as session:
+            owned = {"owner_id": door.users["maker"]}
+            session.execute(update(BatchRow).where(BatchRow.id == batch).values(owned))
+        work.drain()
+        return str(batch)
+
+    async def listen() -> None:
+        mine = caller(door, "maker")
+        stream = events.tell(Watcher(door.pool), mine, lambda: mine, Event())
+        await anext(stream)
+        assert told(await anext(stream)) == []
+        batch = await asyncio.to_thread(begin_and_end)
+        while not (heard := told(await anext(stream))):
+            pass
+        assert [(one["id"], one["state"]) for one in heard] == [(batch, "done")]
+        with door.pool.database.write() as session:
+            session.execute(update(BatchRow).values(finished_at=1))
+        while told(await anext(stream)) != []:
+            pass
+
+    asyncio.run(asyncio.wait_for(listen(), 60))
 
 
 def test_whoever_may_not_listen_any_more_is_cut_off(
@@ -77,4 +105,4 @@ def test_whoever_may_not_listen_any_more_is_cut_off(
         stream = events.tell(Watcher(door.pool), caller(door, "maker"), lambda: None, Event())
         return len([one async for one in stream])
 
-    assert asyncio.run(asyncio.wait_for(listen(), 10)) == 2
+    assert asyncio.run(asyncio.wait_for(listen(), 60)) == 2
