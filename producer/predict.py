@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from db import jobs, scratch, uploads
+from db import jobs, scratch, upload_files
 from db.batches import NewBatch
 from maskpool.asks import ImageAsks
 from maskpool.domain import ImageRef, JobState, Klass
@@ -169,7 +169,7 @@ def _located(
     if isinstance(image, FromUpload):
         upload = of_caller.find(pool, caller, image.upload_id, Right.PREDICT)
         with pool.database.read() as session:
-            file = uploads.file(session, upload.id, image.name)
+            file = upload_files.file(session, upload.id, image.name)
         if file is None or file.size is None:
             raise NotFound(f"there is no file {image.name[:200]!r} in upload {upload.id}")
         key = keys.upload_object(upload.id, file.name)

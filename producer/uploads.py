@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from db import uploads
-from db.uploads import Upload, UploadFile
+from db import upload_files, uploads
+from db.upload_files import UploadFile
+from db.uploads import Upload
 from maskpool.errors import Conflict, NotFound, SpecError
 from maskpool.tasks import TaskKind
 from producer import tasks
@@ -63,6 +64,11 @@ def find(pool: Pool, caller: Caller, upload_id: UUID, right: Right = Right.READ)
     """
     with pool.database.read() as session:
         found = uploads.find(session, upload_id)
+    return require(caller, found, upload_id, right)
+
+
+def require(caller: Caller, found: Upload | None, upload_id: UUID, right: Right) -> Upload:
+    """An upload that was looked for, if the caller may use it in this way; raises as ``find``."""
     if found is not None and _may(caller, right, found):
         return found
     if found is None or not _may(caller, Right.READ, found):
@@ -89,7 +95,7 @@ def listing(pool: Pool, caller: Caller, *, before: UUID | None, limit: int) -> l
 def files(pool: Pool, upload: Upload, *, after: str, limit: int) -> list[UploadFile]:
     """One page of an upload's files, by name."""
     with pool.database.read() as session:
-        return uploads.files(session, upload.id, after=after, limit=limit)
+        return upload_files.files(session, upload.id, after=after, limit=limit)
 
 
 def remove_file(pool: Pool, upload: Upload, name: str) -> None:
@@ -102,7 +108,7 @@ def remove_file(pool: Pool, upload: Upload, name: str) -> None:
     if upload.used:
         raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
     with pool.database.write() as session:
-        if not uploads.remove_file(session, upload.id, name):
+        if not upload_files.remove(session, upload.id, name):
             raise NotFound(f"there is no file {name!r} in upload {upload.id}")
     pool.store().delete([keys.upload_object(upload.id, name)])
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from db.session import Database
 from maskpool.settings import Settings, require
 from producer.accounts.authenticate import Authenticator
+from producer.arrivals import Arrivals
 from producer.pictures import Pictures
 from producer.pool import Pool
 from web import problems
@@ -56,6 +57,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.place = place = Place.of(settings)
     app.state.closing = Event()
     app.state.speeds = Speeds()
+    app.state.arrivals = Arrivals(app.state.pool)
     app.state.watcher = Watcher(app.state.pool)
     # The last one added is the first one that a request meets.
     app.add_middleware(Changes, watcher=app.state.watcher)
@@ -79,5 +81,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.waiting.close()
     app.state.pictures.close()
+    app.state.arrivals.close()
     app.state.limits.close()
     app.state.pool.database.close()
