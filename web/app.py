@@ -19,6 +19,7 @@ from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
 from web.authentication import Authentication
+from web.crier import Crier
 from web.headers import Headers
 from web.hosts import Hosts
 from web.limits import Limits
@@ -59,6 +60,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.speeds = Speeds()
     app.state.arrivals = Arrivals(app.state.pool)
     app.state.watcher = Watcher(app.state.pool)
+    app.state.crier = Crier(app.state.watcher, app.state.closing)
     # The last one added is the first one that a request meets.
     app.add_middleware(Changes, watcher=app.state.watcher)
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
