@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from db import uploads
 from db.models import UploadFileRow, UploadRow
 from db.session import is_postgres
+from maskpool.errors import NotFound
 
 _FILE = (UploadFileRow.name, UploadFileRow.size, UploadFileRow.sha256)
 
@@ -53,11 +54,25 @@ class NewFile(NamedTuple):
 
 
 def file(session: Session, upload_id: UUID, name: str) -> UploadFile | None:
-    """One file."""
+    """One file; None where there is none."""
+    if "\0" in name:  # no row can hold it
+        return None
     row = session.execute(
         select(*_FILE).where(UploadFileRow.upload_id == upload_id, UploadFileRow.name == name)
     ).one_or_none()
     return None if row is None else UploadFile(*row)
+
+
+def whole(session: Session, upload_id: UUID, name: str) -> UploadFile:
+    """One file that is whole in the store.
+
+    Raises:
+        NotFound: There is none, or parts of it are missing.
+    """
+    found = file(session, upload_id, name)
+    if found is None or found.size is None:
+        raise NotFound(f"there is no file {name[:200]!r} in upload {upload_id}")
+    return found
 
 
 def named(session: Session, upload_id: UUID, names: Collection[str]) -> dict[str, UploadFile]:

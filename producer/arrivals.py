@@ -117,29 +117,39 @@ class Arrivals:
 
     def note(self, upload: Upload, file: UploadFile) -> Noted:
         """As ``Noting.note``."""
-        noted = self._noting.note(upload, file)
-        with self._lock:
-            known = self._known.get(upload.id)
-            if known is not None and file.size is not None:
-                known.files += 1
-                known.size += file.size
-        return noted
+        return self._noting.note(upload, file)
 
     @contextmanager
-    def coming(self, upload: Upload) -> Iterator[None]:
-        """Keep a place for a file while it is written; raises as ``before``."""
+    def coming(self, upload: Upload) -> Iterator[Callable[[UploadFile], Noted]]:
+        """Keep a place for a file while it is written; gives what notes it. Raises as ``before``.
+
+        Many may come at the same moment, so that a few more than may be may find a place.
+        """
         known = self._read(upload.id)
         with self._lock:
             if known is not None:
                 self._require_place(known)
             self._coming[upload.id] += 1
+        came: list[UploadFile] = []
+
+        def note(file: UploadFile) -> Noted:
+            noted = self.note(upload, file)
+            came.append(file)
+            return noted
+
         try:
-            yield
+            yield note
         finally:
-            with self._lock:
-                self._coming[upload.id] -= 1
-                if not self._coming[upload.id]:
-                    del self._coming[upload.id]
+            self._over(upload.id, came)
+
+    def _over(self, upload_id: UUID, came: list[UploadFile]) -> None:
+        with self._lock:
+            self._coming[upload_id] -= 1
+            if not self._coming[upload_id]:
+                del self._coming[upload_id]
+            if upload_id in self._known:
+                self._known[upload_id].files += len(came)
+                self._known[upload_id].size += sum(one.size or 0 for one in came)
 
     def _require_place(self, known: _Known) -> None:
         upload_id = known.upload.id

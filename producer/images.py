@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from db import images, jobs
+from db import histogram, images, jobs
 from db.images import Choice, Image, Order
 from db.models import JobRow
 from maskpool.domain import JobState
 from maskpool.errors import CorruptObject, NotFound, SpecError
+from maskpool.histogram import digest_of_thresholds
 from maskpool.packed_mask import Rle
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.reader import BatchView
 from producer.results.records import LabelledInstance
+from producer.totals import Total, total
 from storage.objects import masks
 from storage.objects.masks import MaskRecord
 
@@ -60,11 +62,31 @@ class ListedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedImages:
+    """One page of images.
+
+    Attributes:
+        images: As wanted.
+        total: On the first page, how many there are on all pages; None on later ones.
+    """
+
+    images: Sequence[ListedImage]
+    total: Total | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredInstance:
-    """An instance that counts, and its place among all that are stored of its image."""
+    """An instance, and its place among all that are stored of its image.
+
+    Attributes:
+        ordinal: Its place.
+        labelled: What it is, under its category.
+        counts: Whether it counts as its batch is read now.
+    """
 
     ordinal: int
     labelled: LabelledInstance
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +95,7 @@ class OneImage:
 
     Attributes:
         job: Its row.
-        instances: What counts; empty while it is not done.
+        instances: What counts, or all that is stored; empty while it is not done.
     """
 
     job: JobRow
@@ -97,7 +119,7 @@ def page(
     *,
     after: tuple[Any, int] | None = None,
     limit: int = 100,
-) -> list[ListedImage]:
+) -> ListedImages:
     """One page of a batch's images.
 
     Args:
@@ -118,20 +140,35 @@ def page(
         scores=wanted.scores,
         found=wanted.found,
     )
-    with pool.database.read() as session:
+    # One moment: the kept uncertainties of a page may be in the way of newer ones a moment later.
+    with pool.database.snapshot() as session:
+        known = histogram.counted(session, batch_id)
+        fits = known is not None and known.thresholds == digest_of_thresholds(view.rule)
         found = images.page(
             *(session, batch_id, view.rule, choice),
             order=wanted.order,
             seed=wanted.seed,
             after=after,
             limit=limit,
+            version=known.version if known is not None and fits else None,
         )
         counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])
-    return [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
+        of_all = None
+        if after is None:
+            is_all = len(found) < limit
+            of_all = Total(len(found)) if is_all else total(session, view, choice, known)
+    listed = [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
+    return ListedImages(listed, of_all)
 
 
-def one(pool: Pool, batch_id: UUID, seq: int) -> OneImage:
+def one(pool: Pool, batch_id: UUID, seq: int, *, everything: bool = False) -> OneImage:
     """One image with everything that counts in it.
+
+    Args:
+        pool: Where it is.
+        batch_id: Whose.
+        seq: Which.
+        everything: What does not count as well, so that other settings can be tried at once.
 
     Raises:
         NotFound: The batch has no such image.
@@ -144,8 +181,13 @@ def one(pool: Pool, batch_id: UUID, seq: int) -> OneImage:
     view = reader.view(pool.database, batch_id)
     record = _record(pool, batch_id, job)
     places = {id(instance): place for place, instance in enumerate(record.instances)}
-    counting = reader.labelled(view, record)
-    return OneImage(job, [StoredInstance(places[id(each.instance)], each) for each in counting])
+    counting = {places[id(one)] for one in view.rule.admitted(record.instances)}
+    chosen = [
+        StoredInstance(place, each, counts=place in counting)
+        for each in reader.labelled(view, record, everything=everything)
+        for place in [places[id(each.instance)]]
+    ]
+    return OneImage(job, chosen)
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:
@@ -156,11 +198,23 @@ def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:
         CorruptObject: Its masks are damaged or gone.
         Unreachable: Database or store is away.
     """
-    job = _job(pool, batch_id, seq)
-    stored = _record(pool, batch_id, job).instances if job.state == JobState.DONE else ()
-    if ordinal >= len(stored):
+    _, record = stored(pool, batch_id, seq)
+    instances = () if record is None else record.instances
+    if ordinal >= len(instances):
         raise NotFound(f"image {seq} has no mask {ordinal}")
-    return stored[ordinal].found.mask
+    return instances[ordinal].found.mask
+
+
+def stored(pool: Pool, batch_id: UUID, seq: int) -> tuple[JobRow, MaskRecord | None]:
+    """An image's row and all that is stored of it; None where it is not done.
+
+    Raises:
+        NotFound: There is no such image.
+        CorruptObject: Its masks are damaged or gone.
+        Unreachable: Database or store is away.
+    """
+    job = _job(pool, batch_id, seq)
+    return job, _record(pool, batch_id, job) if job.state == JobState.DONE else None
 
 
 def _job(pool: Pool, batch_id: UUID, seq: int) -> JobRow:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
 from uuid import UUID
 
 from db import lookup, services, workers
@@ -21,32 +20,22 @@ from storage.objects import open_store
 log = logging.getLogger(__name__)
 
 
-class _Opened:
-    """A store, opened once: to make a client of S3 takes 0.1 s and 12 MB each time."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._store: ObjectStore | None = None
-
-    def store(self, settings: Settings) -> ObjectStore:
-        """The store that the settings name."""
-        with self._lock:
-            if self._store is None:
-                self._store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
-            return self._store
-
-
 @dataclass(frozen=True, slots=True)
 class Pool:
     """A running pool, as those who submit and read see it."""
 
     settings: Settings
     database: Database
-    _opened: _Opened = field(default_factory=_Opened, repr=False, compare=False)
+    _opened: list[ObjectStore] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def store(self) -> ObjectStore:
-        """The pool's object store; all threads share one."""
-        return self._opened.store(self.settings)
+        """The pool's object store; threads share it, as a client of S3 takes 0.1 s to make."""
+        if not self._opened:
+            settings = self.settings
+            self._opened.append(
+                open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
+            )
+        return self._opened[0]
 
     def find(self, reference: str) -> UUID:
         """The batch that a user means.

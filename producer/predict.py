@@ -148,18 +148,36 @@ def ask(
     raise NotFound("the image could not be asked about, as the day ended; ask again")
 
 
-def answer(pool: Pool, caller: Caller, prediction: Prediction) -> OneImage | None:
+def answer(
+    pool: Pool, caller: Caller, prediction: Prediction, *, everything: bool = False
+) -> OneImage | None:
     """What was found; None while it is looked at.
+
+    Args:
+        pool: Where it was asked.
+        caller: Who asks for it.
+        prediction: Which.
+        everything: What does not count as well.
 
     Raises:
         NotFound: The caller asked for no such thing, or its day is over.
     """
+    require(pool, caller, prediction, Right.PREDICT)
+    found = images.one(pool, prediction.batch_id, prediction.seq, everything=everything)
+    return None if found.job.state in JobState.open() else found
+
+
+def require(pool: Pool, caller: Caller, prediction: Prediction, right: Right) -> UUID | None:
+    """Refuse who may not do this with a prediction; returns its team.
+
+    Raises:
+        NotFound: The caller sees no such thing, or its day is over.
+    """
     with pool.database.read() as session:
         whose = scratch.whose(session, prediction.batch_id)
-    if whose is None or not caller.may(Right.PREDICT, owner_id=whose[0], team_id=whose[1]):
+    if whose is None or not caller.may(right, owner_id=whose[0], team_id=whose[1]):
         raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
-    found = images.one(pool, prediction.batch_id, prediction.seq)
-    return None if found.job.state in JobState.open() else found
+    return whose[1]
 
 
 def _located(
@@ -169,9 +187,7 @@ def _located(
     if isinstance(image, FromUpload):
         upload = of_caller.find(pool, caller, image.upload_id, Right.PREDICT)
         with pool.database.read() as session:
-            file = upload_files.file(session, upload.id, image.name)
-        if file is None or file.size is None:
-            raise NotFound(f"there is no file {image.name[:200]!r} in upload {upload.id}")
+            file = upload_files.whole(session, upload.id, image.name)
         key = keys.upload_object(upload.id, file.name)
         return file.name, pool.store().uri(key), upload.team_id
     batch = find_batch(pool, caller, image.batch_id, Right.PREDICT)

@@ -114,10 +114,10 @@ class _Coming:
     def keep(self, chunks: Iterable[bytes], limit: int) -> Received:
         """Write it, then note it."""
         store, key = self.pool.store(), keys.upload_object(self.upload.id, self.name)
-        with self.arrivals.coming(self.upload):
+        with self.arrivals.coming(self.upload) as note:
             file = UploadFile(self.name, *store.put_stream(key, chunks, limit))
             try:
-                noted = self.arrivals.note(self.upload, file)
+                noted = note(file)
             except NotFound:
                 store.delete([key])  # nobody will look for it any more
                 raise

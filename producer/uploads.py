@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from db import upload_files, uploads
 from db.upload_files import UploadFile
@@ -14,6 +17,7 @@ from producer.accounts import teams
 from producer.accounts.caller import Caller
 from producer.accounts.refusals import Refused
 from producer.accounts.rights import Right
+from producer.pictured import OfUpload
 from producer.pool import Pool
 from storage.objects import keys
 
@@ -21,8 +25,15 @@ from storage.objects import keys
 _MAX_TITLE = 200
 
 
-def create(pool: Pool, caller: Caller, *, name: str, team_id: UUID | None) -> Upload:
-    """Begin an upload.
+def create(
+    pool: Pool,
+    caller: Caller,
+    *,
+    name: str,
+    team_id: UUID | None,
+    also: Callable[[Session, Upload], None] = lambda *_: None,
+) -> Upload:
+    """Begin an upload; ``also`` writes in the same transaction.
 
     Raises:
         SpecError: The name is too long.
@@ -43,7 +54,8 @@ def create(pool: Pool, caller: Caller, *, name: str, team_id: UUID | None) -> Up
             days=pool.settings.upload_days,
         )
         found = uploads.find(session, upload_id)
-    assert found is not None  # noqa: S101 - made a moment ago, in this transaction
+        assert found is not None  # noqa: S101 - made a moment ago, in this transaction
+        also(session, found)
     return found
 
 
@@ -108,9 +120,11 @@ def remove_file(pool: Pool, upload: Upload, name: str) -> None:
     if upload.used:
         raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
     with pool.database.write() as session:
-        if not upload_files.remove(session, upload.id, name):
+        there = upload_files.file(session, upload.id, name)
+        if there is None or not upload_files.remove(session, upload.id, name):
             raise NotFound(f"there is no file {name!r} in upload {upload.id}")
-    pool.store().delete([keys.upload_object(upload.id, name)])
+    pictures = OfUpload(upload.id, name, there.sha256).keys() if there.sha256 else []
+    pool.store().delete([keys.upload_object(upload.id, name), *pictures])
 
 
 def remove(pool: Pool, upload: Upload) -> UUID:

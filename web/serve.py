@@ -15,7 +15,8 @@ from fastapi import FastAPI
 
 from db import services
 from db.session import Database
-from maskpool.errors import ConfigError, MaskpoolError
+from maskpool.errors import MaskpoolError
+from maskpool.listening import inherited, listen
 from maskpool.settings import Settings
 from producer.dispatch.heartbeat import Heartbeat
 from web.app import create_app
@@ -32,14 +33,18 @@ _LAST_WORD_SECONDS = 0.25
 _BEAT_SECONDS = 1.0
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, inherits: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: Of the pool.
+        inherits: The file descriptor of a socket that listens already, from a supervisor.
 
     Raises:
         ConfigError: A setting is missing or refused, or the address is taken.
     """
     app = create_app(settings)
-    listening = listen(settings.serve_address)
+    listening = listen(settings.serve_address) if inherits is None else inherited(inherits)
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn sends itself the signal once more when it has ended, which is no failure.
         signal.signal(number, lambda *_: None)
@@ -47,29 +52,6 @@ def serve(settings: Settings) -> None:
         log.info("the web server answers at %s", app.state.place.url)
         asyncio.run(_serve(app, listening, settings))
     log.info("the web server has stopped, as it was asked to")
-
-
-def listen(address: str) -> socket.socket:
-    """A socket that listens at an address, as ``host:port``.
-
-    Raises:
-        ConfigError: It is taken, or is none of this machine.
-    """
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named, as asyncio else takes it for no TCP and leaves Nagle's delay on: 40 ms an answer.
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((host, int(port)))
-    except OSError as error:
-        made.close()
-        raise ConfigError(
-            f"MASKPOOL_SERVE_ADDRESS: {address} cannot be listened at "
-            f"({(error.strerror or str(error)).lower()}); name another port"
-        ) from None
-    return made
 
 
 class _Server(uvicorn.Server):

@@ -17,25 +17,37 @@ from db.models.accounts import (
     UserRow,
 )
 from db.models.base import Base
+from db.models.counts import CountRow, ScoreCountRow, UncertaintyRow
 from db.models.queue import BatchRow, ChunkRow, InstanceRow, JobRow, ServiceRow, WorkerRow
-from db.models.requests import ReadingChangeRow, TaskRow, UploadFileRow, UploadRow, UploadUseRow
+from db.models.requests import (
+    KeptRow,
+    ReadingChangeRow,
+    TaskRow,
+    UploadFileRow,
+    UploadRow,
+    UploadUseRow,
+)
 
 __all__ = [
     "AuditRow",
     "Base",
     "BatchRow",
     "ChunkRow",
+    "CountRow",
     "IdempotencyRow",
     "InstanceRow",
     "JobRow",
+    "KeptRow",
     "MembershipRow",
     "ReadingChangeRow",
+    "ScoreCountRow",
     "ServiceRow",
     "SessionRow",
     "SourceGrantRow",
     "TaskRow",
     "TeamRow",
     "TokenRow",
+    "UncertaintyRow",
     "UploadFileRow",
     "UploadRow",
     "UploadUseRow",

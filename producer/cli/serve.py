@@ -146,13 +146,17 @@ def serve(
     address: Annotated[
         str | None, typer.Option(help="host:port; default MASKPOOL_SERVE_ADDRESS.")
     ] = None,
+    fd: Annotated[
+        int | None,
+        typer.Option(min=3, help="File descriptor of a socket that a supervisor listens at."),
+    ] = None,
 ) -> None:
     """Serve the REST API until SIGTERM; any number of them may run, behind a proxy or alone."""
     settings = load_settings(**({"serve_address": address} if address else {}))
     require(settings, "redis_url", "database_url", "store_url", who="the web server")
     os.environ["MASKPOOL_SERVE_ADDRESS"] = settings.serve_address
     # -P: a folder named web or storage where the user stands must not pass for ours.
-    command = [sys.executable, "-P", "-m", "web"]
+    command = [sys.executable, "-P", "-m", "web", *([] if fd is None else [str(fd)])]
     # It replaces this process, so that signals reach it directly.
     os.execv(sys.executable, command)  # noqa: S606
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import socket
+from socket import socket
 
+from maskpool.errors import ConfigError
+from maskpool.listening import listen
 from maskpool.settings import Settings
 from maskpool.settings_web import DEFAULT_ADDRESS
 
 
-def web_address(settings: Settings) -> str:
-    """The address that was asked for; where none was, the usual one, or a free port beside it."""
-    if settings.serve_address != DEFAULT_ADDRESS or _is_free(DEFAULT_ADDRESS):
-        return settings.serve_address
+def listening_socket(settings: Settings) -> tuple[socket, str]:
+    """A socket at the address that was asked for, or at the usual one or a free port beside it.
+
+    It listens from here on, so no other stack takes the same port, and whoever connects while the
+    server is started again waits instead of being refused.
+
+    Raises:
+        ConfigError: The address that was asked for is taken.
+    """
+    try:
+        return listen(settings.serve_address), settings.serve_address
+    except ConfigError:
+        if settings.serve_address != DEFAULT_ADDRESS:
+            raise
     host = DEFAULT_ADDRESS.partition(":")[0]
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return f"{host}:{probe.getsockname()[1]}"
-
-
-def _is_free(address: str) -> bool:
-    host, _, port = address.partition(":")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, int(port)))
-        except OSError:
-            return False
-    return True
+    made = listen(f"{host}:0")
+    return made, f"{host}:{made.getsockname()[1]}"

@@ -25,6 +25,7 @@ class Child:
     Attributes:
         name: For people and for the log's file name.
         health: Its health file, where it writes one.
+        inherits: Open file descriptors that it is given.
         deaths: Times at which it recently ended by itself, on the monotonic clock.
     """
 
@@ -33,6 +34,7 @@ class Child:
     environment: dict[str, str]
     log: Path
     health: Path | None = None
+    inherits: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     deaths: list[float] = field(default_factory=list)
     _started: float = 0.0
@@ -54,6 +56,7 @@ class Child:
                 stderr=output,
                 env=self.environment,
                 start_new_session=True,
+                pass_fds=self.inherits,
             )
 
     def hangs(self) -> bool:

@@ -21,7 +21,8 @@ _POLL_SECONDS = 0.2
 
 def main(command: list[str]) -> int:
     """Run a command on the leash; returns its exit status in a shell's notation."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    # What we inherited besides the standard streams was meant for the command.
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: child.terminate())
     while child.poll() is None:

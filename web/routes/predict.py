@@ -18,6 +18,7 @@ from producer.images import OneImage
 from producer.pool import Pool
 from producer.predict import FromBatch, FromUpload, Prediction, Question
 from web.access import Pooled, needs
+from web.drawing import Drawing, Drawn
 from web.problems import Problem
 from web.routes.images import OneImageShown, shown
 from web.shapes import Asked, Shown
@@ -27,7 +28,6 @@ router = APIRouter(prefix="/api/v1", tags=["predict"])
 
 Asker = Annotated[Caller, needs(Right.PREDICT)]
 Wait = Annotated[float, Query(ge=0.0, le=30.0, description="Seconds to wait for the answer.")]
-Masks = Annotated[Literal["none", "rle", "polygon"], Query(description="How masks are written.")]
 
 #: What an integer of a row can hold.
 _MAX_SEQ = 2**31 - 1
@@ -108,14 +108,14 @@ async def ask(
     response: Response,
     pool: Pooled,
     caller: Asker,
+    drawn: Drawn,
     wait: Wait = 10.0,
-    masks: Masks = "rle",
 ) -> PredictionShown:
     """Ask about one image, before all bulk; 202 with a link where the answer takes longer."""
     made = await to_thread.run_sync(
         lambda: predict.ask(pool, caller, asked.where(), asked.question())
     )
-    return await _answered(request, response, pool, (caller, made), wait, masks)
+    return await _answered(request, response, pool, (caller, made), wait, drawn)
 
 
 @router.get("/predictions/{prediction_id}", responses=_ANSWERS)
@@ -126,12 +126,12 @@ async def get_prediction(
     response: Response,
     pool: Pooled,
     caller: Asker,
+    drawn: Drawn,
     wait: Wait = 0.0,
-    masks: Masks = "rle",
 ) -> PredictionShown:
     """Show what was found, or wait for it; it stays for a day."""
     made = Prediction.read(prediction_id)
-    return await _answered(request, response, pool, (caller, made), wait, masks)
+    return await _answered(request, response, pool, (caller, made), wait, drawn)
 
 
 async def _answered(
@@ -140,21 +140,25 @@ async def _answered(
     pool: Pool,
     whose: tuple[Caller, Prediction],
     wait: float,
-    masks: str,
+    drawn: Drawing,
 ) -> PredictionShown:
     caller, made = whose
-    found = await to_thread.run_sync(lambda: predict.answer(pool, caller, made))
+
+    def answer() -> OneImage | None:
+        return predict.answer(pool, caller, made, everything=drawn.everything)
+
+    found = await to_thread.run_sync(answer)
     if found is None and wait:
         waiting: Waiting = request.app.state.waiting
         if await waiting.ended(made.batch_id, made.seq, wait):
-            found = await to_thread.run_sync(lambda: predict.answer(pool, caller, made))
+            found = await to_thread.run_sync(answer)
     link = f"{request.scope.get('root_path', '')}{_PATH}{made}"
     if found is None:
         response.status_code = 202
         response.headers["Location"] = link
         return PredictionShown(id=str(made), state="waiting", link=link, result=None)
     _require_sound(found)
-    return PredictionShown(id=str(made), state="ended", link=link, result=shown(found, masks))
+    return PredictionShown(id=str(made), state="ended", link=link, result=shown(found, drawn))
 
 
 def _require_sound(found: OneImage) -> None:

@@ -228,6 +228,20 @@ def test_one_image_is_shown_with_its_masks(door: Door, batch: UUID) -> None:
     assert none["segmentation"] is none["polygons"] is None
 
 
+def test_what_does_not_count_is_shown_to_whoever_tries_other_settings(
+    door: Door, batch: UUID
+) -> None:
+    path = f"/batches/{batch}/images/3"
+    stored = get(door, path, which="stored")["instances"]
+    assert [(one["ordinal"], one["prompt"], one["counts"]) for one in stored] == [
+        (0, 0, True),
+        (1, 0, False),
+        (2, 1, True),
+    ]
+    assert [one for one in stored if one["counts"]] == get(door, path)["instances"]
+    assert stored[1]["segmentation"]["counts"]
+
+
 @pytest.mark.parametrize("path", ["images/99", "images/0/masks/9.png"])
 def test_what_is_not_there_is_not_found(door: Door, batch: UUID, path: str) -> None:
     headers = door.token("maker", Right.READ)

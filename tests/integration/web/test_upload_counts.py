@@ -173,6 +173,8 @@ def test_a_full_upload_takes_no_more_though_all_come_at_once(door: Door) -> None
         return True
 
     with Arrivals(door.pool) as arrivals, ThreadPoolExecutor(8) as threads:
-        taken = list(threads.map(bring, range(60)))
-    assert sum(taken) <= 41
-    assert counted(door.pool.database, upload.id)[0] == sum(taken) >= 40
+        taken = sum(threads.map(bring, range(60)))
+        assert taken <= 40 + 8, "no more than come at the same moment"
+        while bring(100 + taken):  # a place that was kept for one that had come meanwhile
+            taken += 1
+    assert counted(door.pool.database, upload.id)[0] == taken >= 40

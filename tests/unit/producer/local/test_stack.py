@@ -16,9 +16,9 @@ from maskpool import wire
 from maskpool.errors import ConfigError
 from maskpool.settings import Settings, load_settings
 from producer.dispatch.broker import Broker
-from producer.local import stack as local
+from producer.local import private_redis
 from producer.local.endpoints import Endpoints, running, write
-from producer.local.stack import Stack, _await_broker, _environment
+from producer.local.stack import Stack, _environment
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def broker_in(home: Path) -> Iterator[str]:
     stack._acquire()
     try:
         url = stack._start_redis()
-        _await_broker(url)
+        private_redis.await_answer(url)
         yield url
     finally:
         stack._stop()
@@ -62,9 +62,9 @@ def test_a_socket_goes_elsewhere_where_tmpdir_is_long_too(
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     with broker_in(long / "home"):
         assert list(long.glob("maskpool-*")) == []
-    monkeypatch.setattr(local, "_SHORT_FOLDERS", ("/nonesuch",))
+    monkeypatch.setattr(private_redis, "_SHORT_FOLDERS", ("/nonesuch",))
     with pytest.raises(ConfigError, match="set TMPDIR to a folder with a short path"):
-        local._short_folder()
+        private_redis._short_folder()
 
 
 def test_a_child_reads_what_the_stack_says(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
