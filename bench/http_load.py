@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Self
+from typing import BinaryIO, Self
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 
@@ -54,6 +55,21 @@ class Connection:
         about = f"Content-Length: {len(body)}\r\nContent-Type: {kind}\r\n".encode() if body else b""
         head = f"{method} {path} HTTP/1.1\r\n".encode() + self._head + about
         self._socket.sendall(head + b"\r\n" + body)
+        return self._answer(f"{method} {path}")
+
+    def send_file(self, path: str, file: BinaryIO) -> bytes:
+        """Post a file as it lies on the disk, and return the body of the answer.
+
+        Raises:
+            SystemExit: It is no success.
+        """
+        size = os.fstat(file.fileno()).st_size
+        head = f"POST {path} HTTP/1.1\r\nContent-Length: {size}\r\n".encode() + self._head
+        self._socket.sendall(head + b"\r\n")
+        self._socket.sendfile(file)
+        return self._answer(f"POST {path}")
+
+    def _answer(self, asked: str) -> bytes:
         heard = b""
         while b"\r\n\r\n" not in heard:
             heard += self._more()
@@ -62,7 +78,7 @@ class Connection:
         while found is not None and len(answer) < int(found[1]):
             answer += self._more()
         if top[9:10] != b"2":
-            raise SystemExit(f"{method} {path}: {top[:20]!r} {answer[:300]!r}")
+            raise SystemExit(f"{asked}: {top[:20]!r} {answer[:300]!r}")
         return answer
 
     def _more(self) -> bytes:

@@ -1,6 +1,6 @@
 """What the web server costs here, beside a bare route of its framework and the store alone.
 
-    python bench/serving.py                    # two minutes
+    python bench/serving.py                    # three minutes
     python bench/serving.py --full             # uploads 1 GB in 2,000 files
     python bench/serving.py --only start status
     python bench/serving.py --results bench/results
@@ -28,7 +28,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from uuid import UUID
@@ -38,22 +37,29 @@ from services.process import free_port
 
 from bench import machine
 from bench.asking import Asker, await_end, await_workers, manifest
-from bench.http_load import Connection, asked, timed
+from bench.bringing import uploads
+from bench.http_load import Connection, asked
+from bench.listening import listeners
 from bench.pool import Servers, processes, servers, until
+from bench.predicting import predict
 from bench.table import Row, show, sum_up
 from db.session import Database
 from maskpool.settings import Settings
 from producer.accounts import tokens, users
 from producer.accounts.audit import NOBODY
 from producer.accounts.rights import Right
+from producer.pictured import Kind
 from producer.pool import Pool
-from storage.objects import open_store
+from storage.objects import keys, open_store
 
 #: Connections over which throughput is measured; more threads of Python would only wait.
 _CLIENTS = 4
 
-#: Bytes of an uploaded file: 2,000 of them are 1 GB.
-_FILE_BYTES = 500_000
+#: Bytes of a thumbnail.
+_THUMBNAIL_BYTES = 15_000
+
+#: People who ask and listen.
+_USERS = 50
 
 #: Masks of each image of the batch that is looked at.
 _INSTANCES = 7
@@ -64,12 +70,14 @@ class Run:
     """One web server that listens, and a batch with results."""
 
     here: Servers
+    told: dict[str, str]
+    database: Database
     asked: argparse.Namespace
+    tokens: list[str]
+    batch_id: UUID
     port: int
     pid: int
     started_s: float
-    token: str
-    batch_id: UUID
 
     def start(self) -> list[Row]:
         """How soon it listened, and what it takes before it has done anything."""
@@ -81,11 +89,11 @@ class Run:
     def status(self) -> list[Row]:
         """The status of a batch, asked for again and again."""
         path = f"/api/v1/batches/{self.batch_id}"
-        with Connection(self.port, self.token) as connection:
+        with Connection(self.port, self.tokens[0]) as connection:
             size = len(connection.ask("GET", path))
         times = self.asked.requests
-        ours = asked(self.port, path, times, clients=_CLIENTS, token=self.token)
-        alone = asked(self.port, path, times, token=self.token)
+        ours = asked(self.port, path, times, clients=_CLIENTS, token=self.tokens[0])
+        alone = asked(self.port, path, times, token=self.tokens[0])
         with _serving(["-m", "bench.bare_web", "{port}", str(size)], {}, self.here) as (port, _, _):
             bare = asked(port, "/", times, clients=_CLIENTS)
             bare_alone = asked(port, "/", times)
@@ -98,54 +106,33 @@ class Run:
     def page(self) -> list[Row]:
         """A page of images as JSON."""
         path = f"/api/v1/batches/{self.batch_id}/images?limit=100"
-        with Connection(self.port, self.token) as connection:
+        with Connection(self.port, self.tokens[0]) as connection:
             images = len(json.loads(connection.ask("GET", path))["images"])
-        taken = asked(self.port, path, self.asked.requests // 5 or 1, token=self.token)
+        taken = asked(self.port, path, self.asked.requests // 5 or 1, token=self.tokens[0])
         return [Row(f"a page of {images} images as JSON, p50", taken.p50_ms, "ms", "≤ 30")]
+
+    def thumbnail(self) -> list[Row]:
+        """A small picture that was made before."""
+        key = keys.thumb_object(self.batch_id, "0", Kind.THUMBNAIL)
+        open_store(self.told["MASKPOOL_STORE_URL"]).put(key, os.urandom(_THUMBNAIL_BYTES))
+        path = f"/api/v1/batches/{self.batch_id}/images/0/thumbnail"
+        taken = asked(self.port, path, self.asked.requests, token=self.tokens[0])
+        return [Row("a cached thumbnail, p50", taken.p50_ms, "ms", "≤ 5")]
 
     def uploads(self) -> list[Row]:
         """Many files, beside the store alone; then the memory of the server."""
         count = 2_000 if self.asked.full else self.asked.files
-        content = os.urandom(_FILE_BYTES)
-        ours, alone = self._brought(count, content), self._stored(count, content)
-        return [
-            Row(
-                f"{count:,} files of {_FILE_BYTES // 1000} kB uploaded",
-                *(ours, "MB/s", "", alone, f"{_CLIENTS} clients; stock: the folder alone"),
-            ),
-            Row("  of what the store takes alone", 100 * ours / alone, "%", "≥ 80"),
-            Row("  largest resident size", machine.largest_mb(self.pid), "MB", "≤ 150"),
-        ]
+        return uploads(self.port, self.pid, self.tokens[0], self.here.folder, count, _CLIENTS)
 
-    def _brought(self, count: int, content: bytes) -> float:
-        with Connection(self.port, self.token) as connection:
-            body = b'{"name": "bench"}'
-            made = connection.ask("POST", "/api/v1/uploads", body, "application/json")
-        base = f"/api/v1/uploads/{json.loads(made)['id']}/files"
+    def predict(self) -> list[Row]:
+        """One image asked about through the server, beside the queue alone."""
+        folder, times = self.here.folder, self.asked.predictions
+        return predict(self.port, self.tokens[0], self.told, self.database, folder, times)
 
-        def bring(first: int) -> None:
-            with Connection(self.port, self.token) as connection:
-                for number in range(first, count, _CLIENTS):
-                    connection.ask("PUT", f"{base}/{number}.jpg", content)
-
-        return _megabytes_per_s(bring, count)
-
-    def _stored(self, count: int, content: bytes) -> float:
-        store = open_store((self.here.folder / "alone").as_uri())
-
-        def put(first: int) -> None:
-            for number in range(first, count, _CLIENTS):
-                store.put_stream(f"{number}.jpg", iter([content]), len(content))
-
-        return _megabytes_per_s(put, count)
-
-
-def _megabytes_per_s(act: Callable[[int], None], count: int) -> float:
-    def all_at_once() -> None:
-        with ThreadPoolExecutor(_CLIENTS) as threads:
-            list(threads.map(act, range(_CLIENTS)))
-
-    return count * _FILE_BYTES / 1e6 / timed(all_at_once, 1).total
+    def listeners(self) -> list[Row]:
+        """Many who listen to events."""
+        batch = (self.database, self.batch_id)
+        return listeners(self.port, self.pid, self.tokens, self.asked.listeners, batch)
 
 
 #: The measurements, in this order.
@@ -153,7 +140,10 @@ SECTIONS: dict[str, Callable[[Run], list[Row]]] = {
     "start": Run.start,
     "status": Run.status,
     "page": Run.page,
+    "thumbnail": Run.thumbnail,
     "uploads": Run.uploads,
+    "predict": Run.predict,
+    "listeners": Run.listeners,
 }
 
 
@@ -191,15 +181,19 @@ def _batch(database: Database, told: dict[str, str], folder: Path, count: int) -
     return batch_id
 
 
-def _token(told: dict[str, str], database: Database) -> str:
+def _tokens(told: dict[str, str], database: Database) -> list[str]:
     settings = Settings(
         database_url=SecretStr(told["MASKPOOL_DATABASE_URL"]),
         redis_url=SecretStr(told["MASKPOOL_REDIS_URL"]),
         store_url=told["MASKPOOL_STORE_URL"],
     )
     pool = Pool(settings, database)
-    users.create(pool, NOBODY, "reader", admin=True)
-    user = users.find(pool, "reader")
+    return [_token(pool, f"reader-{number}") for number in range(_USERS)]
+
+
+def _token(pool: Pool, name: str) -> str:
+    users.create(pool, NOBODY, name, admin=True)
+    user = users.find(pool, name)
     return tokens.issue(pool, NOBODY, user.id, "bench", rights=list(Right), days=1).text
 
 
@@ -214,10 +208,11 @@ def main() -> None:
         told = here.fresh()
         database = Database(told["MASKPOOL_DATABASE_URL"])
         batch_id = _batch(database, told, here.folder, wanted.images)
-        token = _token(told, database)
+        tokens_of_users = _tokens(told, database)
         print(f"{machine.name()}, fsync {machine.fsync_ms(here.folder):.2f} ms", flush=True)
         with _serving(["-m", "web"], told, here) as (port, pid, seconds):
-            run = Run(here, wanted, port, pid, seconds, token, batch_id)
+            who = (tokens_of_users, batch_id)
+            run = Run(here, told, database, wanted, *who, port, pid, seconds)
             for section in wanted.only or SECTIONS:
                 measured = SECTIONS[section](run)
                 show(measured)
@@ -235,6 +230,8 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=20_000, help="in the batch looked at")
     parser.add_argument("--requests", type=int, default=1_000, help="over each connection")
     parser.add_argument("--files", type=int, default=200, help="uploaded")
+    parser.add_argument("--predictions", type=int, default=60, help="asked for")
+    parser.add_argument("--listeners", type=int, default=500, help="to events")
     parser.add_argument("--full", action="store_true", help="upload 1 GB in 2,000 files")
     parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
     return parser.parse_args()

@@ -1,19 +1,16 @@
-"""Uploads and their files: what somebody brings, until its time is over and no batch uses it."""
+"""Uploads: what somebody brings, until its time is over and no batch uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
-from db.models import UploadFileRow, UploadRow, UploadUseRow
-from db.session import is_postgres
+from db.models import UploadRow, UploadUseRow
 from maskpool.domain import new_id
 from maskpool.errors import NotFound
 
@@ -46,15 +43,6 @@ class Upload(NamedTuple):
     used: bool
     files: int
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class UploadFile:
-    """A file of an upload; size and hash are None while parts of it are missing."""
-
-    name: str
-    size: int | None
-    sha256: str | None
 
 
 def create(session: Session, *, user_id: int, team_id: UUID | None, name: str, days: float) -> UUID:
@@ -107,14 +95,6 @@ def listing(
 
 
 def _read(session: Session, which: Any, *, limit: int) -> list[Upload]:  # noqa: ANN401 - a condition
-    of_it = (UploadFileRow.upload_id == UploadRow.id) & UploadFileRow.size.is_not(None)
-    files = select(func.count()).where(of_it).correlate(UploadRow).scalar_subquery()
-    size = (
-        select(func.coalesce(func.sum(UploadFileRow.size), 0))
-        .where(of_it)
-        .correlate(UploadRow)
-        .scalar_subquery()
-    )
     rows = session.execute(
         select(
             UploadRow.id,
@@ -124,108 +104,24 @@ def _read(session: Session, which: Any, *, limit: int) -> list[Upload]:  # noqa:
             UploadRow.created_at,
             UploadRow.expires_at,
             _IS_USED,
-            files,
-            size,
+            UploadRow.files,
+            UploadRow.size,
         )
         .where(which)
         .order_by(UploadRow.id.desc())
         .limit(limit)
     )
-    return [Upload._make((*row[:6], bool(row[6]), int(row[7]), int(row[8]))) for row in rows]
+    return [Upload._make((*row[:6], bool(row[6]), *row[7:])) for row in rows]
 
 
 def bytes_of_user(session: Session, user_id: int) -> int:
     """Bytes of all files in a user's uploads."""
     total = session.scalar(
-        select(func.sum(UploadFileRow.size))
-        .join(UploadRow, UploadRow.id == UploadFileRow.upload_id)
-        .where(UploadRow.user_id == user_id, UploadRow.expires_at > 0)
+        select(func.sum(UploadRow.size)).where(
+            UploadRow.user_id == user_id, UploadRow.expires_at > 0
+        )
     )
     return int(total or 0)
-
-
-def file(session: Session, upload_id: UUID, name: str) -> UploadFile | None:
-    """One file; None where there is none."""
-    if "\0" in name:  # no row can hold it
-        return None
-    row = session.execute(
-        select(UploadFileRow.name, UploadFileRow.size, UploadFileRow.sha256).where(
-            UploadFileRow.upload_id == upload_id, UploadFileRow.name == name
-        )
-    ).one_or_none()
-    return None if row is None else UploadFile(*row)
-
-
-def whole_file(session: Session, upload_id: UUID, name: str) -> UploadFile:
-    """One file that is whole in the store.
-
-    Raises:
-        NotFound: There is none, or parts of it are missing.
-    """
-    found = file(session, upload_id, name)
-    if found is None or found.size is None:
-        raise NotFound(f"there is no file {name[:200]!r} in upload {upload_id}")
-    return found
-
-
-def files(
-    session: Session, upload_id: UUID, *, after: str = "", limit: int = 1_000
-) -> list[UploadFile]:
-    """One page of the files, by name."""
-    rows = session.execute(
-        select(UploadFileRow.name, UploadFileRow.size, UploadFileRow.sha256)
-        .where(UploadFileRow.upload_id == upload_id, UploadFileRow.name > after)
-        .order_by(UploadFileRow.name)
-        .limit(limit)
-    )
-    return [UploadFile(*row) for row in rows]
-
-
-def add_file(
-    session: Session, upload_id: UUID, name: str, size: int | None, sha256: str | None
-) -> UploadFile:
-    """Note a file that is whole in the store, or the first part of one; one that is whole stays.
-
-    Returns:
-        The file as it is noted now: another content was there before where its hash differs.
-
-    Raises:
-        NotFound: The upload was deleted meanwhile.
-    """
-    require(session, upload_id)
-    dialect: Any = postgresql if is_postgres(session) else sqlite
-    made = dialect.insert(UploadFileRow).values(
-        upload_id=upload_id, name=name, size=size, sha256=sha256
-    )
-    session.execute(
-        made.on_conflict_do_update(
-            index_elements=["upload_id", "name"],
-            set_={"size": made.excluded.size, "sha256": made.excluded.sha256},
-            where=UploadFileRow.size.is_(None),
-        )
-    )
-    noted = file(session, upload_id, name)
-    assert noted is not None  # noqa: S101 - written a moment ago, in this transaction
-    return noted
-
-
-def correct_file(session: Session, upload_id: UUID, name: str, size: int, sha256: str) -> None:
-    """Say what a file's object really is."""
-    session.execute(
-        update(UploadFileRow)
-        .where(UploadFileRow.upload_id == upload_id, UploadFileRow.name == name)
-        .values(size=size, sha256=sha256)
-    )
-
-
-def remove_file(session: Session, upload_id: UUID, name: str) -> bool:
-    """Forget a file; False where there is none."""
-    gone = session.execute(
-        delete(UploadFileRow)
-        .where(UploadFileRow.upload_id == upload_id, UploadFileRow.name == name)
-        .returning(UploadFileRow.name)
-    ).one_or_none()
-    return gone is not None
 
 
 def require(session: Session, upload_id: UUID) -> None:
@@ -239,6 +135,28 @@ def require(session: Session, upload_id: UUID) -> None:
     )
     if held is None:
         raise NotFound(f"there is no upload {upload_id}; it was deleted, or its time is over")
+
+
+def count(session: Session, upload_id: UUID, *, files: int, size: int, there: bool = True) -> bool:
+    """Count files that came, or went, into their upload's row, and hold it.
+
+    Args:
+        session: Of a writing transaction.
+        upload_id: Which.
+        files: So many more.
+        size: Of all of them, bytes.
+        there: Whether one that was deleted, or whose time is over, is passed over.
+
+    Returns:
+        Whether there is one.
+    """
+    changed: Any = session.execute(
+        update(UploadRow)
+        .where(UploadRow.id == upload_id, *([_IS_THERE] if there else []))
+        .values(files=UploadRow.files + files, size=UploadRow.size + size)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(changed.rowcount)
 
 
 def hide(session: Session, upload_id: UUID) -> None:

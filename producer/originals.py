@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from db import jobs, uploads
+from db import jobs, upload_files
 from maskpool.errors import ImageError, NotFound
 from maskpool.ports import ObjectStore
 from producer.pool import Pool
@@ -68,7 +68,7 @@ def of_upload(pool: Pool, upload_id: UUID, name: str) -> Original:
         NotFound: There is none.
     """
     with pool.database.read() as session:
-        file = uploads.whole_file(session, upload_id, name)
+        file = upload_files.whole(session, upload_id, name)
     key = keys.upload_object(upload_id, name)
     return Original(name, pool.store(), key, file.size or 0)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from db import jobs, uploads
+from db import jobs, upload_files
 from maskpool.errors import NotFound
 from maskpool.picture_sizes import THUMBNAIL_SIDE, VIEW_SIDE
 from producer.pool import Pool
@@ -85,7 +85,7 @@ class OfUpload:
             NotFound: There is none.
         """
         with pool.database.read() as session:
-            file = uploads.whole_file(session, upload_id, name)
+            file = upload_files.whole(session, upload_id, name)
         return cls(upload_id, name, file.sha256 or "")
 
     def key(self, kind: Kind) -> str:

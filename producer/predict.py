@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from db import jobs, scratch, uploads
+from db import jobs, scratch, upload_files
 from db.batches import NewBatch
 from maskpool.asks import ImageAsks
 from maskpool.domain import ImageRef, JobState, Klass
@@ -187,7 +187,7 @@ def _located(
     if isinstance(image, FromUpload):
         upload = of_caller.find(pool, caller, image.upload_id, Right.PREDICT)
         with pool.database.read() as session:
-            file = uploads.whole_file(session, upload.id, image.name)
+            file = upload_files.whole(session, upload.id, image.name)
         key = keys.upload_object(upload.id, file.name)
         return file.name, pool.store().uri(key), upload.team_id
     batch = find_batch(pool, caller, image.batch_id, Right.PREDICT)

@@ -12,18 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from db import uploads
-from db.uploads import Upload, UploadFile
+from db import upload_files
+from db.upload_files import UploadFile
+from db.uploads import Upload
 from maskpool.errors import Conflict, NotFound, Permanent, SpecError
-from maskpool.tasks import TaskKind
-from producer import tasks
+from producer.arrivals import Arrivals
+from producer.noting import ARCHIVE
 from producer.pool import Pool
 from producer.sources import names
 from storage.objects import keys
 from storage.objects.streams import Measured
-
-#: What an upload takes beside images.
-ARCHIVE = ".zip"
 
 #: Parts of one file.
 MAX_PARTS = 10_000
@@ -69,6 +67,7 @@ def receive(
     *,
     sha256: str | None = None,
     part: Part | None = None,
+    arrivals: Arrivals | None = None,
 ) -> Received:
     """Take a file, or a part of one.
 
@@ -81,6 +80,7 @@ def receive(
         chunks: Its content, or the part's.
         sha256: What these must hash to, in hex; None where nobody said it.
         part: Which part it is; None where it is the whole file.
+        arrivals: What the process knows of all who bring files to it; None: this one goes alone.
 
     Raises:
         Permanent: The name is refused, there are too many files, or the hash is another one.
@@ -90,64 +90,67 @@ def receive(
         Unreachable: Store or database is away.
     """
     _require_name(name)
+    if arrivals is None:
+        with Arrivals(pool) as alone:
+            return receive(pool, upload, name, chunks, sha256=sha256, part=part, arrivals=alone)
+    coming = _Coming(pool, upload, name, arrivals)
+    there, limit = coming.arrivals.before(upload, name)
     if part is not None:
-        return _receive_part(pool, upload, name, _checked(chunks, sha256), part)
-    there = _noted(pool, upload, name)
-    limit = room(pool, upload, name)
+        return _receive_part(coming, _checked(chunks, sha256), part, there, limit)
     if there is not None and there.size is not None:
         return Received(_same(name, there, _hashed(chunks, limit)))
-    return _keep(pool, upload, name, _checked(chunks, sha256), limit)
+    return coming.keep(_checked(chunks, sha256), limit)
 
 
-def _keep(pool: Pool, upload: Upload, name: str, chunks: Iterable[bytes], limit: int) -> Received:
-    store, key = pool.store(), keys.upload_object(upload.id, name)
-    size, digest = store.put_stream(key, chunks, limit)
-    task_id = None
-    try:
-        with pool.database.write() as session:
-            noted = uploads.add_file(session, upload.id, name, size, digest)
-            if name.lower().endswith(ARCHIVE):
-                args = {"upload": str(upload.id), "name": name}
-                task_id = tasks.create(
-                    session, TaskKind.UNPACK, args, user_id=upload.user_id, team_id=upload.team_id
-                )
-    except NotFound:
-        store.delete([key])  # nobody will look for it any more
-        raise
-    if task_id is not None:
-        pool.wake()
-    if noted.sha256 != digest:
-        _settle(pool, upload, name)
-    return Received(UploadFile(name, size, digest), task_id=task_id)
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A file on its way."""
+
+    pool: Pool
+    upload: Upload
+    name: str
+    arrivals: Arrivals
+
+    def keep(self, chunks: Iterable[bytes], limit: int) -> Received:
+        """Write it, then note it."""
+        store, key = self.pool.store(), keys.upload_object(self.upload.id, self.name)
+        with self.arrivals.coming(self.upload) as note:
+            file = UploadFile(self.name, *store.put_stream(key, chunks, limit))
+            try:
+                noted = note(file)
+            except NotFound:
+                store.delete([key])  # nobody will look for it any more
+                raise
+        if noted.file.sha256 != file.sha256:
+            _settle(self.pool, self.upload, self.name)
+        return Received(file, task_id=noted.task_id)
 
 
 def _settle(pool: Pool, upload: Upload, name: str) -> None:
     """Two sent different files under one name at once: whichever object came last is the file."""
     found = _hashed(_read(pool, keys.upload_object(upload.id, name)), 1 << 62)
     with pool.database.write() as session:
-        uploads.correct_file(session, upload.id, name, *found)
+        upload_files.correct(session, upload.id, name, *found)
     raise _another(name)
 
 
 def _receive_part(
-    pool: Pool, upload: Upload, name: str, chunks: Iterable[bytes], part: Part
+    coming: _Coming, chunks: Iterable[bytes], part: Part, there: UploadFile | None, limit: int
 ) -> Received:
+    pool, upload, name = coming.pool, coming.upload, coming.name
     if not 1 <= part.number <= part.count <= MAX_PARTS:
         raise SpecError("part", f"must be from 1 to of, and of at most {MAX_PARTS:,}")
-    there = _noted(pool, upload, name)
     if there is not None and there.size is not None:
         return Received(there)  # it was joined already, and the answer was lost
-    limit = room(pool, upload, name)
     key = keys.part_object(upload.id, _file_id(name, part.count), part.number)
     store = pool.store()
     store.put_stream(key, chunks, limit)
-    with pool.database.write() as session:
-        noted = uploads.add_file(session, upload.id, name, None, None)
+    noted = coming.arrivals.note(upload, UploadFile(name, None, None)).file
     parts = _parts(pool, upload, name, part.count)
     if len(parts) < part.count:
         return Received(noted, missing=part.count - len(parts))
     joined = (chunk for number in sorted(parts) for chunk in _read(pool, parts[number]))
-    received = _keep(pool, upload, name, joined, limit)
+    received = coming.keep(joined, limit)
     store.delete(parts.values())
     return received
 
@@ -166,23 +169,6 @@ def _parts(pool: Pool, upload: Upload, name: str, count: int) -> dict[int, str]:
 
 def _file_id(name: str, count: int) -> str:
     return hashlib.sha256(f"{count}\0{name}".encode()).hexdigest()[:32]
-
-
-def room(pool: Pool, upload: Upload, name: str) -> int:
-    """Bytes that one more file may have.
-
-    Raises:
-        Permanent: The upload has as many files as it may have.
-    """
-    settings = pool.settings
-    if upload.files >= settings.upload_files:
-        raise Permanent(
-            f"upload {upload.id} has {upload.files:,} files, as many as one may have; begin another"
-        )
-    with pool.database.read() as session:
-        left = settings.upload_bytes - uploads.bytes_of_user(session, upload.user_id)
-    is_archive = name.lower().endswith(ARCHIVE)
-    return max(0, left if is_archive else min(left, settings.max_image_bytes))
 
 
 def refusal(name: str) -> str:
@@ -204,11 +190,6 @@ def refusal(name: str) -> str:
 def _require_name(name: str) -> None:
     if reason := refusal(name):
         raise SpecError("name", f"{names.shown(name)} {reason}")
-
-
-def _noted(pool: Pool, upload: Upload, name: str) -> UploadFile | None:
-    with pool.database.read() as session:
-        return uploads.file(session, upload.id, name)
 
 
 def _same(name: str, there: UploadFile, came: tuple[int, str]) -> UploadFile:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from db.uploads import Upload
-from maskpool.errors import Conflict, Permanent, TooLarge
+from maskpool.errors import Conflict, MaskpoolError, Permanent, TooLarge
 from producer import receiving
+from producer.arrivals import Arrivals
 from producer.pool import Pool
+from producer.receiving import Received
 from producer.sources import names, passed
 
 #: Bytes of the name or the extended header of one member, which Python reads into memory.
@@ -27,6 +31,9 @@ _HEADERS = (
 )
 
 _PIECE = 256 * 1024
+
+#: Members that are read into memory, so that several are written at once.
+_SMALL = 1024 * 1024
 
 #: Refusals that one answer names.
 _MAX_NAMED = 100
@@ -69,7 +76,7 @@ class _Member(tarfile.TarInfo):
         return super()._proc_member(tar)  # type: ignore[misc]
 
 
-def unpack(pool: Pool, upload: Upload, chunks: Iterable[bytes]) -> Unpacked:
+def unpack(pool: Pool, upload: Upload, chunks: Iterable[bytes], arrivals: Arrivals) -> Unpacked:
     """Take every image of a tar, or of one that gzip made smaller, as it comes.
 
     Members are files of their own: what was taken stays where the rest is refused or cut off, and
@@ -79,15 +86,18 @@ def unpack(pool: Pool, upload: Upload, chunks: Iterable[bytes]) -> Unpacked:
         Permanent: It is no tar, it is damaged or cut off, or holds more than it may.
         Transient: Store or database is away.
     """
-    done = Unpacked()
+    done, taking = Unpacked(), _Taking(pool, upload, arrivals)
     stream = io.BufferedReader(_Stream(chunks), _PIECE)
     limit = pool.settings.upload_bytes
     try:
-        with tarfile.open(fileobj=stream, mode=_mode(stream), tarinfo=_Member) as tar:
+        with (
+            taking.into(done),
+            tarfile.open(fileobj=stream, mode=_mode(stream), tarinfo=_Member) as tar,
+        ):
             for member in tar:
                 if member.offset_data + member.size > limit:
                     raise TooLarge(limit)
-                _take(pool, upload, tar, member, done)
+                _take(taking, tar, member, done)
                 tar.members.clear()  # type: ignore[attr-defined]  # else it remembers each
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
         raise Permanent(
@@ -111,9 +121,65 @@ def _mode(stream: Any) -> Literal["r|", "r|gz"]:  # noqa: ANN401 - a reader
     return "r|gz" if start.startswith(b"\x1f\x8b") else "r|"
 
 
-def _take(
-    pool: Pool, upload: Upload, tar: tarfile.TarFile, member: tarfile.TarInfo, done: Unpacked
-) -> None:
+class _Taking:
+    """Members on their way into an upload: small ones several at once, large ones as they come."""
+
+    def __init__(self, pool: Pool, upload: Upload, arrivals: Arrivals) -> None:
+        self.pool = pool
+        self._upload = upload
+        self._arrivals = arrivals
+        self._under_way: deque[tuple[str, Future[Received]]] = deque()
+
+    @contextmanager
+    def into(self, done: Unpacked) -> Iterator[None]:
+        """Count what was taken, also where the rest of the archive is refused."""
+        try:
+            yield
+        finally:
+            errors = []
+            while self._under_way:
+                try:
+                    self._settle(done)
+                except MaskpoolError as error:
+                    errors.append(error)
+            if errors:
+                raise errors[0]
+
+    def take(self, name: str, size: int, file: IO[bytes], done: Unpacked) -> None:
+        """Take one.
+
+        Raises:
+            Permanent: The upload has as many files as it may have, or another member was refused.
+            Transient: Store or database is away.
+        """
+        if size <= _SMALL:
+            content = file.read()
+            work = self._arrivals.beside(lambda: self._receive(name, [content]))
+        else:
+            work = Future()
+            try:
+                work.set_result(self._receive(name, iter(lambda: file.read(_PIECE), b"")))
+            except Conflict as error:
+                work.set_exception(error)
+        self._under_way.append((name, work))
+        while self._under_way and self._under_way[0][1].done():
+            self._settle(done)
+
+    def _receive(self, name: str, pieces: Iterable[bytes]) -> Received:
+        return receiving.receive(self.pool, self._upload, name, pieces, arrivals=self._arrivals)
+
+    def _settle(self, done: Unpacked) -> None:
+        name, future = self._under_way.popleft()
+        try:
+            received = future.result()
+        except Conflict as error:
+            done.refuse(name, str(error))
+        else:
+            done.files += 1
+            done.size += received.file.size or 0
+
+
+def _take(taking: _Taking, tar: tarfile.TarFile, member: tarfile.TarInfo, done: Unpacked) -> None:
     name = member.name.removeprefix("./")
     if member.isdir():
         return
@@ -121,17 +187,10 @@ def _take(
         done.refuse(name, reason)
     elif kind := _kind(name):
         done.passed_over[kind] += 1
-    elif reason := receiving.refusal(name) or _too_large(pool, member):
+    elif reason := receiving.refusal(name) or _too_large(taking.pool, member):
         done.refuse(name, reason)
     elif file := tar.extractfile(member):
-        now = upload._replace(files=upload.files + done.files)
-        try:
-            received = receiving.receive(pool, now, name, iter(lambda: file.read(_PIECE), b""))
-        except Conflict as error:
-            done.refuse(name, str(error))
-        else:
-            done.files += 1
-            done.size += received.file.size or 0
+        taking.take(name, member.size, file, done)
 
 
 def _too_large(pool: Pool, member: tarfile.TarInfo) -> str:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import uploads
-from db.uploads import Upload, UploadFile
+from db import upload_files, uploads
+from db.upload_files import UploadFile
+from db.uploads import Upload
 from maskpool.errors import Conflict, NotFound, SpecError
 from maskpool.tasks import TaskKind
 from producer import tasks
@@ -75,6 +76,11 @@ def find(pool: Pool, caller: Caller, upload_id: UUID, right: Right = Right.READ)
     """
     with pool.database.read() as session:
         found = uploads.find(session, upload_id)
+    return require(caller, found, upload_id, right)
+
+
+def require(caller: Caller, found: Upload | None, upload_id: UUID, right: Right) -> Upload:
+    """An upload that was looked for, if the caller may use it in this way; raises as ``find``."""
     if found is not None and _may(caller, right, found):
         return found
     if found is None or not _may(caller, Right.READ, found):
@@ -101,7 +107,7 @@ def listing(pool: Pool, caller: Caller, *, before: UUID | None, limit: int) -> l
 def files(pool: Pool, upload: Upload, *, after: str, limit: int) -> list[UploadFile]:
     """One page of an upload's files, by name."""
     with pool.database.read() as session:
-        return uploads.files(session, upload.id, after=after, limit=limit)
+        return upload_files.files(session, upload.id, after=after, limit=limit)
 
 
 def remove_file(pool: Pool, upload: Upload, name: str) -> None:
@@ -114,8 +120,8 @@ def remove_file(pool: Pool, upload: Upload, name: str) -> None:
     if upload.used:
         raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
     with pool.database.write() as session:
-        there = uploads.file(session, upload.id, name)
-        if there is None or not uploads.remove_file(session, upload.id, name):
+        there = upload_files.file(session, upload.id, name)
+        if there is None or not upload_files.remove(session, upload.id, name):
             raise NotFound(f"there is no file {name!r} in upload {upload.id}")
     pictures = OfUpload(upload.id, name, there.sha256).keys() if there.sha256 else []
     pool.store().delete([keys.upload_object(upload.id, name), *pictures])

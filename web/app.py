@@ -13,11 +13,13 @@ from fastapi import FastAPI
 from db.session import Database
 from maskpool.settings import Settings, require
 from producer.accounts.authenticate import Authenticator
+from producer.arrivals import Arrivals
 from producer.pictures import Pictures
 from producer.pool import Pool
 from web import problems
 from web.access import Authenticate
 from web.authentication import Authentication
+from web.crier import Crier
 from web.headers import Headers
 from web.hosts import Hosts
 from web.limits import Limits
@@ -56,7 +58,9 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.place = place = Place.of(settings)
     app.state.closing = Event()
     app.state.speeds = Speeds()
+    app.state.arrivals = Arrivals(app.state.pool)
     app.state.watcher = Watcher(app.state.pool)
+    app.state.crier = Crier(app.state.watcher, app.state.closing)
     # The last one added is the first one that a request meets.
     app.add_middleware(Changes, watcher=app.state.watcher)
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
@@ -79,5 +83,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.waiting.close()
     app.state.pictures.close()
+    app.state.arrivals.close()
     app.state.limits.close()
     app.state.pool.database.close()

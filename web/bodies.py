@@ -26,7 +26,10 @@ _SILENT_SECONDS = 60.0
 
 _DIGEST = re.compile(r"sha-256\s*=\s*:([A-Za-z0-9+/=]+):")
 
-_limiter: anyio.CapacityLimiter | None = None
+#: Bytes that are handed over at once.
+_PIECE = 512 * 1024
+
+_made: tuple[anyio.CapacityLimiter, anyio.CapacityLimiter] | None = None
 
 
 async def read_in_thread(request: Request, read: Callable[[Iterator[bytes]], Result]) -> Result:
@@ -40,31 +43,45 @@ async def read_in_thread(request: Request, read: Callable[[Iterator[bytes]], Res
         Problem: 408 where the sender falls silent, 400 where it leaves.
     """
     stream = request.stream().__aiter__()
-    return await to_thread.run_sync(lambda: read(_pieces(stream)), limiter=_bodies())
+    at_once, threads = _limiters()
+    async with at_once:
+        # Most files are whole with it, and their thread waits for nobody.
+        pieces = _pieces([await _gather(stream)], stream)
+        return await to_thread.run_sync(lambda: read(pieces), limiter=threads)
 
 
-def _bodies() -> anyio.CapacityLimiter:
-    global _limiter  # noqa: PLW0603 - it belongs to the one event loop of a process
-    if _limiter is None:
-        _limiter = anyio.CapacityLimiter(_MAX_BODIES)
-    return _limiter
+def _limiters() -> tuple[anyio.CapacityLimiter, anyio.CapacityLimiter]:
+    """One for bodies and one for their threads: a task cannot hold the same one twice."""
+    global _made  # noqa: PLW0603 - they belong to the one event loop of a process
+    if _made is None:
+        _made = anyio.CapacityLimiter(_MAX_BODIES), anyio.CapacityLimiter(_MAX_BODIES)
+    return _made
 
 
-def _pieces(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
-    while (piece := from_thread.run(_next, stream)) is not None:
-        if piece:
-            yield piece
+def _pieces(held: list[bytes], stream: AsyncIterator[bytes]) -> Iterator[bytes]:
+    while held[0]:
+        more = len(held[0]) >= _PIECE
+        # Popped, so that no piece outlives its use.
+        yield held.pop()
+        held.append(from_thread.run(_gather, stream) if more else b"")
 
 
-async def _next(stream: AsyncIterator[bytes]) -> bytes | None:
+async def _gather(stream: AsyncIterator[bytes]) -> bytes:
+    """The next half megabyte, less only at the end: each call from a thread takes its time."""
+    held: list[bytes] = []
+    size = 0
     try:
-        with anyio.fail_after(_SILENT_SECONDS):
-            return await anext(stream, None)
+        with anyio.fail_after(_SILENT_SECONDS) as scope:
+            while size < _PIECE and (piece := await anext(stream, None)) is not None:
+                scope.deadline = anyio.current_time() + _SILENT_SECONDS
+                held.append(piece)
+                size += len(piece)
     except TimeoutError:
         sentence = f"nothing came for {_SILENT_SECONDS:.0f} seconds; send it again"
         raise Problem(408, "upload.silent", sentence) from None
     except ClientDisconnect:
         raise Problem(400, "upload.cut_off", "the body was cut off; send it again") from None
+    return b"".join(held)
 
 
 def promised_sha256(header: str | None) -> str | None:

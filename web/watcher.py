@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db import seen
 from db.seen import SeenBatch, WholeBatch
+from producer import visible
+from producer.accounts.caller import Caller
 from producer.pool import Pool
 
 #: Seconds after which rows are read anew if somebody asks.
@@ -107,6 +109,18 @@ class Watcher:
                     self._wanted.add(batch_id)
                     await self._look()
         return self._looks[batch_id]
+
+    async def find(self, caller: Caller, batch_id: UUID) -> Look:
+        """One batch, for whom may see it.
+
+        Raises:
+            NotFound: There is none that they may see.
+            Unreachable: The database is away.
+        """
+        look = await self.batch(batch_id)
+        visible.require(caller, None if look is None else look.batch.seen, batch_id)
+        assert look is not None  # noqa: S101 - they may see it
+        return look
 
     def forget(self) -> None:
         """Rows may have changed: what was read before is told to nobody who asks from now on."""

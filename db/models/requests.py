@@ -24,6 +24,9 @@ class UploadRow(Base):
     created_at: Mapped[int] = mapped_column(BigInteger)
     #: It is cleared away then, unless a batch was made of it.
     expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
+    #: Its files that are whole, and their bytes: changed with their rows, in one transaction.
+    files: Mapped[int] = mapped_column(Integer, server_default="0")
+    size: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class UploadFileRow(Base):

@@ -85,7 +85,7 @@ def unpack(
         fence(session)
         if whole:
             upload_files.keep(session, upload_id, whole)
-        uploads.remove_file(session, upload_id, name)
+        upload_files.remove(session, upload_id, name)
     return Unpacked(len(members), size, passed.counts)
 
 

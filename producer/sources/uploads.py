@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from db import uploads
+from db import upload_files
 from db.session import Database
 from maskpool.domain import ImageRef
 from maskpool.ports import ObjectStore
@@ -64,6 +64,6 @@ class UploadSource:
         """See ``producer.sources.Source``."""
         return [f"{self.text}/{name}"]
 
-    def _page(self, after: str) -> list[uploads.UploadFile]:
+    def _page(self, after: str) -> list[upload_files.UploadFile]:
         with self.database.read() as session:
-            return uploads.files(session, self.upload_id, after=after, limit=_PAGE)
+            return upload_files.files(session, self.upload_id, after=after, limit=_PAGE)

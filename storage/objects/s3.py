@@ -159,7 +159,9 @@ class S3Store:
         if len(first) < _STREAM_PART_BYTES:
             self.put(key, first)
             return measured.size, measured.sha256
-        self._put_parts(self._full(key), itertools.chain([first], parts))
+        parts = itertools.chain([first], parts)
+        del first  # else it stays until the last one is sent
+        self._put_parts(self._full(key), parts)
         if self.size(key) != measured.size:  # a server may check no hash
             raise Unreachable(f"the object store s3://{self._bucket}", DAMAGED)
         return measured.size, measured.sha256
@@ -175,6 +177,7 @@ class S3Store:
                 with translated(self._bucket, full):
                     reply = self._client.upload_part(**which, PartNumber=number, Body=part)
                 sent.append({"PartNumber": number, "ETag": reply["ETag"]})
+                del part  # else it stays while the next one comes
             with translated(self._bucket, full):
                 self._client.complete_multipart_upload(**which, MultipartUpload={"Parts": sent})
         except BaseException:

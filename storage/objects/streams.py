@@ -51,5 +51,6 @@ def in_parts(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
         if waiting >= size:
             part, held, waiting = b"".join(held), [], 0
             yield part
+            del part  # else it stays while the next one is gathered
     if held:
         yield b"".join(held)

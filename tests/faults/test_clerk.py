@@ -73,7 +73,8 @@ class Office:
             batches._owner_id(session, "ann")
             user = session.scalar(select(UserRow.id).where(UserRow.name == "ann"))
             times = {"created_at": 1, "expires_at": 2**50}
-            session.add(UploadRow(id=upload_id, user_id=user, name="up", **times))
+            held = {"files": IMAGES, "size": IMAGES * len(PNG)}
+            session.add(UploadRow(id=upload_id, user_id=user, name="up", **times, **held))
             session.flush()
             for n in range(IMAGES):
                 whole = {"size": len(PNG), "sha256": "0"}

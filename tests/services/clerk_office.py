@@ -80,7 +80,8 @@ class Office:
         with self.pool.database.write() as session:
             now = session.scalar(select(now_ms())) or 0
             times = {"created_at": now, "expires_at": now + 9_000_000}
-            session.add(UploadRow(id=upload_id, user_id=owner, name="up", **times))
+            held = {"files": len(files), "size": sum(map(len, files.values()))}
+            session.add(UploadRow(id=upload_id, user_id=owner, name="up", **times, **held))
             session.flush()
             for name, content in files.items():
                 whole = {"size": len(content), "sha256": "0"}

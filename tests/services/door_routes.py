@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from db import accounts, scratch, tasks, trash, uploads
+from db import accounts, scratch, tasks, trash, upload_files, uploads
 from db.batches import NewBatch
 from db.models import BatchRow, TaskRow
 from maskpool.domain import ImageRef
@@ -193,7 +193,8 @@ def an_upload(door: Door) -> Thing:
     maker = door.users["maker"]
     with door.pool.database.write() as session:
         upload_id = uploads.create(session, user_id=maker, team_id=door.team, name="thing", days=1)
-        uploads.add_file(session, upload_id, "a.jpg", 4, "0" * 64)
+        whole = upload_files.UploadFile("a.jpg", 4, "0" * 64)
+        upload_files.note(session, [upload_files.NewFile(upload_id, whole)])
     door.pool.store().put(keys.upload_object(upload_id, "a.jpg"), b"jpeg")
     return Thing({"upload_id": upload_id, "name": "a.jpg"}, owner_id=maker, team_id=door.team)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from threading import Event
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -16,25 +16,20 @@ from db.seen import SeenBatch
 from maskpool.errors import MaskpoolError
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from web.access import needs
+from web.access import Needs, needs
+from web.crier import Crier
 from web.problems import Problem
 from web.routes.batches import Batch, shown
 from web.shapes import Shown
-from web.watcher import Watched, Watcher
+from web.watcher import Snapshot
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
-
-#: Least seconds between two snapshots for one listener.
-_LEAST_SECONDS = 1.0
 
 #: A stream that has nothing to say says so: else proxies close it.
 _PING_SECONDS = 15.0
 
 #: How long a revoked token or session may go on listening.
 _STILL_SECONDS = 5.0
-
-#: How soon a stream hears that the process is to stop.
-_STEP_SECONDS = 0.25
 
 
 class Snapshots(Shown):
@@ -43,8 +38,8 @@ class Snapshots(Shown):
     batches: list[Batch] = Field(description="That go on, or ended within the last minute.")
 
 
-#: Asks again who listens; None once nobody does.
-Still = Callable[[], Caller | None]
+#: Asks again who listens.
+Still = Callable[[], Awaitable[Caller | None]]
 
 
 @router.get(
@@ -53,66 +48,65 @@ Still = Callable[[], Caller | None]
     responses={200: {"content": {"text/event-stream": {}}, "description": "Events `batches`."}},
 )
 async def listen(
-    request: Request, caller: Annotated[Caller, needs(Right.READ)], watcher: Watched
+    request: Request, caller: Annotated[Caller, needs(Right.READ)]
 ) -> StreamingResponse:
     """Tell how the batches that one may see go on, at most once a second."""
-    state = request.app.state
-
-    def still() -> Caller | None:
-        found: Caller | None = state.authenticate(request)
-        return found if found is not None and found.has(Right.READ) else None
-
+    still = partial(Needs(Right.READ), request)
     # A proxy that keeps answers back would make them late.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    told = tell(watcher, caller, still, state.closing)
+    told = tell(request.app.state.crier, caller, still)
     return StreamingResponse(told, media_type="text/event-stream", headers=headers)
 
 
-async def tell(
-    watcher: Watcher, caller: Caller, still: Still, closing: Event
-) -> AsyncIterator[str]:
+async def tell(crier: Crier, caller: Caller, still: Still) -> AsyncIterator[str]:
     """Snapshots for one listener, until the process stops or they may not listen any more.
 
     Args:
-        watcher: Reads the rows.
+        crier: Wakes those who listen.
         caller: Who listens.
-        still: Asks again who that is.
-        closing: Set when the process is to stop.
+        still: Asks again who that is; nobody, or a refusal, ends it.
     """
     yield "retry: 1000\n\n"
-    said, spoke, asked = "", time.monotonic(), time.monotonic()
-    while not closing.is_set():
+    said, heard, spoke, asked = "", None, time.monotonic(), time.monotonic()
+    while not crier.closing.is_set():
         now = time.monotonic()
-        if now - asked > _STILL_SECONDS:
+        if now - asked >= _STILL_SECONDS:
             asked, known = now, await _ask(still)
             if known is None:
                 return
             caller = known
-        text = await _snapshot(watcher, caller, said)
-        if text != said or now - spoke > _PING_SECONDS:
+        with suppress(MaskpoolError):  # while the database is away, there is nothing new
+            heard = await crier.watcher.latest()
+        text = said if heard is None else _text(heard, caller)
+        if text != said or now - spoke >= _PING_SECONDS:
             yield f"event: batches\ndata: {text}\n\n" if text != said else ": nothing new\n\n"
             said, spoke = text, now
-        for _ in range(round(_LEAST_SECONDS / _STEP_SECONDS)):
-            if not closing.is_set():
-                await asyncio.sleep(_STEP_SECONDS)
+        await crier.wait(heard, min(asked + _STILL_SECONDS, spoke + _PING_SECONDS))
 
 
 async def _ask(still: Still) -> Caller | None:
     try:
-        return await asyncio.to_thread(still)
+        return await still()
     except (MaskpoolError, Problem):
         return None
 
 
-async def _snapshot(watcher: Watcher, caller: Caller, before: str) -> str:
-    """What the caller sees now; the same as before while the database is away."""
-    try:
-        snapshot = await watcher.latest()
-    except MaskpoolError:
-        return before
-    mine = [one for one in snapshot.batches if _sees(caller, one)]
-    content = Snapshots(batches=[Batch.model_validate(shown(one)) for one in mine])
-    return content.model_dump_json(by_alias=True)
+def _text(snapshot: Snapshot, caller: Caller) -> str:
+    """What a caller is told; written once for all who see the same."""
+    sees = (caller.user_id, caller.teams_for(Right.READ))
+    text = snapshot.texts.get(sees)
+    if text is None:
+        mine = [_written(snapshot, one) for one in snapshot.batches if _sees(caller, one)]
+        text = snapshot.texts[sees] = f'{{"batches":[{",".join(mine)}]}}'
+    return text
+
+
+def _written(snapshot: Snapshot, batch: SeenBatch) -> str:
+    text = snapshot.texts.get(batch.batch_id)
+    if text is None:
+        text = Batch.model_validate(shown(batch)).model_dump_json(by_alias=True)
+        snapshot.texts[batch.batch_id] = text
+    return text
 
 
 def _sees(caller: Caller, batch: SeenBatch) -> bool:

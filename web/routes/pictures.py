@@ -20,6 +20,7 @@ from web.access import Pooled, needs
 from web.picture_answers import BYTES, JPEG
 from web.problems import Problem
 from web.shapes import Shown
+from web.watcher import Watcher
 
 router = APIRouter(prefix="/api/v1/batches/{batch_id}/images/{seq}", tags=["pictures"])
 
@@ -73,8 +74,6 @@ def link(batch_id: UUID, seq: int, pool: Pooled, caller: Reader) -> LinkAnswer:
 async def _picture(
     request: Request, pool: Pool, caller: Caller, image: OfBatch, kind: Kind
 ) -> Response:
-    def find() -> OfBatch:
-        find_batch(pool, caller, image.batch_id)
-        return image
-
-    return await picture_answers.picture(request, pool, find, kind)
+    watcher: Watcher = request.app.state.watcher
+    await watcher.find(caller, image.batch_id)
+    return await picture_answers.picture(request, pool, lambda: image, kind)

@@ -115,7 +115,7 @@ async def ask(
     made = await to_thread.run_sync(
         lambda: predict.ask(pool, caller, asked.where(), asked.question())
     )
-    return await _answered(request, response, pool, (caller, made), wait, drawn)
+    return await _answered(request, response, pool, (caller, made), wait, drawn, is_new=True)
 
 
 @router.get("/predictions/{prediction_id}", responses=_ANSWERS)
@@ -131,7 +131,7 @@ async def get_prediction(
 ) -> PredictionShown:
     """Show what was found, or wait for it; it stays for a day."""
     made = Prediction.read(prediction_id)
-    return await _answered(request, response, pool, (caller, made), wait, drawn)
+    return await _answered(request, response, pool, (caller, made), wait, drawn, is_new=False)
 
 
 async def _answered(
@@ -141,13 +141,16 @@ async def _answered(
     whose: tuple[Caller, Prediction],
     wait: float,
     drawn: Drawing,
+    *,
+    is_new: bool,
 ) -> PredictionShown:
     caller, made = whose
 
     def answer() -> OneImage | None:
         return predict.answer(pool, caller, made, everything=drawn.everything)
 
-    found = await to_thread.run_sync(answer)
+    # What was asked a moment ago has not ended yet; to look for it would only keep it up.
+    found = None if is_new and wait else await to_thread.run_sync(answer)
     if found is None and wait:
         waiting: Waiting = request.app.state.waiting
         if await waiting.ended(made.batch_id, made.seq, wait):

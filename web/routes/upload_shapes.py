@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from db.uploads import Upload, UploadFile
+from db.upload_files import UploadFile
+from db.uploads import Upload
 from web.shapes import moment
 
 _ID = "01a22000-0000-7000-8000-000000000001"

@@ -17,6 +17,7 @@ from db.uploads import Upload
 from producer import receiving, tars, uploads
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
+from producer.arrivals import Arrivals
 from web.access import Pooled, needs
 from web.bodies import promised_sha256, read_in_thread
 from web.idempotency import Answer, Idempotent, Seal
@@ -114,16 +115,18 @@ async def put_file(
 ) -> FileAnswer:
     """Send a file as the raw body, or with ``part`` and ``of`` a part of it; a .zip is unpacked."""
     sha256 = promised_sha256(request.headers.get("content-digest"))
+    arrivals: Arrivals = request.app.state.arrivals
     which = receiving.Part(part or 1, of or 1) if part is not None or of is not None else None
     done = await read_in_thread(
         request,
         lambda chunks: receiving.receive(
             pool,
-            uploads.find(pool, caller, upload_id, Right.UPLOAD),
+            arrivals.find(caller, upload_id),
             name,
             chunks,
             sha256=sha256,
             part=which,
+            arrivals=arrivals,
         ),
     )
     return FileAnswer.of(done.file, done.missing, done.task_id)
@@ -160,11 +163,10 @@ def parts(
 )
 async def tar(upload_id: UUID, request: Request, pool: Pooled, caller: Uploader) -> TarAnswer:
     """Send a .tar or .tar.gz as the raw body; its images become files while it arrives."""
+    arrivals: Arrivals = request.app.state.arrivals
     done = await read_in_thread(
         request,
-        lambda chunks: tars.unpack(
-            pool, uploads.find(pool, caller, upload_id, Right.UPLOAD), chunks
-        ),
+        lambda chunks: tars.unpack(pool, arrivals.find(caller, upload_id), chunks, arrivals),
     )
     return TarAnswer(
         files=done.files,

@@ -179,6 +179,8 @@ def upgrade() -> None:
         sa.Column('name', sa.String(), server_default='', nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.BigInteger(), nullable=False),
+        sa.Column('files', sa.Integer(), server_default='0', nullable=False),
+        sa.Column('size', sa.BigInteger(), server_default='0', nullable=False),
         sa.ForeignKeyConstraint(['team_id'], ['teams.id'], name='fk_uploads_team_id'),
         sa.ForeignKeyConstraint(['user_id'], ['users.id'], name='fk_uploads_user_id'),
         sa.PrimaryKeyConstraint('id', name='pk_uploads')

@@ -13,8 +13,9 @@ from services.door import Door, open_door
 from sqlalchemy import select, update
 
 from clerk.work.export import ExportArgs
-from db import uploads
+from db import upload_files, uploads
 from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow
+from db.upload_files import NewFile, UploadFile
 from maskpool.domain import new_id
 from maskpool.tasks import TaskKind
 from producer import tasks
@@ -51,7 +52,8 @@ def an_upload(door: Door, count: int = 2, who: str = "maker") -> str:
     with door.pool.database.write() as session:
         upload = uploads.create(session, user_id=door.users[who], team_id=None, name="yard", days=1)
         for n in range(count):
-            uploads.add_file(session, upload, f"{n}.jpg", 1, "0" * 64)
+            whole = UploadFile(f"{n}.jpg", 1, "0" * 64)
+            upload_files.note(session, [NewFile(upload, whole)])
             door.pool.store().put(keys.upload_object(upload, f"{n}.jpg"), b"x")
     return str(upload)
 

@@ -17,14 +17,15 @@ from sqlalchemy import update
 from db.models import BatchRow
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Role
+from web import crier
 from web.routes import events
 from web.watcher import Watcher
 
 
 @pytest.fixture
 def door(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
-    monkeypatch.setattr(events, "_STEP_SECONDS", 0.02)
-    monkeypatch.setattr(events, "_LEAST_SECONDS", 0.04)
+    monkeypatch.setattr(crier, "_STEP_SECONDS", 0.02)
+    monkeypatch.setattr(crier, "_LEAST_SECONDS", 0.04)
     with open_door(database_url, tmp_path) as door:
         yield door
 
@@ -32,6 +33,13 @@ def door(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def caller(door: Door, name: str) -> Caller:
     role = {"maker": Role.ANNOTATOR, "viewer": Role.VIEWER}.get(name)
     return Caller(door.users[name], name, teams={door.team: role} if role else {})
+
+
+def still(who: Caller | None) -> events.Still:
+    async def ask() -> Caller | None:
+        return who
+
+    return ask
 
 
 def told(text: str) -> Any:
@@ -46,12 +54,12 @@ def test_a_listener_hears_each_state_and_the_end(door: Door) -> None:
         owned = {"owner_id": door.users["maker"], "team_id": door.team}
         session.execute(update(BatchRow).where(BatchRow.id == batch).values(owned))
     closing = Event()
-    watcher = Watcher(door.pool)
 
     async def listen() -> list[Any]:
         mine, theirs = caller(door, "viewer"), caller(door, "of no team")
-        stream = events.tell(watcher, mine, lambda: mine, closing)
-        other = events.tell(watcher, theirs, lambda: theirs, closing)
+        one = crier.Crier(Watcher(door.pool), closing)
+        stream = events.tell(one, mine, still(mine))
+        other = events.tell(one, theirs, still(theirs))
         assert [await anext(one) for one in (stream, other)] == ["retry: 1000\n\n"] * 2
         heard = [told(await anext(stream)), told(await anext(other))]
         await asyncio.to_thread(work.drain)
@@ -102,7 +110,8 @@ def test_whoever_may_not_listen_any_more_is_cut_off(
     monkeypatch.setattr(events, "_STILL_SECONDS", 0.05)
 
     async def listen() -> int:
-        stream = events.tell(Watcher(door.pool), caller(door, "maker"), lambda: None, Event())
+        one = crier.Crier(Watcher(door.pool), Event())
+        stream = events.tell(one, caller(door, "maker"), still(None))
         return len([one async for one in stream])
 
     assert asyncio.run(asyncio.wait_for(listen(), 60)) == 2

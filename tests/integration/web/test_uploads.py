@@ -17,8 +17,7 @@ import pytest
 from services.people import Door, open_door
 from sqlalchemy import insert
 
-from db import sweeping
-from db import uploads as rows
+from db import sweeping, upload_files
 from db.models import UploadUseRow
 from maskpool.domain import new_id
 from maskpool.errors import Conflict
@@ -130,7 +129,7 @@ def test_two_different_files_at_once_are_told(door: Door) -> None:
     with pytest.raises(Conflict, match="there is another file"):
         receiving.receive(door.pool, upload, "a.jpg", first())
     with door.pool.database.read() as session:
-        noted = rows.file(session, upload.id, "a.jpg")
+        noted = upload_files.file(session, upload.id, "a.jpg")
     lies = door.pool.store().get(keys.upload_object(upload.id, "a.jpg"))
     assert noted is not None
     assert noted.sha256 == hashlib.sha256(lies).hexdigest()
@@ -357,7 +356,7 @@ def test_a_large_upload_takes_little_memory(either: Door) -> None:
     assert status == 201
     assert peak < 50_000_000
     with door.pool.database.read() as session:
-        noted = rows.file(session, rows_id(upload), f"{count}.jpg")
+        noted = upload_files.file(session, rows_id(upload), f"{count}.jpg")
     assert noted is not None
     assert noted.size == count * len(piece)
 
@@ -401,7 +400,7 @@ async def put_raw(
         "server": ("testserver", 80),
         "client": ("127.0.0.1", 1),
     }
-    bodies._limiter = None
+    bodies._made = None
     await door.client.app(scope, receive, send)  # type: ignore[arg-type]
-    bodies._limiter = None
+    bodies._made = None
     return int(answers[0]["status"])
