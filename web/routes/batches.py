@@ -13,7 +13,7 @@ from pydantic import Field
 from db.seen import Filter, Place, SeenBatch, WholeBatch
 from maskpool.domain import BatchState, Priority
 from maskpool.reading import reading_of
-from producer import batches, visible
+from producer import batches, trash, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from producer.pool import Pool
@@ -226,9 +226,8 @@ def retry_batch(
 def delete_batch(
     pool: Pooled, caller: Annotated[Caller, needs(Right.DELETE)], batch_id: UUID
 ) -> AskedTask:
-    """Delete a batch: from now on nobody sees it, and the clerk clears it away."""
-    visible.find_batch(pool, caller, batch_id, Right.DELETE)
-    return AskedTask(task=batches.delete(pool, batch_id, caller.user_id))
+    """Delete a batch: nobody sees it any more, and the clerk clears it away in a day."""
+    return AskedTask(task=trash.put(pool, caller, batch_id))
 
 
 def _change(
