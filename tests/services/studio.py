@@ -51,10 +51,12 @@ class Site:
     Attributes:
         url: Its address with the path prefix, without a slash at the end.
         database: Of its pool.
+        home: Folder of the server.
     """
 
     url: str
     database: Database
+    home: Path
 
     def cookie(self, name: str) -> dict[str, Any]:
         """The cookie of a browser in which a user has just logged in; an admin if they are new."""
@@ -102,7 +104,7 @@ def running_site(folder: Path, template: Path, prefix: str = "", **settings: Any
         while not server.started:
             time.sleep(0.01)
         try:
-            yield Site(f"http://{address}{prefix}", app.state.pool.database)
+            yield Site(f"http://{address}{prefix}", app.state.pool.database, folder)
         finally:
             app.state.closing.set()
             server.should_exit = True

@@ -38,30 +38,35 @@ const PATIENCE = 5000;
  *
  * @param {string} words
  * @param {string} question What the second press means.
- * @param {() => Promise<void>} work A failure is told behind the button.
+ * @param {string} about What it is done to, for whoever does not see the row.
+ * @param {() => Promise<void>} work A failure is told beside the button.
  */
-export function twice(words, question, work) {
-  const button = el("button", { class: "btn", type: "button" }, words);
-  const note = el("span", { class: "hint hint--bad", role: "alert" });
+export function twice(words, question, about, work) {
+  const label = el("span", {}, words);
+  const button = el("button", { class: "btn", type: "button" }, label, el("span", { class: "vh" }, `: ${about}`));
+  const whole = el("span", { class: "twice" }, button);
   let timer = 0;
   const calm = () => {
     clearTimeout(timer);
     timer = 0;
     button.classList.remove("btn--danger");
-    swap(button, words);
+    swap(label, words);
   };
   button.addEventListener("click", async () => {
     if (!timer) {
       button.classList.add("btn--danger");
-      swap(button, question);
+      swap(label, question);
       timer = setTimeout(calm, PATIENCE);
       return;
     }
     calm();
     button.disabled = true;
-    await work().catch((error) => swap(note, explain(error)));
+    whole.querySelector("[role=alert]")?.remove();
+    await work().catch((error) => {
+      whole.prepend(el("span", { class: "hint hint--bad", role: "alert" }, explain(error)));
+    });
     button.disabled = false;
   });
   button.addEventListener("blur", calm);
-  return el("span", { class: "twice" }, note, " ", button);
+  return whole;
 }
