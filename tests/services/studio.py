@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, Response
 from pydantic import SecretStr
 
-from db import accounts
+from db import accounts, workers
 from db.session import Database
 from maskpool.listening import listen
 from maskpool.settings import Settings
 from producer.accounts import sessions
+from services.command_line import serving, until
 from services.process import Missing, free_port
 from web.app import create_app
 
@@ -109,6 +112,38 @@ def running_site(folder: Path, template: Path, prefix: str = "", **settings: Any
             app.state.closing.set()
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Site]:
+    """All of a pool as ``maskpool up`` starts it, with a worker that has the demo model.
+
+    Args:
+        folder: Empty; for everything that it keeps, and its log.
+    """
+    with serving("up", log=folder / "up.log", cwd=folder):
+        known = folder / ".maskpool" / "stack.json"
+        until(known.exists, what="the stack")
+        stack = json.loads(known.read_text())
+        database = Database(stack["database_url"])
+        url = f"http://{stack['serve_address']}"
+        until(lambda: _answers(url), what="the web server")
+        until(lambda: _works(database), what="a worker")
+        try:
+            yield Site(url, database, folder / ".maskpool")
+        finally:
+            database.close()
+
+
+def _answers(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/healthz").status_code == 204
+    return False
+
+
+def _works(database: Database) -> bool:
+    with database.read() as session:
+        return bool(workers.alive(session))
 
 
 @contextmanager
