@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from typing import Any
 from uuid import UUID
@@ -13,9 +11,8 @@ from sqlalchemy.orm import Session
 from db import services, sweeping, tasks
 from db.session import Database
 from db.tasks import TakenTask
-from maskpool.errors import LeaseLost, MaskpoolError
-
-log = logging.getLogger(__name__)
+from maskpool.errors import LeaseLost
+from shell.keeping import Keeper
 
 #: A task that made no step for this long never will: one call of the store or the database ends
 #: within minutes, and a large file that goes into the store in parts within this.
@@ -84,7 +81,7 @@ class Holding:
         self._stopping = True
 
 
-class TaskKeeper:
+class TaskKeeper(Keeper[Holding]):
     """Extends the leases of the tasks in hand once a heartbeat, and says that the clerk lives.
 
     Args:
@@ -104,61 +101,16 @@ class TaskKeeper:
         lease_seconds: float,
         heartbeat_seconds: float,
     ) -> None:
+        super().__init__(lease_seconds=lease_seconds, heartbeat_seconds=heartbeat_seconds)
         self._database = database
         self._id = service_id
         self._name = name
-        self._lease_seconds = lease_seconds
-        self._heartbeat_seconds = heartbeat_seconds
-        self._holdings: dict[UUID, Holding] = {}
-        self._lock = threading.Lock()
-        self._draining = False
-        self._trouble = ""
-        self._beaten = time.monotonic()
         self._announced = float("-inf")
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-
-    @property
-    def lease_ms(self) -> int:
-        """How long a task is leased for when it is taken."""
-        return round(self._lease_seconds * 1000)
-
-    @property
-    def draining(self) -> bool:
-        """Whether the process is about to end: take nothing more."""
-        return self._draining
-
-    @property
-    def trouble(self) -> str:
-        """Why the last heartbeat failed; empty where it did not."""
-        return self._trouble
-
-    @property
-    def late_seconds(self) -> float:
-        """Seconds by which a heartbeat is late."""
-        return max(0.0, time.monotonic() - self._beaten - self._heartbeat_seconds)
 
     def stalled(self) -> Holding | None:
         """A task that made no step for so long that it never will, or None."""
-        with self._lock:
-            held = list(self._holdings.values())
+        held = self._held().values()
         return next((one for one in held if one.idle_seconds > _STALL_SECONDS), None)
-
-    def start(self) -> None:
-        """Announce the clerk, then send heartbeats; raises if the database does not answer."""
-        self._beat()
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop the heartbeats and remove the clerk's row."""
-        self._stop.set()
-        if self._thread.ident is not None:  # else it never started
-            self._thread.join()
-        try:
-            with self._database.write() as session:
-                services.retire(session, self._id)
-        except MaskpoolError as error:
-            log.warning("could not sign off: %s", error)
 
     def hold(self, task: TakenTask, asked_at: float) -> Holding:
         """Keep a task that was just taken.
@@ -167,42 +119,14 @@ class TaskKeeper:
             task: As it was taken.
             asked_at: Monotonic time before the statement was sent: the lease began no earlier.
         """
-        holding = Holding(task, asked_at + self._lease_seconds)
-        with self._lock:
-            self._holdings[task.lease_id] = holding
-            if self._draining:
-                holding.stop_soon()
-        return holding
+        return self._keep(task.lease_id, Holding(task, self._deadline(asked_at)))
 
     def release(self, holding: Holding) -> None:
         """Stop extending the lease of a task that ended or was lost."""
-        with self._lock:
-            self._holdings.pop(holding.task.lease_id, None)
-
-    def drain(self) -> None:
-        """Ask every task in hand, and every one to come, to stop soon."""
-        with self._lock:
-            self._draining = True
-            for holding in self._holdings.values():
-                holding.stop_soon()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._heartbeat_seconds):
-            try:
-                self._beat()
-                self._trouble = ""
-            except MaskpoolError as error:
-                self._trouble = str(error)
-                log.warning("heartbeat failed: %s", error)
-            except Exception as error:
-                # A bug, but without this thread every lease of the clerk would lapse for good.
-                self._trouble = repr(error)
-                log.exception("heartbeat failed")
-            self._beaten = time.monotonic()
+        self._drop(holding.task.lease_id)
 
     def _beat(self) -> None:
-        with self._lock:
-            held = list(self._holdings.values())
+        held = self._held().values()
         now = time.monotonic()
         is_due = now - self._announced > services.BEAT_SECONDS
         if not held and not is_due:
@@ -214,9 +138,13 @@ class TaskKeeper:
                 services.forget_old(session)
                 sweeping.ask_for_sweep(session)
         for holding in kept:
-            holding.extended(now + self._lease_seconds)
+            holding.extended(self._deadline(now))
         if is_due:
             self._announced = now
+
+    def _sign_off(self) -> None:
+        with self._database.write() as session:
+            services.retire(session, self._id)
 
     def _keeps(self, session: Session, holding: Holding) -> bool:
         task = holding.task

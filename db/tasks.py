@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -256,6 +256,7 @@ def listing(
     user_id: int | None = None,
     team_ids: Collection[UUID] | None = (),
     batch_id: UUID | None = None,
+    after: tuple[int, UUID] | None = None,
     limit: int = 100,
 ) -> list[TaskRow]:
     """Tasks, newest first.
@@ -265,6 +266,7 @@ def listing(
         user_id: Whose.
         team_ids: And those of these teams; None: everybody's.
         batch_id: Only those of one batch; None: of all.
+        after: ``created_at`` and id of the task before the page; None at the beginning.
         limit: At most so many.
     """
     query = select(TaskRow).order_by(TaskRow.created_at.desc(), TaskRow.id.desc()).limit(limit)
@@ -272,6 +274,8 @@ def listing(
         query = query.where(or_(TaskRow.user_id == user_id, TaskRow.team_id.in_(team_ids)))
     if batch_id is not None:
         query = query.where(TaskRow.batch_id == batch_id)
+    if after is not None:
+        query = query.where(tuple_(TaskRow.created_at, TaskRow.id) < after)
     rows = list(session.scalars(query))
     session.expunge_all()
     return rows

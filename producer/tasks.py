@@ -56,6 +56,7 @@ def listing(
     user_id: int | None = None,
     team_ids: Collection[UUID] | None = None,
     batch_id: UUID | None = None,
+    after: tuple[int, UUID] | None = None,
     limit: int = 100,
 ) -> list[TaskRow]:
     """Tasks, newest first.
@@ -65,11 +66,17 @@ def listing(
         user_id: Whose.
         team_ids: And those of these teams; None: everybody's.
         batch_id: Only those of one batch; None: of all.
+        after: ``created_at`` and id of the task before the page; None at the beginning.
         limit: At most so many.
     """
     with pool.database.read() as session:
         return tasks.listing(
-            session, user_id=user_id, team_ids=team_ids, batch_id=batch_id, limit=limit
+            session,
+            user_id=user_id,
+            team_ids=team_ids,
+            batch_id=batch_id,
+            after=after,
+            limit=limit,
         )
 
 

@@ -77,10 +77,23 @@ def find_task(pool: Pool, caller: Caller, task_id: UUID, right: Right = Right.RE
     raise NotFound(f"there is no task {task_id}")
 
 
-def list_tasks(pool: Pool, caller: Caller, *, limit: int = 100) -> list[TaskRow]:
-    """The latest tasks that a caller sees, newest first."""
-    teams = caller.teams_for(Right.READ)
-    return tasks.listing(pool, user_id=caller.user_id, team_ids=teams, limit=limit)
+def list_tasks(
+    pool: Pool,
+    caller: Caller,
+    *,
+    batch_id: UUID | None = None,
+    after: tuple[int, UUID] | None = None,
+    limit: int = 100,
+) -> list[TaskRow]:
+    """The tasks that a caller sees, of all batches or of one, newest first."""
+    return tasks.listing(
+        pool,
+        user_id=caller.user_id,
+        team_ids=caller.teams_for(Right.READ),
+        batch_id=batch_id,
+        after=after,
+        limit=limit,
+    )
 
 
 def _may(caller: Caller, right: Right, batch: SeenBatch) -> bool:

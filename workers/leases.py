@@ -17,7 +17,8 @@ from db import chunks, workers
 from db.session import Database
 from db.workers import WorkerInfo
 from maskpool.domain import BatchState
-from maskpool.errors import LeaseLost, MaskpoolError
+from maskpool.errors import LeaseLost
+from shell.keeping import Keeper
 
 Result = TypeVar("Result")
 
@@ -117,7 +118,7 @@ class Holding:
                 future.cancel()
 
 
-class LeaseKeeper:
+class LeaseKeeper(Keeper[Holding]):
     """Extends the leases of the chunks in hand once a heartbeat, and says that the worker lives.
 
     Args:
@@ -142,59 +143,15 @@ class LeaseKeeper:
         quiet_seconds: Callable[[], float] = lambda: math.inf,
         on_stall: Callable[[], None] = lambda: os._exit(STALLED),
     ) -> None:
+        super().__init__(lease_seconds=lease_seconds, heartbeat_seconds=heartbeat_seconds)
         self._database = database
         self._info = info
-        self._lease_seconds = lease_seconds
-        self._heartbeat_seconds = heartbeat_seconds
         self._stall_seconds = stall_seconds
         self._rate = rate
         self._healthy = healthy
         self._quiet_seconds = quiet_seconds
         self._on_stall = on_stall
-        self._holdings: dict[UUID, Holding] = {}
         self._reserved: set[UUID] = set()
-        self._lock = threading.Lock()
-        self._draining = False
-        self._trouble = ""
-        self._beaten = time.monotonic()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-
-    @property
-    def lease_ms(self) -> int:
-        """How long a chunk is leased for when it is taken."""
-        return round(self._lease_seconds * 1000)
-
-    @property
-    def draining(self) -> bool:
-        """Whether the process is about to end: take nothing more."""
-        return self._draining
-
-    @property
-    def trouble(self) -> str:
-        """Why the last heartbeat failed; empty where it did not."""
-        return self._trouble
-
-    @property
-    def late_seconds(self) -> float:
-        """Seconds by which a heartbeat is late."""
-        return max(0.0, time.monotonic() - self._beaten - self._heartbeat_seconds)
-
-    def start(self) -> None:
-        """Announce the worker, then send heartbeats; raises if the database does not answer."""
-        self._beat()
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop the heartbeats and remove the worker's row."""
-        self._stop.set()
-        if self._thread.ident is not None:  # else it never started
-            self._thread.join()
-        try:
-            with self._database.write() as session:
-                workers.retire(session, self._info.id)
-        except MaskpoolError as error:
-            log.warning("could not sign off: %s", error)
 
     def reserve(self, chunk_id: UUID) -> bool:
         """Note a chunk before it is taken; False where another thread has it, by a second message.
@@ -219,29 +176,15 @@ class LeaseKeeper:
             chunk_id: The chunk's id.
             asked_at: Monotonic time before the statement was sent: the lease began no earlier.
         """
-        holding = Holding(chunk_id, asked_at + self._lease_seconds)
-        with self._lock:
-            self._holdings[chunk_id] = holding
-            if self._draining:
-                holding.stop_soon()
-        return holding
+        return self._keep(chunk_id, Holding(chunk_id, self._deadline(asked_at)))
 
     def release(self, holding: Holding) -> None:
         """Stop extending the lease of a chunk that is finished or lost."""
-        with self._lock:
-            self._holdings.pop(holding.chunk_id, None)
-
-    def drain(self) -> None:
-        """Ask every chunk in hand, and every one to come, to stop soon."""
-        with self._lock:
-            self._draining = True
-            for holding in self._holdings.values():
-                holding.stop_soon()
+        self._drop(holding.chunk_id)
 
     def stalled(self) -> Holding | None:
         """A chunk that made no progress for so long that it never will, or None."""
-        with self._lock:
-            held = list(self._holdings.values())
+        held = self._held().values()
         idlest = max(held, key=lambda one: one.idle_seconds, default=None)
         # While the engine works, or a slow server still answers for the images of another chunk,
         # a chunk may just be waiting for its turn – but not for ever.
@@ -250,24 +193,8 @@ class LeaseKeeper:
         limit = self._stall_seconds * (_MAX_TURN if working else 1)
         return idlest if idlest is not None and idlest.idle_seconds > limit else None
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._heartbeat_seconds):
-            try:
-                self._beat()
-                self._trouble = ""
-            except MaskpoolError as error:
-                self._trouble = str(error)
-                log.warning("heartbeat failed: %s", error)
-            except Exception as error:
-                # A bug, but without this thread every lease of the worker would lapse for good.
-                self._trouble = repr(error)
-                log.exception("heartbeat failed")
-            self._beaten = time.monotonic()
-            self._watch()
-
     def _beat(self) -> None:
-        with self._lock:
-            held = dict(self._holdings)
+        held = self._held()
         asked_at = time.monotonic()
         with self._database.write() as session:
             kept = chunks.extend(session, self._info.id, list(held), lease_ms=self.lease_ms)
@@ -277,9 +204,13 @@ class LeaseKeeper:
             if state is None:
                 holding.lose()
                 continue
-            holding.extended(asked_at + self._lease_seconds)
+            holding.extended(self._deadline(asked_at))
             if state != BatchState.ACTIVE:
                 holding.stop_soon()
+
+    def _sign_off(self) -> None:
+        with self._database.write() as session:
+            workers.retire(session, self._info.id)
 
     def _watch(self) -> None:
         stalled = self.stalled()

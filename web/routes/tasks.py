@@ -18,6 +18,7 @@ from maskpool.tasks import TaskState
 from producer import exports, tasks, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
+from web import cursors
 from web.access import Pooled, needs
 from web.idempotency import Answer, Idempotent, Seal
 from web.routes.batches import AskedTask
@@ -52,6 +53,15 @@ class Task(Shown):
     created_at: datetime = Field(examples=[_TIME])
     finished_at: datetime | None = Field(examples=[None])
     expires_at: datetime | None = Field(description="It is cleared away then.", examples=[None])
+
+
+class Tasks(Shown):
+    """One page of tasks."""
+
+    tasks: list[Task]
+    next: str | None = Field(
+        description="Hand it back as `after`; null at the end.", examples=[None]
+    )
 
 
 class NewExport(Asked):
@@ -91,10 +101,18 @@ def _shown(task: TaskRow) -> Task:
 def list_tasks(
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.READ)],
+    batch: Annotated[UUID | None, Query(description="Only what is about it.")] = None,
+    after: Annotated[str | None, Query(max_length=500, description="`next` of a page.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[Task]:
-    """List the latest tasks that one may see, newest first."""
-    return [_shown(one) for one in visible.list_tasks(pool, caller, limit=limit)]
+) -> Tasks:
+    """List the tasks that one may see, newest first."""
+    place = None if after is None else cursors.read(after, cursors.row_time, UUID)
+    found = visible.list_tasks(pool, caller, batch_id=batch, after=place, limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    return Tasks(
+        tasks=[_shown(one) for one in found[:limit]],
+        next=None if last is None else cursors.written(last.created_at, last.id),
+    )
 
 
 @router.get("/tasks/{task_id}")

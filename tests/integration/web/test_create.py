@@ -15,6 +15,8 @@ from sqlalchemy import select, update
 from clerk.work.export import ExportArgs
 from db import uploads
 from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow
+from maskpool.domain import new_id
+from maskpool.tasks import TaskKind
 from producer import tasks
 from producer.accounts import grants
 from producer.accounts.audit import Actor
@@ -226,8 +228,32 @@ def test_an_export_is_asked_given_up_and_downloaded(door: Door) -> None:
     assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%A4.json"
     assert door.client.get(f"{task}/files/other", headers=headers).status_code == 404
     assert door.client.post(f"{task}/cancel", headers=headers).json()["state"] == "cancelled"
-    assert [one["id"] for one in door.client.get("/api/v1/tasks", headers=headers).json()] == [
-        asked.json()["task"]
-    ]
+    page = door.client.get("/api/v1/tasks", headers=headers).json()
+    assert ([one["id"] for one in page["tasks"]], page["next"]) == ([asked.json()["task"]], None)
     wrong = door.client.post("/api/v1/exports", json={**body, "format": "doc"}, headers=headers)
     assert wrong.json()["code"] == "spec.refused"
+
+
+def test_tasks_come_page_by_page_newest_first(door: Door) -> None:
+    headers = door.token("maker", Right.READ)
+    with door.pool.database.write() as session:
+        made = [
+            tasks.create(session, TaskKind.EXPORT, {}, user_id=door.users["maker"])
+            for _ in range(3)
+        ]
+        tasks.create(session, TaskKind.EXPORT, {}, user_id=door.users["of no team"])
+        # Of one moment, so that their ids alone tell them apart.
+        session.execute(update(TaskRow).values(created_at=1_000))
+
+    def page(**query: str) -> dict[str, Any]:
+        got = door.client.get("/api/v1/tasks", params={"limit": "2", **query}, headers=headers)
+        assert got.status_code == 200, got.text
+        return dict(got.json())
+
+    first = page()
+    second = page(after=first["next"])
+    seen = [one["id"] for one in (*first["tasks"], *second["tasks"])]
+    assert (seen, second["next"]) == ([str(one) for one in reversed(made)], None)
+    assert page(batch=str(new_id()))["tasks"] == []
+    refused = door.client.get("/api/v1/tasks", params={"after": "x"}, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (422, "cursor")
