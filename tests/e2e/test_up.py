@@ -28,8 +28,15 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of an odd name with images and a running stack in it."""
     folder = tmp_path_factory.mktemp("desk") / ALL_IN_ONE
     shutil.copytree(SCENES, folder / "scenes")
+    browser = folder.parent / "browser"
+    browser.write_text(f"#!/bin/sh
+echo \"$1\" > '{folder.parent}/opened'
+")
+    browser.chmod(0o755)
+    env = {"BROWSER": str(browser)}
+    words, log = ("up", "--open"), folder / "up.log"
     # Ctrl-C, as people end it; SIGTERM is the end of the stack in test_the_door.py.
-    with serving("up", log=folder / "up.log", cwd=folder, end=signal.SIGINT) as process:
+    with serving(*words, log=log, cwd=folder, env=env, end=signal.SIGINT) as process:
         until((folder / ".maskpool" / "stack.json").exists, what="the stack")
         until(partial(ask, "status", cwd=folder), what="a worker")
         yield folder
@@ -73,6 +80,11 @@ def test_the_owner_logs_in_by_the_link_once(desk: Path) -> None:
         link_in((desk / "up.log").read_text()),
         link_in(maskpool("user", "link", cwd=desk).stdout),
     ]
+    opened = desk.parent / "opened"
+    until(opened.exists, what="a browser")
+    until(opened.read_text, what="its address")
+    assert opened.read_text() == f"{links[0]}
+"
     until(lambda: answers(links[1]), what="the web server")
     assert httpx.get(links[0]).status_code == 404, "a newer one was made"
     with httpx.Client() as client:
