@@ -93,6 +93,7 @@ def page(
     order: Order = Order.SEQ,
     seed: int = 0,
     after: tuple[Any, int] | None = None,
+    skip: int = 0,
     limit: int = 100,
 ) -> list[Image]:
     """One page of a batch's images.
@@ -105,6 +106,7 @@ def page(
         order: Of the list.
         seed: Of the random order.
         after: ``key`` and ``seq`` of the image before the page; None at the beginning.
+        skip: Pass over so many behind it.
         limit: At most so many.
     """
     key = _key(batch_id, rule, choice, order, seed)
@@ -118,6 +120,7 @@ def page(
         )
         .where(*which)
         .order_by(*([JobRow.seq] if order is Order.SEQ else [key, JobRow.seq]))
+        .offset(skip)
         .limit(limit)
     )
     return [Image(*row)._replace(state=JobState(row.state)) for row in rows]

@@ -103,6 +103,7 @@ def page(
     wanted: Wanted,
     *,
     after: tuple[Any, int] | None = None,
+    skip: int = 0,
     limit: int = 100,
 ) -> list[ListedImage]:
     """One page of a batch's images.
@@ -112,6 +113,7 @@ def page(
         batch_id: Whose.
         wanted: Which, in which order.
         after: Order's key and ``seq`` of the image before the page; None at the beginning.
+        skip: Pass over so many behind it.
         limit: At most so many.
 
     Raises:
@@ -131,6 +133,7 @@ def page(
             order=wanted.order,
             seed=wanted.seed,
             after=after,
+            skip=skip,
             limit=limit,
         )
         counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])

@@ -24,7 +24,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 #: Rooms of the API that the page is about; accounts are told in SECURITY.md.
-ROOMS = ("batches", "exports", "pool", "tasks")
+ROOMS = ("batches", "exports", "places", "pool", "tasks")
 #: They take a real picture, which test_pictures.py has; the page names them in a table.
 PICTURES = ("thumbnail", "view", "original", "link")
 

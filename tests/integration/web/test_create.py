@@ -72,6 +72,15 @@ def test_granted_addresses_become_a_batch_of_the_team(door: Door) -> None:
     assert reading["threshold"] == 0.6
 
 
+@pytest.mark.parametrize("who", ["maker", "owner", "admin", "viewer", "other team's owner"])
+def test_those_who_may_submit_for_a_team_see_its_places(door: Door, who: str) -> None:
+    answer = door.client.get("/api/v1/places", headers=door.cookie(who))
+    found = [(one["kind"], one["place"]) for one in answer.json()] if who != "viewer" else []
+    assert answer.status_code == (403 if who == "viewer" else 200)
+    sees = who in ("maker", "owner", "admin")
+    assert found == [("bucket", "photos/2026/"), ("host", "images.example.org")] * sees
+
+
 NOT_GRANTED = (
     "s3://photos/2025/a.jpg",
     "s3://photos/2026/../2025/a.jpg",
