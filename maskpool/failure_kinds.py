@@ -40,8 +40,10 @@ _SIGNS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = tuple(
         (FailureKind.GONE, r"there is no (object|image|host|file)|is no file|No such file"),
         (
             FailureKind.FORBIDDEN,
-            (r"access denied|workers may not read|lies in the pool's own store|NETWORKS"
-            r"|is not to be trusted|images are read from"),
+            (
+                r"access denied|workers may not read|lies in the pool's own store|NETWORKS"
+                r"|is not to be trusted|images are read from"
+            ),
         ),
         (FailureKind.NO_IMAGE, r"is no image|is not an image"),
         (

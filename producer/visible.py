@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db import seen
 from db.models import TaskRow
-from db.seen import Filter, Place, SeenBatch, Sees
+from db.seen import Filter, ListOrder, Place, SeenBatch, Sees
 from maskpool.errors import NotFound
 from producer import tasks
 from producer.accounts.caller import Caller
@@ -46,9 +46,15 @@ def find_batch(
 
 
 def list_batches(
-    pool: Pool, caller: Caller, which: Filter, *, after: Place | None = None, limit: int = 50
+    pool: Pool,
+    caller: Caller,
+    which: Filter,
+    *,
+    after: Place | None = None,
+    limit: int = 50,
+    order: ListOrder = ListOrder.NEWEST,
 ) -> list[SeenBatch]:
-    """Batches that a caller sees, newest first.
+    """Batches that a caller sees.
 
     Args:
         pool: Where they are.
@@ -56,9 +62,11 @@ def list_batches(
         which: A choice of them.
         after: Behind this one.
         limit: At most so many.
+        order: Of the list.
     """
+    sees = _sees(caller, Right.READ)
     with pool.database.read() as session:
-        return seen.page(session, _sees(caller, Right.READ), which, after=after, limit=limit)
+        return seen.page(session, sees, which, after=after, limit=limit, order=order)
 
 
 def find_task(pool: Pool, caller: Caller, task_id: UUID, right: Right = Right.READ) -> TaskRow:

@@ -66,6 +66,7 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches": Right.READ,
     "POST /api/v1/batches": Right.SUBMIT,
     "GET /api/v1/places": Right.SUBMIT,
+    "POST /api/v1/specs": Right.SUBMIT,
     "DELETE /api/v1/batches/{batch_id}": Right.DELETE,
     "POST /api/v1/exports": Right.EXPORT,
     "GET /api/v1/tasks": Right.READ,

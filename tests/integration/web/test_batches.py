@@ -98,6 +98,25 @@ def test_what_is_no_cursor_is_refused(door: Door, batch: UUID, cursor: str) -> N
         assert answer.status_code == wanted, answer.text
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest", "name"])
+def test_batches_are_listed_in_an_order(door: Door, work: PlainPool, order: str) -> None:
+    made = [(name, given(door, work.submit(1), name=name)) for name in ("b", "a", "c", "a")]
+    for at, (_, batch) in enumerate(made):
+        given(door, batch, created_at=1_000 + at)
+    wanted = {
+        "newest": list(reversed(made)),
+        "oldest": made,
+        "name": sorted(made, key=lambda one: (one[0], one[1].bytes)),
+    }
+    found = all_pages(door, "/batches", "batches", order=order, limit=2)
+    assert [(one["name"], UUID(one["id"])) for one in found] == wanted[order]
+    cursor = get(door, "/batches", order=order, limit=1)["next"]
+    other = "name" if order != "name" else "oldest"
+    headers = door.token("maker", Right.READ)
+    asked = {"order": other, "after": cursor}
+    assert door.client.get("/api/v1/batches", params=asked, headers=headers).status_code == 422
+
+
 @pytest.mark.parametrize("order", ["seq", "name", "uncertain", "random"])
 def test_a_page_may_begin_far_behind_a_cursor(door: Door, batch: UUID, order: str) -> None:
     path = f"/batches/{batch}/images"
