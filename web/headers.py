@@ -17,6 +17,17 @@ _HEADERS = {
     "cache-control": "private, no-cache",
 }
 
+#: Of a page of ours: it loads its own files, asks its own server, and makes no markup of a text.
+PAGE_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "vary": "Cookie, Accept-Language",
+}
+
 #: A year: what browsers take for good.
 _TLS_ONLY = "max-age=31536000"
 

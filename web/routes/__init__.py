@@ -25,6 +25,7 @@ from web.routes import (
     uploads,
     users,
 )
+from web.studio import assets, pages
 
 #: In the order in which the documentation shows them.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -47,4 +48,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     tasks.router,
     pool.router,
     events.router,
+    pages.router,
+    assets.router,
 )

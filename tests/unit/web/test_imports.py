@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 HEAVY = {"torch", "celery", "kombu", "boto3", "botocore", "numpy", "scipy", "PIL"}
-HEAVY |= {"alembic", "argon2", "typer", "rich"}
+HEAVY |= {"alembic", "argon2", "jinja2", "markupsafe", "typer", "rich"}
 
 
 def test_the_application_loads_nothing_heavy() -> None:

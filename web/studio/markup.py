@@ -1,0 +1,66 @@
+"""A page's HTML: the same for everybody but for language and theme; scripts bring what it shows."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from web.headers import PAGE_HEADERS
+from web.place import Place
+from web.studio import assets, words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FOLDER = Path(__file__).parent / "templates"
+
+#: Kept by the page where somebody chose one; otherwise the system decides.
+THEME_COOKIE, THEMES = "theme", ("light", "dark")
+
+
+@cache
+def _environment() -> Environment:
+    # Only now: most processes of a web server answer scripts alone.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    return Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
+    """One page.
+
+    Args:
+        request: It says language and theme.
+        name: Of the template and of the page's script.
+        status: HTTP status.
+    """
+    place: Place = request.app.state.place
+    language = words.language_of(request)
+    theme = request.cookies.get(THEME_COOKIE, "")
+    files = assets.load()
+    html = (
+        _environment()
+        .get_template(f"{name}.html")
+        .render(
+            page=name,
+            root=place.prefix,
+            language=language,
+            languages=words.LANGUAGES,
+            words=dict(words.words_of(language)),
+            t=lambda key: words.say(language, key),
+            theme=theme if theme in THEMES else "",
+            asset=lambda file: place.prefix + files.path(file),
+            modules=files.modules(f"{name}.js"),
+        )
+    )
+    return HTMLResponse(html, status, headers=dict(PAGE_HEADERS))

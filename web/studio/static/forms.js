@@ -1,0 +1,67 @@
+// @ts-check
+/** What forms have in common: a note that says how it went, and buttons that ask once more. */
+
+import { explain } from "./api.js";
+import { el, icon, show, swap } from "./dom.js";
+
+/**
+ * Say in a note why something failed.
+ *
+ * @param {HTMLElement} note
+ * @param {unknown} error A sentence, or what was thrown.
+ */
+export function failed(note, error) {
+  note.className = "note note--bad";
+  note.setAttribute("role", "alert");
+  swap(note, icon("warn"), el("p", {}, typeof error === "string" ? error : explain(error)));
+  show(note, true);
+}
+
+/**
+ * Say in a note that something was done.
+ *
+ * @param {HTMLElement} note
+ * @param {string} sentence
+ */
+export function said(note, sentence) {
+  note.className = "note note--ok";
+  note.setAttribute("role", "status");
+  swap(note, icon("check"), el("p", {}, sentence));
+  show(note, true);
+}
+
+/** Milliseconds for which the question stands. */
+const PATIENCE = 5000;
+
+/**
+ * A button that asks once more before it does what cannot be undone, where it stands.
+ *
+ * @param {string} words
+ * @param {string} question What the second press means.
+ * @param {() => Promise<void>} work A failure is told behind the button.
+ */
+export function twice(words, question, work) {
+  const button = el("button", { class: "btn", type: "button" }, words);
+  const note = el("span", { class: "hint hint--bad", role: "alert" });
+  let timer = 0;
+  const calm = () => {
+    clearTimeout(timer);
+    timer = 0;
+    button.classList.remove("btn--danger");
+    swap(button, words);
+  };
+  button.addEventListener("click", async () => {
+    if (!timer) {
+      button.classList.add("btn--danger");
+      swap(button, question);
+      timer = setTimeout(calm, PATIENCE);
+      return;
+    }
+    calm();
+    button.disabled = true;
+    await work().catch((error) => swap(note, explain(error)));
+    button.disabled = false;
+  });
+  button.addEventListener("blur", calm);
+  return el("span", { class: "twice" }, note, " ", button);
+}

@@ -1,0 +1,33 @@
+// @ts-check
+/**
+ * Lines below the header: what is so for the whole page, with its reason and its remedy.
+ */
+
+import { byId, el, icon, iconButton } from "./dom.js";
+import { t } from "./words.js";
+
+/** @type {Map<string, HTMLElement>} */
+const lines = new Map();
+
+/**
+ * Show a line, or take it away.
+ *
+ * @param {string} name One line for each name.
+ * @param {(string | Node)[] | null} content null: no line.
+ * @param {{quiet?: boolean, onclose?: () => void}} [options] Quiet: a fact, not a fault.
+ */
+export function line(name, content, options = {}) {
+  lines.get(name)?.remove();
+  lines.delete(name);
+  if (!content) return;
+  const { quiet = false, onclose } = options;
+  const made = el(
+    "div",
+    { class: quiet ? "line line--quiet" : "line", "data-line": name },
+    icon(quiet ? "info" : "warn"),
+    el("p", { class: "grow" }, ...content),
+    onclose && iconButton("close", t("close"), onclose),
+  );
+  lines.set(name, made);
+  byId("lines", HTMLElement).append(made);
+}

@@ -1,0 +1,180 @@
+// @ts-check
+/**
+ * What every page with a header has: who is logged in, menus, keys, and the lines that say that
+ * the server cannot be reached, that nobody works, or that the model is the demo.
+ */
+
+import { address, get, remove, root } from "./api.js";
+import { wireChoices } from "./choices.js";
+import { el, swap } from "./dom.js";
+import { wireKeys } from "./keys.js";
+import { line } from "./lines.js";
+import { fill, t } from "./words.js";
+
+/**
+ * @typedef {{id: string, name: string, role: string}} Team
+ * @typedef {{name: string, admin: boolean, teams: Team[], rights: string[], by: string}} Me
+ * @typedef {{id: string, name: string, model: string, device: string,
+ *   images_per_s: number | null}} Worker
+ * @typedef {{owner: string, class: "now" | "bulk", batches: number, images: number}} Waiting
+ * @typedef {{workers: Worker[], queue: Waiting[], idle: string[], flower: string | null}} PoolState
+ */
+
+/** Milliseconds between two looks at a server that is away, and at the pool. */
+const AGAIN = 2000, POOL_EVERY = 15000;
+
+const DEMO_SEEN = "maskpool.demo-line";
+
+/** Who is logged in; a page that needs it waits for it. */
+export const me = /** @type {Promise<Me>} */ (get("/api/v1/session"));
+
+/** @type {Set<(pool: PoolState) => void>} */
+const poolListeners = new Set();
+
+/** @type {PoolState | null} */
+let lastPool = null;
+
+let away = false;
+
+/**
+ * Hear how the pool is: now, and whenever it is looked at.
+ *
+ * @param {(pool: PoolState) => void} listener
+ */
+export function onPool(listener) {
+  poolListeners.add(listener);
+  if (lastPool) listener(lastPool);
+}
+
+/**
+ * Hear that the server is there again, to catch up.
+ *
+ * @param {() => void} listener
+ */
+export function onBack(listener) {
+  document.addEventListener("maskpool:back", listener);
+}
+
+/** Look at the pool and tell everybody who listens. */
+export async function lookAtPool() {
+  /** @type {PoolState} */
+  const pool = await get("/api/v1/pool");
+  lastPool = pool;
+  sayPool(pool);
+  poolListeners.forEach((listener) => listener(pool));
+}
+
+/**
+ * Do something now and again and again while somebody looks at the page.
+ *
+ * @param {() => Promise<void>} work Its failures are not told: the line says that the server is away.
+ * @param {number} every Milliseconds.
+ */
+export function whileSeen(work, every) {
+  const step = () => (document.hidden ? Promise.resolve() : work().catch(() => {}));
+  const again = () => step().finally(() => setTimeout(again, every));
+  again();
+  document.addEventListener("visibilitychange", () => document.hidden || step());
+}
+
+/** @param {PoolState} pool */
+function sayPool(pool) {
+  const nobody = pool.workers.length === 0;
+  line("idle", pool.idle.length ? [t("line.no_dispatcher")] : null);
+  line("worker", nobody ? [t("line.no_worker")] : null);
+  const demo = !nobody && pool.workers.every((one) => one.model === "demo");
+  const told = localStorage.getItem(DEMO_SEEN) === "1";
+  const close = () => {
+    localStorage.setItem(DEMO_SEEN, "1");
+    line("demo", null);
+  };
+  line("demo", demo && !told ? demoWords() : null, { quiet: true, onclose: close });
+}
+
+function demoWords() {
+  if (document.documentElement.dataset.page === "try") return [t("line.demo")];
+  const link = el("a", { href: `${root}/try` }, t("line.demo_link"));
+  return fill("line.demo_more", { link });
+}
+
+function wireReach() {
+  document.addEventListener("maskpool:lost", lose);
+  addEventListener("offline", lose);
+}
+
+function lose() {
+  if (away) return;
+  away = true;
+  line("offline", [t("line.offline")]);
+  setTimeout(knock, AGAIN);
+}
+
+async function knock() {
+  const there = await fetch(address("/healthz"), { cache: "no-store" }).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+  if (!there) {
+    setTimeout(knock, AGAIN);
+    return;
+  }
+  away = false;
+  line("offline", null);
+  document.dispatchEvent(new Event("maskpool:back"));
+}
+
+function wireMenus() {
+  const menus = /** @type {NodeListOf<HTMLDetailsElement>} */ (
+    document.querySelectorAll("details.menu")
+  );
+  document.addEventListener("click", (event) => closeMenus(event.target));
+  document.addEventListener("focusin", (event) => closeMenus(event.target));
+  document.addEventListener("keydown", (event) => {
+    const open = [...menus].find((menu) => menu.open);
+    if (event.key !== "Escape" || !open) return;
+    open.open = false;
+    open.querySelector("summary")?.focus();
+  });
+}
+
+/** @param {EventTarget | null} at Menus around it stay open. */
+function closeMenus(at) {
+  document.querySelectorAll("details.menu[open]").forEach((menu) => {
+    if (!(at instanceof Node && menu.contains(at))) menu.removeAttribute("open");
+  });
+}
+
+async function wireAccount() {
+  document.querySelectorAll("[data-do=log-out]").forEach((button) =>
+    button.addEventListener("click", async () => {
+      await remove("/api/v1/session", { quiet: true }).catch(() => {});
+      location.assign(address("/login"));
+    })
+  );
+  const { name } = await me;
+  document.querySelectorAll(".account__name").forEach((label) => swap(label, name));
+  document.querySelectorAll(".avatar").forEach((label) => swap(label, initials(name)));
+  document.querySelectorAll("summary.account").forEach((one) =>
+    one.setAttribute("aria-label", t("shell.account_of", { name }))
+  );
+}
+
+/**
+ * Two letters that stand for somebody.
+ *
+ * @param {string} name
+ */
+export function initials(name) {
+  const words = name.split(/[\s._-]+/).filter(Boolean);
+  const letters = words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...name].slice(0, 2);
+  return letters.join("").toUpperCase();
+}
+
+wireChoices();
+wireKeys();
+wireMenus();
+wireReach();
+wireAccount().catch(() => {});
+whileSeen(lookAtPool, POOL_EVERY);
+onBack(() => lookAtPool().catch(() => {}));
+
