@@ -106,6 +106,11 @@ export class Gallery {
     if (focus) this._tiles.get(index)?.link.focus({ preventScroll: true });
   }
 
+  /** Give the focus back to the tile that had it last. */
+  focus() {
+    this.reveal(Math.min(this._current, Math.max(0, this.source.length - 1)), true);
+  }
+
   _measure() {
     const width = this.list.clientWidth;
     if (!width) return;
