@@ -129,7 +129,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which has another spec or "
             "source; submit under another key"
         )
-    _use(session, row.id, new.uploads)
+    use_uploads(session, row.id, new.uploads)
     reading = new.reading or reading_of(new.spec, None)
     read_anew = reading_of(row.spec, row.reading) != reading
     if read_anew:
@@ -137,7 +137,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
     return Loading(row.id, BatchState(row.state), row.loaded, read_anew)
 
 
-def _use(session: Session, batch_id: UUID, uploads: Sequence[UUID]) -> None:
+def use_uploads(session: Session, batch_id: UUID, uploads: Sequence[UUID]) -> None:
     """Note whose images a batch has; locks the uploads, so that nobody deletes them meanwhile."""
     for upload_id in uploads:
         found = select(UploadRow.id).where(UploadRow.id == upload_id).with_for_update()

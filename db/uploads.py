@@ -145,13 +145,27 @@ def bytes_of_user(session: Session, user_id: int) -> int:
 
 
 def file(session: Session, upload_id: UUID, name: str) -> UploadFile | None:
-    """One file."""
+    """One file; None where there is none."""
+    if "\0" in name:  # no row can hold it
+        return None
     row = session.execute(
         select(UploadFileRow.name, UploadFileRow.size, UploadFileRow.sha256).where(
             UploadFileRow.upload_id == upload_id, UploadFileRow.name == name
         )
     ).one_or_none()
     return None if row is None else UploadFile(*row)
+
+
+def whole_file(session: Session, upload_id: UUID, name: str) -> UploadFile:
+    """One file that is whole in the store.
+
+    Raises:
+        NotFound: There is none, or parts of it are missing.
+    """
+    found = file(session, upload_id, name)
+    if found is None or found.size is None:
+        raise NotFound(f"there is no file {name[:200]!r} in upload {upload_id}")
+    return found
 
 
 def files(

@@ -112,7 +112,11 @@ def delete_upload(
     with database.write() as session:
         fence(session)
         removal.remove_upload(session, upload_id)
-    prefixes = (keys.upload_prefix(upload_id), keys.parts_prefix(upload_id))
+    prefixes = (
+        keys.upload_prefix(upload_id),
+        keys.parts_prefix(upload_id),
+        keys.thumbs_prefix(upload_id),
+    )
     return delete_objects(store, prefixes, lambda objects: on_step(0, objects))
 
 

@@ -177,11 +177,23 @@ def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:
         CorruptObject: Its masks are damaged or gone.
         Unreachable: Database or store is away.
     """
-    job = _job(pool, batch_id, seq)
-    stored = _record(pool, batch_id, job).instances if job.state == JobState.DONE else ()
-    if ordinal >= len(stored):
+    _, record = stored(pool, batch_id, seq)
+    instances = () if record is None else record.instances
+    if ordinal >= len(instances):
         raise NotFound(f"image {seq} has no mask {ordinal}")
-    return stored[ordinal].found.mask
+    return instances[ordinal].found.mask
+
+
+def stored(pool: Pool, batch_id: UUID, seq: int) -> tuple[JobRow, MaskRecord | None]:
+    """An image's row and all that is stored of it; None where it is not done.
+
+    Raises:
+        NotFound: There is no such image.
+        CorruptObject: Its masks are damaged or gone.
+        Unreachable: Database or store is away.
+    """
+    job = _job(pool, batch_id, seq)
+    return job, _record(pool, batch_id, job) if job.state == JobState.DONE else None
 
 
 def _job(pool: Pool, batch_id: UUID, seq: int) -> JobRow:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from db import jobs
+from db import jobs, uploads
 from maskpool.errors import ImageError, NotFound
 from maskpool.ports import ObjectStore
 from producer.pool import Pool
-from storage.objects import open_store
+from storage.objects import keys, open_store
 from storage.own_store import OwnStore
 from storage.uris import split_s3
 
@@ -59,6 +59,18 @@ def find(pool: Pool, batch_id: UUID, seq: int) -> Original:
     if size is None:
         raise NotFound(f"image {seq} of batch {batch_id} is not there any more")
     return Original(found[0].name, store, key, size)
+
+
+def of_upload(pool: Pool, upload_id: UUID, name: str) -> Original:
+    """A file of an upload, as it was brought.
+
+    Raises:
+        NotFound: There is none.
+    """
+    with pool.database.read() as session:
+        file = uploads.whole_file(session, upload_id, name)
+    key = keys.upload_object(upload_id, name)
+    return Original(name, pool.store(), key, file.size or 0)
 
 
 def _place(pool: Pool, batch_id: UUID, uri: str) -> tuple[ObjectStore, str]:

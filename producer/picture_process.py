@@ -20,6 +20,7 @@ import orjson
 from PIL import Image
 
 from maskpool.errors import MaskpoolError, Transient
+from maskpool.picture_sizes import fitted
 from maskpool.settings import Settings
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
@@ -53,7 +54,8 @@ def _made(
             settings = Settings(**asked["settings"])
             store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
             fetchers[key] = Fetcher(store, settings), settings
-        fetched = fetchers[key][0].fetch(asked["uri"], UUID(asked["batch"]))
+        batch_id = UUID(asked["batch"]) if asked["batch"] else None
+        fetched = fetchers[key][0].fetch(asked["uri"], batch_id)
         return {"error": ""}, picture(fetched.image, asked["side"])
     except MemoryError:
         return {"error": "the image needs more memory than a picture of it may take"}, b""
@@ -69,7 +71,9 @@ def picture(image: Any, side: int) -> bytes:  # noqa: ANN401 - an array
         side: Pixels.
     """
     small = Image.fromarray(image)
-    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    size = fitted(*small.size, side)
+    if size != small.size:
+        small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()

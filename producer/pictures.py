@@ -13,16 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from enum import StrEnum
-from uuid import UUID
 
 import orjson
 
-from db import jobs
-from maskpool.errors import ImageError, NotFound, Unreachable
+from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
+from producer.pictured import Kind, Pictured
 from producer.pool import Pool
-from storage.objects import keys
 
 #: Longest wait for one picture, reading the image included.
 DEADLINE_SECONDS = 20.0
@@ -49,39 +46,6 @@ _TOLD = {
 _SECRET = ("MASKPOOL_DATABASE_URL", "MASKPOOL_REDIS_URL")
 
 
-class Kind(StrEnum):
-    """Which picture of an image."""
-
-    THUMBNAIL = "thumbnail"
-    VIEW = "view"
-
-    @property
-    def side(self) -> int:
-        """Pixels that it has at most, either way."""
-        return 320 if self is Kind.THUMBNAIL else 2_048
-
-
-def cached(pool: Pool, batch_id: UUID, seq: int, kind: Kind) -> bytes | None:
-    """A picture that was made before; None where none was."""
-    try:
-        return pool.store().get(keys.thumb_object(batch_id, seq, kind))
-    except NotFound:
-        return None
-
-
-def image_uri(pool: Pool, batch_id: UUID, seq: int) -> str:
-    """Where an image of a batch lies.
-
-    Raises:
-        NotFound: The batch has no such image.
-    """
-    with pool.database.read() as session:
-        found = jobs.loaded_page(session, batch_id, after=seq - 1, limit=1)
-    if not found or found[0].seq != seq:
-        raise NotFound(f"batch {batch_id} has no image {seq}")
-    return found[0].image_uri
-
-
 class Pictures:
     """Makes pictures in a few child processes; threads may share one.
 
@@ -102,22 +66,22 @@ class Pictures:
         for _ in range(settings.picture_processes):
             self._free.put(None)
 
-    def make(self, pool: Pool, batch_id: UUID, seq: int, kind: Kind) -> bytes:
+    def make(self, pool: Pool, image: Pictured, kind: Kind) -> bytes:
         """Make a picture and keep it; returns the JPEG.
 
         Raises:
-            NotFound: The batch has no such image.
+            NotFound: There is no such image.
             ImageError: It cannot be made; says why.
             Unreachable: The image's place is away, or too many pictures are wanted just now.
         """
         asked = {
             "settings": self._told,
-            "uri": image_uri(pool, batch_id, seq),
-            "batch": str(batch_id),
+            "uri": image.uri(pool),
+            "batch": None if image.batch_id is None else str(image.batch_id),
             "side": kind.side,
         }
         made = self._ask(orjson.dumps(asked) + b"\n")
-        pool.store().put(keys.thumb_object(batch_id, seq, kind), made, "image/jpeg")
+        pool.store().put(image.key(kind), made, "image/jpeg")
         return made
 
     def _ask(self, request: bytes) -> bytes:

@@ -162,12 +162,22 @@ def answer(
     Raises:
         NotFound: The caller asked for no such thing, or its day is over.
     """
-    with pool.database.read() as session:
-        whose = scratch.whose(session, prediction.batch_id)
-    if whose is None or not caller.may(Right.PREDICT, owner_id=whose[0], team_id=whose[1]):
-        raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
+    require(pool, caller, prediction, Right.PREDICT)
     found = images.one(pool, prediction.batch_id, prediction.seq, everything=everything)
     return None if found.job.state in JobState.open() else found
+
+
+def require(pool: Pool, caller: Caller, prediction: Prediction, right: Right) -> UUID | None:
+    """Refuse who may not do this with a prediction; returns its team.
+
+    Raises:
+        NotFound: The caller sees no such thing, or its day is over.
+    """
+    with pool.database.read() as session:
+        whose = scratch.whose(session, prediction.batch_id)
+    if whose is None or not caller.may(right, owner_id=whose[0], team_id=whose[1]):
+        raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
+    return whose[1]
 
 
 def _located(
@@ -177,9 +187,7 @@ def _located(
     if isinstance(image, FromUpload):
         upload = of_caller.find(pool, caller, image.upload_id, Right.PREDICT)
         with pool.database.read() as session:
-            file = uploads.file(session, upload.id, image.name)
-        if file is None or file.size is None:
-            raise NotFound(f"there is no file {image.name[:200]!r} in upload {upload.id}")
+            file = uploads.whole_file(session, upload.id, image.name)
         key = keys.upload_object(upload.id, file.name)
         return file.name, pool.store().uri(key), upload.team_id
     batch = find_batch(pool, caller, image.batch_id, Right.PREDICT)

@@ -13,6 +13,7 @@ from producer.accounts import teams
 from producer.accounts.caller import Caller
 from producer.accounts.refusals import Refused
 from producer.accounts.rights import Right
+from producer.pictured import OfUpload
 from producer.pool import Pool
 from storage.objects import keys
 
@@ -102,9 +103,11 @@ def remove_file(pool: Pool, upload: Upload, name: str) -> None:
     if upload.used:
         raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
     with pool.database.write() as session:
-        if not uploads.remove_file(session, upload.id, name):
+        there = uploads.file(session, upload.id, name)
+        if there is None or not uploads.remove_file(session, upload.id, name):
             raise NotFound(f"there is no file {name!r} in upload {upload.id}")
-    pool.store().delete([keys.upload_object(upload.id, name)])
+    pictures = OfUpload(upload.id, name, there.sha256).keys() if there.sha256 else []
+    pool.store().delete([keys.upload_object(upload.id, name), *pictures])
 
 
 def remove(pool: Pool, upload: Upload) -> UUID:

@@ -18,7 +18,14 @@ from db.models.accounts import (
 )
 from db.models.base import Base
 from db.models.queue import BatchRow, ChunkRow, InstanceRow, JobRow, ServiceRow, WorkerRow
-from db.models.requests import ReadingChangeRow, TaskRow, UploadFileRow, UploadRow, UploadUseRow
+from db.models.requests import (
+    KeptRow,
+    ReadingChangeRow,
+    TaskRow,
+    UploadFileRow,
+    UploadRow,
+    UploadUseRow,
+)
 
 __all__ = [
     "AuditRow",
@@ -28,6 +35,7 @@ __all__ = [
     "IdempotencyRow",
     "InstanceRow",
     "JobRow",
+    "KeptRow",
     "MembershipRow",
     "ReadingChangeRow",
     "ServiceRow",

@@ -49,6 +49,17 @@ class UploadUseRow(Base):
     batch_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, index=True)
 
 
+class KeptRow(Base):
+    """A prediction that somebody keeps: the job of a scratch batch, and the one that it became."""
+
+    __tablename__ = "kept"
+
+    from_batch_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    from_seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    batch_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, index=True)
+    seq: Mapped[int] = mapped_column(Integer)
+
+
 class TaskRow(Base):
     """Something that takes longer than a request: the clerk's. The row is the truth."""
 

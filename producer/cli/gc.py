@@ -42,7 +42,7 @@ def gc(
         "uploaded images of removed batches": collected.sources,
         "files of uploads that are gone": collected.uploads,
         "data sets that no task keeps": collected.exports,
-        "small pictures of removed batches": collected.thumbs,
+        "small pictures of what was removed": collected.thumbs,
         "half-written files": collected.leftovers,
     }
     rows = [

@@ -51,7 +51,7 @@ class Collected:
         sources: Uploaded images of batches that are gone.
         uploads: Files of uploads that are gone, or that no row names.
         exports: Files of data sets whose task is gone or made them not.
-        thumbs: Small pictures of batches that are gone.
+        thumbs: Small pictures of batches and uploads that are gone.
         leftovers: Half-written objects of writers that were killed.
         looked_at: Objects that were listed.
     """
@@ -171,7 +171,7 @@ def _unnamed_masks(session: Session, listed: list[ObjectInfo]) -> list[ObjectInf
 
 
 def _sources_of_no_batch(session: Session, listed: list[ObjectInfo]) -> list[ObjectInfo]:
-    """Uploaded images, and small pictures, of batches that are gone.
+    """Uploaded images, and small pictures, of batches that are gone, or of uploads.
 
     A batch's row is there before its first upload, so a batch that is not there now was removed.
     """
@@ -179,6 +179,7 @@ def _sources_of_no_batch(session: Session, listed: list[ObjectInfo]) -> list[Obj
         return []
     owners = {one.key: batch_id for one in listed if (batch_id := _batch_of(one.key))}
     there = integrity.batches_there(session, set(owners.values()))
+    there |= integrity.uploads_there(session, set(owners.values()) - there)
     return [one for one in listed if one.key in owners and owners[one.key] not in there]
 
 

@@ -96,7 +96,8 @@ _COUNTED = {"done": JobState.DONE, "failed": JobState.FAILED}
 
 def _check_names(session: Session, batch: BatchRow) -> Iterator[Finding]:
     # Names are compared when loading ends: not yet while it loads, never if it was cancelled then.
-    if batch.state in (*BatchState.live(), BatchState.DONE):
+    # A scratch batch may be asked about one image again and again.
+    if batch.state in (*BatchState.live(), BatchState.DONE) and not batch.scratch:
         for name in jobs.duplicate_names(session, batch.id, limit=_PAGE):
             yield Finding(Kind.NAME, batch.id, name, "several jobs bear this name")
 

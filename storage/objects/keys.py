@@ -2,8 +2,8 @@
 
 ``masks/v1/{batch}/{chunk}-{sha256[:16]}.jsonl.zst`` holds the masks of one chunk,
 ``sources/{batch}/{name}`` an image that ``submit`` uploaded, ``uploads/{upload}/{name}`` a file
-that came through the door, ``thumbs/{batch}/{seq}-{kind}.jpg`` a smaller picture of an image. Keys
-are relative to the store's URL.
+that came through the door, ``thumbs/{batch}/{seq}-{kind}.jpg`` a smaller picture of an image, and
+``thumbs/{upload}/{sha256[:32]}-{kind}.jpg`` one of a file. Keys are relative to the store's URL.
 """
 
 from __future__ import annotations
@@ -87,14 +87,14 @@ def parts_prefix(upload_id: UUID) -> str:
     return f"{PARTS}{upload_id}/"
 
 
-def thumb_object(batch_id: UUID, seq: int, kind: str) -> str:
-    """Where a smaller picture of a batch's image lies."""
-    return f"{thumbs_prefix(batch_id)}{seq}-{kind}.jpg"
+def thumb_object(owner_id: UUID, image: str, kind: str) -> str:
+    """Where a smaller picture of an image of a batch, or of an upload, lies."""
+    return f"{thumbs_prefix(owner_id)}{image}-{kind}.jpg"
 
 
-def thumbs_prefix(batch_id: UUID) -> str:
-    """What every smaller picture of a batch starts with."""
-    return f"{THUMBS}{batch_id}/"
+def thumbs_prefix(owner_id: UUID) -> str:
+    """What every smaller picture of a batch, or of an upload, starts with."""
+    return f"{THUMBS}{owner_id}/"
 
 
 def export_object(task_id: UUID, lease_id: UUID, name: str) -> str:
@@ -149,7 +149,7 @@ def batch_of(key: str) -> UUID | None:
 
 
 def owner_of(key: str) -> UUID | None:
-    """The upload or task, or the batch of a small picture, that an object belongs to; else None."""
+    """The upload or task, or whose small picture it is, that an object belongs to; else None."""
     prefix = next((one for one in (UPLOADS, PARTS, EXPORTS, THUMBS) if key.startswith(one)), None)
     if prefix is None:
         return None

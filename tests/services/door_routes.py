@@ -97,12 +97,16 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/view/{name:path}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/original/{name:path}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/link": Right.READ,
     "POST /api/v1/predict": Right.PREDICT,
     "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
+    "POST /api/v1/predictions/{prediction_id}/keep": Right.SUBMIT,
     "GET /api/v1/pool": Right.POOL,
     "GET /api/v1/events": Right.READ,
 }
@@ -267,6 +271,9 @@ QUERIES: dict[str, dict[str, str]] = {
 ALLOWED: dict[str, set[int]] = {
     # Nobody in the matrix has a password.
     "PUT /api/v1/session/password": {422},
+    # Its bytes are no picture.
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": {422},
+    "GET /api/v1/uploads/{upload_id}/view/{name:path}": {422},
     # Its image lies nowhere, and no store has a public address.
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": {422},
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},

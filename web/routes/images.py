@@ -9,12 +9,14 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from db.images import Order
+from maskpool import packed_mask
 from producer import images, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from producer.images import ListedImage, OneImage, StoredInstance, Wanted, state_word
 from web import cursors, pictures
 from web.access import Pooled, needs
+from web.drawing import Drawing, Drawn
 from web.problems import Problem
 from web.shapes import Shown
 
@@ -26,13 +28,6 @@ _MAX_SEQ = 2**31 - 1
 State = Literal["waiting", "done", "failed", "cancelled"]
 Seq = Annotated[int, Path(ge=0, le=_MAX_SEQ, description="Place of the image in its batch.")]
 Share = Annotated[float, Query(ge=0.0, le=1.0)]
-Which = Annotated[
-    Literal["counting", "stored"],
-    Query(
-        description="`stored`: what does not count under the present reading settings as well, so "
-        "that others can be tried without asking again."
-    ),
-]
 
 
 class ImageRow(Shown):
@@ -59,7 +54,7 @@ class Images(Shown):
 
 
 class Rle(Shown):
-    """A mask as COCO compressed RLE, of the whole image."""
+    """A mask as COCO compressed RLE, of the whole image or its view."""
 
     size: tuple[int, int] = Field(description="Height, width.", examples=[(480, 640)])
     counts: str = Field(examples=["oV52]<4M1O"])
@@ -108,6 +103,11 @@ class OneImageShown(Shown):
     state: State = Field(examples=["done"])
     width: int | None = Field(examples=[640])
     height: int | None = Field(examples=[480])
+    mask_width: int | None = Field(
+        description="Pixels of the masks: the image's, or its view's with scale=view.",
+        examples=[640],
+    )
+    mask_height: int | None = Field(description="Likewise.", examples=[480])
     error: str | None = Field(examples=[None])
     instances: list[Instance]
 
@@ -162,15 +162,11 @@ def get_image(
     caller: Annotated[Caller, needs(Right.READ)],
     batch_id: UUID,
     seq: Seq,
-    masks: Annotated[
-        Literal["none", "rle", "polygon"], Query(description="How masks are written.")
-    ] = "rle",
-    which: Which = "counting",
+    drawn: Drawn,
 ) -> OneImageShown:
     """Show one image with everything that counts in it."""
     visible.find_batch(pool, caller, batch_id)
-    one = images.one(pool, batch_id, seq, everything=which == "stored")
-    return shown(one, masks)
+    return shown(images.one(pool, batch_id, seq, everything=drawn.everything), drawn)
 
 
 @router.get(
@@ -214,23 +210,25 @@ def _row(listed: ListedImage) -> ImageRow:
     )
 
 
-def shown(one: OneImage, masks: str) -> OneImageShown:
-    """One image as an answer, with its masks as ``none``, ``rle`` or ``polygon``."""
+def shown(one: OneImage, drawn: Drawing) -> OneImageShown:
+    """One image as an answer, with its masks as was asked."""
+    width, height = drawn.size(one.job.width, one.job.height)
     return OneImageShown(
         seq=one.job.seq,
         name=one.job.name,
         state=one.state,
         width=one.job.width,
         height=one.job.height,
+        mask_width=width,
+        mask_height=height,
         error=one.job.error,
-        instances=[_instance(stored, masks) for stored in one.instances],
+        instances=[_instance(stored, drawn) for stored in one.instances],
     )
 
 
-def _instance(stored: StoredInstance, masks: str) -> Instance:
+def _instance(stored: StoredInstance, drawn: Drawing) -> Instance:
     instance = stored.labelled.instance
     found = instance.found
-    rle = Rle(size=found.mask.size, counts=found.mask.counts) if masks == "rle" else None
     return Instance(
         ordinal=stored.ordinal,
         category=stored.labelled.category,
@@ -246,6 +244,14 @@ def _instance(stored: StoredInstance, masks: str) -> Instance:
         contended=instance.contended,
         contender=instance.contender,
         object_index=found.object_index,
-        segmentation=rle,
-        polygons=pictures.polygons(found.mask) if masks == "polygon" else None,
+        **_mask(found.mask, drawn),
     )
+
+
+def _mask(mask: packed_mask.Rle, drawn: Drawing) -> dict[str, Any]:
+    if drawn.masks == "none":
+        return {"segmentation": None, "polygons": None}
+    mask = drawn.mask(mask)
+    if drawn.masks == "polygon":
+        return {"segmentation": None, "polygons": pictures.polygons(mask)}
+    return {"segmentation": Rle(size=mask.size, counts=mask.counts), "polygons": None}

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from pathlib import PurePosixPath
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Annotated
 from uuid import UUID
 
-import anyio
-from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict, Field
 
-from producer import originals, pictures
+from producer import originals
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from producer.pictures import Kind, Pictures
+from producer.pictured import Kind, OfBatch
 from producer.pool import Pool
 from producer.visible import find_batch
+from web import picture_answers
 from web.access import Pooled, needs
+from web.picture_answers import BYTES, JPEG
 from web.problems import Problem
 from web.shapes import Shown
 
 router = APIRouter(prefix="/api/v1/batches/{batch_id}/images/{seq}", tags=["pictures"])
 
 Reader = Annotated[Caller, needs(Right.READ)]
-
-_SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
-_JPEG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/jpeg": {}}, "description": "A JPEG, upright."}
-}
-_BYTES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "As it was brought."}
-}
 
 
 class LinkAnswer(Shown):
@@ -49,31 +37,27 @@ class LinkAnswer(Shown):
     seconds: int = Field(description="For how long.")
 
 
-@router.get("/thumbnail", responses=_JPEG, response_class=Response)
+@router.get("/thumbnail", responses=JPEG, response_class=Response)
 async def thumbnail(
     batch_id: UUID, seq: int, request: Request, pool: Pooled, caller: Reader
 ) -> Response:
     """Show an image at most 320 pixels wide and high."""
-    return await _picture(request, pool, caller, (batch_id, seq), Kind.THUMBNAIL)
+    return await _picture(request, pool, caller, OfBatch(batch_id, seq), Kind.THUMBNAIL)
 
 
-@router.get("/view", responses=_JPEG, response_class=Response)
+@router.get("/view", responses=JPEG, response_class=Response)
 async def view(
     batch_id: UUID, seq: int, request: Request, pool: Pooled, caller: Reader
 ) -> Response:
     """Show an image at most 2,048 pixels wide and high."""
-    return await _picture(request, pool, caller, (batch_id, seq), Kind.VIEW)
+    return await _picture(request, pool, caller, OfBatch(batch_id, seq), Kind.VIEW)
 
 
-@router.get("/original", responses=_BYTES, response_class=StreamingResponse)
+@router.get("/original", responses=BYTES, response_class=StreamingResponse)
 def original(batch_id: UUID, seq: int, pool: Pooled, caller: Reader) -> StreamingResponse:
     """Download an image as it was brought; no browser shows it."""
     find_batch(pool, caller, batch_id)
-    found = originals.find(pool, batch_id, seq)
-    headers = _SAFE | {"Content-Disposition": _attachment(found.name)}
-    headers |= {"Content-Length": str(found.size), "Cache-Control": "private"}
-    body: Iterator[bytes] = found.read()
-    return StreamingResponse(body, headers=headers, media_type="application/octet-stream")
+    return picture_answers.attachment(originals.find(pool, batch_id, seq))
 
 
 @router.get("/link")
@@ -87,34 +71,10 @@ def link(batch_id: UUID, seq: int, pool: Pooled, caller: Reader) -> LinkAnswer:
 
 
 async def _picture(
-    request: Request, pool: Pool, caller: Caller, which: tuple[UUID, int], kind: Kind
+    request: Request, pool: Pool, caller: Caller, image: OfBatch, kind: Kind
 ) -> Response:
-    def before() -> bytes | None:
-        find_batch(pool, caller, which[0])
-        return pictures.cached(pool, *which, kind)
+    def find() -> OfBatch:
+        find_batch(pool, caller, image.batch_id)
+        return image
 
-    made = await to_thread.run_sync(before)
-    if made is None:
-        maker: Pictures = request.app.state.pictures
-        made = await to_thread.run_sync(
-            lambda: maker.make(pool, *which, kind), limiter=_limiter(request, pool)
-        )
-    etag = f'"{hashlib.sha256(made).hexdigest()[:32]}"'
-    headers = _SAFE | {"ETag": etag, "Cache-Control": "private, max-age=3600"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(made, headers=headers, media_type="image/jpeg")
-
-
-def _limiter(request: Request, pool: Pool) -> anyio.CapacityLimiter:
-    """Those who wait for a child take no thread from the other routes."""
-    state = request.app.state
-    if not hasattr(state, "picture_limiter"):
-        state.picture_limiter = anyio.CapacityLimiter(pool.settings.picture_processes)
-    limiter: anyio.CapacityLimiter = state.picture_limiter
-    return limiter
-
-
-def _attachment(name: str) -> str:
-    """``Content-Disposition`` for a name of any content (RFC 6266)."""
-    return f"attachment; filename*=UTF-8''{quote(PurePosixPath(name).name, safe='')}"
+    return await picture_answers.picture(request, pool, find, kind)

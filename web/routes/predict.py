@@ -18,8 +18,9 @@ from producer.images import OneImage
 from producer.pool import Pool
 from producer.predict import FromBatch, FromUpload, Prediction, Question
 from web.access import Pooled, needs
+from web.drawing import Drawing, Drawn
 from web.problems import Problem
-from web.routes.images import OneImageShown, Which, shown
+from web.routes.images import OneImageShown, shown
 from web.shapes import Asked, Shown
 from web.waiting import Waiting
 
@@ -27,7 +28,6 @@ router = APIRouter(prefix="/api/v1", tags=["predict"])
 
 Asker = Annotated[Caller, needs(Right.PREDICT)]
 Wait = Annotated[float, Query(ge=0.0, le=30.0, description="Seconds to wait for the answer.")]
-Masks = Annotated[Literal["none", "rle", "polygon"], Query(description="How masks are written.")]
 
 #: What an integer of a row can hold.
 _MAX_SEQ = 2**31 - 1
@@ -108,15 +108,14 @@ async def ask(
     response: Response,
     pool: Pooled,
     caller: Asker,
+    drawn: Drawn,
     wait: Wait = 10.0,
-    masks: Masks = "rle",
-    which: Which = "counting",
 ) -> PredictionShown:
     """Ask about one image, before all bulk; 202 with a link where the answer takes longer."""
     made = await to_thread.run_sync(
         lambda: predict.ask(pool, caller, asked.where(), asked.question())
     )
-    return await _answered(request, response, pool, (caller, made), wait, (masks, which))
+    return await _answered(request, response, pool, (caller, made), wait, drawn)
 
 
 @router.get("/predictions/{prediction_id}", responses=_ANSWERS)
@@ -127,13 +126,12 @@ async def get_prediction(
     response: Response,
     pool: Pooled,
     caller: Asker,
+    drawn: Drawn,
     wait: Wait = 0.0,
-    masks: Masks = "rle",
-    which: Which = "counting",
 ) -> PredictionShown:
     """Show what was found, or wait for it; it stays for a day."""
     made = Prediction.read(prediction_id)
-    return await _answered(request, response, pool, (caller, made), wait, (masks, which))
+    return await _answered(request, response, pool, (caller, made), wait, drawn)
 
 
 async def _answered(
@@ -142,12 +140,12 @@ async def _answered(
     pool: Pool,
     whose: tuple[Caller, Prediction],
     wait: float,
-    how: tuple[str, str],
+    drawn: Drawing,
 ) -> PredictionShown:
-    (caller, made), (masks, which) = whose, how
+    caller, made = whose
 
     def answer() -> OneImage | None:
-        return predict.answer(pool, caller, made, everything=which == "stored")
+        return predict.answer(pool, caller, made, everything=drawn.everything)
 
     found = await to_thread.run_sync(answer)
     if found is None and wait:
@@ -160,7 +158,7 @@ async def _answered(
         response.headers["Location"] = link
         return PredictionShown(id=str(made), state="waiting", link=link, result=None)
     _require_sound(found)
-    return PredictionShown(id=str(made), state="ended", link=link, result=shown(found, masks))
+    return PredictionShown(id=str(made), state="ended", link=link, result=shown(found, drawn))
 
 
 def _require_sound(found: OneImage) -> None:

@@ -165,6 +165,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('upload_id', 'batch_id', name='pk_upload_uses')
     )
     op.create_index('ix_upload_uses_batch_id', 'upload_uses', ['batch_id'], unique=False)
+    op.create_table('kept',
+        sa.Column('from_batch_id', sa.Uuid(), nullable=False),
+        sa.Column('from_seq', sa.Integer(), nullable=False),
+        sa.Column('batch_id', sa.Uuid(), nullable=False),
+        sa.Column('seq', sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint('from_batch_id', 'from_seq', 'batch_id', name='pk_kept')
+    )
+    op.create_index('ix_kept_batch_id', 'kept', ['batch_id'], unique=False)
     op.add_column('batches', sa.Column('team_id', sa.Uuid(), nullable=True))
     op.add_column('batches', sa.Column('scratch', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column('batches', sa.Column('deleted_at', sa.BigInteger(), nullable=True))
@@ -199,6 +207,8 @@ def downgrade() -> None:
     op.drop_column('batches', 'deleted_at')
     op.drop_column('batches', 'scratch')
     op.drop_column('batches', 'team_id')
+    op.drop_index('ix_kept_batch_id', table_name='kept')
+    op.drop_table('kept')
     op.drop_index('ix_upload_uses_batch_id', table_name='upload_uses')
     op.drop_table('upload_uses')
     op.drop_index('ix_uploads_user_id', table_name='uploads')

@@ -36,7 +36,7 @@ def test_a_batch_is_gone_at_once_and_cleared_away_later(office: Office) -> None:
     kept, gone = office.work.submit(9), office.work.submit(40)
     office.work.drain()
     office.store.put(keys.source_object(gone, "a.png"), PNG)
-    office.store.put(keys.thumb_object(gone, 3, "view"), PNG)
+    office.store.put(keys.thumb_object(gone, "3", "view"), PNG)
     objects = len(list(office.store.list(keys.masks_prefix(gone)))) + 2
     task_id = use_cases.delete(office.pool, gone, None)
     with pytest.raises(NotFound):
@@ -136,7 +136,8 @@ def test_gc_takes_files_that_no_row_names(office: Office) -> None:
     kept = office.upload({"a.png": PNG})
     gone, running = new_id(), office.ask(TaskKind.EXPORT, {})
     office.store.put(keys.upload_object(gone, "a.png"), PNG)
-    office.store.put(keys.thumb_object(gone, 1, "view"), PNG)
+    office.store.put(keys.thumb_object(gone, "1", "view"), PNG)
+    office.store.put(keys.thumb_object(kept, "0" * 32, "view"), PNG)
     for task_id in (gone, running):
         office.store.put(keys.export_object(task_id, new_id(), "coco.json"), PNG)
     assert collect(office.pool.database, office.store).total.objects == 0
@@ -144,7 +145,7 @@ def test_gc_takes_files_that_no_row_names(office: Office) -> None:
     amounts = (collected.uploads, collected.exports, collected.thumbs)
     assert [one.objects for one in amounts] == [1, 1, 1]
     left = [keys.owner_of(one.key) for one in office.store.list("")]
-    assert left == [running, kept]
+    assert left == [running, kept, kept]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,14 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 #: Rooms of the API that the page is about; accounts are told in SECURITY.md.
-ROOMS = ("batches", "exports", "places", "pool", "tasks")
+ROOMS = ("batches", "exports", "places", "pool", "predict", "predictions", "specs", "tasks")
+#: What a request makes, by the word that the page names it by.
+MAKES = {
+    "upload": "/uploads",
+    "prediction": "/predict?wait=0&scale=view",
+    "batch": "/batches",
+    "task": "/exports",
+}
 #: They take a real picture, which test_pictures.py has; the page names them in a table.
 PICTURES = ("thumbnail", "view", "original", "link")
 
@@ -86,7 +93,7 @@ def test_every_request_of_the_page_works(door: Door) -> None:
         assert answer.status_code < 300, (where, answer.text)
         if block["answer"]:
             fields(json.loads(block["answer"]), answer.json(), where)
-        for word, path in (("upload", "/uploads"), ("batch", "/batches"), ("task", "/exports")):
+        for word, path in MAKES.items():
             if where == f"POST /api/v1{path}":
                 known[word] = answer.json().get("id") or answer.json()["task"]
 

@@ -26,8 +26,10 @@ from maskpool.domain import ImageRef, new_id
 from maskpool.errors import ImageError
 from maskpool.settings import load_settings
 from producer import batches as use_cases
-from producer import pictures
-from producer.pictures import Kind, Pictures
+from producer import pictured
+from producer.deletion import delete_upload
+from producer.pictured import Kind, OfBatch
+from producer.pictures import Pictures
 from storage.objects import keys
 
 
@@ -115,6 +117,61 @@ def test_pictures_are_made_once_and_kept(door: Door, tmp_path: Path) -> None:
     assert list(door.pool.store().list(keys.THUMBS)) == []
 
 
+def upload_of(door: Door, files: dict[str, bytes]) -> str:
+    headers = door.as_("ann")
+    upload = door.client.post("/api/v1/uploads", json={}, headers=headers).json()["id"]
+    for name, data in files.items():
+        url = f"/api/v1/uploads/{upload}/files/{name}"
+        assert door.client.put(url, content=data, headers=headers).status_code == 201
+    return str(upload)
+
+
+def show(door: Door, upload: str, what: str, who: str = "ann", **headers: str) -> Any:
+    url = f"/api/v1/uploads/{upload}/{what}"
+    return door.client.get(url, headers={**door.as_(who), **headers})
+
+
+def test_pictures_of_a_file_before_any_batch(door: Door) -> None:
+    upload = upload_of(door, {"a/ü 1.png": png(), "b.png": b"<html>", "c.png": png((9, 9), "P")})
+    for kind, size in (("thumbnail", (320, 160)), ("view", (1000, 500))):
+        answer = show(door, upload, f"{kind}/a/ü 1.png")
+        assert answer.status_code == 200, answer.text
+        assert Image.open(io.BytesIO(answer.content)).size == size
+        again = show(door, upload, f"{kind}/a/ü 1.png", **{"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+    original = show(door, upload, "original/a/ü 1.png")
+    assert original.content == png()
+    assert original.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%BC%201.png"
+    assert show(door, upload, "view/b.png").status_code == 422
+    for who, status in (("eve", 404), ("bob", 404), ("nobody", 401)):
+        for what in ("thumbnail", "view", "original"):
+            assert show(door, upload, f"{what}/a/ü 1.png", who).status_code == status
+    for name in ("d.png", "x%00.png", "a/%2E%2E/c.png"):
+        for what in ("thumbnail", "view", "original"):
+            assert show(door, upload, f"{what}/{name}").status_code == 404
+
+
+def test_pictures_go_with_their_file_and_their_upload(door: Door) -> None:
+    upload = upload_of(door, {"a.png": png(), "b.png": png((9, 9), "P")})
+    store, prefix = door.pool.store(), keys.thumbs_prefix(UUID(upload))
+    for name in ("a.png", "b.png"):
+        assert show(door, upload, f"view/{name}").status_code == 200
+    assert len(list(store.list(prefix))) == 2
+    url = f"/api/v1/uploads/{upload}/files/a.png"
+    assert door.client.delete(url, headers=door.as_("ann")).status_code == 204
+    assert len(list(store.list(prefix))) == 1
+    assert show(door, upload, "view/a.png").status_code == 404
+    assert (
+        door.client.put(url, content=png((7, 5), "P"), headers=door.as_("ann")).status_code == 201
+    )
+    assert Image.open(io.BytesIO(show(door, upload, "view/a.png").content)).size == (7, 5)
+    gone = door.client.delete(f"/api/v1/uploads/{upload}", headers=door.as_("ann"))
+    assert gone.status_code == 202
+    assert show(door, upload, "view/b.png").status_code == 404
+    delete_upload(door.pool.database, store, UUID(upload))
+    assert list(store.list(prefix)) == []
+
+
 def test_an_original_is_never_shown(door: Door) -> None:
     html = b"<html><script>alert(1)</script>" * 100_000
     batch = batch_of(
@@ -192,18 +249,18 @@ def test_a_decoder_that_hangs_or_dies_is_replaced(door: Door, tmp_path: Path) ->
     batch = batch_of(door, stored(door, png()))
     maker = Pictures(door.pool.settings, deadline_seconds=15)
     try:
-        assert maker.make(door.pool, batch, 0, Kind.VIEW)
+        assert maker.make(door.pool, OfBatch(batch, 0), Kind.VIEW)
         [child] = maker._all
         maker._deadline = 1.0
         os.kill(child._process.pid, 19)
         with pytest.raises(ImageError, match="in time"):
-            maker.make(door.pool, batch, 0, Kind.THUMBNAIL)
+            maker.make(door.pool, OfBatch(batch, 0), Kind.THUMBNAIL)
         maker._deadline = 15.0
-        assert maker.make(door.pool, batch, 0, Kind.THUMBNAIL)
+        assert maker.make(door.pool, OfBatch(batch, 0), Kind.THUMBNAIL)
         [child] = maker._all
         os.kill(child._process.pid, 9)
         child._process.wait()
-        assert maker.make(door.pool, batch, 0, Kind.THUMBNAIL)
+        assert maker.make(door.pool, OfBatch(batch, 0), Kind.THUMBNAIL)
     finally:
         maker.close()
-    assert pictures.cached(door.pool, batch, 0, Kind.VIEW)
+    assert pictured.cached(door.pool, OfBatch(batch, 0), Kind.VIEW)
