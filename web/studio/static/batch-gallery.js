@@ -114,8 +114,8 @@ export class BatchGallery {
       total: this._plain() ? this._total() : null,
       load: async ({ after, skip, limit, signal }) => {
         const asked = { ...query, after, skip: skip || null, limit };
-        const { images, next } = await get(this._path, { query: asked, signal });
-        return { items: images, next };
+        const { images, next, total, total_is_about: isAbout } = await get(this._path, { query: asked, signal });
+        return { items: images, next, total, isAbout };
       },
       onchange: () => {
         this.gallery?.update();
@@ -145,9 +145,8 @@ export class BatchGallery {
 
   /** @param {unknown} [error] */
   _say(error) {
-    const { length, ended, begun } = this.paging, note = byId("gallery-note", HTMLElement);
-    const known = ended || this._plain();
-    swap(byId("gallery-sum", HTMLElement), begun && known ? t("gallery.count", { count: length }) : "");
+    const { length, ended, begun, exact } = this.paging, note = byId("gallery-note", HTMLElement);
+    swap(byId("gallery-sum", HTMLElement), begun ? t(exact ? "gallery.count" : "gallery.count_about", { count: length }) : "");
     if (error) {
       const again = el("button", { class: "btn", type: "button", onclick: () => this.restart() }, t("again"));
       swap(note, icon("warn"), el("p", {}, explain(error)), again);

@@ -11,6 +11,8 @@
  * @typedef {object} Page
  * @property {T[]} items
  * @property {string | null} next Cursor of the next page; null at the end.
+ * @property {number | null} [total] How long the list is.
+ * @property {boolean} [isAbout] Whether that is an estimate.
  */
 
 /**
@@ -40,6 +42,8 @@ export class Paging {
     this._onchange = onchange;
     this._onerror = onerror;
     this._total = total;
+    /** Whether nobody can rely on the total. */
+    this._isAbout = total === null;
     /** @type {number | null} The list ends here, as a page said. */
     this._end = null;
     /** Items that are there for certain. */
@@ -60,7 +64,12 @@ export class Paging {
   /** Items of the list, as far as anybody knows: one page more than was seen where it goes on. */
   get length() {
     if (this._end !== null) return this._end;
-    return Math.max(this._total ?? 0, this._seen + (this._total === null && this._seen ? this.size : 0));
+    return Math.max(this._total ?? 0, this._seen + (this._isAbout && this._seen ? this.size : 0));
+  }
+
+  /** Whether the length is exact. */
+  get exact() {
+    return this._end !== null || !this._isAbout;
   }
 
   /** Whether the end was seen. */
@@ -113,7 +122,10 @@ export class Paging {
    * @param {number | null} [total] How long the list is now.
    */
   refresh(total = this._total) {
-    this._total = total;
+    if (total !== this._total) {
+      this._total = total;
+      this._isAbout = total === null;
+    }
     for (const page of this._pages.keys()) this._stale.add(page);
     if (total !== null && this._end !== null && total > this._end) this._end = null;
     this._onchange();
@@ -179,7 +191,11 @@ export class Paging {
    * @param {number} page
    * @param {Page<T>} found
    */
-  _keep(page, { items, next }) {
+  _keep(page, { items, next, total = null, isAbout = false }) {
+    if (total !== null) {
+      this._total = total;
+      this._isAbout = isAbout;
+    }
     this._pages.delete(page);
     this._pages.set(page, items);
     this._stale.delete(page);
