@@ -1,2 +1,168 @@
 // @ts-check
+/** Try: the parts of the page, put together. */
+
 import "./shell.js";
+import { address } from "./api.js";
+import { carry } from "./carry.js";
+import { byId, on } from "./dom.js";
+import { MaskCanvas } from "./mask-canvas.js";
+import { asked } from "./prompts.js";
+import { Standing } from "./standing.js";
+import { Asking } from "./try-asking.js";
+import { wireCard, wireTip } from "./try-card.js";
+import { openCode } from "./try-code.js";
+import { Correct } from "./try-correct.js";
+import { downloadCoco, downloadCutout, downloadLabels, downloadMasks } from "./try-download.js";
+import { openFromBatch } from "./try-from-batch.js";
+import { keep, restore } from "./try-kept.js";
+import { setTool, wireKeys } from "./try-keys.js";
+import { Pictures } from "./try-pictures.js";
+import { openPresets } from "./try-presets.js";
+import { wirePrompts } from "./try-prompts.js";
+import { asAll, setThreshold, thresholdOf, wireReading } from "./try-reading.js";
+import { wireStrip } from "./try-strip.js";
+import { Table } from "./try-table.js";
+import { Work } from "./work.js";
+import { onBack } from "./shell.js";
+import { percent, t } from "./words.js";
+
+const work = new Work();
+const canvas = byId("canvas", MaskCanvas);
+const standing = new Standing();
+const say = (/** @type {string} */ sentence) => standing.set({ phase: "failed", error: sentence });
+const before = restore(work);
+const pictures = new Pictures(work, canvas, standing);
+const asking = new Asking(work, pictures, standing);
+const correct = new Correct(work, asking, say, t);
+const table = new Table(work);
+
+wirePrompts(work);
+wireReading(work);
+wireStrip(standing);
+wireCanvas();
+wireKeys(canvas, acts(), work);
+keep(work);
+begin();
+
+/** Take up what an earlier page of this tab had, or what the address names. */
+async function begin() {
+  const wanted = new URLSearchParams(location.search);
+  const [batch, image] = [wanted.get("batch"), Number(wanted.get("image"))];
+  if (batch) {
+    history.replaceState(null, "", location.pathname);
+    await pictures.fromBatch(batch, image).catch((error) => standing.set({ phase: "failed", error }));
+    return;
+  }
+  const kept = before[work.at];
+  const { picture } = work;
+  if (picture && kept?.answer) await asking.resume(picture, kept.answer);
+  pictures.show();
+  work.tell("pictures", "prompts");
+}
+
+function wireCanvas() {
+  const hear = (/** @type {string} */ type, /** @type {(detail: any) => void} */ what) =>
+    on(canvas, type, (event) => what(event.detail));
+  hear("mask-hover", (mask) => {
+    canvas.toggleAttribute("data-over", Boolean(mask));
+    if (!canvas.scene.ghost) work.hover(mask?.id ?? "");
+  });
+  hear("mask-pick", (mask) => work.select(mask?.id ?? ""));
+  hear("mask-point", (point) => correct.point(point));
+  hear("mask-box", (box) => correct.box(box));
+  hear("mask-view", () => {
+    byId("zoom-share", HTMLOutputElement).value = percent(canvas.view.scale);
+  });
+  work.on("items", () => {
+    canvas.masks = work.shown.map((one) => one.mask);
+    buttons();
+  });
+  work.on("selection", select);
+  work.on("items", select);
+  work.on("hover", () => {
+    const item = work.items.find((one) => one.id === work.hoveredId);
+    canvas.hover(item?.mask ?? null, Boolean(item && (item.reason !== "" || item.hidden)));
+  });
+  work.on("pictures", buttons);
+  wireCard(work, canvas, {
+    fix: () => setTool(canvas, "add"),
+    leaveOut: () => correct.leaveOut(),
+    cutOut: () => guarded(() => downloadCutout(work, work.items.filter((one) => one.id === work.selectedId))),
+    png: () => guarded(() => downloadMasks(work, work.items.filter((one) => one.id === work.selectedId))),
+  });
+  wireTip(work, canvas);
+}
+
+/** Show on the canvas what is selected, with its points and box. */
+function select() {
+  const item = work.selected;
+  const edit = work.edits.find((one) => one.id === work.selectedId);
+  const drawn = edit && edit.points.length === 0 ? edit.box : null;
+  canvas.select(item?.mask ?? null, { points: edit?.points ?? [], box: drawn, waits: Boolean(edit?.waits) });
+}
+
+/** Which buttons do anything now. */
+function buttons() {
+  const { picture } = work;
+  const able = (/** @type {string} */ what, /** @type {boolean} */ yes) =>
+    document.querySelectorAll(what).forEach((one) => one.toggleAttribute("disabled", !yes));
+  able("button[data-tool]", picture !== null);
+  able("[data-act=undo]", picture?.edits.canUndo ?? false);
+  able("[data-act=redo]", picture?.edits.canRedo ?? false);
+  able("[data-act=reset]", work.edits.length > 0);
+  able("[data-act=previous]", work.at > 0);
+  able("[data-act=next]", work.at < work.pictures.length - 1);
+  able("[data-act^=download]", work.shown.length > 0);
+  byId("reading", HTMLElement).classList.toggle("is-disabled", work.items.length === 0);
+}
+
+/** @param {() => Promise<void>} work Its failure is told. */
+function guarded(work) {
+  work().catch((error) => standing.set({ phase: "failed", error }));
+}
+
+/** @returns {Record<string, () => void>} */
+function acts() {
+  return {
+    pick: () => byId("file", HTMLInputElement).click(),
+    "from-batch": () => openFromBatch((batch, image) => guarded(() => pictures.fromBatch(batch, image))),
+    first: () => {
+      Object.assign(work, { pictures: [], at: 0, items: [], selectedId: "", hoveredId: "" });
+      work.tell("pictures", "items", "selection");
+    },
+    previous: () => pictures.go(work.at - 1),
+    next: () => pictures.go(work.at + 1),
+    undo: () => correct.undo(),
+    redo: () => correct.redo(),
+    reset: () => correct.reset(),
+    fit: () => canvas.fit(),
+    larger: () => canvas.zoom(1.4),
+    smaller: () => canvas.zoom(1 / 1.4),
+    mask_before: () => table.step(-1),
+    mask_after: () => table.step(1),
+    fix: () => setTool(canvas, "add"),
+    leave_out: () => correct.leaveOut(),
+    let_go: () => (work.selectedId ? work.select("") : setTool(canvas, "select")),
+    lower: () => setThreshold(work, thresholdOf(work) - 0.01),
+    higher: () => setThreshold(work, thresholdOf(work) + 0.01),
+    "as-all": () => asAll(work),
+    rest: () => {
+      work.rest = !work.rest;
+      table.list();
+    },
+    presets: () => openPresets(work),
+    code: () => openCode(work),
+    batch: () => {
+      carry({ prompts: work.prompts.map(asked), reading: work.reading });
+      location.assign(address("/batches/new"));
+    },
+    "download-masks": () => guarded(() => downloadMasks(work, work.shown)),
+    "download-labels": () => guarded(() => downloadLabels(work)),
+    "download-cutout": () => guarded(() => downloadCutout(work, work.shown)),
+    "download-coco": () => guarded(() => downloadCoco(work)),
+  };
+}
+
+onBack(() => {
+  if (standing.now.phase === "failed") standing.now.retry?.();
+});

@@ -1,0 +1,68 @@
+// @ts-check
+/** Ask a model about one picture, wait for it, and say what it waits for. */
+
+import { get, post } from "./api.js";
+
+/** Seconds that one request waits for an answer. */
+const PATIENCE = 20;
+
+/** How masks come: as runs, for the picture that is shown, also what does not count. */
+export const HOW = { masks: "rle", which: "stored", scale: "view" };
+
+/**
+ * @typedef {object} Told
+ * @property {string} link Of the prediction, under the server's prefix.
+ * @property {import("./items.js").Instance[]} instances
+ * @property {number} width Of the picture itself, pixels.
+ * @property {number} height
+ * @property {number} ms From the question to the answer.
+ */
+
+/**
+ * @param {Record<string, unknown>} question As `POST /api/v1/predict` takes it.
+ * @param {AbortSignal} signal
+ * @returns {Promise<Told>}
+ */
+export async function predict(question, signal) {
+  const began = performance.now();
+  const first = await post("/api/v1/predict", question, { query: { ...HOW, wait: PATIENCE }, signal });
+  return told(await ended(first, signal), performance.now() - began);
+}
+
+/**
+ * What an earlier question found.
+ *
+ * @param {string} id Of the prediction.
+ * @param {Record<string, string>} [how]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Told>}
+ */
+export async function again(id, how = HOW, signal) {
+  const path = `/api/v1/predictions/${encodeURIComponent(id)}`;
+  const options = signal ? { signal } : {};
+  const first = await get(path, { query: { ...how, wait: PATIENCE }, ...options });
+  return told(await ended(first, signal, how), 0);
+}
+
+/**
+ * @param {any} answer
+ * @param {AbortSignal | undefined} signal
+ * @param {Record<string, string>} [how]
+ */
+async function ended(answer, signal, how = HOW) {
+  let now = answer;
+  while (now.state === "waiting") {
+    const path = `/api/v1/predictions/${encodeURIComponent(now.id)}`;
+    now = await get(path, { query: { ...how, wait: PATIENCE }, ...(signal ? { signal } : {}) });
+  }
+  return now;
+}
+
+/**
+ * @param {any} answer
+ * @param {number} ms
+ * @returns {Told}
+ */
+function told({ id, result }, ms) {
+  return { link: id, instances: result.instances, width: result.width, height: result.height, ms };
+}

@@ -1,0 +1,117 @@
+// @ts-check
+/** Corrections: points and boxes on an object, each of which asks for this object's mask alone. */
+
+/** @typedef {import("./work.js").Work} Work */
+/** @typedef {import("./work.js").Edit} Edit */
+/** @typedef {import("./work.js").Box} Box */
+
+/** Points that one object may have. */
+const MOST = 32;
+
+export class Correct {
+  /**
+   * @param {Work} work
+   * @param {import("./try-asking.js").Asking} asking
+   * @param {(sentence: string) => void} say
+   * @param {(key: string) => string} t
+   */
+  constructor(work, asking, say, t) {
+    this.work = work;
+    this.asking = asking;
+    this.say = say;
+    this.t = t;
+    this.made = 0;
+  }
+
+  /**
+   * @param {{x: number, y: number, label: 0 | 1, mask: {id: string} | null}} point
+   */
+  point({ x, y, label, mask }) {
+    const { work } = this;
+    const id = work.selectedId || mask?.id || "";
+    const edit = this.#of(id);
+    if (!edit.box && !label && !edit.points.some((one) => one.label)) {
+      this.say(this.t("correct.first"));
+      return;
+    }
+    if (edit.points.length >= MOST) {
+      this.say(this.t("correct.many"));
+      return;
+    }
+    const box = label && edit.box ? around(edit.box, x, y) : edit.box;
+    this.#ask({ ...edit, box, points: [...edit.points, { x, y, label }] });
+  }
+
+  /** @param {Box} box */
+  box(box) {
+    this.#ask({ ...this.#of(this.work.selectedId), box, points: [] });
+  }
+
+  /** Leave the selected mask out, or take it back. */
+  leaveOut() {
+    const { work } = this;
+    const item = work.selected;
+    if (!item) return;
+    const edit = this.#of(item.id);
+    const drawn = edit.replaces === null;
+    const rest = work.edits.filter((one) => one.id !== edit.id);
+    work.edit(drawn ? rest : [...rest, { ...edit, gone: !edit.gone }]);
+  }
+
+  undo() {
+    this.work.picture?.edits.undo();
+    this.work.rebuild();
+  }
+
+  redo() {
+    this.work.picture?.edits.redo();
+    this.work.rebuild();
+  }
+
+  /** Take all corrections back, as one step. */
+  reset() {
+    if (this.work.edits.length) this.work.edit([]);
+  }
+
+  /**
+   * The correction of an item as it stands, or the first of a new object.
+   *
+   * @param {string} id
+   * @returns {Edit}
+   */
+  #of(id) {
+    const { work } = this;
+    const known = work.edits.find((one) => one.id === id);
+    if (known) return known;
+    const item = work.items.find((one) => one.id === id);
+    const blank = { points: [], found: null, link: "", waits: 0, gone: false };
+    if (item) return { ...blank, id, replaces: item.instance.ordinal, name: item.name, box: item.mask.box };
+    this.made += 1;
+    const name = work.readingFor || work.prompts[0]?.name || this.t("correct.object");
+    return { ...blank, id: `n${Date.now().toString(36)}${this.made}`, replaces: null, name, box: null };
+  }
+
+  /** @param {Edit} edit */
+  #ask(edit) {
+    const { work } = this;
+    const { picture } = work;
+    if (!picture) return;
+    const asked = { ...edit, gone: false, waits: ++this.asking.count };
+    work.selectedId = asked.id;
+    work.edit([...work.edits.filter((one) => one.id !== asked.id), asked]);
+    work.tell("selection");
+    this.asking.object(picture, asked);
+  }
+}
+
+/**
+ * A box that holds one more place.
+ *
+ * @param {Box} box
+ * @param {number} x
+ * @param {number} y
+ * @returns {Box}
+ */
+function around(box, x, y) {
+  return [Math.min(box[0], x - 1), Math.min(box[1], y - 1), Math.max(box[2], x + 1), Math.max(box[3], y + 1)];
+}

@@ -1,0 +1,93 @@
+// @ts-check
+/** The strip below the picture: where the question stands, and what it waits for. */
+
+import { explain } from "./api.js";
+import { byId, el, icon, svg, swap } from "./dom.js";
+import { lookAtPool, onPool } from "./shell.js";
+import { duration, percent, t } from "./words.js";
+
+/** @typedef {import("./shell.js").PoolState} PoolState */
+
+/** Milliseconds after which a question that is not answered is worth a word, and looks at the pool. */
+const SLOW = 600, LOOK = 2000;
+
+/** @param {import("./standing.js").Standing} standing */
+export function wireStrip(standing) {
+  const strip = byId("strip", HTMLElement);
+  /** @type {PoolState | null} */
+  let pool = null;
+  let timer = 0;
+  const draw = () => {
+    clearTimeout(timer);
+    swap(strip, ...parts(standing.now, pool));
+    if (standing.now.phase !== "asking") return;
+    const gone = performance.now() - (standing.now.since ?? 0);
+    timer = setTimeout(() => {
+      draw();
+      if (gone > SLOW) lookAtPool().catch(() => {});
+    }, gone < SLOW ? SLOW : LOOK);
+  };
+  standing.addEventListener("change", draw);
+  onPool((now) => {
+    pool = now;
+    draw();
+  });
+  draw();
+}
+
+/**
+ * @param {import("./standing.js").State} now
+ * @param {PoolState | null} pool
+ * @returns {(Node | string)[]}
+ */
+function parts(now, pool) {
+  const demo = pool?.workers.length && pool.workers.every((one) => one.model === "demo");
+  const end = demo ? [el("span", { class: "strip__end wide-only muted" }, t("strip.demo"))] : [];
+  if (now.phase === "uploading") return [...uploading(now.share ?? 0), ...end];
+  if (now.phase === "asking") return [...asking(now.since ?? 0, pool), ...end];
+  if (now.phase === "failed") return failed(now);
+  return [...ready(now, pool), ...end];
+}
+
+/** @param {string} kind @param {string} words */
+function state(kind, words) {
+  return el("span", { class: "state" }, el("span", { class: `dot ${kind}` }), words);
+}
+
+/** @param {number} share */
+function uploading(share) {
+  const done = svg("rect", { class: "done", width: Math.round(share * 100), height: 6 });
+  const box = svg("svg", { viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" }, done);
+  return [state("dot--work", t("strip.uploading", { share: percent(share) })), el("span", { class: "bar" }, box)];
+}
+
+/**
+ * @param {number} since
+ * @param {PoolState | null} pool
+ */
+function asking(since, pool) {
+  const gone = performance.now() - since;
+  if (gone < SLOW) return [state("dot--work", t("strip.asking"))];
+  if (pool && !pool.workers.length) return [state("dot--hollow", t("strip.no_worker"))];
+  const ahead = (pool?.queue ?? []).filter((one) => one.class === "now").reduce((sum, one) => sum + one.images, 0) - 1;
+  const where = ahead > 0 ? t("strip.ahead", { count: ahead }) : t("strip.at_work");
+  return [state("dot--work", t("strip.waits", { time: duration(gone / 1000) })), el("span", {}, where)];
+}
+
+/** @param {import("./standing.js").State} now */
+function failed({ error, retry }) {
+  const sentence = typeof error === "string" ? error : explain(error);
+  const again = retry && el("button", { class: "btn", type: "button", onclick: retry }, icon("retry"), t("strip.again"));
+  const words = el("span", { class: "state is-bad", role: "alert" }, el("span", { class: "dot dot--bad" }), sentence);
+  return again ? [words, again] : [words];
+}
+
+/**
+ * @param {import("./standing.js").State} now
+ * @param {PoolState | null} pool
+ */
+function ready(now, pool) {
+  if (pool && !pool.workers.length) return [state("dot--hollow", t("strip.nobody"))];
+  const last = now.ms ? el("span", { class: "num wide-only" }, t("strip.last", { time: duration(now.ms / 1000) })) : "";
+  return [state("dot--ok", t("strip.ready")), ...(last ? [last] : [])];
+}

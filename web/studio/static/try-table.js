@@ -1,0 +1,207 @@
+// @ts-check
+/** The table of masks. Only rows that are in sight are made, so a thousand cost as much as ten. */
+
+import { byId, el, on, show, swap } from "./dom.js";
+import { look } from "./palette.js";
+import { count, number, t } from "./words.js";
+
+/** @typedef {import("./work.js").Work} Work */
+/** @typedef {import("./items.js").Item} Item */
+/** @typedef {"label" | "score" | "clip" | "area"} Column */
+
+/** Rows that are made above and below those in sight. */
+const MORE = 8;
+
+/** Rows that are made where the page scrolls instead of the table. */
+const LONG = 120;
+
+/** @type {Record<Column, (item: Item) => number | string>} */
+const VALUES = {
+  label: (item) => `${item.name}\u0000${String(item.number).padStart(6, "0")}`,
+  score: (item) => item.shown.score,
+  clip: (item) => item.shown.clip_score ?? -1,
+  area: (item) => item.shown.area,
+};
+
+export class Table {
+  /** @param {Work} work */
+  constructor(work) {
+    this.work = work;
+    this.scroll = byId("masks-scroll", HTMLElement);
+    this.table = byId("masks", HTMLTableElement);
+    this.body = /** @type {HTMLTableSectionElement} */ (this.table.tBodies[0]);
+    /** @type {{column: Column, down: boolean}} */
+    this.order = { column: "score", down: true };
+    /** @type {Item[]} As they are listed. */
+    this.rows = [];
+    this.height = 28;
+    this.frame = 0;
+    on(this.scroll, "scroll", () => this.#soon());
+    on(this.table, "click", (event) => this.#click(event));
+    on(this.body, "mouseover", (event) => this.work.hover(idOf(event.target)));
+    on(this.body, "mouseleave", () => this.work.hover(""));
+    new ResizeObserver(() => this.#soon()).observe(this.scroll);
+    work.on("items", () => this.list());
+    work.on("selection", () => {
+      this.#draw();
+      this.#reveal();
+    });
+    this.list();
+  }
+
+  /** List anew what there is. */
+  list() {
+    const { work, order } = this;
+    const value = VALUES[order.column];
+    const known = work.items.filter((one) => one.reason !== "prompt");
+    const out = known.filter((one) => one.reason !== "");
+    const some = work.rest ? known : known.filter((one) => one.reason === "");
+    const sign = order.down ? -1 : 1;
+    this.rows = some.sort((a, b) => {
+      const [x, y] = [value(a), value(b)];
+      return sign * (x < y ? -1 : x > y ? 1 : 0) || a.number - b.number;
+    });
+    swap(byId("masks-count", HTMLElement), count(known.length - out.length));
+    const rest = document.querySelector("[data-act=rest]");
+    if (rest) {
+      show(rest, out.length > 0);
+      rest.setAttribute("aria-pressed", String(work.rest));
+      swap(rest, t("masks.rest", { count: out.length }));
+    }
+    show(byId("masks-none", HTMLElement), this.rows.length === 0);
+    show(this.table, this.rows.length > 0);
+    this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
+    this.#draw();
+  }
+
+  /**
+   * Select the next row, or the one before.
+   *
+   * @param {number} step
+   */
+  step(step) {
+    if (!this.rows.length) return;
+    const at = this.rows.findIndex((one) => one.id === this.work.selectedId);
+    const next = at < 0 ? (step > 0 ? 0 : this.rows.length - 1) : at + step;
+    const item = this.rows[Math.min(this.rows.length - 1, Math.max(0, next))];
+    if (item) this.work.select(item.id);
+  }
+
+  #soon() {
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const [from, to] = this.#window();
+    const rows = this.rows.slice(from, to).map((item, at) => this.#row(item, from + at));
+    this.body.replaceChildren(gap(from * this.height), ...rows, gap((this.rows.length - to) * this.height));
+    const made = rows[0];
+    const height = made?.getBoundingClientRect().height ?? 0;
+    if (height && Math.abs(height - this.height) > 0.5) {
+      this.height = height;
+      this.#soon();
+    }
+  }
+
+  /** @returns {[number, number]} */
+  #window() {
+    const { scroll, height, rows } = this;
+    const scrolls = scroll.scrollHeight > scroll.clientHeight + 1 || getComputedStyle(scroll).overflowY === "auto";
+    if (!scrolls) return [0, Math.min(rows.length, LONG)];
+    const from = Math.max(0, Math.floor(scroll.scrollTop / height) - MORE);
+    return [from, Math.min(rows.length, from + Math.ceil(scroll.clientHeight / height) + 2 * MORE)];
+  }
+
+  /**
+   * @param {Item} item
+   * @param {number} at
+   */
+  #row(item, at) {
+    const { shown } = item;
+    const out = item.reason !== "";
+    const note = item.edit?.gone ? t("why.gone") : item.edit ? t("masks.corrected") : out ? why(item, this.work) : "";
+    const label = el(
+      "span",
+      { class: "row" },
+      el("span", { class: `sw ${out ? "" : look(item.slot).className}` }),
+      el("span", { class: "trunc" }, item.name, " ", el("span", { class: "muted" }, String(item.number))),
+      note && el("small", { class: "trunc" }, note),
+    );
+    return el(
+      "tr",
+      {
+        "data-id": item.id,
+        "aria-rowindex": at + 2,
+        "aria-selected": String(item.id === this.work.selectedId),
+        class: out ? "is-out" : "",
+      },
+      el("td", {}, label),
+      el("td", {}, number(shown.score, 3)),
+      el("td", {}, shown.clip_score === null ? "–" : number(shown.clip_score, 3)),
+      el("td", {}, count(shown.area)),
+    );
+  }
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const target = event.target instanceof Element ? event.target : null;
+    const sort = target?.closest("[data-sort]")?.getAttribute("data-sort");
+    if (sort) this.#sort(/** @type {Column} */ (sort));
+    else if (idOf(target)) this.work.select(idOf(target));
+  }
+
+  /** @param {Column} column */
+  #sort(column) {
+    const same = this.order.column === column;
+    this.order = { column, down: same ? !this.order.down : column !== "label" };
+    this.table.querySelectorAll("th").forEach((head) => {
+      if (!head.querySelector(`[data-sort="${column}"]`)) head.removeAttribute("aria-sort");
+      else head.setAttribute("aria-sort", this.order.down ? "descending" : "ascending");
+    });
+    this.scroll.scrollTop = 0;
+    this.list();
+  }
+
+  /** Bring the selected row into sight, and nothing but the table moves. */
+  #reveal() {
+    const at = this.rows.findIndex((one) => one.id === this.work.selectedId);
+    if (at < 0) return;
+    const { scroll, height } = this;
+    const head = this.table.tHead?.offsetHeight ?? 0;
+    const top = at * height;
+    if (top < scroll.scrollTop) scroll.scrollTop = top;
+    else if (top + height + head > scroll.scrollTop + scroll.clientHeight) {
+      scroll.scrollTop = top + height + head - scroll.clientHeight;
+    }
+  }
+}
+
+/**
+ * Why an item does not count, in some words.
+ *
+ * @param {Item} item
+ * @param {Work} work
+ */
+export function why(item, work) {
+  if (item.reason === "contender") {
+    const other = work.items[item.instance.contender ?? -1];
+    return t("why.contender", { name: other?.name ?? "" });
+  }
+  if (item.reason === "against") return t("why.against", { text: item.instance.against_text ?? "" });
+  return item.reason === "" || item.reason === "prompt" ? "" : t(`why.${item.reason}`);
+}
+
+/** @param {EventTarget | null} target */
+function idOf(target) {
+  return target instanceof Element ? (target.closest("[data-id]")?.getAttribute("data-id") ?? "") : "";
+}
+
+/** @param {number} height */
+function gap(height) {
+  const cell = el("td", { colspan: 4 });
+  cell.style.height = `${height}px`;
+  return el("tr", { class: "gap", "aria-hidden": "true", hidden: height <= 0 }, cell);
+}
