@@ -2,8 +2,9 @@
 /** What can be done with a batch, and the dialogs that ask before it. */
 
 import { address, explain, patch, post, remove } from "./api.js";
-import { el, iconButton } from "./dom.js";
 import { hasEnded } from "./batch-parts.js";
+import { openDialog } from "./dialog.js";
+import { el } from "./dom.js";
 import { t } from "./words.js";
 
 /** @import { Batch } from "./batch-parts.js" */
@@ -48,32 +49,6 @@ export const ACTS = [
 ];
 
 /**
- * A dialog; the answer closes it.
- *
- * @param {string} title
- * @param {(Node | string)[]} body
- * @param {Node[]} acts Buttons.
- * @param {string} [kind] Class.
- */
-export function dialog(title, body, acts, kind = "") {
-  const made = el(
-    "dialog",
-    { class: `dialog ${kind}`, "aria-labelledby": "dialog-title", onclose: () => made.remove() },
-    el(
-      "div",
-      { class: "dialog__head" },
-      el("h2", { id: "dialog-title" }, title),
-      iconButton("close", t("close"), () => made.close()),
-    ),
-    el("div", { class: "dialog__body stack" }, ...body),
-    acts.length > 0 && el("div", { class: "dialog__acts" }, ...acts),
-  );
-  document.body.append(made);
-  made.showModal();
-  return made;
-}
-
-/**
  * Ask before something that ends work; resolves with what came of it, null where nothing was done.
  *
  * @param {string} what
@@ -108,7 +83,8 @@ export function form(title, body, button, work) {
     const why = el("p", { class: "hint hint--bad", role: "alert" });
     const go = el("button", { class: `btn btn--primary ${button.danger ? "btn--stop" : ""}` }, button.words);
     const back = el("button", { class: "btn", type: "button", onclick: () => made.close() }, t("back"));
-    const made = dialog(title, [el("form", { id: "ask", class: "stack" }, ...body, why)], [back, go], "dialog--small");
+    const made = openDialog(title, [el("form", { id: "ask", class: "stack" }, ...body, why)], [back, go]);
+    made.classList.add("dialog--small");
     go.setAttribute("form", "ask");
     made.addEventListener("close", () => resolve(null));
     made.querySelector("form")?.addEventListener("submit", async (event) => {
@@ -147,5 +123,6 @@ export function share(batch, team) {
   }, t("share.copy"));
   const who = team ? t("share.team", { team, owner: batch.owner }) : t("share.alone", { owner: batch.owner });
   const row = el("div", { class: "secret" }, field, copy);
-  dialog(t("batch.share"), [el("p", {}, who), el("label", { class: "vh", for: "share-url" }, t("share.link")), row, copied], [], "dialog--small");
+  const label = el("label", { class: "vh", for: "share-url" }, t("share.link"));
+  openDialog(t("batch.share"), [el("div", { class: "stack" }, el("p", {}, who), label, row, copied)]).classList.add("dialog--small");
 }

@@ -2,8 +2,8 @@
 /** A batch as a data set: asked for with choices, watched while it is written, downloaded. */
 
 import { address, ApiError, explain, get, post } from "./api.js";
-import { dialog } from "./batch-acts.js";
 import { hasEnded, shareBar } from "./batch-parts.js";
+import { openDialog } from "./dialog.js";
 import { el, icon, swap } from "./dom.js";
 import { ago, bytes, number, t } from "./words.js";
 
@@ -48,7 +48,8 @@ export function openExport(batch, reading) {
     state,
     earlier,
   ];
-  const made = dialog(t("batch.export"), body, [go], "dialog--small");
+  const made = openDialog(t("batch.export"), [el("div", { class: "stack" }, ...body)], [go]);
+  made.classList.add("dialog--small");
   made.addEventListener("close", () => stop.abort());
   listEarlier(batch, earlier).catch(() => {});
 }

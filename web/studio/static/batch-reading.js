@@ -66,6 +66,7 @@ export class BatchReading {
 
   /** Read what is saved; what somebody is trying here stays. */
   async look() {
+    /** @type {Record<string, string>} */
     const headers = this._etag ? { "If-None-Match": this._etag } : {};
     const response = await ask("GET", `${this._path}/reading`, { headers }).catch((error) => {
       if (error instanceof ApiError && error.status === 304) return null;

@@ -249,8 +249,8 @@ function moved(index) {
 /** Open what the address names. */
 function follow() {
   const seq = /^#image=(\d+)$/.exec(location.hash)?.[1];
-  if (!seq && viewer.dialog.open) viewer.dialog.close();
-  else if (seq && !viewer.dialog.open && !location.search) viewer.open(Number(seq));
+  if (!seq && viewer.isOpen) viewer.close();
+  else if (seq && !viewer.isOpen && !location.search) viewer.open(Number(seq));
 }
 
 function wire() {

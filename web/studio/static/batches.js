@@ -262,5 +262,5 @@ addKeys(t("title.batches"), [
   { key: "/", name: t("batches.search"), run: () => search.focus() },
 ]);
 mark();
-load().then(() => onBatches(hear));
+load().then(() => onBatches((batches) => hear(/** @type {Batch[]} */ (batches))));
 onBack(load);

@@ -2,12 +2,13 @@
 /** The form for a new batch: pictures, prompts, what counts, name; kept while somebody types. */
 
 import { ApiError, explain, get, newKey, post, root } from "./api.js";
+import { carried } from "./carry.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
 import { promptList } from "./prompt-list.js";
 import { readingForm } from "./reading-form.js";
 import { me, onPool } from "./shell.js";
 import { addresses, placesOf, UploadForm } from "./source-form.js";
-import { CARRIED, namedTwice, nothingAsked, readSpec, toSpec } from "./spec-form.js";
+import { namedTwice, nothingAsked, readSpec, toSpec } from "./spec-form.js";
 import { count, duration, t } from "./words.js";
 
 /**
@@ -199,10 +200,8 @@ function wirePrompts() {
     takeOver(readSpec(spec, how), t("prompts.from_batch", { name }));
     earlier.value = "";
   });
-  const carried = sessionStorage.getItem(CARRIED);
-  if (!carried) return;
-  sessionStorage.removeItem(CARRIED);
-  takeOver(readSpec(JSON.parse(carried)), t("prompts.from_try"));
+  const brought = carried();
+  if (brought) takeOver(readSpec({ prompts: brought.prompts }, brought.reading), t("prompts.from_try"));
 }
 
 /** The source as the API takes it; null where there is none yet. */
@@ -225,7 +224,7 @@ function pictures() {
 /** Why the batch cannot be made yet; empty: it can. */
 function missing() {
   const twice = namedTwice(draft.asked.prompts);
-  if (twice.length) return t("new.named_twice", { name: twice[0] });
+  if (twice.length) return t("prompts.twice", { name: twice[0] });
   if (!draft.asked.prompts.length) return t("new.no_prompts");
   if (draft.source === "list" && addresses(draft.list).length > MAX_LIST) return t("list.too_many", { count: MAX_LIST });
   if (draft.klass === "now" && (pictures() ?? 0) > MAX_NOW) return t("new.too_many_now", { count: MAX_NOW });

@@ -23,7 +23,7 @@ export function promptList({ prompts, onchange }) {
     id: "add-prompt",
     autocomplete: "off",
     maxlength: "2000",
-    placeholder: t("prompts.add_hint"),
+    placeholder: t("prompts.add_example"),
   });
   const add = () => {
     const made = readPrompt(field.value);
@@ -94,7 +94,7 @@ function nots(prompt, changed) {
       {
         class: "chip chip--not",
         type: "button",
-        "aria-label": t("prompts.remove_not", { text, name: prompt.name }),
+        "aria-label": t("prompts.not_remove", { text }),
         onclick: () => {
           prompt.not.splice(at, 1);
           changed();
@@ -109,8 +109,8 @@ function nots(prompt, changed) {
     class: "input prompt__not",
     autocomplete: "off",
     maxlength: "500",
-    "aria-label": t("prompts.add_not", { name: prompt.name }),
-    placeholder: t("prompts.not_hint"),
+    "aria-label": t("prompts.not_add", { name: prompt.name }),
+    placeholder: t("prompts.not_example"),
   });
   const add = () => {
     const text = field.value.trim().replace(/\s+/g, " ");

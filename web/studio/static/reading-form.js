@@ -7,6 +7,14 @@ import { number, t } from "./words.js";
 
 /** @import { Reading } from "./spec-form.js" */
 
+/** @type {Record<string, string>} */
+const WORDS = {
+  threshold: "reading.threshold",
+  max_overlap: "reading.overlap",
+  max_against: "reading.not",
+  exclusive: "reading.exclusive",
+};
+
 /**
  * A form over settings, which it changes.
  *
@@ -43,7 +51,8 @@ export function readingForm({ reading, onchange, noOverlap, above }) {
     const now = reading();
     threshold.set(now.threshold, number(now.threshold, 2));
     overlap.set(now.max_overlap ?? 1, now.max_overlap === null ? noOverlap : number(now.max_overlap, 2));
-    against.set(now.max_against, number(now.max_against, 2));
+    // The stronger a "not" is, the less may speak against what counts.
+    against.set(other(now.max_against), number(other(now.max_against), 2));
     exclusive.checked = now.exclusive;
   };
   const change = (/** @type {Partial<Reading>} */ some) => {
@@ -53,15 +62,20 @@ export function readingForm({ reading, onchange, noOverlap, above }) {
   };
   threshold.field.addEventListener("input", () => change({ threshold: Number(threshold.field.value) }));
   overlap.field.addEventListener("input", () => change({ max_overlap: Number(overlap.field.value) }));
-  against.field.addEventListener("input", () => change({ max_against: Number(against.field.value) }));
+  against.field.addEventListener("input", () => change({ max_against: other(Number(against.field.value)) }));
   exclusive.addEventListener("change", () => change({ exclusive: exclusive.checked }));
   draw();
   return { element, draw };
 }
 
+/** @param {number} share */
+function other(share) {
+  return Math.round((1 - share) * 100) / 100;
+}
+
 /** @param {string} name */
 function label(name) {
-  return el("label", { class: "muted", for: `reading-${name}` }, t(`reading.${name}`));
+  return el("label", { class: "muted", for: `reading-${name}` }, t(WORDS[name] ?? name));
 }
 
 /**

@@ -24,11 +24,10 @@
  * @property {boolean} verify
  */
 
+import { asked, parse } from "./prompts.js";
+
 /** What counts where nobody says otherwise; `maskpool/reading.py` has the same. */
 export const USUAL = Object.freeze({ threshold: 0.5, max_overlap: null, max_against: 0.3, exclusive: false });
-
-/** Where the page Try leaves what it carries over, as a spec. */
-export const CARRIED = "maskpool.carried";
 
 /** @returns {Asked} */
 export function nothingAsked() {
@@ -42,10 +41,8 @@ export function nothingAsked() {
  * @returns {Prompt | null}
  */
 export function readPrompt(typed) {
-  const [head = "", ...nots] = typed.split(/,\s*not(?=\s)/i).map(oneLine);
-  const at = head.indexOf("=");
-  const text = oneLine(head.slice(at + 1)), name = at < 0 ? text : oneLine(head.slice(0, at));
-  return text ? { name: name || text, text, not: nots.filter(Boolean), rest: {} } : null;
+  const found = parse(typed);
+  return found && { ...found, rest: {} };
 }
 
 /**
@@ -85,12 +82,7 @@ export function readSpec(spec, reading = {}) {
 export function toSpec({ prompts, reading, model, verify }) {
   /** @type {Record<string, unknown>} */
   const spec = {
-    prompts: prompts.map(({ name, text, not, rest }) => ({
-      ...rest,
-      text,
-      ...(name === text ? {} : { name }),
-      ...(not.length ? { not } : {}),
-    })),
+    prompts: prompts.map((one) => ({ ...one.rest, ...asked(one) })),
   };
   const usual = /** @type {Record<string, unknown>} */ (USUAL);
   for (const [field, value] of Object.entries(reading)) {
@@ -112,7 +104,3 @@ export function namedTwice(prompts) {
   return [...new Set(names.filter((name, at) => names.indexOf(name) !== at))];
 }
 
-/** @param {string} text */
-function oneLine(text) {
-  return text.trim().replace(/\s+/g, " ");
-}

@@ -16,6 +16,7 @@ import { decode } from "./rle.js";
  * @property {number} overlap
  * @property {number | null} clip_score
  * @property {number | null} against
+ * @property {string | null} against_text
  * @property {number | null} contender
  * @property {number | null} object_index
  * @property {{size: [number, number], counts: string}} segmentation
