@@ -47,6 +47,7 @@ export class BatchGallery {
       build,
       paint: (link, row, calm) => this._paint(link, row, calm),
       open,
+      cover: byId("filters", HTMLElement),
     });
   }
 

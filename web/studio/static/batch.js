@@ -254,6 +254,10 @@ function follow() {
 }
 
 function wire() {
+  // On a phone the pictures come first.
+  if (matchMedia("(max-width: 720px)").matches) {
+    for (const name of ["counts-box", "about-box"]) byId(name, HTMLDetailsElement).open = false;
+  }
   on(globalThis, "popstate", follow);
   follow();
   onBatches((batches) => {

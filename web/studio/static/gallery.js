@@ -45,9 +45,11 @@ export class Gallery {
    * @param {(link: HTMLAnchorElement, item: T | undefined, calm: boolean) => void} how.paint What it
    *   shows. Not calm: it is gone again in a moment, so nothing is fetched for it.
    * @param {(index: number) => void} how.open
+   * @param {HTMLElement} how.cover A bar that may stick to the window's top, over tiles.
    */
-  constructor(list, { source, build, paint, open }) {
+  constructor(list, { source, build, paint, open, cover }) {
     this.list = list;
+    this._cover = cover;
     this.source = source;
     this._build = build;
     this._paint = paint;
@@ -144,10 +146,8 @@ export class Gallery {
 
   /** Pixels at the window's top that bars cover. */
   _bar() {
-    const bar = this.list.previousElementSibling;
-    return bar instanceof HTMLElement && getComputedStyle(bar).position === "sticky"
-      ? bar.offsetHeight + parseFloat(getComputedStyle(bar).top || "0")
-      : 0;
+    const { position, top } = getComputedStyle(this._cover);
+    return position === "sticky" ? this._cover.offsetHeight + parseFloat(top || "0") : 0;
   }
 
   /** @returns {[number, number]} From where to where rows can be seen, in pixels of all rows. */

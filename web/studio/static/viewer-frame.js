@@ -19,7 +19,7 @@ export function viewerFrame({ step, closed }) {
   const note = el("div", { class: "viewer__note", role: "status" });
   const rows = el("tbody", {}), sum = el("p", { class: "hint", role: "status" });
   const original = el("a", { class: "btn btn--ghost desk-only", download: true }, icon("down"), t("viewer.original"));
-  const correct = el("a", { class: "btn btn--ghost" }, icon("pen"), el("span", { class: "wide-only" }, t("viewer.try")));
+  const correct = el("a", { class: "btn btn--ghost" }, icon("pen"), el("span", { class: "desk-only" }, t("viewer.try")));
   correct.setAttribute("aria-label", t("viewer.try"));
   const titles = ["viewer.label", "viewer.score", "viewer.area"].map((key) => el("th", { scope: "col" }, t(key)));
   const panel = el(

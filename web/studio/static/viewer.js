@@ -84,7 +84,10 @@ export class Viewer {
   /** @param {number} index In the list. */
   async open(index) {
     if (!this._frame.dialog.isConnected) document.body.append(this._frame.dialog);
-    if (!this._frame.dialog.open) this._frame.dialog.showModal();
+    if (!this._frame.dialog.open) {
+      this._frame.dialog.showModal();
+      this._frame.canvas.focus();
+    }
     await this._show(index);
   }
 
