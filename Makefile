@@ -35,6 +35,8 @@ check: $(VENV)/dev.stamp ## Lint, format check, types, who may import whom, unit
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deno check --quiet --config web/studio/deno.json web/studio/static/
+	$(BIN)/deno lint --quiet --config web/studio/deno.json web/studio/static/
 	$(BIN)/python -m pytest -n $(PROCESSES) tests/unit
 
 format: $(VENV)/dev.stamp ## Fix what ruff can fix and format everything

@@ -38,6 +38,11 @@ class WebSettings(BaseSettings):
         description="Endpoint of the store as browsers reach it. Empty: the web server hands out "
         "every picture itself, and no signed link is made.",
     )
+    flower_url: str = Field(
+        default="",
+        description="Where people reach Flower, which the page of the pool then links to, as "
+        "https://masks.example.org/flower. Empty: no link.",
+    )
     upload_bytes: int = Field(
         default=200 * 1024**3,
         gt=0,
@@ -64,7 +69,7 @@ class WebSettings(BaseSettings):
 
     _read_proxies = field_validator("proxies", mode="before")(setting_lists.read_networks)
 
-    @field_validator("public_url", "s3_public_url")
+    @field_validator("public_url", "s3_public_url", "flower_url")
     @classmethod
     def _an_address(cls, value: str) -> str:
         if not value:

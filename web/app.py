@@ -24,6 +24,7 @@ from web.limits import Limits
 from web.place import Place
 from web.routes import ROUTERS
 from web.speeds import Speeds
+from web.studio import missing
 from web.waiting import Waiting
 from web.watcher import Watcher
 
@@ -66,6 +67,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.pictures = Pictures(settings)
     app.state.waiting = Waiting(database, settings.redis_url.get_secret_value())
     problems.install(app)
+    missing.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=problems.DESCRIBED)
     return app

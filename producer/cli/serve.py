@@ -37,6 +37,9 @@ def up(
         ),
     ] = None,
     model: options.Model = None,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open its web page in your browser, logged in.")
+    ] = False,
 ) -> None:
     """Start a local stack in MASKPOOL_HOME and keep it running until Ctrl-C."""
     from producer.local.stack import Stack
@@ -56,29 +59,43 @@ def up(
             soft_wrap=True,
             style="dim",
         )
-        keep_open(stack, settings)
+        keep_open(stack, settings, open_page=open_page)
 
 
-def keep_open(stack: Stack, given: Settings) -> None:
+def keep_open(stack: Stack, given: Settings, *, open_page: bool = False) -> None:
     """Say where a stack's web server answers, and keep the stack running until Ctrl-C.
 
     Args:
         stack: It runs, with a web server.
         given: What it was asked; another port may have been free.
+        open_page: Whether to open its page in a browser.
     """
     here = stack.settings
     taken = here.serve_address != given.serve_address
     why = f" (another program has {given.serve_address})" if taken else ""
     url = here.public_url or f"http://{here.serve_address}"
     render.console.print(f"web: {url}{why}", soft_wrap=True)
-    print_link(here, url)
+    link = print_link(here, url)
+    if open_page:
+        open_in_browser(link)
     while True:
         stack.watch()
         time.sleep(_WATCH_SECONDS)
 
 
-def print_link(settings: Settings, url: str) -> None:
-    """Print the link by which a stack's owner logs in, which works once."""
+def open_in_browser(link: str) -> None:
+    """Open a link, or say that there is nothing to open it with.
+
+    The stack holds its web server's socket, so a browser that is early waits for an answer.
+    """
+    import webbrowser
+
+    if not webbrowser.open(link):
+        render.console.print("no browser was found here; open the link above in one")
+
+
+def print_link(settings: Settings, url: str) -> str:
+    """Print the link by which a stack's owner logs in, which works once; return it."""
     from contextlib import closing
 
     from db.session import Database
@@ -90,6 +107,7 @@ def print_link(settings: Settings, url: str) -> None:
     render.console.print(
         "it works once, for an hour; maskpool user link prints another", soft_wrap=True, style="dim"
     )
+    return link
 
 
 def worker(

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, Response
 from pydantic import SecretStr
 
-from db import accounts
+from db import accounts, workers
 from db.session import Database
 from maskpool.listening import listen
 from maskpool.settings import Settings
 from producer.accounts import sessions
+from services.command_line import serving, until
 from services.process import Missing, free_port
 from web.app import create_app
 
@@ -40,6 +43,8 @@ addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
 """
 
+_NUMBERS = itertools.count()
+
 #: A laptop's window and a phone's.
 LAPTOP, PHONE = (1440, 900), (390, 844)
 
@@ -51,10 +56,12 @@ class Site:
     Attributes:
         url: Its address with the path prefix, without a slash at the end.
         database: Of its pool.
+        home: Folder of the server.
     """
 
     url: str
     database: Database
+    home: Path
 
     def cookie(self, name: str) -> dict[str, Any]:
         """The cookie of a browser in which a user has just logged in; an admin if they are new."""
@@ -102,11 +109,40 @@ def running_site(folder: Path, template: Path, prefix: str = "", **settings: Any
         while not server.started:
             time.sleep(0.01)
         try:
-            yield Site(f"http://{address}{prefix}", app.state.pool.database)
+            yield Site(f"http://{address}{prefix}", app.state.pool.database, folder)
         finally:
             app.state.closing.set()
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Site]:
+    """All of a pool, as ``maskpool up`` starts it: demo models, dispatcher, clerk and web server.
+
+    Args:
+        folder: Empty; images are read under it.
+    """
+    address = f"127.0.0.1:{free_port()}"
+    env = {"MASKPOOL_SERVE_ADDRESS": address}
+    home = folder / ".maskpool"
+    with serving("up", log=folder / "up.log", cwd=folder, env=env):
+        until((home / "stack.json").exists, what="the stack")
+        with closing(Database(f"sqlite:///{home / 'maskpool.sqlite'}")) as database:
+            until(lambda: _has_worker(database), what="a worker")
+            until(lambda: _answers(f"http://{address}/healthz"), what="the web server")
+            yield Site(f"http://{address}", database, home)
+
+
+def _has_worker(database: Database) -> bool:
+    with database.read() as session:
+        return bool(workers.alive(session))
+
+
+def _answers(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(url).is_success
+    return False
 
 
 @contextmanager
@@ -142,6 +178,10 @@ class Desk:
     faults: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
     _contexts: list[BrowserContext] = field(default_factory=list)
+
+    def new_number(self) -> int:
+        """A number that this process gave to no other test."""
+        return next(_NUMBERS)
 
     def person(
         self,

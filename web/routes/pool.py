@@ -43,6 +43,10 @@ class PoolState(Shown):
     workers: list[Worker]
     queue: list[Waiting]
     idle: list[str] = Field(description="Why nothing would happen.", examples=[[]])
+    flower: str | None = Field(
+        description="Where Flower is, if a setting says it.",
+        examples=["https://masks.example.org/flower"],
+    )
 
 
 @router.get("")
@@ -69,4 +73,5 @@ def get_pool(pool: Pooled, _: Annotated[Caller, needs(Right.POOL)]) -> PoolState
         )
         for one in waiting(pool)
     ]
-    return PoolState(workers=workers, queue=queue, idle=why_idle(pool))
+    flower = pool.settings.flower_url or None
+    return PoolState(workers=workers, queue=queue, idle=why_idle(pool), flower=flower)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
 
+from maskpool.errors import NotFound
 from producer.accounts import local_link, sessions, teams, users
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right, Role
@@ -19,6 +20,7 @@ from web.authentication import Who, require_own_page
 from web.limits import Limited, Limits, network_of
 from web.problems import Problem
 from web.shapes import Asked, Shown
+from web.studio.missing import wants_page
 
 router = APIRouter(tags=["session"])
 
@@ -131,7 +133,12 @@ def log_in_by_link(
     address = session.address_of(request)
     _limit(limits, "login.address", network_of(address), _MOST_OF_ADDRESS)
     agent = session.agent_of(request)
-    secret = local_link.exchange(pool, token, agent=agent, address=address)
+    try:
+        secret = local_link.exchange(pool, token, agent=agent, address=address)
+    except NotFound:
+        if not wants_page(request):
+            raise
+        return RedirectResponse(f"{place.prefix}/login?why=link", status_code=303)
     answer = RedirectResponse(f"{place.prefix}/", status_code=303)
     # The token is worth nothing any more, and still nobody's business.
     answer.headers["Referrer-Policy"] = "no-referrer"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -45,7 +43,7 @@ def new_batch(request: Request) -> HTMLResponse:
 
 
 @router.get("/batches/{batch_id}")
-def batch(request: Request, batch_id: UUID) -> HTMLResponse:
+def batch(request: Request, batch_id: str) -> HTMLResponse:
     """One batch."""
     del batch_id  # the page reads its own address
     return page(request, "batch")

@@ -28,7 +28,7 @@ async function drawSessions() {
 /** @param {Session} one */
 function sessionRow(one) {
   const here = el("span", { class: "state" }, el("span", { class: "dot dot--ok" }), t("account.this"));
-  const end = twice(t("account.end"), t("account.end_sure"), async () => {
+  const end = twice(t("account.end"), t("account.end_sure"), browserOf(one.agent), async () => {
     await remove(`/api/v1/sessions/${one.id}`);
     await drawSessions();
   });
@@ -55,7 +55,7 @@ async function drawTokens() {
 function tokenRow(one) {
   const ended = one.expires_at !== null && Date.parse(one.expires_at) < Date.now();
   const over = one.revoked_at !== null ? t("account.revoked") : ended ? t("account.ended") : null;
-  const revoke = twice(t("account.revoke"), t("account.revoke_sure"), async () => {
+  const revoke = twice(t("account.revoke"), t("account.revoke_sure"), one.name, async () => {
     await remove(`/api/v1/tokens/${one.id}`);
     await drawTokens();
   });

@@ -3,6 +3,7 @@
 
 import { explain } from "./api.js";
 import { el, icon, show, swap } from "./dom.js";
+import { t } from "./words.js";
 
 /**
  * Say in a note why something failed.
@@ -38,30 +39,41 @@ const PATIENCE = 5000;
  *
  * @param {string} words
  * @param {string} question What the second press means.
- * @param {() => Promise<void>} work A failure is told behind the button.
+ * @param {string} about What it is done to, for whoever does not see the row.
+ * @param {() => Promise<void>} work A failure is told beside the button.
  */
-export function twice(words, question, work) {
-  const button = el("button", { class: "btn", type: "button" }, words);
-  const note = el("span", { class: "hint hint--bad", role: "alert" });
+export function twice(words, question, about, work) {
+  const label = el("span");
+  const button = el("button", { class: "btn", type: "button" }, label);
+  /** @param {string} now */
+  const say = (now) => {
+    swap(label, now);
+    button.setAttribute("aria-label", t("what_of", { what: now, about }));
+  };
+  const whole = el("span", { class: "twice" }, button);
   let timer = 0;
   const calm = () => {
     clearTimeout(timer);
     timer = 0;
     button.classList.remove("btn--danger");
-    swap(button, words);
+    say(words);
   };
   button.addEventListener("click", async () => {
     if (!timer) {
       button.classList.add("btn--danger");
-      swap(button, question);
+      say(question);
       timer = setTimeout(calm, PATIENCE);
       return;
     }
     calm();
     button.disabled = true;
-    await work().catch((error) => swap(note, explain(error)));
+    whole.querySelector("[role=alert]")?.remove();
+    await work().catch((error) => {
+      whole.prepend(el("span", { class: "hint hint--bad", role: "alert" }, explain(error)));
+    });
     button.disabled = false;
   });
   button.addEventListener("blur", calm);
-  return el("span", { class: "twice" }, note, " ", button);
+  say(words);
+  return whole;
 }

@@ -1,0 +1,113 @@
+"""The pages' words: complete in every language, and each of them used."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from fastapi import Request
+
+from producer.accounts.rights import Right
+from web import problems
+from web.studio import words
+from web.studio.words import LANGUAGES, Word, words_of
+
+WEB = Path(words.__file__).parents[1]
+STUDIO = WEB / "studio"
+FIRST, *OTHERS = LANGUAGES
+
+#: Sources that name words.
+SOURCES = [*STUDIO.glob("static/*.js"), *STUDIO.glob("templates/*.html")]
+TEXT = "\n".join(file.read_text("utf-8") for file in SOURCES)
+
+#: Beginnings of keys whose end is made: of a code, a right, a state.
+MADE = (*re.findall(r"`([a-z][\w.-]*\.)\$\{", TEXT), "title.")
+
+
+def forms(word: Word) -> list[str]:
+    return [word] if isinstance(word, str) else list(word.values())
+
+
+def places(word: Word) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", " ".join(forms(word))))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_language_has_the_same_words(language: str) -> None:
+    ours = {file.name for file in (words.FOLDER / FIRST).iterdir()}
+    assert {file.name for file in (words.FOLDER / language).iterdir()} == ours
+    assert set(words_of(language)) == set(words_of(FIRST))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_sentence_has_the_same_places(language: str) -> None:
+    for key, word in words_of(language).items():
+        # A plural form may say "one" without the figure.
+        assert places(word) | {"count"} == places(words_of(FIRST)[key]) | {"count"}, key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_is_empty_or_of_another_language(language: str) -> None:
+    for key, word in words_of(language).items():
+        for form in forms(word):
+            assert form, key
+            han = re.search(r"[\u4e00-\u9fff]", form) is not None
+            foreign = language == "en" and han and not key.startswith("language.")
+            assert not foreign, key
+
+
+def test_a_place_gives_no_word_twice() -> None:
+    for language in LANGUAGES:
+        count = 0
+        for file in (words.FOLDER / language).iterdir():
+            count += len(re.findall(r'^  "', file.read_text("utf-8"), re.MULTILINE))
+        assert count == len(words_of(language))
+
+
+def test_every_word_is_used() -> None:
+    for key in words_of(FIRST):
+        assert f'"{key}"' in TEXT or key.startswith(MADE), f"nothing says {key}"
+
+
+def test_every_word_that_is_said_is_there() -> None:
+    said = set(re.findall(r'\b(?:t|fill)\(\s*"([^"]+)"', TEXT)) - {"title."}
+    assert said
+    assert said <= set(words_of(FIRST))
+
+
+def codes() -> set[str]:
+    """Every code that a refusal of the web server may have."""
+    found = {code for _, _, code in problems._PLAIN} | {"method", "http"}
+    for file in WEB.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Problem":
+                code = node.args[1]
+                found |= {code.value} if isinstance(code, ast.Constant) else set()
+    return found
+
+
+def test_every_refusal_and_every_right_is_translated() -> None:
+    assert {f"error.{code}" for code in codes()} <= set(words_of(FIRST))
+    assert {f"right.{right}" for right in Right} <= set(words_of(FIRST))
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accept", "language"),
+    [
+        ("", "", "en"),
+        ("", "fr, de;q=0.5", "en"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("", "ZH-tw", "zh"),
+        ("", "fr, en;q=0.5, zh;q=0.7", "zh"),
+        ("", "zh;q=0, en", "en"),
+        ("", "zh;q=x", "en"),
+        ("lang=en", "zh", "en"),
+        ("lang=zh", "en", "zh"),
+        ("lang=../zh", "en", "en"),
+    ],
+)
+def test_the_language_is_chosen_or_asked_for(cookie: str, accept: str, language: str) -> None:
+    headers = [(b"cookie", cookie.encode()), (b"accept-language", accept.encode())]
+    assert words.language_of(Request({"type": "http", "headers": headers})) == language
