@@ -18,6 +18,7 @@ import { t } from "./words.js";
  * @property {boolean} [ctrl] With Ctrl or Cmd.
  * @property {boolean} [shift] With Shift.
  * @property {() => boolean} [when] Whether it does anything now.
+ * @property {boolean} [untold] Another way to what the dialog lists already.
  */
 
 /** @type {Map<string, Hotkey[]>} Sections by their titles, in the order of adding. */
@@ -85,7 +86,7 @@ export function showKeys() {
  * @param {[string, Hotkey[]]} titled
  */
 function section([title, keys]) {
-  const rows = keys.map((one) =>
+  const rows = keys.filter((one) => !one.untold).map((one) =>
     el(
       "div",
       {},

@@ -12,28 +12,50 @@
  * @property {boolean} hidden Its masks are not drawn.
  */
 
-/** Most prompts of one picture, and letters of a text. */
-export const MOST = 256, LONGEST = 200;
+/** Most prompts of one picture. */
+export const MOST = 256;
+
+const QUOTED = String.raw`"(?:[^"]|"")*"`, NOT = String.raw`,\s*not(?=\s|$)`;
+
+/** Where one part ends and the next begins; a part in double quotes is taken as written. */
+const SEPARATOR = new RegExp(`(=)|${NOT}`, "i"), WHOLE = new RegExp(`^\\s*${QUOTED}\\s*(?=$|=|${NOT})`, "i");
 
 /**
  * Read what somebody typed: `text` or `name=text`, and `, not text` behind it, as after `-p`.
  *
  * @param {string} typed
- * @returns {{name: string, text: string, not: string[]} | null} null: there is nothing to look for.
+ * @returns {{name: string, text: string, not: string[]} | null} null: there is nothing to look for,
+ *   or it could be divided in more than one way.
  */
 export function parse(typed) {
-  const [head = "", ...nots] = typed.split(/,\s*not\s+/i).map((part) => part.trim());
-  const equals = head.indexOf("=");
-  const text = clean(equals < 0 ? head : head.slice(equals + 1));
-  const name = clean(equals < 0 ? "" : head.slice(0, equals)) || text;
-  return text ? { name, text, not: nots.map(clean).filter(Boolean) } : null;
+  const parts = [""];
+  const signs = [];
+  let rest = typed;
+  for (;;) {
+    const whole = WHOLE.exec(rest)?.[0].length ?? 0;
+    const found = SEPARATOR.exec(rest.slice(whole));
+    const end = found ? whole + found.index : rest.length;
+    parts[signs.length] = unquoted(rest.slice(0, end));
+    if (!found) break;
+    signs.push(found[1] ? "=" : "not");
+    rest = rest.slice(end + found[0].length);
+  }
+  if (signs.lastIndexOf("=") > 0 || parts.some((part) => !part)) return null;
+  const [name = "", text = "", ...not] = signs[0] === "=" ? parts : [parts[0], ...parts];
+  return { name, text, not };
+}
+
+/** @param {string} part */
+function unquoted(part) {
+  const quoted = new RegExp(`^${QUOTED}$`).test(part.trim());
+  return clean(quoted ? part.trim().slice(1, -1).replaceAll('""', '"') : part);
 }
 
 /**
  * @param {string} text
  */
 export function clean(text) {
-  return text.replace(/\s+/g, " ").trim().slice(0, LONGEST);
+  return text.replace(/\s+/g, " ").trim();
 }
 
 /**
@@ -51,7 +73,7 @@ export function asked({ name, text, not }) {
  * @param {Pick<Prompt, "name" | "text" | "not">} prompt
  */
 export function typed({ name, text, not }) {
-  const quote = (/** @type {string} */ part) => (/[=,"]/.test(part) ? `"${part.replace(/"/g, '\\"')}"` : part);
+  const quote = (/** @type {string} */ part) => (/[=,"]/.test(part) ? `"${part.replaceAll('"', '""')}"` : part);
   const head = name === text ? quote(text) : `${quote(name)}=${quote(text)}`;
   return [head, ...not.map((one) => `not ${quote(one)}`)].join(", ");
 }

@@ -46,9 +46,9 @@ export function wireKeys(canvas, acts, work) {
     key("x", "leave_out"),
     key("z", "undo"),
     key("y", "redo"),
-    key("z", "undo", { ctrl: true, shift: false }),
-    key("z", "redo", { ctrl: true, shift: true }),
-    key("y", "redo", { ctrl: true }),
+    key("z", "undo", { ctrl: true, shift: false, untold: true }),
+    key("z", "redo", { ctrl: true, shift: true, untold: true }),
+    key("y", "redo", { ctrl: true, untold: true }),
     key("r", "reset"),
     key("Escape", "let_go"),
   ]);

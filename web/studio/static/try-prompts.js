@@ -67,7 +67,10 @@ function say(sentence) {
  */
 export function addPrompt(work, typed) {
   const read = parse(typed);
-  if (!read) return false;
+  if (!read) {
+    if (typed.trim()) say(t("prompts.unclear"));
+    return false;
+  }
   if (work.prompts.some((one) => one.name === read.name)) {
     say(t("prompts.twice", { name: read.name }));
     return false;

@@ -20,6 +20,8 @@ export function wireStrip(standing) {
   const draw = () => {
     clearTimeout(timer);
     swap(strip, ...parts(standing.now, pool));
+    // Who answered is there; the pool was looked at before.
+    if (standing.now.phase === "done" && pool?.workers.length === 0) lookAtPool().catch(() => {});
     if (standing.now.phase !== "asking") return;
     const gone = performance.now() - (standing.now.since ?? 0);
     timer = setTimeout(() => {
