@@ -235,6 +235,11 @@ def cancel(session: Session, batch_id: UUID) -> None:
         .where(ChunkRow.batch_id == batch_id, ChunkRow.state.in_(ChunkState.open()))
         .values(state=ChunkState.CANCELLED, lease_until=None)
     )
+    cancel_jobs(session, batch_id)
+
+
+def cancel_jobs(session: Session, batch_id: UUID) -> None:
+    """End what is left of a batch that is CANCELLED."""
     session.execute(
         update(JobRow)
         .where(JobRow.batch_id == batch_id, JobRow.state.in_(JobState.open()))

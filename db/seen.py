@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_, update
 from sqlalchemy.orm import Session
 
+from db import trash
 from db.lookup import meant, progress_columns, read_progress
 from db.models import BatchRow, UserRow
 from maskpool.domain import BatchState, Klass, Progress
@@ -26,14 +27,18 @@ class Sees:
     Attributes:
         user_id: Their own.
         teams: And those of these teams; None: everything there is.
+        in_trash: Those in the trash, and no others.
     """
 
     user_id: int
     teams: frozenset[UUID] | None
+    in_trash: bool = False
 
     def condition(self) -> ColumnElement[bool]:
         """The same in SQL, over ``batches``."""
         there = and_(BatchRow.deleted_at.is_(None), ~BatchRow.scratch)
+        if self.in_trash:
+            there = trash.is_there()
         if self.teams is None:
             return there
         own = BatchRow.owner_id == self.user_id

@@ -156,8 +156,8 @@ def finish(session: Session, task_id: UUID, lease_id: UUID, result: dict[str, An
     Raises:
         LeaseLost: It is not ours any more.
     """
-    ended = _ended(TaskState.DONE)
-    _write(session, task_id, lease_id, {"result": result, "error": None, **ended})
+    done = ended(TaskState.DONE)
+    _write(session, task_id, lease_id, {"result": result, "error": None, **done})
 
 
 def fail(session: Session, task_id: UUID, lease_id: UUID, error: str) -> None:
@@ -167,7 +167,7 @@ def fail(session: Session, task_id: UUID, lease_id: UUID, error: str) -> None:
         LeaseLost: It is not ours any more.
     """
     said = storable(error).replace("\0", "\\x00")
-    _write(session, task_id, lease_id, {"error": said, **_ended(TaskState.FAILED)})
+    _write(session, task_id, lease_id, {"error": said, **ended(TaskState.FAILED)})
 
 
 def put_off(
@@ -219,19 +219,31 @@ def cancel(session: Session, task_id: UUID) -> None:
     """
     cancelled = session.execute(
         update(TaskRow)
-        .where(TaskRow.id == task_id, TaskRow.state.in_(TaskState.open()))
-        .values(**_ended(TaskState.CANCELLED))
+        .where(
+            TaskRow.id == task_id,
+            TaskRow.state.in_(TaskState.open()),
+            TaskRow.kind != TaskKind.DELETE,
+        )
+        .values(**ended(TaskState.CANCELLED))
         .returning(TaskRow.id)
     ).one_or_none()
     if cancelled is not None:
         return
-    state = session.scalar(select(TaskRow.state).where(TaskRow.id == task_id))
-    if state is None:
+    row = session.execute(
+        select(TaskRow.state, TaskRow.kind).where(TaskRow.id == task_id)
+    ).one_or_none()
+    if row is None:
         raise NotFound(f"there is no task {task_id}")
-    raise Conflict(f"task {task_id} is {TaskState(state).label} and cannot be cancelled")
+    if row.kind == TaskKind.DELETE and row.state in TaskState.open():
+        raise Conflict(
+            f"task {task_id} deletes something and cannot be cancelled; restore a batch from the "
+            "trash"
+        )
+    raise Conflict(f"task {task_id} is {TaskState(row.state).label} and cannot be cancelled")
 
 
-def _ended(state: TaskState) -> dict[str, Any]:
+def ended(state: TaskState) -> dict[str, Any]:
+    """What is written where a task ends."""
     return {
         "state": state,
         "lease_id": None,

@@ -24,6 +24,9 @@ MAX_TAKES = 5
 #: How long a task that has ended is kept, with what it made.
 KEPT_MS = 7 * 24 * 3600 * 1000
 
+#: How long a batch that was deleted at the door can be had back.
+TRASH_MS = 24 * 3600 * 1000
+
 
 class TaskKind(StrEnum):
     """What a clerk can do."""

@@ -14,11 +14,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import batches, instances, jobs, lookup, removal, seen, tasks
+from db import batches, instances, jobs, lookup, removal, seen
 from maskpool.domain import JobState, Progress
 from maskpool.failure_kinds import FailureKind, kind_of
 from maskpool.reading import Reading, reading_of
-from maskpool.tasks import TaskKind
 from producer.deletion import delete_marked
 from producer.pool import Pool
 from producer.results import reader
@@ -239,30 +238,6 @@ def remove(pool: Pool, batch_id: UUID) -> Removed:
         removal.mark_deleted(session, batch_id)
     _, objects = delete_marked(pool.database, pool.store(), batch_id)
     return Removed(batch_id, objects)
-
-
-def delete(pool: Pool, batch_id: UUID, user_id: int | None) -> UUID:
-    """Have the clerk delete a batch; one that still runs is cancelled, and nobody sees it any more.
-
-    Args:
-        pool: Where it is.
-        batch_id: Which.
-        user_id: Who asks.
-
-    Returns:
-        The id of the clerk's task.
-
-    Raises:
-        NotFound: There is no such batch, or it was deleted already.
-    """
-    with pool.database.write() as session:
-        removal.mark_deleted(session, batch_id)
-        args = {"batch": str(batch_id)}
-        task_id = tasks.create(
-            session, TaskKind.DELETE, args, user_id=user_id, team_id=None, batch_id=batch_id
-        )
-    pool.wake()
-    return task_id
 
 
 def _change(pool: Pool, reference: str, change: Callable[[Session, UUID], None]) -> UUID:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from db import uploads
 from db.uploads import Upload, UploadFile
@@ -21,8 +24,15 @@ from storage.objects import keys
 _MAX_TITLE = 200
 
 
-def create(pool: Pool, caller: Caller, *, name: str, team_id: UUID | None) -> Upload:
-    """Begin an upload.
+def create(
+    pool: Pool,
+    caller: Caller,
+    *,
+    name: str,
+    team_id: UUID | None,
+    also: Callable[[Session, Upload], None] = lambda *_: None,
+) -> Upload:
+    """Begin an upload; ``also`` writes in the same transaction.
 
     Raises:
         SpecError: The name is too long.
@@ -43,7 +53,8 @@ def create(pool: Pool, caller: Caller, *, name: str, team_id: UUID | None) -> Up
             days=pool.settings.upload_days,
         )
         found = uploads.find(session, upload_id)
-    assert found is not None  # noqa: S101 - made a moment ago, in this transaction
+        assert found is not None  # noqa: S101 - made a moment ago, in this transaction
+        also(session, found)
     return found
 
 

@@ -16,7 +16,12 @@ from producer.pool import Pool
 
 
 def find_batch(
-    pool: Pool, caller: Caller, reference: UUID | str, right: Right = Right.READ
+    pool: Pool,
+    caller: Caller,
+    reference: UUID | str,
+    right: Right = Right.READ,
+    *,
+    in_trash: bool = False,
 ) -> SeenBatch:
     """The batch that a caller means, if they may do this with it.
 
@@ -25,19 +30,21 @@ def find_batch(
         caller: Who asks.
         reference: Id; as a text also the beginning or end of an id, or a name.
         right: What is to be done with it.
+        in_trash: One that lies in the trash, and no other.
 
     Raises:
         NotFound: There is none, several are meant, or the caller may not see it.
         Refused: They may see it, and not do this.
     """
     with pool.database.read() as session:
-        matches = seen.find(session, _sees(caller, right), reference)
+        matches = seen.find(session, _sees(caller, right, in_trash=in_trash), reference)
     if len(matches) > 1:
         ids = " or ".join(str(match.batch_id) for match in matches)
         raise NotFound(f"{reference!r} means several batches; write the id: {ids}")
     found = matches[0] if matches else None
     if found is None:
-        raise NotFound(f"there is no batch {str(reference)!r} that you may see")
+        where = " in the trash" if in_trash else ""
+        raise NotFound(f"there is no batch {str(reference)!r}{where} that you may see")
     if not _may(caller, right, found):
         if not _may(caller, Right.READ, found):
             raise NotFound(f"there is no batch {str(reference)!r} that you may see")
@@ -53,6 +60,7 @@ def list_batches(
     after: Place | None = None,
     limit: int = 50,
     order: ListOrder = ListOrder.NEWEST,
+    in_trash: bool = False,
 ) -> list[SeenBatch]:
     """Batches that a caller sees.
 
@@ -63,8 +71,9 @@ def list_batches(
         after: Behind this one.
         limit: At most so many.
         order: Of the list.
+        in_trash: Those in the trash, and no others.
     """
-    sees = _sees(caller, Right.READ)
+    sees = _sees(caller, Right.READ, in_trash=in_trash)
     with pool.database.read() as session:
         return seen.page(session, sees, which, after=after, limit=limit, order=order)
 
@@ -108,8 +117,8 @@ def _may(caller: Caller, right: Right, batch: SeenBatch) -> bool:
     return caller.may(right, owner_id=batch.owner_id, team_id=batch.team_id)
 
 
-def _sees(caller: Caller, right: Right) -> Sees:
+def _sees(caller: Caller, right: Right, *, in_trash: bool = False) -> Sees:
     """Everything that reading or the right reaches; what of it is allowed is asked afterwards."""
     reach = [caller.teams_for(one) for one in (Right.READ, right)]
     teams = None if None in reach else frozenset().union(*(one for one in reach if one))
-    return Sees(caller.user_id, teams)
+    return Sees(caller.user_id, teams, in_trash)

@@ -33,14 +33,21 @@ class Answer:
     Attributes:
         status: HTTP status.
         content: A model of ``web.shapes``.
+        kept: What the same request is answered with later, where that is not the content: a secret
+            is shown once, and never kept.
     """
 
     status: int
     content: BaseModel
+    kept: BaseModel | None = None
 
     def json(self) -> Any:  # noqa: ANN401 - JSON
         """The content as JSON values."""
         return jsonable_encoder(self.content)
+
+    def kept_json(self) -> Any:  # noqa: ANN401 - JSON
+        """What is kept, as JSON values."""
+        return jsonable_encoder(self.content if self.kept is None else self.kept)
 
 
 #: Keeps an answer in the transaction of its effect.
@@ -116,7 +123,7 @@ class Once:
     @staticmethod
     def _sealer(caller: Caller, key: str) -> Seal:
         def seal(session: Session, answer: Answer) -> None:
-            idempotency.finish(session, caller.user_id, key, answer.status, answer.json())
+            idempotency.finish(session, caller.user_id, key, answer.status, answer.kept_json())
             reach("request.sealed")
 
         return seal

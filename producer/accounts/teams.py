@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -24,8 +25,10 @@ _MAX_NAME = 100
 TEAM_ROLES = (Role.VIEWER, Role.ANNOTATOR, Role.OWNER)
 
 
-def create(pool: Pool, actor: Actor, name: str) -> UUID:
-    """Make a team.
+def create(
+    pool: Pool, actor: Actor, name: str, also: Callable[[Session, UUID], None] = lambda *_: None
+) -> UUID:
+    """Make a team; ``also`` writes in the same transaction.
 
     Raises:
         SpecError: The name is refused.
@@ -38,6 +41,7 @@ def create(pool: Pool, actor: Actor, name: str) -> UUID:
         if team_id is None:
             raise Conflict(f"there is a team {name!r} already")
         audit.append(session, actor, "team.create", name)
+        also(session, team_id)
     return team_id
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from db import accounts, teams
 from db import tokens as rows
@@ -25,6 +27,9 @@ __all__ = ["MARK", "NewToken", "Token", "create", "issue", "listing", "revoke", 
 #: What all tokens begin with, so that scanners of repositories know one.
 MARK = "mp_"
 
+#: What is written beside a token, without its text.
+AlsoWrites = Callable[[Session, Token], None]
+
 #: How often the row of a token in use is written.
 MARK_USED_EVERY_MS = 60_000
 
@@ -41,7 +46,13 @@ class NewToken:
 
 
 def create(
-    pool: Pool, caller: Caller, name: str, *, rights: Collection[Right], days: int | None
+    pool: Pool,
+    caller: Caller,
+    name: str,
+    *,
+    rights: Collection[Right],
+    days: int | None,
+    also: AlsoWrites = lambda *_: None,
 ) -> NewToken:
     """Make a token for the caller.
 
@@ -51,6 +62,7 @@ def create(
         name: For people.
         rights: What it may do, as far as its user may do that at the moment of its use.
         days: After which it ends; None: never.
+        also: Writes in the same transaction.
 
     Raises:
         Refused: A token asks for it, or the caller has not one of the rights.
@@ -61,7 +73,7 @@ def create(
     lacking = sorted(right for right in rights if not caller.has(right))
     if lacking:
         raise Refused(f"you have not the right {', '.join(lacking)} yourself")
-    return issue(pool, Actor.of(caller), caller.user_id, name, rights=rights, days=days)
+    return issue(pool, Actor.of(caller), caller.user_id, name, rights=rights, days=days, also=also)
 
 
 def issue(
@@ -72,6 +84,7 @@ def issue(
     *,
     rights: Collection[Right],
     days: int | None,
+    also: AlsoWrites = lambda *_: None,
 ) -> NewToken:
     """Make a token for a user; see ``create``.
 
@@ -93,6 +106,7 @@ def issue(
             life_ms=None if days is None else days * _DAY_MS,
         )
         audit.append(session, actor, "token.create", prefix, name=name, scopes=scopes, days=days)
+        also(session, token)
     return NewToken(token, text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
@@ -20,7 +21,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
 def create(
-    pool: Pool, actor: Actor, name: str, *, password: str | None = None, admin: bool = False
+    pool: Pool,
+    actor: Actor,
+    name: str,
+    *,
+    password: str | None = None,
+    admin: bool = False,
+    also: Callable[[Session], None] = lambda _: None,
 ) -> str:
     """Make a user, or let one in who so far only submitted from a shell.
 
@@ -30,6 +37,7 @@ def create(
         name: Under which their batches are.
         password: Theirs; None: one is generated.
         admin: Whether they are an admin of the pool.
+        also: Writes in the same transaction.
 
     Returns:
         The password.
@@ -54,6 +62,7 @@ def create(
         accounts.set_password(session, user.id, password_hash)
         accounts.set_admin(session, user.id, admin=admin)
         audit.append(session, actor, "user.create", name, admin=int(admin))
+        also(session)
     return password
 
 

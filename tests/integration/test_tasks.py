@@ -155,7 +155,7 @@ def test_put_off_it_waits_and_is_published_then(
 
 
 def test_cancelled_it_is_lost_to_its_clerk(database: Database) -> None:
-    task_id = created(database)
+    task_id = created(database, TaskKind.EXPORT)
     held = taken(database, task_id)
     with database.write() as session:
         tasks.cancel(session, task_id)
@@ -165,6 +165,9 @@ def test_cancelled_it_is_lost_to_its_clerk(database: Database) -> None:
         tasks.cancel(session, task_id)
     with pytest.raises(NotFound), database.write() as session:
         tasks.cancel(session, new_id())
+    deletion = created(database, TaskKind.DELETE)
+    with pytest.raises(Conflict, match="trash"), database.write() as session:
+        tasks.cancel(session, deletion)
 
 
 def test_an_idle_tick_asks_by_the_index(sqlite_url: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from clerk.leases import TaskKeeper
 from clerk.run_task import TaskRunner
-from db import batches
+from db import batches, trash
 from db.clock import now_ms
 from db.models import TaskRow, UploadFileRow, UploadRow, UserRow
 from maskpool.domain import new_id
@@ -45,6 +45,13 @@ class Office:
     def ask(self, kind: TaskKind, args: Mapping[str, Any]) -> UUID:
         with self.pool.database.write() as session:
             return tasks.create(session, kind, dict(args))
+
+    def delete(self, batch_id: UUID) -> UUID:
+        """Delete a batch, without its day in the trash; the task that clears it away."""
+        user_id = self.user()
+        with self.pool.database.write() as session:
+            trash.put(session, batch_id, user_id)
+            return trash.clear_now(session, batch_id)
 
     def run(self, task_id: UUID) -> str:
         return TaskRunner(self.pool, self.keeper).run(task_id)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
 
 from sqlalchemy import update
 
-from db import accounts, scratch, tasks, uploads
+from db import accounts, scratch, tasks, trash, uploads
 from db.batches import NewBatch
 from db.models import BatchRow, TaskRow
 from maskpool.domain import ImageRef
@@ -77,6 +79,9 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/places": Right.SUBMIT,
     "POST /api/v1/specs": Right.SUBMIT,
     "DELETE /api/v1/batches/{batch_id}": Right.DELETE,
+    "GET /api/v1/trash": Right.READ,
+    "POST /api/v1/trash/{deleted_id}/restore": Right.DELETE,
+    "DELETE /api/v1/trash/{deleted_id}": Right.DELETE,
     "POST /api/v1/exports": Right.EXPORT,
     "GET /api/v1/tasks": Right.READ,
     "GET /api/v1/tasks/{task_id}": Right.READ,
@@ -175,6 +180,14 @@ def a_result(door: Door) -> Thing:
     return a_batch(door, done=True)
 
 
+def a_batch_in_the_trash(door: Door) -> Thing:
+    batch = a_batch(door)
+    batch_id = UUID(str(batch.path["batch_id"]))
+    with door.pool.database.write() as session:
+        trash.put(session, batch_id, door.users["maker"])
+    return replace(batch, path={"deleted_id": batch_id})
+
+
 def a_task(door: Door) -> Thing:
     maker = door.users["maker"]
     with door.pool.database.write() as session:
@@ -219,6 +232,7 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("upload_id",): an_upload,
     ("upload_id", "name"): an_upload,
     ("batch_id",): a_batch,
+    ("deleted_id",): a_batch_in_the_trash,
     ("task_id",): a_task,
     ("task_id", "name"): a_task,
     ("batch_id", "seq"): a_result,

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from db.seen import Filter, ListOrder, Place, SeenBatch
 from maskpool.domain import BatchState, Priority, Progress
-from producer import batches, visible
+from producer import batches, trash, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from producer.pool import Pool
@@ -213,9 +213,8 @@ def retry_batch(
 def delete_batch(
     pool: Pooled, caller: Annotated[Caller, needs(Right.DELETE)], batch_id: UUID
 ) -> AskedTask:
-    """Delete a batch: from now on nobody sees it, and the clerk clears it away."""
-    visible.find_batch(pool, caller, batch_id, Right.DELETE)
-    return AskedTask(task=batches.delete(pool, batch_id, caller.user_id))
+    """Delete a batch: nobody sees it any more, and the clerk clears it away in a day."""
+    return AskedTask(task=trash.put(pool, caller, batch_id))
 
 
 def _change(

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from producer.accounts import grants, teams
 from producer.accounts.audit import Actor
@@ -15,6 +17,7 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right, Role
 from web.access import Pooled, needs
 from web.authentication import Who
+from web.idempotency import Answer, Idempotent, Seal
 from web.shapes import Asked, Shown, moment
 
 router = APIRouter(prefix="/api/v1/teams", tags=["teams"])
@@ -76,12 +79,25 @@ def list_teams(pool: Pooled, caller: Annotated[Caller, needs(Right.TEAM)]) -> li
     return [Team(id=one.id, name=one.name) for one in teams.listing(pool, only)]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=Team)
 def create_team(
-    pool: Pooled, caller: Annotated[Caller, needs(Right.USERS)], asked: AskedTeam
-) -> Team:
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.USERS)],
+    asked: AskedTeam,
+    once: Idempotent,
+) -> JSONResponse:
     """Make a team."""
-    return Team(id=teams.create(pool, Actor.of(caller), asked.name), name=asked.name)
+
+    def answer(team_id: UUID) -> Answer:
+        return Answer(201, Team(id=team_id, name=asked.name))
+
+    def work(seal: Seal) -> Answer:
+        def also(session: Session, team_id: UUID) -> None:
+            seal(session, answer(team_id))
+
+        return answer(teams.create(pool, Actor.of(caller), asked.name, also))
+
+    return once.run(pool, caller, work)
 
 
 @router.get("/{team_id}/members")
@@ -135,13 +151,22 @@ def list_grants(
     return [_shown(one) for one in grants.listing(pool, team_id)]
 
 
-@router.post("/{team_id}/grants", status_code=201)
+@router.post("/{team_id}/grants", status_code=201, response_model=Grant)
 def add_grant(
-    pool: Pooled, caller: Annotated[Caller, needs(Right.USERS)], team_id: UUID, asked: AskedGrant
-) -> Grant:
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.USERS)],
+    team_id: UUID,
+    asked: AskedGrant,
+    once: Idempotent,
+) -> JSONResponse:
     """Let a team read images from a place."""
     team = teams.visible(pool, caller, team_id, Right.USERS)
-    return _shown(grants.grant(pool, Actor.of(caller), team, asked.kind, asked.place))
+
+    def work(_: Seal) -> Answer:
+        made = grants.grant(pool, Actor.of(caller), team, asked.kind, asked.place)
+        return Answer(201, _shown(made))
+
+    return once.run(pool, caller, work)
 
 
 @router.delete("/{team_id}/grants/{grant_id}", status_code=204)

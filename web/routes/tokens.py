@@ -7,7 +7,9 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from producer.accounts import tokens
 from producer.accounts.audit import Actor
@@ -15,6 +17,7 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Pooled, needs
 from web.authentication import Who
+from web.idempotency import Answer, Idempotent, Seal
 from web.shapes import Asked, Shown, moment, moment_or_none
 
 router = APIRouter(prefix="/api/v1/tokens", tags=["session"])
@@ -49,7 +52,7 @@ class Token(Shown):
     revoked_at: datetime | None = Field(examples=[None])
 
     @classmethod
-    def of(cls, row: tokens.Token, **more: str) -> Self:
+    def of(cls, row: tokens.Token, **more: str | None) -> Self:
         """As the row has it."""
         return cls(
             id=row.id,
@@ -67,8 +70,8 @@ class Token(Shown):
 class MadeToken(Token):
     """A token that was just made."""
 
-    token: str = Field(
-        description="Its text, which is shown this once.",
+    token: str | None = Field(
+        description="Its text, which is shown this once: null where the same request comes again.",
         examples=["mp_1f0c9a77_kYo0nqK2c1hTn1mI8mUu5m8yq7m5Xr3mE0Q2b5tH4jA"],
     )
 
@@ -79,13 +82,26 @@ def list_tokens(pool: Pooled, caller: Annotated[Caller, needs(Right.ACCOUNT)]) -
     return [Token.of(one) for one in tokens.listing(pool, caller.user_id)]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=MadeToken)
 def make_token(
-    pool: Pooled, caller: Annotated[Caller, needs(Right.ACCOUNT)], asked: AskedToken
-) -> MadeToken:
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.ACCOUNT)],
+    asked: AskedToken,
+    once: Idempotent,
+) -> JSONResponse:
     """Make a token; only a browser that is logged in may."""
-    made = tokens.create(pool, caller, asked.name, rights=asked.rights, days=asked.days)
-    return MadeToken.of(made.token, token=made.text)
+
+    def work(seal: Seal) -> Answer:
+        def also(session: Session, token: tokens.Token) -> None:
+            seal(session, Answer(201, MadeToken.of(token, token=None)))
+
+        made = tokens.create(
+            pool, caller, asked.name, rights=asked.rights, days=asked.days, also=also
+        )
+        shown = MadeToken.of(made.token, token=made.text)
+        return Answer(201, shown, kept=MadeToken.of(made.token, token=None))
+
+    return once.run(pool, caller, work)
 
 
 @router.delete("/{token_id}", status_code=204)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from producer.accounts import users
@@ -13,6 +14,7 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Pooled, needs
 from web.authentication import Who
+from web.idempotency import Answer, Idempotent, Seal
 from web.shapes import Asked, Shown
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
@@ -53,6 +55,17 @@ class Password(Shown):
     password: str = Field(examples=["K7Yw0JmQx2d1Vb9T"])
 
 
+class NewPassword(Shown):
+    """A user who was made, and their generated password."""
+
+    name: str = Field(examples=["ann"])
+    password: str | None = Field(
+        description="Shown this once: null where the same request comes again; reset gives a new "
+        "one.",
+        examples=["K7Yw0JmQx2d1Vb9T"],
+    )
+
+
 class HandedOver(Shown):
     """How much was handed over."""
 
@@ -75,13 +88,25 @@ def list_users(pool: Pooled, caller: Annotated[Caller, needs(Right.USERS)]) -> l
     ]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=NewPassword)
 def create_user(
-    pool: Pooled, caller: Annotated[Caller, needs(Right.USERS)], asked: AskedUser
-) -> Password:
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.USERS)],
+    asked: AskedUser,
+    once: Idempotent,
+) -> JSONResponse:
     """Make a user with a generated password."""
-    password = users.create(pool, Actor.of(caller), asked.name, admin=asked.admin)
-    return Password(name=asked.name, password=password)
+    kept = NewPassword(name=asked.name, password=None)
+
+    def work(seal: Seal) -> Answer:
+        password = users.create(
+            *(pool, Actor.of(caller), asked.name),
+            admin=asked.admin,
+            also=lambda session: seal(session, Answer(201, kept)),
+        )
+        return Answer(201, NewPassword(name=asked.name, password=password), kept=kept)
+
+    return once.run(pool, caller, work)
 
 
 @router.post("/{user_id}/reset")

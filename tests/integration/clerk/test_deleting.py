@@ -38,13 +38,13 @@ def test_a_batch_is_gone_at_once_and_cleared_away_later(office: Office) -> None:
     office.store.put(keys.source_object(gone, "a.png"), PNG)
     office.store.put(keys.thumb_object(gone, "3", "view"), PNG)
     objects = len(list(office.store.list(keys.masks_prefix(gone)))) + 2
-    task_id = use_cases.delete(office.pool, gone, None)
+    task_id = office.delete(gone)
     with pytest.raises(NotFound):
         use_cases.progress(office.pool, gone)
     with pytest.raises(NotFound):
         office.pool.find(str(gone))
     with pytest.raises(NotFound):
-        use_cases.delete(office.pool, gone, None)
+        office.delete(gone)
     assert [one.batch_id for one in use_cases.recent(office.pool, limit=9)] == [kept]
     assert office.done(task_id) == {"rows": 40 + 120, "objects": objects}
     assert office.count(BatchRow, JobRow, InstanceRow) == [1, 9, 27]
@@ -56,7 +56,7 @@ def test_a_batch_at_work_is_cancelled_by_its_deletion(office: Office) -> None:
     batch_id = office.work.submit(10)
     [message, *_] = office.work.tick()
     taken = office.work.take(message)
-    task_id = use_cases.delete(office.pool, batch_id, office.user())
+    task_id = office.delete(batch_id)
     with pytest.raises(LeaseLost):
         office.work.finish(taken, *office.work.upload(taken))
     office.work.tick()
@@ -69,7 +69,7 @@ def test_its_key_is_free_at_once(office: Office) -> None:
     batch_id = office.work.submit(1)
     with office.pool.database.read() as session:
         key, spec = session.execute(select(BatchRow.idempotency_key, BatchRow.spec)).one()
-    use_cases.delete(office.pool, batch_id, None)
+    office.delete(batch_id)
     with office.pool.database.write() as session:
         new = batches.NewBatch("ann", key, "again", "demo", spec, "images")
         assert batches.create_or_find(session, new).batch_id != batch_id

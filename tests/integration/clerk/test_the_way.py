@@ -12,7 +12,6 @@ from clerk.leases import Holding
 from db import removal, tasks
 from maskpool.errors import LeaseLost, Unreachable
 from maskpool.tasks import TaskKind, TaskState
-from producer import batches
 from producer import tasks as use_cases
 
 
@@ -40,7 +39,7 @@ def test_a_clerk_that_stops_gives_back_what_it_has(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(removal, "BLOCK", 7)
-    task_id = batches.delete(office.pool, office.work.submit(40), None)
+    task_id = office.delete(office.work.submit(40))
     step = Holding.step
 
     def drained(holding: Holding, **progress: Any) -> None:
