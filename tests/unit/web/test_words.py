@@ -72,7 +72,8 @@ def test_every_word_is_used() -> None:
 
 
 def test_every_word_that_is_said_is_there() -> None:
-    said = set(re.findall(r'\b(?:t|fill)\(\s*"([^"]+)"', TEXT)) - {"title."}
+    # What ends in a point is made: its end stands elsewhere.
+    said = set(re.findall(r'\b(?:t|fill)\(\s*"([^"]+[^".])"', TEXT))
     assert said
     assert said <= set(words_of(FIRST))
 

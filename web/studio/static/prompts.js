@@ -41,7 +41,8 @@ export function parse(typed) {
     rest = rest.slice(end + found[0].length);
   }
   if (signs.lastIndexOf("=") > 0 || parts.some((part) => !part)) return null;
-  const [name = "", text = "", ...not] = signs[0] === "=" ? parts : [parts[0], ...parts];
+  const [first = "", ...others] = parts;
+  const [name = "", text = "", ...not] = signs[0] === "=" ? parts : [first, first, ...others];
   return { name, text, not };
 }
 

@@ -4,6 +4,7 @@
 import { ask, get, post, root, upload } from "./api.js";
 import { byId, el, on, show, swap } from "./dom.js";
 import { picture as load, prefetch } from "./picture.js";
+import { fitted } from "./view-size.js";
 import { newPicture } from "./work.js";
 import { t } from "./words.js";
 
@@ -12,25 +13,8 @@ import { t } from "./words.js";
 /** @typedef {import("./work.js").Origin} Origin */
 /** @typedef {import("./mask-canvas.js").MaskCanvas} MaskCanvas */
 
-/** Longest side of a view, pixels. */
-const VIEW_SIDE = 2048;
-
 /** Pictures that one drop may bring here; more are for a batch. */
 const MOST = 50;
-
-/**
- * Width and height of a picture's view, as `maskpool.picture_sizes.fitted` has them.
- *
- * @param {number} width
- * @param {number} height
- * @returns {[number, number]}
- */
-export function fitted(width, height) {
-  const longer = Math.max(width, height);
-  if (longer <= VIEW_SIDE) return [width, height];
-  const shorter = Math.max(1, Math.floor((2 * Math.min(width, height) * VIEW_SIDE + longer) / (2 * longer)));
-  return width >= height ? [VIEW_SIDE, shorter] : [shorter, VIEW_SIDE];
-}
 
 /**
  * Where the view of a picture of the pool is.
