@@ -131,6 +131,7 @@ function wireFields() {
       if (own === "team") drawPlaces();
     });
   }
+  byId("pick-list", HTMLElement).addEventListener("click", () => byId("list-file", HTMLElement).click());
   byId("list-file", HTMLInputElement).addEventListener("change", async (event) => {
     const file = /** @type {HTMLInputElement} */ (event.target).files?.[0];
     if (!file) return;
@@ -229,7 +230,7 @@ function missing() {
   if (draft.source === "list" && addresses(draft.list).length > MAX_LIST) return t("list.too_many", { count: MAX_LIST });
   if (draft.klass === "now" && (pictures() ?? 0) > MAX_NOW) return t("new.too_many_now", { count: MAX_NOW });
   if (upload.queue?.busy && draft.source === "upload") return "";
-  return source() ? "" : t(`new.no_${draft.source}`);
+  return source() ? "" : t(`new.no.${draft.source}`);
 }
 
 /** Draw what stands beside the form. */

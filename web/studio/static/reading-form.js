@@ -12,7 +12,6 @@ const WORDS = {
   threshold: "reading.threshold",
   max_overlap: "reading.overlap",
   max_against: "reading.not",
-  exclusive: "reading.exclusive",
 };
 
 /**
@@ -36,7 +35,7 @@ export function readingForm({ reading, onchange, noOverlap, above }) {
     el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, number(LEAST, 2)), el("span", {}, number(MOST, 2))),
   );
   const overlap = range("max_overlap", 0, 1, 0.05), against = range("max_against", 0, 1, 0.05);
-  const exclusive = el("input", { class: "switch", id: "reading-exclusive", type: "checkbox", role: "switch" });
+  const exclusive = el("input", { class: "switch", type: "checkbox", role: "switch" });
   const row = (/** @type {string} */ name, /** @type {ReturnType<typeof range>} */ { field, output }) =>
     el("div", { class: "setting" }, label(name), field, output);
   const element = el(
@@ -45,7 +44,7 @@ export function readingForm({ reading, onchange, noOverlap, above }) {
     top,
     row("max_overlap", overlap),
     row("max_against", against),
-    el("div", { class: "setting setting--switch" }, label("exclusive"), exclusive),
+    el("label", { class: "setting setting--switch" }, el("span", { class: "muted" }, t("reading.exclusive")), exclusive),
   );
   const draw = () => {
     const now = reading();
