@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from playwright.sync_api import BrowserContext, Page
 from services.plain_pool import PlainPool
 from services.studio import Desk
@@ -21,6 +19,10 @@ async (address) => {
 }
 """
 
+_HEARD = """
+(all) => JSON.stringify(globalThis.heard?.toSorted((a, b) => a - b)) === JSON.stringify(all)
+"""
+
 
 def listen(page: Page) -> None:
     script = str(page.locator("script[type=module]").get_attribute("src"))
@@ -28,11 +30,7 @@ def listen(page: Page) -> None:
 
 
 def hears(page: Page, totals: list[int]) -> None:
-    expected: Any = sorted(totals)
-    page.wait_for_function(
-        "(all) => JSON.stringify(globalThis.heard?.toSorted((a, b) => a - b)) === JSON.stringify(all)",
-        arg=expected,
-    )
+    page.wait_for_function(_HEARD, arg=sorted(totals))
 
 
 def tabs(context: BrowserContext, url: str) -> list[Page]:
