@@ -113,7 +113,6 @@ function buttons() {
   able("[data-act=previous]", work.at > 0);
   able("[data-act=next]", work.at < work.pictures.length - 1);
   able("[data-act^=download]", work.shown.length > 0);
-  byId("reading", HTMLElement).classList.toggle("is-disabled", work.items.length === 0);
 }
 
 /** @param {() => Promise<void>} work Its failure is told. */

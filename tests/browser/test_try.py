@@ -1,0 +1,360 @@
+"""Try as a labeler uses it: a real pool with the demo model, real pointers and keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Download, expect
+from pycocotools import mask as coco
+from services.command_line import until
+from services.process import serve
+from services.studio import PHONE, Desk, Site, running_stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+SCENE = Path(__file__).resolve().parents[2] / "samples" / "scenes" / "crowded" / "scene_20.jpg"
+
+#: In the scene's own pixels: on the middle circle, on the large triangle, on nothing.
+CIRCLE, TRIANGLE, NOTHING = (320, 235), (160, 290), (300, 470)
+
+#: Pixels of a layer that are not transparent; 0 the picture, 1 the masks, 2 what is pointed at.
+_INKED = """(canvas, layer) => {
+  const sheet = canvas.layers.canvases[layer];
+  const copy = new OffscreenCanvas(sheet.width, sheet.height);
+  const ink = copy.getContext("2d", {willReadFrequently: true});
+  ink.drawImage(sheet, 0, 0);
+  const {data} = ink.getImageData(0, 0, sheet.width, sheet.height);
+  let count = 0;
+  for (let i = 3; i < data.length; i += 4) count += data[i] > 0;
+  return count;
+}"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A pool at work, for all tests of this module."""
+    yield from serve(running_stack(tmp_path_factory.mktemp("stack")))
+
+
+@pytest.fixture
+def desk(browser: Browser, site: Site) -> Iterator[Desk]:
+    desk = Desk(browser, site)
+    yield desk
+    desk.close()
+
+
+class Bench:
+    """One page of Try and what is asked on it."""
+
+    def __init__(self, desk: Desk, **options: Any) -> None:
+        self.page = desk.open("/try", **options)
+        self.canvas = self.page.locator("mask-canvas")
+
+    def bring(self, scene: Path = SCENE) -> None:
+        self.page.set_input_files("#file", scene)
+        expect(self.canvas).to_be_visible()
+
+    def prompt(self, *texts: str) -> None:
+        for text in texts:
+            self.page.get_by_label("Add a prompt").fill(text)
+            self.page.keyboard.press("Enter")
+        expect(self.page.locator("#strip")).to_contain_text("Ready", timeout=60_000)
+        self.page.locator("#prompts-title").click()
+
+    def place(self, where: tuple[int, int]) -> tuple[float, float]:
+        """Where a pixel of the picture is on the screen."""
+        x, y = self.canvas.evaluate("(one, at) => one.view.toScreen(...at)", list(where))
+        box = self.canvas.bounding_box()
+        assert box is not None
+        return box["x"] + x, box["y"] + y
+
+    def click(self, where: tuple[int, int], **options: Any) -> None:
+        self.page.mouse.click(*self.place(where), **options)
+
+    def inked(self, layer: str) -> int:
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        return int(self.canvas.evaluate(_INKED, layer))
+
+    def rows(self) -> list[str]:
+        return self.page.locator("#masks tbody tr:not(.gap)").all_inner_texts()
+
+    def count(self) -> int:
+        return int(self.page.locator("#masks-count").inner_text())
+
+    def downloads(self, name: str) -> Download:
+        self.page.locator("#download-menu > summary").click()
+        with self.page.expect_download() as told:
+            self.page.get_by_role("button", name=name).click()
+        return told.value
+
+
+def settled(what: Callable[[], Any]) -> Any:
+    return until(what, seconds=30)
+
+
+def test_a_slider_acts_on_what_is_stored(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    assert bench.inked("picture") > 0
+    assert bench.inked("masks") == 0
+    bench.prompt("red circle", "circle, not ring", "big=triangle")
+    drawn, count = bench.inked("masks"), bench.count()
+    assert drawn > 5_000
+    assert count >= 4
+
+    # A slider acts on what is there: nothing is asked.
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/predict" in one.url else None)
+    page.locator("#threshold").focus()
+    page.keyboard.press("Home")
+    expect(page.locator("#threshold-out")).to_have_text("0.05")
+    assert bench.count() > count
+    page.keyboard.press("End")
+    page.locator("#threshold").fill("0.5")
+    assert bench.count() == count
+    assert bench.inked("masks") == pytest.approx(drawn, rel=0.01)
+    assert asked == []
+
+
+def test_a_click_tells_and_a_point_corrects(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    bench.prompt("circle, not ring", "big=triangle")
+    # A click tells what it is.
+    page.mouse.move(*bench.place(TRIANGLE))
+    expect(page.locator("#tip")).to_contain_text("big 1")
+    bench.click(CIRCLE)
+    card = page.get_by_role("region", name="Selected mask")
+    expect(card.get_by_role("heading", level=2)).to_have_text(re.compile(r"circle \d"))
+    told = re.sub(r"\s+", " ", card.inner_text())
+    area = int(re.search(r"Area ([\d,]+) px", told)[1].replace(",", ""))  # type: ignore[index]
+    assert area > 1_000
+    assert re.search(r"Score 0\.9\d\d CLIP – ", told)
+    assert page.locator("tr[aria-selected=true]").count() == 1
+
+    # A point corrects this mask alone, and undo takes it back.
+    with page.expect_request(re.compile("/predict")) as request:
+        page.keyboard.press("n")
+        bench.click((CIRCLE[0] - 40, CIRCLE[1]))
+    body = json.loads(request.value.post_data or "{}")
+    assert "prompts" not in body
+    [wanted] = body["objects"]
+    assert wanted["class"] == "circle"
+    assert [label for *_, label in wanted["points"]] == [0]
+    expect(page.locator("tr[aria-selected=true]")).to_contain_text("corrected")
+    expect(page.locator("#strip")).to_contain_text("Ready")
+    assert "corrected" in "".join(bench.rows())
+    page.keyboard.press("z")
+    assert "corrected" not in "".join(bench.rows())
+    page.keyboard.press("y")
+    assert "corrected" in "".join(bench.rows())
+
+
+def test_what_counts_is_saved_as_other_tools_read_it(desk: Desk, tmp_path: Path) -> None:
+    bench = Bench(desk)
+    bench.bring()
+    bench.prompt("circle", "triangle")
+    bench.page.keyboard.press("n")
+    bench.click(CIRCLE)
+    settled(lambda: "corrected" in "".join(bench.rows()))
+    expect(bench.page.locator("#strip")).to_contain_text("Ready")
+    bench.downloads("COCO JSON").save_as(tmp_path / "coco.json")
+    saved = json.loads((tmp_path / "coco.json").read_text())
+    assert len(saved["annotations"]) == bench.count()
+    for one in saved["annotations"]:
+        rle = one["segmentation"]
+        packed = {"size": rle["size"], "counts": rle["counts"].encode()}
+        assert coco.area(packed) == one["area"] > 0
+        assert coco.toBbox(packed).tolist() == one["bbox"]
+    bench.downloads("Cut-out with").save_as(tmp_path / "cutout.png")
+    alpha = np.asarray(Image.open(tmp_path / "cutout.png"))[..., 3]
+    assert alpha.shape == (498, 603)
+    assert alpha[CIRCLE[1], CIRCLE[0]] == 255
+    assert alpha[NOTHING[1], NOTHING[0]] == 0
+    bench.downloads("All masks in one PNG").save_as(tmp_path / "labels.png")
+    labels = np.asarray(Image.open(tmp_path / "labels.png").convert("L"))
+    assert set(np.unique(labels)) == set(range(bench.count() + 1))
+
+
+def test_new_objects_by_point_and_box_and_by_keys(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    bench.prompt("purple cross")
+    assert bench.count() == 0
+    page.keyboard.press("n")
+    bench.click(TRIANGLE)
+    expect(page.get_by_role("alert").first).to_contain_text("Begin with a point on the object")
+    page.keyboard.press("p")
+    bench.click(TRIANGLE)
+    expect(page.locator("#masks-count")).to_have_text("1")
+    page.keyboard.down("Alt")
+    bench.click((TRIANGLE[0] + 10, TRIANGLE[1] + 10))
+    page.keyboard.up("Alt")
+    settled(lambda: bench.canvas.evaluate("(one) => one.scene.points.length") == 2)
+    page.keyboard.press("Escape")
+    page.keyboard.press("o")
+    page.mouse.move(*bench.place((240, 150)))
+    page.mouse.down()
+    page.mouse.move(*bench.place((300, 250)), steps=3)
+    page.mouse.move(*bench.place((400, 310)), steps=3)
+    page.mouse.up()
+    expect(page.locator("#masks-count")).to_have_text("2")
+    # The same by keys alone: a cross moves, Enter sets a point.
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    bench.canvas.focus()
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#masks-count")).to_have_text("3")
+    page.keyboard.press("r")
+    expect(page.locator("#masks-count")).to_have_text("0")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#masks-count")).to_have_text("3")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("x")
+    expect(page.locator("#masks-count")).to_have_text("2")
+
+
+def test_a_reload_loses_nothing(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    bench.prompt("circle", "yellow star")
+    page.locator("#threshold").fill("0.3")
+    page.locator("#exclusive").check()
+    page.keyboard.press("p")
+    bench.click(TRIANGLE)
+    settled(lambda: "corrected" in "".join(bench.rows()))
+    page.get_by_label("Add a prompt").fill("half ty")
+    before = sorted(bench.rows())
+    page.reload()
+    settled(lambda: sorted(bench.rows()) == before)
+    assert page.get_by_label("Add a prompt").input_value() == "half ty"
+    expect(page.locator("#threshold-out")).to_have_text("0.30")
+    assert bench.inked("masks") > 1_000
+    # Another tab begins with the prompts and without the picture.
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator("#prompts > li")).to_have_count(2)
+    expect(other.get_by_role("heading", name="Drop a picture here")).to_be_visible()
+
+
+def test_one_prompt_of_its_own_and_what_does_not_count(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    page.get_by_role("button", name="On black").click()
+    bench.prompt("circle", "red circle")
+    page.get_by_role("switch", name="One object, one class").check()
+    page.get_by_role("button", name=re.compile("more do not count")).click()
+    assert any("is red circle" in row for row in bench.rows())
+    page.get_by_label("Threshold of").select_option("circle")
+    page.locator("#threshold").fill("0.95")
+    expect(page.get_by_role("button", name="As all others")).to_be_visible()
+    page.get_by_role("button", name="Label").click()
+    expect(page.locator("th[aria-sort]")).to_contain_text("Label")
+    page.get_by_role("button", name="Presets").click()
+    page.get_by_label("Name of the present").fill("round")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Remove red circle").click()
+    expect(page.locator("#prompts > li")).to_have_count(1)
+    page.get_by_role("button", name="Presets").click()
+    page.get_by_role("button", name=re.compile("^round")).click()
+    expect(page.locator("#prompts > li")).to_have_count(2)
+    page.get_by_role("button", name="As code").click()
+    for name, part in (("curl", "/api/v1/predict"), ("Python", "httpx"), ("CLI", "-p circle")):
+        page.get_by_role("dialog").get_by_label(name).check()
+        expect(page.locator(".code")).to_contain_text(part)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Use for a batch").click()
+    page.wait_for_url("**/batches/new")
+
+
+def test_zoom_and_move(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    settled(lambda: bench.canvas.evaluate("(one) => one.view.pictureWidth") == 603)
+    fits = bench.canvas.evaluate("(one) => one.view.scale")
+    where = bench.place(CIRCLE)
+    page.mouse.move(*where)
+    page.mouse.wheel(0, -400)
+    settled(lambda: bench.canvas.evaluate("(one) => one.view.scale") > 1.5 * fits)
+    assert bench.place(CIRCLE) == pytest.approx(where, abs=1)
+    page.keyboard.down("Space")
+    page.mouse.down()
+    page.mouse.move(where[0] + 50, where[1] + 20, steps=4)
+    page.mouse.up()
+    page.keyboard.up("Space")
+    moved = bench.place(CIRCLE)
+    assert moved == pytest.approx((where[0] + 50, where[1] + 20), abs=1)
+    page.mouse.dblclick(*moved)
+    assert bench.canvas.evaluate("(one) => one.view.scale") == fits
+
+
+def test_a_phone_with_fingers(desk: Desk) -> None:
+    bench = Bench(desk, window=PHONE)
+    page = bench.page
+    page.get_by_role("button", name="On black").tap()
+    bench.prompt("circle")
+    page.touchscreen.tap(*bench.place(CIRCLE))
+    card = page.get_by_role("region", name="Selected mask")
+    expect(card).to_contain_text("circle")
+    card.get_by_role("button", name="Fix").tap()
+    page.touchscreen.tap(*bench.place((CIRCLE[0] - 20, CIRCLE[1])))
+    expect(page.locator("tr[aria-selected=true]")).to_contain_text("corrected")
+    session = page.context.new_cdp_session(page)
+    x, y = bench.place(CIRCLE)
+    before = bench.canvas.evaluate("(one) => one.view.scale")
+
+    def fingers(kind: str, away: float) -> None:
+        points = [{"x": x - away, "y": y, "id": 0}, {"x": x + away, "y": y, "id": 1}]
+        touches = {"type": kind, "touchPoints": [] if kind == "touchEnd" else points}
+        session.send("Input.dispatchTouchEvent", touches)
+
+    fingers("touchStart", 20)
+    for away in (30, 45, 60):
+        fingers("touchMove", away)
+    fingers("touchEnd", 60)
+    settled(lambda: bench.canvas.evaluate("(one) => one.view.scale") > 2 * before)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_what_fails_says_so_and_is_tried_again(desk: Desk, tmp_path: Path) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no more")
+    page.set_input_files("#file", broken)
+    page.get_by_label("Add a prompt").fill("circle")
+    page.keyboard.press("Enter")
+    expect(page.locator("#strip").get_by_role("alert")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    text = tmp_path / "notes.txt"
+    text.write_text("no picture")
+    page.set_input_files("#file", text)
+    expect(page.locator("#strip")).to_contain_text("None of these files is a picture")
+    bench.bring()
+    expect(page.locator("#strip")).to_contain_text("Ready", timeout=30_000)
+    assert bench.count() > 0
+    desk.expected += ["ERR_INTERNET_DISCONNECTED"]
+    page.context.set_offline(True)
+    page.get_by_label("Add a prompt").fill("yellow star")
+    page.keyboard.press("Enter")
+    expect(page.locator("#strip")).to_contain_text("cannot be reached")
+    assert bench.count() > 0, "what is there stays usable"
+    page.context.set_offline(False)
+    expect(page.locator("#strip")).to_contain_text("Ready", timeout=30_000)
+    settled(lambda: any("yellow star" in row for row in bench.rows()))
