@@ -8,22 +8,22 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db import removal
+from db import counting, removal
 from db.clock import now_ms
+from db.inserts import insert_or_nothing
 from db.jobs import chunk_seqs, return_jobs
 from db.models import (
     BatchRow,
     ChunkRow,
     InstanceRow,
     JobRow,
+    UncertaintyRow,
     UploadRow,
     UploadUseRow,
     UserRow,
 )
-from db.session import is_postgres
 from db.turns import catch_up
 from maskpool.domain import BatchState, ChunkState, JobState, Klass, Priority, new_id
 from maskpool.errors import Conflict, NotFound
@@ -121,7 +121,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
         "team_id": new.team_id,
         "created_at": now_ms(),
     }
-    session.execute(_insert_or_nothing(session, BatchRow).values(values))
+    session.execute(insert_or_nothing(session, BatchRow).values(values))
     asked = {"owner": owner_id, "key": new.idempotency_key}
     row = session.connection().execute(_FIND, asked).one()
     if row.source != new.source or not same_question(row.spec, new.spec):
@@ -144,12 +144,13 @@ def use_uploads(session: Session, batch_id: UUID, uploads: Sequence[UUID]) -> No
         if session.scalar(found) is None:
             raise NotFound(f"there is no upload {upload_id}; bring its files again")
         use = {"upload_id": upload_id, "batch_id": batch_id}
-        session.execute(_insert_or_nothing(session, UploadUseRow).values(use))
+        session.execute(insert_or_nothing(session, UploadUseRow).values(use))
 
 
 def set_reading(session: Session, batch_id: UUID, reading: Reading) -> None:
     """Say how a batch is read from now on; no image is looked at again."""
     session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(reading=reading.dump()))
+    counting.ask(session, batch_id)
 
 
 def _beside(spec: dict[str, Any], reading: Reading | None) -> dict[str, Any] | None:
@@ -164,13 +165,8 @@ def _owner_id(session: Session, name: str) -> int:
     known: int | None = connection.execute(_FIND_OWNER, {"name": name}).scalar()
     if known is not None:
         return known
-    session.execute(_insert_or_nothing(session, UserRow).values(name=name))
+    session.execute(insert_or_nothing(session, UserRow).values(name=name))
     return int(connection.execute(_FIND_OWNER, {"name": name}).scalar_one())
-
-
-def _insert_or_nothing(session: Session, table: type) -> Any:  # noqa: ANN401 - two dialects' types
-    dialect = postgresql if is_postgres(session) else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
 
 
 def loading(session: Session, batch_id: UUID) -> Loading:
@@ -254,6 +250,7 @@ def cancel_jobs(session: Session, batch_id: UUID) -> None:
         .where(BatchRow.id == batch_id, BatchRow.total < BatchRow.loaded)
         .values(total=BatchRow.loaded)
     )
+    counting.ask(session, batch_id)
 
 
 def retry_failed(session: Session, batch_id: UUID) -> int:
@@ -297,7 +294,7 @@ def remove(session: Session, batch_id: UUID) -> None:
         Conflict: The batch is still active or paused.
     """
     removal.require_ended(session, batch_id)
-    for table in (InstanceRow, JobRow):
+    for table in (InstanceRow, JobRow, UncertaintyRow):
         session.execute(delete(table).where(table.batch_id == batch_id))
     removal.remove_batch(session, batch_id)
 

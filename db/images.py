@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Select,
     and_,
-    case,
     cast,
     func,
     literal,
@@ -22,8 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from db.counting import distance
 from db.instances import admitted, best
-from db.models import InstanceRow, JobRow
+from db.models import InstanceRow, JobRow, UncertaintyRow
 from maskpool.domain import JobState
 from maskpool.reading_rule import ReadingRule
 
@@ -35,7 +36,7 @@ _PRIME = 2_147_483_647
 _FIRST, _SECOND, _THIRD = 48_271, 69_621, 16_807
 
 #: Of an image without any instance: behind all others.
-_CERTAIN = 2.0
+CERTAIN = 2.0
 
 
 class Order(StrEnum):
@@ -94,6 +95,7 @@ def page(
     seed: int = 0,
     after: tuple[Any, int] | None = None,
     limit: int = 100,
+    version: int | None = None,
 ) -> list[Image]:
     """One page of a batch's images.
 
@@ -106,21 +108,87 @@ def page(
         seed: Of the random order.
         after: ``key`` and ``seq`` of the image before the page; None at the beginning.
         limit: At most so many.
+        version: Of the kept uncertainties of all images, where they are those of the rule.
     """
+    if order is Order.UNCERTAIN and version is not None and choice.prompts is None:
+        chosen = and_(JobRow.batch_id == batch_id, _chosen(rule, choice))
+        return _page_of_kept(session, chosen, (batch_id, version), after, limit)
     key = _key(batch_id, rule, choice, order, seed)
     which: list[ColumnElement[bool]] = [JobRow.batch_id == batch_id, _chosen(rule, choice)]
     if after is not None:
         which.append(_behind(key, order, *after))
-    rows = session.execute(
-        select(
-            *(key.label("key"), JobRow.seq, JobRow.name, JobRow.state),
-            *(JobRow.width, JobRow.height, JobRow.attempts, JobRow.error),
-        )
-        .where(*which)
-        .order_by(*([JobRow.seq] if order is Order.SEQ else [key, JobRow.seq]))
-        .limit(limit)
+    by = [JobRow.seq] if order is Order.SEQ else [key, JobRow.seq]
+    return _images(session, _rows(key).where(*which).order_by(*by).limit(limit))
+
+
+def _rows(key: ColumnElement[Any]) -> Select[Any]:
+    return select(
+        *(key.label("key"), JobRow.seq, JobRow.name, JobRow.state),
+        *(JobRow.width, JobRow.height, JobRow.attempts, JobRow.error),
     )
-    return [Image(*row)._replace(state=JobState(row.state)) for row in rows]
+
+
+def _images(session: Session, query: Select[Any]) -> list[Image]:
+    return [Image(*row)._replace(state=JobState(row.state)) for row in session.execute(query)]
+
+
+def _page_of_kept(
+    session: Session,
+    which: ColumnElement[bool],
+    kept: tuple[UUID, int],
+    after: tuple[Any, int] | None,
+    limit: int,
+) -> list[Image]:
+    """The most uncertain images first, by what is kept of them; then those without an instance."""
+    place, found = (UncertaintyRow.distance, UncertaintyRow.seq), []
+    begun, last = after or (-1.0, -1)
+    if begun < CERTAIN:
+        mine = (UncertaintyRow.batch_id, UncertaintyRow.version)
+        query = (
+            _rows(UncertaintyRow.distance.expression)
+            .select_from(UncertaintyRow)
+            .join(JobRow, UncertaintyRow.seq == JobRow.seq)
+            .where(*(one == value for one, value in zip(mine, kept, strict=True)), which)
+            .where(tuple_(*place) > tuple_(literal(begun), literal(last)))
+        )
+        found = _images(session, query.order_by(*place).limit(limit))
+        last = -1
+    if len(found) < limit:
+        found += _images(session, _without(which, last).limit(limit - len(found)))
+    return found
+
+
+def _without(which: ColumnElement[bool], last: int) -> Select[Any]:
+    """Images that no prompt found anything in."""
+    has_one = select(InstanceRow.ordinal).where(
+        InstanceRow.batch_id == JobRow.batch_id,
+        InstanceRow.seq == JobRow.seq,
+        InstanceRow.object_index.is_(None),
+    )
+    empty = ~has_one.correlate(JobRow).exists()
+    return _rows(literal(CERTAIN)).where(which, empty, JobRow.seq > last).order_by(JobRow.seq)
+
+
+def count(
+    session: Session,
+    batch_id: UUID,
+    rule: ReadingRule,
+    choice: Choice,
+    seqs: range | None = None,
+) -> int:
+    """How many images are chosen.
+
+    Args:
+        session: Read from.
+        batch_id: Whose.
+        rule: Which instances count.
+        choice: Which images.
+        seqs: Only of these; None: of all.
+    """
+    which = [JobRow.batch_id == batch_id, _chosen(rule, choice)]
+    if seqs is not None:
+        which.append(JobRow.seq.between(seqs.start, seqs.stop - 1))
+    return session.scalar(select(func.count()).select_from(JobRow).where(*which)) or 0
 
 
 def counts(
@@ -171,11 +239,8 @@ def _mixed(seed: int) -> ColumnElement[int]:
 
 def _uncertainty(batch_id: UUID, rule: ReadingRule, choice: Choice) -> ColumnElement[float]:
     """How near the nearest score of an image lies to its threshold."""
-    own = {i: one.threshold for i, one in rule.prompts.items() if one.threshold is not None}
-    usual = literal(rule.threshold)
-    least = case(own, value=InstanceRow.prompt_index, else_=usual) if own else usual
     nearest = (
-        select(func.min(func.abs(InstanceRow.score - least)))
+        select(func.min(distance(rule)))
         .where(
             InstanceRow.batch_id == batch_id,
             InstanceRow.seq == JobRow.seq,
@@ -185,7 +250,7 @@ def _uncertainty(batch_id: UUID, rule: ReadingRule, choice: Choice) -> ColumnEle
         .correlate(JobRow)
         .scalar_subquery()
     )
-    return func.coalesce(nearest, _CERTAIN)
+    return func.coalesce(nearest, CERTAIN)
 
 
 def _chosen(rule: ReadingRule, choice: Choice) -> ColumnElement[bool]:

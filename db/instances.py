@@ -120,7 +120,7 @@ def count_by_prompt(
         rule: Which count.
         seqs: Only those of these jobs; None for all.
     """
-    which = (InstanceRow.batch_id == batch_id, _within(seqs), admitted(rule))
+    which = (InstanceRow.batch_id == batch_id, within(seqs), admitted(rule))
     most = {i: own.max_count for i, own in rule.prompts.items() if own.max_count is not None}
     rows = session.execute(_at_most(most, which) if most else _counted(which))
     return Counter({index: int(count) for index, count in rows})
@@ -145,7 +145,7 @@ def contending_pairs(
         .join(rival, _is_contender(rival))
         .where(
             InstanceRow.batch_id == batch_id,
-            _within(seqs),
+            within(seqs),
             InstanceRow.contender.is_not(None),
             _admits(rule, InstanceRow),
             _admits(rule, rival),
@@ -158,5 +158,6 @@ def contending_pairs(
     return pairs
 
 
-def _within(seqs: range | None) -> ColumnElement[bool]:
+def within(seqs: range | None) -> ColumnElement[bool]:
+    """Whether an instance is of one of some images; None: of any."""
     return true() if seqs is None else InstanceRow.seq.between(seqs.start, seqs.stop - 1)

@@ -17,9 +17,12 @@ from db.clock import now_ms
 from db.models import (
     BatchRow,
     ChunkRow,
+    CountRow,
     InstanceRow,
     JobRow,
+    ScoreCountRow,
     TaskRow,
+    UncertaintyRow,
     UploadRow,
     UploadUseRow,
 )
@@ -190,7 +193,7 @@ def stray_instances(
 def rows_of_no_batch(session: Session, *, limit: int) -> list[tuple[str, UUID]]:
     """Tables with rows of batches that are gone, and which batches."""
     found = []
-    for table in (JobRow, InstanceRow, ChunkRow):
+    for table in (JobRow, InstanceRow, ChunkRow, CountRow, ScoreCountRow, UncertaintyRow):
         gone = (
             select(table.batch_id)
             .where(~select(BatchRow.id).where(BatchRow.id == table.batch_id).exists())

@@ -9,17 +9,20 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import String, case, cast, delete, literal, select, update
+from sqlalchemy import String, case, cast, delete, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
 from db.models import (
     BatchRow,
     ChunkRow,
+    CountRow,
     InstanceRow,
     JobRow,
     KeptRow,
     ReadingChangeRow,
+    ScoreCountRow,
+    UncertaintyRow,
     UploadFileRow,
     UploadRow,
     UploadUseRow,
@@ -106,11 +109,43 @@ def _remove_block(session: Session, table: Any, batch_id: UUID, after: int) -> C
     return Cut(gone.rowcount, last)
 
 
+def remove_uncertainties(session: Session, batch_id: UUID, *, before: int | None = None) -> int:
+    """Delete a block of a batch's uncertainties; returns how many: fewer than a block at the end.
+
+    Args:
+        session: Written to.
+        batch_id: Whose.
+        before: Only those of versions before this one; None: all.
+    """
+    key = tuple_(UncertaintyRow.version, UncertaintyRow.distance, UncertaintyRow.seq)
+    which = [UncertaintyRow.batch_id == batch_id]
+    if before is not None:
+        which.append(UncertaintyRow.version < before)
+    last = session.execute(
+        select(UncertaintyRow.version, UncertaintyRow.distance, UncertaintyRow.seq)
+        .where(*which)
+        .order_by(UncertaintyRow.version, UncertaintyRow.distance, UncertaintyRow.seq)
+        .offset(BLOCK - 1)
+        .limit(1)
+    ).one_or_none()
+    if last is not None:
+        which.append(key <= tuple_(*(literal(value) for value in last)))
+    gone: Any = session.execute(delete(UncertaintyRow).where(*which))
+    return int(gone.rowcount)
+
+
 def remove_batch(session: Session, batch_id: UUID) -> None:
     """Delete a batch's row, and the few that hang on it; its jobs and instances are gone."""
     # Its row first, as everybody locks it before its chunks.
     session.execute(select(BatchRow.id).where(BatchRow.id == batch_id).with_for_update())
-    for table in (ChunkRow, ReadingChangeRow, UploadUseRow, KeptRow):
+    for table in (
+        ChunkRow,
+        CountRow,
+        KeptRow,
+        ReadingChangeRow,
+        ScoreCountRow,
+        UploadUseRow,
+    ):
         session.execute(delete(table).where(table.batch_id == batch_id))
     session.execute(delete(KeptRow).where(KeptRow.from_batch_id == batch_id))
     session.execute(delete(BatchRow).where(BatchRow.id == batch_id))

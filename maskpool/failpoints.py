@@ -44,6 +44,8 @@ PLACES = (
     "task.finished",  # committed; what is to be tidied up is not
     "delete.block",  # a block of rows is gone; others are not
     "delete.rows",  # all rows are; no object is
+    "count.block",  # a block of a batch is counted, under a version that nobody reads
+    "count.kept",  # its version is read; the one before is still there
     "task.stored",  # some of its files are in the store
     "request.noted",  # a request with a key is known to be in flight; nothing was done
     "request.worked",  # it was done; its answer is kept only where one transaction did both

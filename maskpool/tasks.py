@@ -41,6 +41,8 @@ class TaskKind(StrEnum):
     DELETE = "delete"
     #: Clear away what nobody needs any more.
     EXPIRE = "expire"
+    #: Count what was found in a batch, by score.
+    COUNT = "count"
 
 
 class TaskState(IntEnum):

@@ -9,12 +9,10 @@ from uuid import UUID
 from db import instances, lookup
 from producer.pool import Pool
 from producer.results import reader
+from producer.stretches import sample
 
 #: Share of the rarer prompt's instances from which on two prompts contend often.
 _OFTEN = 0.1
-
-#: Jobs of a large batch that are looked at for that, in stretches that one index finds.
-_STRETCHES, _STRETCH = 20, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,12 @@ def contending(pool: Pool, batch_id: UUID) -> list[Contending]:
     counts: Counter[int] = Counter()
     with pool.database.read() as session:
         total = lookup.progress(session, batch_id).total
-        sample = _sample(total)
+        stretches = sample(total)
         # One by one: SQLite would go through all instances for several stretches at once.
-        for seqs in sample:
+        for seqs in stretches:
             pairs += instances.contending_pairs(session, batch_id, rule, seqs)
             counts += instances.count_by_prompt(session, batch_id, rule, seqs)
-    looked_at = sum(map(len, sample))
+    looked_at = sum(map(len, stretches))
     return [
         Contending(
             view.categories[one],
@@ -67,11 +65,3 @@ def contending(pool: Pool, batch_id: UUID) -> list[Contending]:
         for (one, other), count in pairs.most_common()
         if count >= _OFTEN * min(counts[one], counts[other])
     ]
-
-
-def _sample(total: int) -> list[range]:
-    """Stretches of a batch's jobs, evenly spread; one with all of them where they are few."""
-    if total <= _STRETCHES * _STRETCH:
-        return [range(total)]
-    starts = (n * (total - _STRETCH) // (_STRETCHES - 1) for n in range(_STRETCHES))
-    return [range(start, start + _STRETCH) for start in starts]

@@ -5,7 +5,6 @@ Rows go first: an object without a row is garbage, a row without its object is a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import islice
 from uuid import UUID
@@ -17,11 +16,8 @@ from db.session import Database
 from maskpool import failpoints
 from maskpool.domain import ObjectInfo
 from maskpool.ports import ObjectStore
+from producer.blocks import rest
 from storage.objects import keys
-
-#: SQLite's writers ask again and again for its one lock, at most 100 ms apart: without a rest
-#: between two blocks, whoever does not hold it would hardly ever find it free.
-_REST_SECONDS = 0.05
 
 #: Objects deleted between two steps.
 _OBJECTS = 1_000
@@ -78,11 +74,17 @@ def delete_rows(
         while after is not None:
             with database.write() as session:
                 cut = remove(session, batch_id, after=after)
-            if not database.is_postgres:
-                time.sleep(_REST_SECONDS)
+            rest(database)
             failpoints.reach("delete.block")
             after, rows = cut.last, rows + cut.rows
             on_step(rows)
+    whole = True
+    while whole:
+        with database.write() as session:
+            gone = removal.remove_uncertainties(session, batch_id)
+        rest(database)
+        whole, rows = gone >= removal.BLOCK, rows + gone
+        on_step(rows)
     with database.write() as session:
         removal.remove_batch(session, batch_id)
     return rows

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from db import images, jobs
+from db import histogram, images, jobs
 from db.images import Choice, Image, Order
 from db.models import JobRow
 from maskpool.domain import JobState
 from maskpool.errors import CorruptObject, NotFound, SpecError
+from maskpool.histogram import digest_of_thresholds
 from maskpool.packed_mask import Rle
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.reader import BatchView
 from producer.results.records import LabelledInstance
+from producer.totals import Total, total
 from storage.objects import masks
 from storage.objects.masks import MaskRecord
 
@@ -57,6 +59,19 @@ class ListedImage:
 
     image: Image
     found: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImages:
+    """One page of images.
+
+    Attributes:
+        images: As wanted.
+        total: On the first page, how many there are on all pages; None on later ones.
+    """
+
+    images: Sequence[ListedImage]
+    total: Total | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,7 @@ def page(
     *,
     after: tuple[Any, int] | None = None,
     limit: int = 100,
-) -> list[ListedImage]:
+) -> ListedImages:
     """One page of a batch's images.
 
     Args:
@@ -125,16 +140,25 @@ def page(
         scores=wanted.scores,
         found=wanted.found,
     )
-    with pool.database.read() as session:
+    # One moment: the kept uncertainties of a page may be in the way of newer ones a moment later.
+    with pool.database.snapshot() as session:
+        known = histogram.counted(session, batch_id)
+        fits = known is not None and known.thresholds == digest_of_thresholds(view.rule)
         found = images.page(
             *(session, batch_id, view.rule, choice),
             order=wanted.order,
             seed=wanted.seed,
             after=after,
             limit=limit,
+            version=known.version if known is not None and fits else None,
         )
         counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])
-    return [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
+        of_all = None
+        if after is None:
+            is_all = len(found) < limit
+            of_all = Total(len(found)) if is_all else total(session, view, choice, known)
+    listed = [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
+    return ListedImages(listed, of_all)
 
 
 def one(pool: Pool, batch_id: UUID, seq: int, *, everything: bool = False) -> OneImage:

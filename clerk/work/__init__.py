@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clerk.work import delete, expire, export, load, unpack
+from clerk.work import count, delete, expire, export, load, unpack
 from clerk.work.port import Kind
 from maskpool.tasks import TaskKind
 
@@ -14,4 +14,5 @@ WORK: Mapping[TaskKind, Kind] = {
     TaskKind.EXPORT: export,
     TaskKind.DELETE: delete,
     TaskKind.EXPIRE: expire,
+    TaskKind.COUNT: count,
 }

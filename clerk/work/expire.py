@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from clerk.work.port import Finished, Work
-from db import removal, scratch, sweeping
+from db import counting, removal, scratch, sweeping
 from db.tasks import TakenTask
 from maskpool.errors import Conflict, NotFound
 from producer.deletion import delete_marked, delete_objects, delete_upload
@@ -24,6 +24,7 @@ def do(work: Work) -> Finished:
         ("loads", sweeping.given_up_loads, _clear_unmarked),
         ("scratch", scratch.past, _clear_unmarked),
         ("deletions", sweeping.broken_off_deletions, _clear_batch),
+        ("uncounted", counting.uncounted, _ask_to_count),
     ):
         with work.pool.database.read() as session:
             found = find(session)
@@ -69,6 +70,11 @@ def _clear_unmarked(work: Work, batch_id: UUID) -> None:
     except NotFound:  # somebody deleted it meanwhile
         return
     _clear_batch(work, batch_id)
+
+
+def _ask_to_count(work: Work, batch_id: UUID) -> None:
+    with work.pool.database.write() as session:
+        counting.ask(session, batch_id)
 
 
 def _clear_batch(work: Work, batch_id: UUID) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, update
 from sqlalchemy.orm import Session
 
+from db import counting
 from db.clock import now_ms
 from db.models import BatchRow, ChunkRow
 from db.turns import Sums, settle
@@ -44,7 +45,7 @@ _END = (
         BatchRow.done + BatchRow.failed == BatchRow.total,
     )
     .values(state=BatchState.DONE, finished_at=now_ms())
-    .returning(BatchRow.id)
+    .returning(BatchRow.id, BatchRow.total)
 )
 
 
@@ -84,7 +85,14 @@ def _cost(chunk: Any) -> float:  # noqa: ANN401 - a Row of the statement above
 
 
 def end_batches(session: Session, held: Sequence[UUID]) -> list[UUID]:
-    """End those of the batches ``held``, also paused ones, whose every job has ended."""
+    """End those of the batches ``held``, also paused ones, whose every job has ended.
+
+    In the same transaction a clerk is asked to count what was found in those that are large.
+    """
     if not held:
         return []
-    return list(session.connection().execute(_END, {"held": held}).scalars())
+    ended = session.connection().execute(_END, {"held": held}).all()
+    for batch_id, total in ended:
+        if total > counting.MANY:
+            counting.ask(session, batch_id)
+    return [batch_id for batch_id, _ in ended]

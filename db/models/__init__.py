@@ -17,6 +17,7 @@ from db.models.accounts import (
     UserRow,
 )
 from db.models.base import Base
+from db.models.counts import CountRow, ScoreCountRow, UncertaintyRow
 from db.models.queue import BatchRow, ChunkRow, InstanceRow, JobRow, ServiceRow, WorkerRow
 from db.models.requests import (
     KeptRow,
@@ -32,18 +33,21 @@ __all__ = [
     "Base",
     "BatchRow",
     "ChunkRow",
+    "CountRow",
     "IdempotencyRow",
     "InstanceRow",
     "JobRow",
     "KeptRow",
     "MembershipRow",
     "ReadingChangeRow",
+    "ScoreCountRow",
     "ServiceRow",
     "SessionRow",
     "SourceGrantRow",
     "TaskRow",
     "TeamRow",
     "TokenRow",
+    "UncertaintyRow",
     "UploadFileRow",
     "UploadRow",
     "UploadUseRow",

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     LAPSED = "lapsed"
     #: A counter of the batch is not what a recount gives.
     COUNTER = "counter"
+    #: What was counted in a batch by score is not what a recount gives.
+    COUNTS = "counts"
     #: Two jobs of a batch bear one name.
     NAME = "name"
     #: More attempts than the cap.

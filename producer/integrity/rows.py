@@ -15,6 +15,7 @@ from db import integrity, jobs
 from db.jobs import chunk_seqs
 from db.models import BatchRow, ChunkRow, JobRow
 from maskpool.domain import BatchState, ChunkState, JobState
+from producer.integrity.counts import check_counts
 from producer.integrity.findings import Finding, Kind, Tally
 
 #: Suspicious rows read at once, and seqs in one question.
@@ -38,6 +39,7 @@ def check_rows(session: Session, batch: BatchRow, tally: Tally) -> Iterator[Find
         _check_chunks(batch, chunks, now),
         _check_claims(session, batch, chunks),
         _check_strays(session, batch),
+        check_counts(session, batch),
     )
 
 

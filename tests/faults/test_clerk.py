@@ -17,8 +17,17 @@ from services.clerk_office import load_args
 from services.plain_pool import PlainPool
 from sqlalchemy import func, select
 
-from db import batches, removal, tasks
-from db.models import BatchRow, InstanceRow, JobRow, TaskRow, UploadFileRow, UploadRow, UserRow
+from db import batches, histogram, removal, tasks
+from db.models import (
+    BatchRow,
+    InstanceRow,
+    JobRow,
+    TaskRow,
+    UncertaintyRow,
+    UploadFileRow,
+    UploadRow,
+    UserRow,
+)
 from maskpool.domain import BatchState, new_id
 from maskpool.tasks import TaskKind, TaskState
 from producer.dispatch.broker import Broker
@@ -177,6 +186,26 @@ def test_killed_in_the_middle_of_a_load(office: Office, place: str) -> None:
     with office.world.database.read() as session:
         batch = session.get_one(BatchRow, batch_id)
         assert (batch.state, batch.total) == (BatchState.ACTIVE, IMAGES)
+    office.check()
+
+
+@pytest.mark.parametrize("place", ["count.block@2", "count.kept", "task.finishing"])
+def test_killed_in_the_middle_of_a_count(office: Office, place: str) -> None:
+    """Clerk killed while it counts a batch by score."""
+    _at_full_size_or_first(office, place, "count.block@2")
+    batch_id = office.done_batch()
+    name, _, time = place.partition("@")
+    first = office.clerk(MASKPOOL_FAILPOINTS=f"{name}=kill@{time or 1}")
+    task_id = office.ask(TaskKind.COUNT, {"batch": str(batch_id)}, batch_id)
+    assert first.wait() == -signal.SIGKILL
+    office.clerk()
+    row = office.until(task_id, TaskState.DONE)
+    assert (row.attempts, row.result) == (2, {"images": IMAGES})
+    assert office.count(UncertaintyRow, batch_id) == IMAGES
+    with office.world.database.read() as session:
+        known = histogram.counted(session, batch_id)
+        assert known is not None
+        assert (known.images, known.version) == (IMAGES, 2 if name == "count.block" else 1)
     office.check()
 
 

@@ -18,9 +18,10 @@ from maskpool.reading import ReadingChanges
 from maskpool.spec import BatchSpec
 from maskpool.spec_file import asked as asked_for
 from producer import batches, submit
-from producer.contending import Contending, _sample, contending
+from producer.contending import Contending, contending
 from producer.export import export
 from producer.pool import Pool, why_idle
+from producer.stretches import sample
 from producer.submission import prepare
 
 
@@ -88,12 +89,12 @@ def test_a_rare_pair_is_not_named(pool: Pool, work: PlainPool) -> None:
 def test_of_a_large_batch_a_sample_is_looked_at(
     pool: Pool, work: PlainPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("producer.contending._STRETCHES", 3)
-    monkeypatch.setattr("producer.contending._STRETCH", 2)
+    monkeypatch.setattr("producer.stretches._STRETCHES", 3)
+    monkeypatch.setattr("producer.stretches._STRETCH", 2)
     batch_id = work.submit(11)
     work.drain()
-    assert _sample(6) == [range(6)]
-    assert _sample(11) == [range(2), range(4, 6), range(9, 11)]
+    assert sample(6) == [range(6)]
+    assert sample(11) == [range(2), range(4, 6), range(9, 11)]
     assert contending(pool, batch_id) == [Contending("a", "b", 6, 6)]
 
 

@@ -86,6 +86,7 @@ ROUTES: dict[str, Right | None] = {
     "PUT /api/v1/batches/{batch_id}/reading": Right.CHANGE,
     "GET /api/v1/batches/{batch_id}/reading/history": Right.READ,
     "GET /api/v1/batches/{batch_id}/counts": Right.READ,
+    "GET /api/v1/batches/{batch_id}/histogram": Right.READ,
     "GET /api/v1/batches/{batch_id}/failures": Right.READ,
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,

@@ -48,6 +48,14 @@ class Images(Shown):
     """One page of images."""
 
     images: list[ImageRow]
+    total: int | None = Field(
+        description="How many there are on all pages; said on the first page, else null.",
+        examples=[1],
+    )
+    total_is_about: bool = Field(
+        description="The total is estimated from a sample of a large batch's images.",
+        examples=[False],
+    )
     next: str | None = Field(
         description="Hand it back as `after`; null at the end.", examples=[None]
     )
@@ -145,10 +153,13 @@ def list_images(
         seed=seed,
     )
     place = None if after is None else _place(order, after)
-    listed = images.page(pool, batch_id, wanted, after=place, limit=limit + 1)
+    page = images.page(pool, batch_id, wanted, after=place, limit=limit + 1)
+    listed, total = page.images, page.total
     last = listed[limit - 1].image if len(listed) > limit else None
     return Images(
         images=[_row(one) for one in listed[:limit]],
+        total=None if total is None else total.images,
+        total_is_about=total is not None and total.is_about,
         next=None if last is None else cursors.written(order, last.key, last.seq),
     )
 

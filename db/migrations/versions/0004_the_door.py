@@ -36,6 +36,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id', name='pk_audit_log')
     )
     op.create_index('ix_audit_log_at', 'audit_log', ['at'], unique=False)
+    op.create_table('batch_counts',
+        sa.Column('batch_id', sa.Uuid(), nullable=False),
+        sa.Column('begun', sa.Integer(), server_default='0', nullable=False),
+        sa.Column('version', sa.Integer(), nullable=True),
+        sa.Column('finished_at', sa.BigInteger(), nullable=True),
+        sa.Column('rule', sa.String(), server_default='', nullable=False),
+        sa.Column('thresholds', sa.String(), server_default='', nullable=False),
+        sa.Column('images', sa.Integer(), server_default='0', nullable=False),
+        sa.PrimaryKeyConstraint('batch_id', name='pk_batch_counts')
+    )
+    op.create_table('score_counts',
+        sa.Column('batch_id', sa.Uuid(), nullable=False),
+        sa.Column('prompt_index', sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column('hundredth', sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column('images', sa.Integer(), nullable=False),
+        sa.Column('instances', sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint('batch_id', 'prompt_index', 'hundredth', name='pk_score_counts'),
+        sqlite_with_rowid=False
+    )
+    op.create_table('uncertainties',
+        sa.Column('batch_id', sa.Uuid(), nullable=False),
+        sa.Column('version', sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column('distance', sa.Float(), nullable=False),
+        sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint('batch_id', 'version', 'distance', 'seq', name='pk_uncertainties'),
+        sqlite_with_rowid=False
+    )
     op.create_table('reading_changes',
         sa.Column('batch_id', sa.Uuid(), nullable=False),
         sa.Column('version', sa.Integer(), autoincrement=False, nullable=False),
@@ -230,6 +257,9 @@ def downgrade() -> None:
     op.drop_table('upload_files')
     op.drop_table('teams')
     op.drop_table('reading_changes')
+    op.drop_table('uncertainties')
+    op.drop_table('score_counts')
+    op.drop_table('batch_counts')
     op.drop_index('ix_audit_log_at', table_name='audit_log')
     op.drop_table('audit_log')
     if op.get_bind().dialect.name != 'sqlite':

@@ -17,6 +17,7 @@ from clerk import run_task
 from clerk.__main__ import main
 from clerk.leases import Holding
 from db import jobs, removal
+from producer import counting
 
 #: Seconds that a step of a task takes.
 SLOW = float(os.environ.get("SLOW_STEPS", "0"))
@@ -32,6 +33,6 @@ def _slow_step(holding: Holding, **progress: Any) -> None:
 if __name__ == "__main__":
     end_with_parent()
     run_task._REST_MS = (100, 300)
-    removal.BLOCK = jobs.BLOCK_POSTGRES = jobs.BLOCK_SQLITE = 20
+    counting.BLOCK = removal.BLOCK = jobs.BLOCK_POSTGRES = jobs.BLOCK_SQLITE = 20
     Holding.step = _slow_step  # type: ignore[method-assign]
     main()

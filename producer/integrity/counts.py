@@ -1,0 +1,42 @@
+"""What is kept of a batch's counts, beside a recount."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
+
+from db import histogram
+from db.models import BatchRow
+from maskpool.errors import SpecError
+from maskpool.histogram import ANY, digest_of
+from maskpool.reading import reading_of
+from maskpool.spec import BatchSpec
+from producer.counting import same_names
+from producer.integrity.findings import Finding, Kind
+
+
+def check_counts(session: Session, batch: BatchRow) -> Iterator[Finding]:
+    """Compare the kept histogram of a batch, where it is of how it is read now."""
+    known = histogram.counted(session, batch.id)
+    if known is None:
+        return
+    try:
+        spec = BatchSpec.read(batch.spec)
+        reading = reading_of(batch.spec, batch.reading)
+    except SpecError:  # the check of masks says so
+        return
+    rule = reading.rule_for([prompt.name for prompt in spec.prompts])
+    if known.rule != digest_of(rule):
+        return  # a clerk is to count it anew
+    recount = histogram.bars(session, batch.id, rule, same_names(spec.categories))
+    kept = histogram.kept(session, batch.id)
+    names = {**dict(enumerate(spec.categories)), ANY: "all prompts together"}
+    for index in sorted(recount.keys() | kept.keys()):
+        if recount.get(index) != kept.get(index):
+            sentence = "its kept histogram is not what a recount gives"
+            yield Finding(Kind.COUNTS, batch.id, names.get(index, f"prompt {index}"), sentence)
+    images = histogram.count_done(session, batch.id)
+    if images != known.images:
+        sentence = f"{known.images:,} images were counted, and {images:,} are done"
+        yield Finding(Kind.COUNTS, batch.id, "images", sentence)
