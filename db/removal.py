@@ -138,7 +138,14 @@ def remove_batch(session: Session, batch_id: UUID) -> None:
     """Delete a batch's row, and the few that hang on it; its jobs and instances are gone."""
     # Its row first, as everybody locks it before its chunks.
     session.execute(select(BatchRow.id).where(BatchRow.id == batch_id).with_for_update())
-    for table in (ChunkRow, CountRow, KeptRow, ReadingChangeRow, ScoreCountRow, UploadUseRow):
+    for table in (
+        ChunkRow,
+        CountRow,
+        KeptRow,
+        ReadingChangeRow,
+        ScoreCountRow,
+        UploadUseRow,
+    ):
         session.execute(delete(table).where(table.batch_id == batch_id))
     session.execute(delete(KeptRow).where(KeptRow.from_batch_id == batch_id))
     session.execute(delete(BatchRow).where(BatchRow.id == batch_id))

@@ -20,6 +20,10 @@ from maskpool.domain import BatchState, Klass, Progress
 _MAX_LIVE = 1_000
 
 
+#: What is deleted, or holds single images of a day, is seen by nobody.
+_THERE = and_(BatchRow.deleted_at.is_(None), ~BatchRow.scratch)
+
+
 @dataclass(frozen=True, slots=True)
 class Sees:
     """Whose batches somebody sees.
@@ -36,9 +40,7 @@ class Sees:
 
     def condition(self) -> ColumnElement[bool]:
         """The same in SQL, over ``batches``."""
-        there = and_(BatchRow.deleted_at.is_(None), ~BatchRow.scratch)
-        if self.in_trash:
-            there = trash.is_there()
+        there = trash.is_there() if self.in_trash else _THERE
         if self.teams is None:
             return there
         own = BatchRow.owner_id == self.user_id
@@ -65,6 +67,21 @@ class SeenBatch:
     def batch_id(self) -> UUID:
         """Its id."""
         return self.progress.batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class WholeBatch:
+    """A batch's row with its question.
+
+    Attributes:
+        seen: The rest of it.
+        spec: ``BatchSpec.dump()``.
+        reading: ``Reading.dump()``; None where the spec's own settings hold.
+    """
+
+    seen: SeenBatch
+    spec: dict[str, Any]
+    reading: dict[str, Any] | None
 
 
 class ListOrder(StrEnum):
@@ -159,12 +176,22 @@ def _read(
     rows: Sequence[Any] = session.execute(
         progress_columns().where(*which).order_by(*_BY[order]).limit(limit)
     ).all()
-    return [
-        SeenBatch(
-            read_progress(row), row.BatchRow.owner_id, row.BatchRow.team_id, row.BatchRow.source
-        )
-        for row in rows
-    ]
+    return [_seen(row) for row in rows]
+
+
+def _seen(row: Any) -> SeenBatch:  # noqa: ANN401 - a Row of the select above
+    batch: BatchRow = row.BatchRow
+    return SeenBatch(read_progress(row), batch.owner_id, batch.team_id, batch.source)
+
+
+def each(session: Session, batch_ids: Collection[UUID]) -> dict[UUID, WholeBatch]:
+    """Those of some batches that are there, whosoever they are; scratch ones are not.
+
+    Whoever hands them on asks who may see them.
+    """
+    rows = session.execute(progress_columns().where(_THERE, BatchRow.id.in_(batch_ids)))
+    found = (WholeBatch(_seen(row), row.BatchRow.spec, row.BatchRow.reading) for row in rows)
+    return {one.seen.batch_id: one for one in found}
 
 
 class Queued(NamedTuple):
@@ -196,7 +223,6 @@ def live(session: Session, also: Collection[UUID] = ()) -> list[SeenBatch]:
         session: Read from.
         also: Batches that are told whatever their state, as they went on a moment ago.
     """
-    there = and_(BatchRow.deleted_at.is_(None), ~BatchRow.scratch)
     going_on = BatchRow.state.in_(BatchState.live())
     which = or_(going_on, BatchRow.id.in_(also)) if also else going_on
-    return _read(session, there, which, limit=_MAX_LIVE)
+    return _read(session, _THERE, which, limit=_MAX_LIVE)

@@ -14,6 +14,9 @@ from maskpool import setting_lists
 #: Where the web server listens if nobody says it.
 DEFAULT_ADDRESS = "127.0.0.1:8080"
 
+#: A server that listens there is reached under another name.
+EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - it is only recognised
+
 
 class WebSettings(BaseSettings):
     """What the web server is told beside the pool's own settings."""
@@ -91,3 +94,11 @@ class WebSettings(BaseSettings):
         if not host or not port.isdecimal() or int(port) > 65_535:
             raise ValueError(f"{value!r} is no address; write host:port, as {DEFAULT_ADDRESS}")
         return value
+
+
+def browser_url(settings: WebSettings) -> str:
+    """What a browser opens, without a slash at the end; on this machine if nothing else is said."""
+    if settings.public_url:
+        return settings.public_url
+    host, _, port = settings.serve_address.rpartition(":")
+    return f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"

@@ -16,6 +16,7 @@ from maskpool.errors import SourceError, SpecError
 from maskpool.spec_file import Question, asked
 from maskpool.strict import Strict
 from producer.abilities import require_abilities
+from producer.accounts import grants, users
 from producer.pool import Pool
 from producer.sources import Source, open_source
 from producer.sources.allowed import Allowed
@@ -24,7 +25,7 @@ from producer.sources.joined import BoundedSource, JoinedSource
 from producer.sources.uploads import UploadSource
 from producer.submission import Draft, Submission
 from producer.submit import Fence, OnLoaded, Submitted, Submitter
-from storage.images.web.urls import is_web
+from storage.images.web.urls import is_web, without_query
 
 #: Images of a batch that somebody waits for.
 MAX_NOW = 100
@@ -79,7 +80,8 @@ def load(
         SpecError: What is asked is refused.
         SourceError: A place is refused, empty or unreadable; no batch is left.
         ConfigError: A living worker of the model could not do what is asked.
-        NotFound: An upload is gone.
+        NotFound: An upload, or the owner, is gone.
+        Refused: The owner may no more submit for the team.
         Unreachable: Database or store is away.
     """
     submission = _submission(pool, args, key)
@@ -117,9 +119,20 @@ def _opened(pool: Pool, args: LoadArgs) -> Source:
         UploadSource(upload_id, pool.database, store) for upload_id in args.uploads
     ]
     opened += [_open_granted(pool, text) for text in args.sources]
+    _require_granted(pool, args)
     if not opened:
         raise SpecError("source", "nothing is named; name an upload or a granted place")
     return opened[0] if len(opened) == 1 else JoinedSource(tuple(opened))
+
+
+def _require_granted(pool: Pool, args: LoadArgs) -> None:
+    """What the owner's team could read when they asked, it may not be able to read any more."""
+    if not args.sources:
+        return
+    readable = grants.readable(pool, users.as_caller(pool, args.owner), args.team)
+    for text in args.sources:
+        if reason := readable.refusal(text):
+            raise SourceError(without_query(text) if is_web(text) else text, reason)
 
 
 def _open_granted(pool: Pool, text: str) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from db import lookup, services, workers
@@ -26,10 +26,16 @@ class Pool:
 
     settings: Settings
     database: Database
+    _opened: list[ObjectStore] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def store(self) -> ObjectStore:
-        """The pool's object store."""
-        return open_store(self.settings.store_url, endpoint_url=self.settings.s3_endpoint_url)
+        """The pool's object store; threads share it, as a client of S3 takes 0.1 s to make."""
+        if not self._opened:
+            settings = self.settings
+            self._opened.append(
+                open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
+            )
+        return self._opened[0]
 
     def find(self, reference: str) -> UUID:
         """The batch that a user means.

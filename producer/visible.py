@@ -41,13 +41,27 @@ def find_batch(
     if len(matches) > 1:
         ids = " or ".join(str(match.batch_id) for match in matches)
         raise NotFound(f"{reference!r} means several batches; write the id: {ids}")
-    found = matches[0] if matches else None
-    if found is None:
-        where = " in the trash" if in_trash else ""
-        raise NotFound(f"there is no batch {str(reference)!r}{where} that you may see")
+    return require(caller, matches[0] if matches else None, reference, right)
+
+
+def require(
+    caller: Caller, found: SeenBatch | None, reference: UUID | str, right: Right = Right.READ
+) -> SeenBatch:
+    """A batch that was looked for, if a caller may do this with it.
+
+    Args:
+        caller: Who asks.
+        found: What there is, whoever may see it.
+        reference: As the caller named it.
+        right: What is to be done with it.
+
+    Raises:
+        NotFound: There is none, or the caller may not see it.
+        Refused: They may see it, and not do this.
+    """
+    if found is None or not (_may(caller, right, found) or _may(caller, Right.READ, found)):
+        raise NotFound(f"there is no batch {str(reference)!r} that you may see")
     if not _may(caller, right, found):
-        if not _may(caller, Right.READ, found):
-            raise NotFound(f"there is no batch {str(reference)!r} that you may see")
         raise Refused(f"you may see batch {found.batch_id}, but the right {right!s} is not yours")
     return found
 

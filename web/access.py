@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
+from anyio import to_thread
 from fastapi import Depends, Request
 
 from producer.accounts.caller import Caller
@@ -13,8 +13,17 @@ from producer.accounts.rights import Right
 from producer.pool import Pool
 from web.problems import Problem
 
-#: Finds out who asks: the caller, or None where nobody is known. Set by ``web.app``.
-Authenticate = Callable[[Request], Caller | None]
+
+class Authenticate(Protocol):
+    """Finds out who asks: the caller, or None where nobody is known. Set by ``web.app``."""
+
+    def __call__(self, request: Request) -> Caller | None:
+        """Asks the rows; may wait for them."""
+        ...
+
+    def remembered(self, request: Request) -> Caller | None:
+        """As far as it is known without them; waits for nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +36,8 @@ class Needs:
 
     right: Right | None
 
-    def __call__(self, request: Request) -> Caller | None:
-        """The caller of a request.
+    async def __call__(self, request: Request) -> Caller | None:
+        """The caller of a request; a thread is taken only where rows must be asked.
 
         Raises:
             Problem: 401 where nobody is known, 403 where the right reaches nothing for them.
@@ -36,7 +45,9 @@ class Needs:
         if self.right is None:
             return None
         authenticate: Authenticate = request.app.state.authenticate
-        caller = authenticate(request)
+        caller = authenticate.remembered(request)
+        if caller is None:
+            caller = await to_thread.run_sync(authenticate, request)
         if caller is None:
             raise Problem(401, "auth.missing", "log in, or send a token as Authorization: Bearer")
         if not caller.has(self.right):
@@ -65,7 +76,7 @@ def right_of(route: Any) -> Needs | None:  # noqa: ANN401 - an APIRoute
     return None
 
 
-def _pool(request: Request) -> Pool:
+async def _pool(request: Request) -> Pool:
     pool: Pool = request.app.state.pool
     return pool
 

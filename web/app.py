@@ -26,7 +26,7 @@ from web.routes import ROUTERS
 from web.speeds import Speeds
 from web.studio import missing
 from web.waiting import Waiting
-from web.watcher import Watcher
+from web.watcher import Changes, Watcher
 
 #: Requests that are worked on at once in one process, and connections to the database.
 _THREADS = 20
@@ -59,6 +59,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.speeds = Speeds()
     app.state.watcher = Watcher(app.state.pool)
     # The last one added is the first one that a request meets.
+    app.add_middleware(Changes, watcher=app.state.watcher)
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)

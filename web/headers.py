@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Nothing is loaded, framed, sent or run; a page of ours that needs more says so itself.
@@ -42,16 +41,17 @@ class Headers:
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self._app = app
-        self._usual = _HEADERS | ({"strict-transport-security": _TLS_ONLY} if secure else {})
+        usual = _HEADERS | ({"strict-transport-security": _TLS_ONLY} if secure else {})
+        self._usual = [(name.encode(), value.encode()) for name, value in usual.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._usual.items():
-                    headers.setdefault(name, value)
+                own = list(message.get("headers", ()))
+                named = {name.lower() for name, _ in own}
+                message["headers"] = own + [one for one in self._usual if one[0] not in named]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -70,7 +70,9 @@ class Hosts:
         return client
 
     def _is_proxy(self, address: str) -> bool:
-        return _is_address(address) and any(ip_address(address) in net for net in self._proxies)
+        if not self._proxies or not _is_address(address):
+            return False
+        return any(ip_address(address) in net for net in self._proxies)
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:

@@ -119,7 +119,7 @@ def network_of(address: str) -> str:
     return address
 
 
-def _limits(request: Request) -> Limits:
+async def _limits(request: Request) -> Limits:
     found: Limits = request.app.state.limits
     return found
 

@@ -7,15 +7,13 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from maskpool.settings import Settings
+from maskpool.settings_web import EVERYWHERE, browser_url
 
 #: Ports that browsers leave out.
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 #: What a browser on this machine may call it.
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-#: A server that listens there is reached under another name.
-_EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - it is only recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +39,10 @@ class Place:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
         host = f"[{host}]" if ":" in host else host
-        here = host in (*_LOOPBACK, *_EVERYWHERE)
+        here = host in (*_LOOPBACK, *EVERYWHERE)
         tail = "" if port is None else f":{port}".removesuffix(_USUAL_PORTS[parts.scheme])
         hosts = frozenset(f"{name}{tail}" for name in ({host, *_LOOPBACK} if here else {host}))
-        url = text.replace(host, _LOOPBACK[0], 1) if host in _EVERYWHERE else text
-        return cls(parts.scheme, hosts, parts.path, url)
+        return cls(parts.scheme, hosts, parts.path, browser_url(settings))
 
     @property
     def secure(self) -> bool:

@@ -52,7 +52,7 @@ def _name(place: Place) -> str:
     return _SECURE_NAME if place.secure else _PLAIN_NAME
 
 
-def _place(request: Request) -> Place:
+async def _place(request: Request) -> Place:
     found: Place = request.app.state.place
     return found
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
-from typing import Annotated
 from uuid import UUID
-
-from fastapi import Depends, Request
 
 from maskpool.domain import Progress
 from producer.results.progress import Pace, Speed
@@ -32,12 +29,3 @@ class Speeds:
             if len(self._of) > _MAX_BATCHES:
                 self._of.popitem(last=False)
             return speed.measure(progress)
-
-
-def _speeds(request: Request) -> Speeds:
-    found: Speeds = request.app.state.speeds
-    return found
-
-
-#: The paces, as a parameter of a route.
-Measured = Annotated[Speeds, Depends(_speeds)]

@@ -16,7 +16,7 @@ class DeleteArgs(Strict):
     """What to delete: one of the two.
 
     Attributes:
-        batch: Marked as deleted already (``producer.batches.delete``).
+        batch: Marked as deleted already (``producer.trash.put``).
         upload: Of which no batch was made.
     """
 

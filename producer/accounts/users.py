@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from db import accounts, sessions
+from db import accounts, sessions, teams
 from db.accounts import User
 from maskpool.errors import Conflict, NotFound, SpecError
 from maskpool.text import is_storable
 from producer.accounts import audit, passwords
 from producer.accounts.audit import Actor
 from producer.accounts.caller import Caller
+from producer.accounts.refusals import Refused
+from producer.accounts.rights import Role
 from producer.pool import Pool
 
 #: Signs of which no two look alike, and that need no quotes in a shell.
@@ -80,6 +82,21 @@ def find(pool: Pool, name: str) -> User:
     """
     with pool.database.read() as session:
         return named(session, name)
+
+
+def as_caller(pool: Pool, name: str) -> Caller:
+    """A user as they may do things now, whoever does them in their name.
+
+    Raises:
+        NotFound: There is no such user.
+        Refused: They are deactivated.
+    """
+    with pool.database.read() as session:
+        user = named(session, name)
+        roles = {team: Role(role) for team, role in teams.roles(session, user.id).items()}
+    if not user.active:
+        raise Refused(f"{name} is deactivated")
+    return Caller(user.id, user.name, admin=user.admin, teams=roles)
 
 
 def name_of(pool: Pool, user_id: int) -> str:

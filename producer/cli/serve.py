@@ -15,6 +15,7 @@ import typer
 
 from maskpool import logs
 from maskpool.settings import Settings, load_settings, require
+from maskpool.settings_web import browser_url
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # a stack is imported only when one is started
@@ -73,7 +74,7 @@ def keep_open(stack: Stack, given: Settings, *, open_page: bool = False) -> None
     here = stack.settings
     taken = here.serve_address != given.serve_address
     why = f" (another program has {given.serve_address})" if taken else ""
-    url = here.public_url or f"http://{here.serve_address}"
+    url = browser_url(here)
     render.console.print(f"web: {url}{why}", soft_wrap=True)
     link = print_link(here, url)
     if open_page:

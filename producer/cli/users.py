@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from maskpool.errors import SpecError, Unreachable
+from maskpool.settings_web import browser_url
 from producer.cli import options, render
 from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works
@@ -137,7 +138,8 @@ def link() -> None:
             "the web server",
             f"no stack with one runs in {settings.home}; start maskpool up, or log in by password",
         )
-    print_link(settings, settings.public_url or f"http://{stack.serve_address}")
+    here = settings.model_copy(update={"serve_address": stack.serve_address})
+    print_link(here, browser_url(here))
 
 
 def _given(password_stdin: bool) -> str | None:

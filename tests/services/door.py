@@ -95,24 +95,24 @@ class Door:
     def __post_init__(self) -> None:
         with self.pool.database.write() as session:
             self.team, self.other_team = (_team(session, name) for name in ("cats", "dogs"))
-        for name, role in {**MEMBERS, "deactivated": Role.OWNER}.items():
-            self.user(name, {self.team: role})
-        self.user("other team's owner", {self.other_team: Role.OWNER})
-        self.user("of no team")
-        self.user("ann")
-        self.user("admin", admin=True)
+            for name, role in {**MEMBERS, "deactivated": Role.OWNER}.items():
+                self._user(session, name, {self.team: role})
+            self._user(session, "other team's owner", {self.other_team: Role.OWNER})
+            self._user(session, "of no team")
+            self._user(session, "ann")
+            accounts.set_admin(session, self._user(session, "admin"), admin=True)
 
-    def user(
-        self, name: str, roles: Mapping[UUID, Role] | None = None, *, admin: bool = False
-    ) -> int:
+    def user(self, name: str, roles: Mapping[UUID, Role] | None = None) -> int:
         """Make a user without a password."""
         with self.pool.database.write() as session:
-            accounts.insert(session, name)
-            user = accounts.by_name(session, name)
-            assert user is not None
-            accounts.set_admin(session, user.id, admin=admin)
-            for team_id, role in (roles or {}).items():
-                teams.put_member(session, team_id, user.id, role)
+            return self._user(session, name, roles)
+
+    def _user(self, session: Session, name: str, roles: Mapping[UUID, Role] | None = None) -> int:
+        accounts.insert(session, name)
+        user = accounts.by_name(session, name)
+        assert user is not None
+        for team_id, role in (roles or {}).items():
+            teams.put_member(session, team_id, user.id, role)
         self.users[name] = user.id
         return user.id
 

@@ -59,19 +59,23 @@ class PostgresServer:
         """SQLAlchemy's and psycopg's form alike."""
         return f"postgresql://maskpool@127.0.0.1:{self.port}/{database}"
 
-    def execute(self, statement: sql.Composed | sql.SQL) -> None:
-        """Run one statement as the superuser, outside a transaction."""
+    def execute(self, *statements: sql.Composed | sql.SQL) -> None:
+        """Run statements as the superuser, outside a transaction."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
 
     def create(self, template: str | None = None) -> str:
         """Create a database, cloned from ``template`` where one is given. Returns its name."""
         name = f"test_{next(_numbers)}"
-        self.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template or "template0")
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            # Without waits for the disk, files are copied in a fifth of the time that pages take.
+            way = " STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}" + way).format(
+                    sql.Identifier(name), sql.Identifier(template or "template0")
+                )
             )
-        )
         return name
 
     def drop(self, name: str) -> None:
@@ -81,12 +85,10 @@ class PostgresServer:
     def seal(self, name: str) -> None:
         """Let nobody connect any more: a template with a guest cannot be cloned."""
         self.execute(
-            sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name))
-        )
-        self.execute(
+            sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)),
             sql.SQL(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}"
-            ).format(sql.Literal(name))
+            ).format(sql.Literal(name)),
         )
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def running_rclone() -> Iterator[S3Server]:
         (folder / "buckets").mkdir()
         server = start_on_free_port(partial(_start, program))
         try:
-            yield server
+            with closing(server):
+                yield server
         finally:
             stop(server.process)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from sqlalchemy.orm import Session
 
 from maskpool.domain import Klass, Priority, new_id
@@ -43,10 +43,22 @@ class Source(Asked):
     )
     images: list[Address] = Field(
         default=[],
-        max_length=MAX_AT_ONCE,
         description="Addresses of images that your team may read.",
         examples=[["https://images.example.org/1.jpg"]],
+        json_schema_extra={"maxItems": MAX_AT_ONCE},
     )
+
+    @field_validator("images")
+    @classmethod
+    def _not_too_many(cls, value: list[str]) -> list[str]:
+        if len(value) > MAX_AT_ONCE:
+            msg = (
+                f"{len(value):,} addresses, and one request takes {MAX_AT_ONCE:,}; make several "
+                "batches, or name the prefix of their bucket under places, or bring the files as "
+                "an upload: for both there is no such limit"
+            )
+            raise ValueError(msg)
+        return value
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Source:

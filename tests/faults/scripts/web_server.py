@@ -24,7 +24,7 @@ def serve() -> None:
     end_with_parent()
     idempotency._LOST_MS = 2_000
     create.MAX_AT_ONCE = 2
-    sys.exit(main())
+    sys.exit(main([]))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,9 @@ from db.models import BatchRow, JobRow, UploadUseRow
 from maskpool.domain import BatchState, new_id
 from maskpool.tasks import TaskKind, TaskState
 from producer import tasks
+from producer.accounts import grants, teams, users
+from producer.accounts.audit import Actor
+from producer.accounts.rights import Role
 from storage.objects import keys
 
 PNG = b"\x89PNG that nobody opens"
@@ -41,6 +45,32 @@ def test_two_uploads_become_one_batch(office: Office) -> None:
     both = office.upload({"a.png": PNG}), office.upload({"b.png": PNG})
     assert office.done(office.ask(TaskKind.LOAD, load_args(*both)))["images"] == 2
     assert office.count(UploadUseRow) == [2]
+
+
+def test_what_was_granted_is_looked_at_again_when_it_is_loaded(office: Office) -> None:
+    """Between the request and the clerk, a grant or a membership may have been taken back."""
+    office.user()
+    hosts = {"source_hosts": ("images.org",)}
+    office.pool = replace(office.pool, settings=office.pool.settings.model_copy(update=hosts))
+    actor, image = Actor(None, "test"), "https://images.org/a.jpg"
+    team = teams.find(office.pool, str(teams.create(office.pool, actor, "cats")))
+    granted = grants.grant(office.pool, actor, team, "host", "images.org")
+    teams.put_member(office.pool, actor, team, "ann", Role.ANNOTATOR)
+    args = load_args(sources=[image], team=str(team.id))
+
+    def refusal(key: str) -> str:
+        return office.failed(office.ask(TaskKind.LOAD, args | {"key": key}))
+
+    assert office.done(office.ask(TaskKind.LOAD, args))["images"] == 1
+    grants.take_back(office.pool, actor, team, granted.id)
+    assert "on no host that your team may read" in refusal("b")
+    grants.grant(office.pool, actor, team, "host", "images.org")
+    teams.remove_member(office.pool, actor, team, "ann")
+    assert "may not submit for this team" in refusal("c")
+    teams.put_member(office.pool, actor, team, "ann", Role.ANNOTATOR)
+    users.deactivate(office.pool, actor, "ann")
+    assert "ann is deactivated" in refusal("d")
+    assert office.count(BatchRow) == [1]
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,14 @@ def test_a_request_that_is_wrong_is_refused_and_leaves_nothing(door: Door) -> No
         assert session.scalars(select(IdempotencyRow)).all() == []
 
 
+def test_who_names_too_many_addresses_is_told_what_to_do(door: Door) -> None:
+    answer = post(door, {"images": [f"{BUCKET}{n}.jpg" for n in range(1_001)]})
+    assert (answer.status_code, answer.json()["params"]["field"]) == (422, "source.images")
+    assert "make several batches, or name the prefix" in answer.json()["detail"]
+    parts = door.client.app.openapi()["components"]["schemas"]  # type: ignore[attr-defined]
+    assert parts["Source"]["properties"]["images"]["maxItems"] == 1_000
+
+
 def test_a_team_must_be_named_where_there_are_several(door: Door) -> None:
     images = {"images": [f"{BUCKET}a.jpg"]}
     other = post(door, images, team=str(door.other_team))

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from maskpool.settings import Settings
+from maskpool.settings_web import browser_url
 from web.place import Place
 
 
@@ -44,6 +45,20 @@ def test_an_address_on_loopback_has_several_names() -> None:
     assert place(serve_address="0.0.0.0:9000").url == "http://127.0.0.1:9000"
     assert not place(serve_address="0.0.0.0:9000").allows("10.0.0.7:9000")
     assert place(serve_address="[::1]:9000").allows("[::1]:9000")
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"serve_address": "0.0.0.0:9000"}, "http://127.0.0.1:9000"),
+        ({"serve_address": "[::]:9000"}, "http://127.0.0.1:9000"),
+        ({"serve_address": "gpu-1.lan:9000"}, "http://gpu-1.lan:9000"),
+        ({"serve_address": "0.0.0.0:9000", "public_url": "https://b.org/p"}, "https://b.org/p"),
+    ],
+)
+def test_what_is_printed_can_be_opened_by_a_browser(settings: dict[str, str], url: str) -> None:
+    assert browser_url(Settings(**settings)) == place(**settings).url == url  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
