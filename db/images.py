@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    Subquery,
     and_,
     cast,
     func,
@@ -112,10 +113,12 @@ def page(
         limit: At most so many.
         version: Of the kept uncertainties of all images, where they are those of the rule.
     """
-    if order is Order.UNCERTAIN and version is not None and choice.prompts is None:
-        chosen = and_(JobRow.batch_id == batch_id, _chosen(rule, choice))
-        return _page_of_kept(session, chosen, (batch_id, version), after, (skip, limit))
-    key = _key(batch_id, rule, choice, order, seed)
+    if order is Order.UNCERTAIN:
+        kept = version if choice.prompts is None else None
+        distances = _kept(batch_id, kept) if kept is not None else _made(batch_id, rule, choice)
+        where = (session, batch_id, rule, choice, distances)
+        return _uncertain(*where, after=after, part=(skip, limit))
+    key = _key(order, seed)
     which: list[ColumnElement[bool]] = [JobRow.batch_id == batch_id, _chosen(rule, choice)]
     if after is not None:
         which.append(_behind(key, order, *after))
@@ -134,33 +137,60 @@ def _images(session: Session, query: Select[Any]) -> list[Image]:
     return [Image(*row)._replace(state=JobState(row.state)) for row in session.execute(query)]
 
 
-def _page_of_kept(
+def _kept(batch_id: UUID, version: int) -> Subquery:
+    """The kept distances of a batch's images from their thresholds."""
+    return (
+        select(UncertaintyRow.distance, UncertaintyRow.seq)
+        .where(UncertaintyRow.batch_id == batch_id, UncertaintyRow.version == version)
+        .subquery()
+    )
+
+
+def _made(batch_id: UUID, rule: ReadingRule, choice: Choice) -> Subquery:
+    """The same of some prompts, from instances' rows."""
+    return (
+        select(func.min(distance(rule)).label("distance"), InstanceRow.seq)
+        .where(
+            InstanceRow.batch_id == batch_id,
+            InstanceRow.object_index.is_(None),
+            _of_prompts(choice),
+        )
+        .group_by(InstanceRow.seq)
+        .subquery()
+    )
+
+
+def _uncertain(
     session: Session,
-    which: ColumnElement[bool],
-    kept: tuple[UUID, int],
+    batch_id: UUID,
+    rule: ReadingRule,
+    choice: Choice,
+    distances: Subquery,
+    *,
     after: tuple[Any, int] | None,
     part: tuple[int, int],
 ) -> list[Image]:
-    """The most uncertain images first, by what is kept of them; then those without an instance.
+    """The most uncertain images first; behind them those without an instance, by ``seq``.
 
     Args:
         session: Read from.
-        which: Which images.
-        kept: Batch, and version of what is kept.
+        batch_id: Whose.
+        rule: Which instances count.
+        choice: Which images.
+        distances: How near the nearest score of each image lies to its threshold.
         after: Behind this one.
         part: Pass over so many; at most so many.
     """
     skip, limit = part
-    place, found = (UncertaintyRow.distance, UncertaintyRow.seq), []
+    chosen = and_(JobRow.batch_id == batch_id, _chosen(rule, choice))
+    place, found = (distances.c.distance, distances.c.seq), []
     begun, last = after or (-1.0, -1)
     if begun < CERTAIN:
-        mine = (UncertaintyRow.batch_id, UncertaintyRow.version)
         query = (
-            _rows(UncertaintyRow.distance.expression)
-            .select_from(UncertaintyRow)
-            .join(JobRow, UncertaintyRow.seq == JobRow.seq)
-            .where(*(one == value for one, value in zip(mine, kept, strict=True)), which)
-            .where(tuple_(*place) > tuple_(literal(begun), literal(last)))
+            _rows(distances.c.distance)
+            .select_from(distances)
+            .join(JobRow, distances.c.seq == JobRow.seq)
+            .where(chosen, tuple_(*place) > tuple_(literal(begun), literal(last)))
         )
         found = _images(session, query.order_by(*place).offset(skip).limit(limit))
         last = -1
@@ -170,20 +200,20 @@ def _page_of_kept(
         else:
             skip = 0
     if len(found) < limit:
-        rest = _without(which, last).offset(skip).limit(limit - len(found))
-        found += _images(session, rest)
+        left = _without(choice).where(chosen, JobRow.seq > last).order_by(JobRow.seq)
+        found += _images(session, left.offset(skip).limit(limit - len(found)))
     return found
 
 
-def _without(which: ColumnElement[bool], last: int) -> Select[Any]:
-    """Images that no prompt found anything in."""
+def _without(choice: Choice) -> Select[Any]:
+    """Images in which the prompts found nothing."""
     has_one = select(InstanceRow.ordinal).where(
         InstanceRow.batch_id == JobRow.batch_id,
         InstanceRow.seq == JobRow.seq,
         InstanceRow.object_index.is_(None),
+        _of_prompts(choice),
     )
-    empty = ~has_one.correlate(JobRow).exists()
-    return _rows(literal(CERTAIN)).where(which, empty, JobRow.seq > last).order_by(JobRow.seq)
+    return _rows(literal(CERTAIN)).where(~has_one.correlate(JobRow).exists())
 
 
 def count(
@@ -234,15 +264,11 @@ def _behind(key: ColumnElement[Any], order: Order, last: Any, seq: int) -> Colum
     return tuple_(key, JobRow.seq) > tuple_(literal(last), literal(seq))
 
 
-def _key(
-    batch_id: UUID, rule: ReadingRule, choice: Choice, order: Order, seed: int
-) -> ColumnElement[Any]:
+def _key(order: Order, seed: int) -> ColumnElement[Any]:
     if order is Order.NAME:
         return JobRow.name.expression
     if order is Order.RANDOM:
         return _mixed(seed)
-    if order is Order.UNCERTAIN:
-        return _uncertainty(batch_id, rule, choice)
     return literal(0)
 
 
@@ -252,22 +278,6 @@ def _mixed(seed: int) -> ColumnElement[int]:
     first = (cast(JobRow.seq, BigInteger) * _FIRST + start) % _PRIME
     squared = (first * first + _SECOND) % _PRIME
     return ((squared * _THIRD + first) % _PRIME * _FIRST) % _PRIME
-
-
-def _uncertainty(batch_id: UUID, rule: ReadingRule, choice: Choice) -> ColumnElement[float]:
-    """How near the nearest score of an image lies to its threshold."""
-    nearest = (
-        select(func.min(distance(rule)))
-        .where(
-            InstanceRow.batch_id == batch_id,
-            InstanceRow.seq == JobRow.seq,
-            InstanceRow.object_index.is_(None),
-            _of_prompts(choice),
-        )
-        .correlate(JobRow)
-        .scalar_subquery()
-    )
-    return func.coalesce(nearest, CERTAIN)
 
 
 def _chosen(rule: ReadingRule, choice: Choice) -> ColumnElement[bool]:
