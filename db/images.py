@@ -172,14 +172,7 @@ def _uncertain(
 ) -> list[Image]:
     """The most uncertain images first; behind them those without an instance, by ``seq``.
 
-    Args:
-        session: Read from.
-        batch_id: Whose.
-        rule: Which instances count.
-        choice: Which images.
-        distances: How near the nearest score of each image lies to its threshold.
-        after: Behind this one.
-        part: Pass over so many; at most so many.
+    ``part`` is how many are passed over, and how many there are at most.
     """
     skip, limit = part
     chosen = and_(JobRow.batch_id == batch_id, _chosen(rule, choice))

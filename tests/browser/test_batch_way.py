@@ -77,7 +77,7 @@ def test_dropped_files_become_masks_and_a_data_set(desk: Desk, tmp_path: Path) -
     tiles = page.locator("#tiles > li:not([hidden])")
     expect(tiles).to_have_count(3)
     page.wait_for_function(f"() => ({_DRAWN})(document.querySelector('#tiles canvas')) > 50")
-    assert page.locator("#tiles img").first.evaluate("(one) => one.naturalWidth") > 0
+    page.wait_for_function("() => document.querySelector('#tiles img').naturalWidth > 0")
 
     before = kept(page)
     slider = page.get_by_label("Threshold", exact=True)
