@@ -218,6 +218,7 @@ def measure(site: Site, desk: Desk, batch: UUID) -> list[Row]:
     page.wait_for_timeout(1_000)
     after, more = memory(page, protocol)
     page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(1_000)
     page.locator("#tiles > li:not([hidden]) a").nth(3).click()
     page.wait_for_timeout(2_000)
     page.evaluate(_NEXT)

@@ -15,7 +15,7 @@ import { t } from "./words.js";
  */
 
 /** Images of a page; milliseconds after the last key before a filter is asked for. */
-const PAGE = 100, SETTLE = 350;
+const PAGE = 200, SETTLE = 350;
 
 /** Names of what is chosen, in the address. */
 const FIELDS = ["found", "prompt", "min", "max", "order"];

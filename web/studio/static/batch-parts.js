@@ -24,6 +24,15 @@ import { t } from "./words.js";
  * @property {string | null} finished_at
  */
 
+/**
+ * Where its images come from, for people: an upload has no name but its id.
+ *
+ * @param {Batch} batch
+ */
+export function sourceOf({ source }) {
+  return source.startsWith("upload:") ? t("batch.source.upload") : source;
+}
+
 /** @param {Batch} batch */
 export function hasEnded(batch) {
   return batch.state === "done" || batch.state === "cancelled";

@@ -2,7 +2,7 @@
 /** A batch's line in the list. */
 
 import { root } from "./api.js";
-import { Paces, progressBar, stateLabel } from "./batch-parts.js";
+import { Paces, progressBar, sourceOf, stateLabel } from "./batch-parts.js";
 import { el, swap } from "./dom.js";
 import { ago, count, dateTime, duration, t } from "./words.js";
 
@@ -38,9 +38,9 @@ export function redraw(row, batch) {
 }
 
 /** @param {Batch} batch */
-function about({ source, model, class: klass }) {
-  const parts = [source, model];
-  if (klass === "now") parts.push(t("batch.class.now"));
+function about(batch) {
+  const parts = [sourceOf(batch), batch.model];
+  if (batch.class === "now") parts.push(t("batch.class.now"));
   return parts.filter(Boolean).join(" · ");
 }
 

@@ -6,7 +6,7 @@ import { ACTS, share } from "./batch-acts.js";
 import { openExport } from "./batch-export.js";
 import { drawFailures } from "./batch-failures.js";
 import { BatchGallery } from "./batch-gallery.js";
-import { hasEnded, stateLabel } from "./batch-parts.js";
+import { hasEnded, sourceOf, stateLabel } from "./batch-parts.js";
 import { CURRENCIES, drawProgress, price, setPrice } from "./batch-progress.js";
 import { BatchReading } from "./batch-reading.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
@@ -108,12 +108,14 @@ function drawActs() {
   box.dataset.acts = shown;
   const first = acts.filter(({ name }) => name === "pause" || name === "resume");
   const rest = acts.filter((act) => !first.includes(act) && act.name !== "retry");
-  const list = el("div", { class: "menu__list" }, ...rest.map((act) => actButton(act, true)));
+  const send = button("link", t("batch.share"), () => share(batch, teamName()));
+  send.className = "phone-only";
+  const list = el("div", { class: "menu__list" }, send, ...rest.map((act) => actButton(act, true)));
   box.replaceChildren(
     button("link", t("batch.share"), () => share(batch, teamName()), "desk-only"),
     ...first.map((act) => actButton(act)),
     button("down", t("batch.export"), () => openExport(batch, reading), "btn--primary"),
-    el("details", { class: "menu", hidden: !rest.length }, el("summary", { class: "btn btn--icon", "aria-label": t("batch.more") }, icon("more")), list),
+    el("details", { class: rest.length ? "menu" : "menu phone-only" }, el("summary", { class: "btn btn--icon", "aria-label": t("batch.more") }, icon("more")), list),
   );
   const retry = acts.find((act) => act.name === "retry");
   byId("retry", HTMLElement).replaceChildren(...(retry ? [actButton(retry)] : []));
@@ -161,7 +163,7 @@ function drawSettings() {
   const box = byId("settings", HTMLElement);
   const rows = [
     ["batch.owner", batch.owner],
-    ["batch.source", batch.source],
+    ["batch.source", sourceOf(batch)],
     ["batch.priority", t(`batch.priority.${batch.priority}`)],
     ["batch.class", t(`batch.class.${batch.class}`)],
     ["batch.model", batch.model],

@@ -4,52 +4,26 @@
 import { ApiError, explain, get, newKey, post, root } from "./api.js";
 import { carried } from "./carry.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
+import { keepDraft, newDraft, readDraft } from "./new-batch-draft.js";
+import { drawPlaceChoices, placesOf } from "./places-form.js";
 import { promptList } from "./prompt-list.js";
 import { readingForm } from "./reading-form.js";
 import { me, onPool } from "./shell.js";
-import { addresses, placesOf, UploadForm } from "./source-form.js";
-import { namedTwice, nothingAsked, readSpec, toSpec } from "./spec-form.js";
+import { addresses, UploadForm } from "./source-form.js";
+import { namedTwice, readSpec, toSpec } from "./spec-form.js";
 import { count, duration, t } from "./words.js";
 
 /**
  * @import { Asked } from "./spec-form.js"
- * @import { Place } from "./source-form.js"
+ * @import { Place } from "./places-form.js"
+ * @import { Draft } from "./new-batch-draft.js"
  * @import { PoolState } from "./shell.js"
- *
- * @typedef {object} Draft What is typed; it outlives a reload.
- * @property {Asked} asked
- * @property {"upload" | "places" | "list"} source
- * @property {string} list Addresses.
- * @property {{place: string, below: string}[]} places
- * @property {string} name
- * @property {string} priority
- * @property {string} klass
- * @property {string} team
- * @property {string} key Of the request: a second click makes no second batch.
  */
-
-const KEPT = "maskpool.new-batch";
 
 /** Images that somebody may wait for, and that are loaded at once from a list. */
 const MAX_NOW = 200, MAX_LIST = 1000;
 
-/** @returns {Draft} */
-function nothing() {
-  return {
-    asked: nothingAsked(),
-    source: "upload",
-    list: "",
-    places: [],
-    name: "",
-    priority: "normal",
-    klass: "bulk",
-    team: "",
-    key: newKey(),
-  };
-}
-
-/** @type {Draft} */
-const draft = Object.assign(nothing(), JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
+const draft = readDraft();
 const fields = {
   list: byId("list", HTMLTextAreaElement),
   name: byId("name", HTMLInputElement),
@@ -85,7 +59,7 @@ const upload = new UploadForm(() => {
 /** Something was typed: another request than before. */
 function changed() {
   draft.key = newKey();
-  localStorage.setItem(KEPT, JSON.stringify(draft));
+  keepDraft(draft);
   disarm();
   sum();
 }
@@ -147,34 +121,16 @@ async function wireTeams() {
   show(byId("team-field", HTMLElement), mine.length > 1);
   if (!mine.some((one) => one.id === draft.team)) draft.team = mine.length > 1 ? mine[0]?.id ?? "" : "";
   fields.team.value = draft.team;
-  granted = await placesOf("").catch(() => []);
+  granted = await placesOf().catch(() => []);
   drawPlaces();
 }
 
 function drawPlaces() {
   const here = granted.filter((one) => !draft.team || one.team === draft.team);
-  const buckets = here.filter((one) => one.kind === "bucket");
-  const lines = buckets.map(({ place }, at) => {
-    const known = draft.places.find((one) => one.place === place);
-    const below = el("input", {
-      class: "input",
-      value: known?.below ?? "",
-      placeholder: t("places.below_hint"),
-      "aria-label": t("places.below", { place }),
-      oninput: () => choose(),
-    });
-    const choice = el("input", { type: "checkbox", id: `place-${at}`, checked: Boolean(known), onchange: () => choose() });
-    const choose = () => {
-      draft.places = draft.places.filter((one) => one.place !== place);
-      if (choice.checked) draft.places.push({ place, below: below.value.trim() });
-      changed();
-    };
-    return el("li", { class: "row" }, el("label", { class: "check grow", for: `place-${at}` }, choice, `s3://${place}`), below);
+  drawPlaceChoices(here, draft.places, (chosen) => {
+    draft.places = chosen;
+    changed();
   });
-  byId("places", HTMLElement).replaceChildren(...lines);
-  show(byId("no-places", HTMLElement), buckets.length === 0);
-  const hosts = here.map((one) => (one.kind === "bucket" ? `s3://${one.place}` : one.place));
-  swap(byId("list-hosts", HTMLElement), hosts.length ? t("list.granted", { places: hosts.join(t("and_comma")) }) : t("list.none"));
 }
 
 function wirePrompts() {
@@ -269,7 +225,7 @@ async function go() {
     const made = await post("/api/v1/batches", body, { key });
     const id = made.id ?? await loaded(made.task);
     upload.used();
-    localStorage.setItem(KEPT, JSON.stringify({ ...nothing(), team }));
+    keepDraft({ ...newDraft(), team });
     location.assign(`${root}/batches/${id}`);
   } catch (error) {
     sending = false;

@@ -24,7 +24,7 @@
  */
 
 /** Pages that are kept, and that are asked for at once. */
-const KEPT = 16, AT_ONCE = 2;
+const KEPT = 10, AT_ONCE = 2;
 
 /** @template T */
 export class Paging {

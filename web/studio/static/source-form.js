@@ -1,7 +1,7 @@
 // @ts-check
 /** Where a batch's images come from: an upload with its progress, granted places, or addresses. */
 
-import { ApiError, explain, get, post } from "./api.js";
+import { ApiError, explain, post } from "./api.js";
 import { shareBar } from "./batch-parts.js";
 import { byId, el, icon, show, swap } from "./dom.js";
 import { ACCEPT, filesOf, filesOfField, sort } from "./dropped.js";
@@ -11,8 +11,6 @@ import { bytes, count, t } from "./words.js";
 /**
  * @import { Item } from "./upload-queue.js"
  * @import { Named, Reason } from "./dropped.js"
- *
- * @typedef {{team: string, kind: "bucket" | "host", place: string}} Place
  */
 
 /** Where the upload that goes on is kept. */
@@ -211,18 +209,6 @@ function groupLine(name, items) {
     shareBar(all ? sent / all : 1, done ? "fin" : "done"),
     el("span", { class: "num" }, figures),
   );
-}
-
-/**
- * The places that one's teams may read from.
- *
- * @param {string} team
- * @returns {Promise<Place[]>}
- */
-export async function placesOf(team) {
-  /** @type {Place[]} */
-  const all = await get("/api/v1/places");
-  return all.filter((one) => !team || one.team === team);
 }
 
 /**
