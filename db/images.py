@@ -95,6 +95,7 @@ def page(
     order: Order = Order.SEQ,
     seed: int = 0,
     after: tuple[Any, int] | None = None,
+    skip: int = 0,
     limit: int = 100,
     version: int | None = None,
 ) -> list[Image]:
@@ -108,19 +109,21 @@ def page(
         order: Of the list.
         seed: Of the random order.
         after: ``key`` and ``seq`` of the image before the page; None at the beginning.
+        skip: Pass over so many behind it.
         limit: At most so many.
         version: Of the kept uncertainties of all images, where they are those of the rule.
     """
     if order is Order.UNCERTAIN:
         kept = version if choice.prompts is None else None
         distances = _kept(batch_id, kept) if kept is not None else _made(batch_id, rule, choice)
-        return _uncertain(session, batch_id, rule, choice, distances, after=after, limit=limit)
+        where = (session, batch_id, rule, choice, distances)
+        return _uncertain(*where, after=after, part=(skip, limit))
     key = _key(order, seed)
     which: list[ColumnElement[bool]] = [JobRow.batch_id == batch_id, _chosen(rule, choice)]
     if after is not None:
         which.append(_behind(key, order, *after))
     by = [JobRow.seq] if order is Order.SEQ else [key, JobRow.seq]
-    return _images(session, _rows(key).where(*which).order_by(*by).limit(limit))
+    return _images(session, _rows(key).where(*which).order_by(*by).offset(skip).limit(limit))
 
 
 def _rows(key: ColumnElement[Any]) -> Select[Any]:
@@ -165,9 +168,13 @@ def _uncertain(
     distances: Subquery,
     *,
     after: tuple[Any, int] | None,
-    limit: int,
+    part: tuple[int, int],
 ) -> list[Image]:
-    """The most uncertain images first; behind them those without an instance, by ``seq``."""
+    """The most uncertain images first; behind them those without an instance, by ``seq``.
+
+    ``part`` is how many are passed over, and how many there are at most.
+    """
+    skip, limit = part
     chosen = and_(JobRow.batch_id == batch_id, _chosen(rule, choice))
     place, found = (distances.c.distance, distances.c.seq), []
     begun, last = after or (-1.0, -1)
@@ -178,11 +185,16 @@ def _uncertain(
             .join(JobRow, distances.c.seq == JobRow.seq)
             .where(chosen, tuple_(*place) > tuple_(literal(begun), literal(last)))
         )
-        found = _images(session, query.order_by(*place).limit(limit))
+        found = _images(session, query.order_by(*place).offset(skip).limit(limit))
         last = -1
+        if skip and not found:
+            all_kept = select(func.count()).select_from(query.subquery())
+            skip -= session.scalar(all_kept) or 0
+        else:
+            skip = 0
     if len(found) < limit:
         left = _without(choice).where(chosen, JobRow.seq > last).order_by(JobRow.seq)
-        found += _images(session, left.limit(limit - len(found)))
+        found += _images(session, left.offset(skip).limit(limit - len(found)))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -176,6 +176,18 @@ def page(
     rows = list(session.scalars(query.order_by(JobRow.seq).limit(limit)))
     session.expunge_all()
     return rows
+
+
+def errors(session: Session, batch_id: UUID) -> Iterator[tuple[str | None, int]]:
+    """Why the FAILED jobs of a batch failed, with how many for each sentence, most first."""
+    count = func.count()
+    rows = session.execute(
+        select(JobRow.error, count)
+        .where(JobRow.batch_id == batch_id, JobRow.state == JobState.FAILED)
+        .group_by(JobRow.error)
+        .order_by(count.desc(), JobRow.error)
+    )
+    yield from rows
 
 
 def done_page(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -84,10 +85,23 @@ class WholeBatch:
     reading: dict[str, Any] | None
 
 
-class Place(NamedTuple):
-    """Where a page of batches begins: behind this one."""
+class ListOrder(StrEnum):
+    """In which order batches are listed."""
 
-    created_at: int
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    NAME = "name"
+
+
+class Place(NamedTuple):
+    """Where a page of batches begins: behind this one.
+
+    Attributes:
+        key: What it is ordered by: milliseconds, or its name.
+        batch_id: Its id.
+    """
+
+    key: int | str
     batch_id: UUID
 
 
@@ -124,13 +138,21 @@ def find(session: Session, sees: Sees, reference: UUID | str) -> list[SeenBatch]
 
 
 def page(
-    session: Session, sees: Sees, which: Filter, *, after: Place | None, limit: int
+    session: Session,
+    sees: Sees,
+    which: Filter,
+    *,
+    after: Place | None,
+    limit: int,
+    order: ListOrder = ListOrder.NEWEST,
 ) -> list[SeenBatch]:
-    """Batches that somebody sees, newest first."""
+    """Batches that somebody sees."""
+    key = tuple_(BatchRow.name if order is ListOrder.NAME else BatchRow.created_at, BatchRow.id)
     behind: ColumnElement[bool] = true()
     if after is not None:
-        behind = tuple_(BatchRow.created_at, BatchRow.id) < tuple_(*after)
-    return _read(session, sees.condition(), which.condition(), behind, limit=limit)
+        behind = key < tuple_(*after) if order is ListOrder.NEWEST else key > tuple_(*after)
+    asked = (sees.condition(), which.condition(), behind)
+    return _read(session, *asked, limit=limit, order=order)
 
 
 def rename(session: Session, batch_id: UUID, name: str) -> None:
@@ -138,12 +160,22 @@ def rename(session: Session, batch_id: UUID, name: str) -> None:
     session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(name=name))
 
 
-def _read(session: Session, *which: ColumnElement[bool], limit: int) -> list[SeenBatch]:
+#: By what rows come in each order.
+_BY: dict[ListOrder, tuple[Any, ...]] = {
+    ListOrder.NEWEST: (BatchRow.created_at.desc(), BatchRow.id.desc()),
+    ListOrder.OLDEST: (BatchRow.created_at, BatchRow.id),
+    ListOrder.NAME: (BatchRow.name, BatchRow.id),
+}
+
+
+def _read(
+    session: Session,
+    *which: ColumnElement[bool],
+    limit: int,
+    order: ListOrder = ListOrder.NEWEST,
+) -> list[SeenBatch]:
     rows: Sequence[Any] = session.execute(
-        progress_columns()
-        .where(*which)
-        .order_by(BatchRow.created_at.desc(), BatchRow.id.desc())
-        .limit(limit)
+        progress_columns().where(*which).order_by(*_BY[order]).limit(limit)
     ).all()
     return [_seen(row) for row in rows]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from db import batches, instances, jobs, lookup, removal, seen
 from maskpool.domain import JobState, Progress
+from maskpool.failure_kinds import FailureKind, kind_of
 from maskpool.reading import Reading, reading_of
 from producer.deletion import delete_marked
 from producer.pool import Pool
@@ -24,6 +25,9 @@ from producer.results.progress import Pace, Speed
 
 #: Seconds between two readings of a batch that is watched.
 _POLL_SECONDS = 0.5
+
+#: Of a failed image whose row says none.
+_NO_REASON = "no reason was recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,26 @@ class FailedImage:
     seq: int
     name: str
     error: str
+
+    @property
+    def kind(self) -> FailureKind:
+        """Of its reason."""
+        return kind_of(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAlike:
+    """Images that failed for one kind of reason.
+
+    Attributes:
+        kind: Of the reason.
+        images: How many.
+        example: The sentence that most of them have.
+    """
+
+    kind: FailureKind
+    images: int
+    example: str
 
 
 def recent(pool: Pool, *, limit: int, owner: str | None = None) -> list[Progress]:
@@ -141,7 +165,20 @@ def failures(pool: Pool, batch_id: UUID, *, after: int = -1, limit: int = 100) -
     """
     with pool.database.read() as session:
         rows = jobs.page(session, batch_id, after=after, states=[JobState.FAILED], limit=limit)
-    return [FailedImage(row.seq, row.name, row.error or "no reason was recorded") for row in rows]
+    return [FailedImage(row.seq, row.name, row.error or _NO_REASON) for row in rows]
+
+
+def failure_kinds(pool: Pool, batch_id: UUID) -> list[FailedAlike]:
+    """The failed images of a batch by the kind of their reason, most first."""
+    alike: dict[FailureKind, FailedAlike] = {}
+    with pool.database.read() as session:
+        for error, count in jobs.errors(session, batch_id):
+            sentence = error or _NO_REASON
+            kind = kind_of(sentence)
+            # The most frequent sentence comes first.
+            known = alike.setdefault(kind, FailedAlike(kind, 0, sentence))
+            alike[kind] = replace(known, images=known.images + count)
+    return sorted(alike.values(), key=lambda one: (-one.images, one.kind))
 
 
 def pause(pool: Pool, reference: str) -> UUID:

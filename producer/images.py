@@ -118,6 +118,7 @@ def page(
     wanted: Wanted,
     *,
     after: tuple[Any, int] | None = None,
+    skip: int = 0,
     limit: int = 100,
 ) -> ListedImages:
     """One page of a batch's images.
@@ -127,6 +128,7 @@ def page(
         batch_id: Whose.
         wanted: Which, in which order.
         after: Order's key and ``seq`` of the image before the page; None at the beginning.
+        skip: Pass over so many behind it.
         limit: At most so many.
 
     Raises:
@@ -149,6 +151,7 @@ def page(
             order=wanted.order,
             seed=wanted.seed,
             after=after,
+            skip=skip,
             limit=limit,
             version=known.version if known is not None and fits else None,
         )

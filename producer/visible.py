@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db import seen
 from db.models import TaskRow
-from db.seen import Filter, Place, SeenBatch, Sees
+from db.seen import Filter, ListOrder, Place, SeenBatch, Sees
 from maskpool.errors import NotFound
 from producer import tasks
 from producer.accounts.caller import Caller
@@ -73,9 +73,10 @@ def list_batches(
     *,
     after: Place | None = None,
     limit: int = 50,
+    order: ListOrder = ListOrder.NEWEST,
     in_trash: bool = False,
 ) -> list[SeenBatch]:
-    """Batches that a caller sees, newest first.
+    """Batches that a caller sees.
 
     Args:
         pool: Where they are.
@@ -83,11 +84,12 @@ def list_batches(
         which: A choice of them.
         after: Behind this one.
         limit: At most so many.
+        order: Of the list.
         in_trash: Those in the trash, and no others.
     """
     sees = _sees(caller, Right.READ, in_trash=in_trash)
     with pool.database.read() as session:
-        return seen.page(session, sees, which, after=after, limit=limit)
+        return seen.page(session, sees, which, after=after, limit=limit, order=order)
 
 
 def find_task(pool: Pool, caller: Caller, task_id: UUID, right: Right = Right.READ) -> TaskRow:

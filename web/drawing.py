@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 
 from maskpool.packed_mask import Rle
-from maskpool.picture_sizes import VIEW_SIDE, fitted
+from maskpool.picture_sizes import THUMBNAIL_SIDE, VIEW_SIDE, fitted
+
+#: Pixels of the small pictures by their names.
+_SIDES = {"view": VIEW_SIDE, "thumbnail": THUMBNAIL_SIDE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Drawing:
 
     Attributes:
         masks: ``none``, ``rle`` or ``polygon``.
-        scale: ``original``: of the image's own size; ``view``: of its view's.
+        scale: ``original``: of the image's own size; ``view``, ``thumbnail``: of these pictures'.
         which: ``counting``: what counts; ``stored``: all that is stored.
     """
 
@@ -34,7 +37,7 @@ class Drawing:
         """Width and height of the masks of an image of this size; None where it is not known."""
         if width is None or height is None or self.scale == "original":
             return width, height
-        return fitted(width, height, VIEW_SIDE)
+        return fitted(width, height, _SIDES[self.scale])
 
     def mask(self, mask: Rle) -> Rle:
         """A mask of an image, as it is written."""
@@ -43,7 +46,7 @@ class Drawing:
         from maskpool.rle_scaling import scaled  # noqa: PLC0415 - numpy, at first use only
 
         height, width = mask.size
-        return scaled(mask, fitted(width, height, VIEW_SIDE)[::-1])
+        return scaled(mask, fitted(width, height, _SIDES[self.scale])[::-1])
 
 
 def _drawing(
@@ -51,10 +54,11 @@ def _drawing(
         Literal["none", "rle", "polygon"], Query(description="How masks are written.")
     ] = "rle",
     scale: Annotated[
-        Literal["original", "view"],
+        Literal["original", "view", "thumbnail"],
         Query(
-            description="Of which size the masks are: the image's own, or its view's, of at most "
-            "2,048 pixels a side. Boxes and areas are in the image's own pixels either way."
+            description="Of which size the masks are: the image's own, its view's of at most 2,048 "
+            "pixels a side, or its thumbnail's of 320. Boxes and areas are in the image's own "
+            "pixels either way."
         ),
     ] = "original",
     which: Annotated[

@@ -10,8 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
-from db.seen import Filter, Place, SeenBatch, WholeBatch
-from maskpool.domain import BatchState, Priority
+from db.seen import Filter, ListOrder, Place, SeenBatch, WholeBatch
+from maskpool.domain import BatchState, Priority, Progress
 from maskpool.reading import reading_of
 from producer import batches, trash, visible
 from producer.accounts.caller import Caller
@@ -74,7 +74,7 @@ class OneBatch(Batch):
 
 
 class Batches(Shown):
-    """One page of batches, newest first."""
+    """One page of batches."""
 
     batches: list[Batch]
     next: str | None = Field(
@@ -130,17 +130,18 @@ def list_batches(
     state: Annotated[list[State] | None, Query(description="In one of these states.")] = None,
     owner: Annotated[str, Query(max_length=_MAX_NAME, description="Whose; a name.")] = "",
     name: Annotated[str, Query(max_length=_MAX_NAME, description="Part of its name.")] = "",
-    after: Annotated[str | None, Query(max_length=500, description="`next` of a page.")] = None,
+    order: Annotated[ListOrder, Query(description="Of the list.")] = ListOrder.NEWEST,
+    after: Annotated[str | None, Query(max_length=5_000, description="`next` of a page.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Batches:
-    """List the batches that one may see, newest first."""
+    """List the batches that one may see, newest first if nothing else is said."""
     which = Filter([BatchState[one.upper()] for one in state or ()], _plain(owner), _plain(name))
-    place = None if after is None else Place(*cursors.read(after, cursors.row_time, UUID))
-    found = visible.list_batches(pool, caller, which, after=place, limit=limit + 1)
+    place = None if after is None else _place(order, after)
+    found = visible.list_batches(pool, caller, which, after=place, limit=limit + 1, order=order)
     last = found[limit - 1].progress if len(found) > limit else None
     return Batches(
         batches=[Batch.model_validate(shown(one)) for one in found[:limit]],
-        next=None if last is None else cursors.written(last.created_at_ms, last.batch_id),
+        next=None if last is None else cursors.written(order, _key(order, last), last.batch_id),
     )
 
 
@@ -240,6 +241,18 @@ def _change(
 
 def _changed(pool: Pool, caller: Caller, batch_id: UUID) -> Batch:
     return Batch.model_validate(shown(visible.find_batch(pool, caller, batch_id, Right.CHANGE)))
+
+
+def _key(order: ListOrder, progress: Progress) -> int | str:
+    return progress.name if order is ListOrder.NAME else progress.created_at_ms
+
+
+def _place(order: ListOrder, after: str) -> Place:
+    kind = cursors.row_text if order is ListOrder.NAME else cursors.row_time
+    said, *place = cursors.read(after, str, kind, UUID)
+    if said != order:
+        raise Problem(422, "cursor", "after: it is of a list in another order; begin anew")
+    return Place(*place)
 
 
 def _plain(text: str) -> str:

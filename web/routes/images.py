@@ -135,6 +135,9 @@ def list_images(
     order: Annotated[Order, Query(description="Of the list.")] = Order.SEQ,
     seed: Annotated[int, Query(ge=0, le=_MAX_SEQ, description="Of order=random.")] = 0,
     after: Annotated[str | None, Query(max_length=5_000, description="`next` of a page.")] = None,
+    skip: Annotated[
+        int, Query(ge=0, le=_MAX_SEQ, description="Pass over so many, to jump in a long list.")
+    ] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Images:
     """List the images of a batch, with how many instances count in each."""
@@ -153,7 +156,7 @@ def list_images(
         seed=seed,
     )
     place = None if after is None else _place(order, after)
-    page = images.page(pool, batch_id, wanted, after=place, limit=limit + 1)
+    page = images.page(pool, batch_id, wanted, after=place, skip=skip, limit=limit + 1)
     listed, total = page.images, page.total
     last = listed[limit - 1].image if len(listed) > limit else None
     return Images(

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field
 
+from maskpool.failure_kinds import FailureKind
 from maskpool.reading import Reading
 from producer import batches, readings, visible
 from producer.accounts.caller import Caller
@@ -51,7 +52,19 @@ class Failed(Shown):
 
     seq: int = Field(examples=[7])
     name: str = Field(examples=["street/7.jpg"])
+    kind: FailureKind = Field(description="Of its reason.", examples=[FailureKind.NO_IMAGE])
     error: str = Field(examples=["it is no image that is read"])
+
+
+class FailedAlike(Shown):
+    """Images that failed for one kind of reason."""
+
+    kind: FailureKind = Field(examples=[FailureKind.CUT_OFF])
+    images: int = Field(examples=[29])
+    example: str = Field(
+        description="The sentence that most of them have.",
+        examples=["the file is cut off: its end is missing; copy it again"],
+    )
 
 
 class Failures(Shown):
@@ -124,6 +137,18 @@ def get_counts(
     return Counts(instances=batches.count_instances(pool, batch_id))
 
 
+@router.get("/failures/kinds")
+def get_failure_kinds(
+    pool: Pooled, caller: Annotated[Caller, needs(Right.READ)], batch_id: UUID
+) -> list[FailedAlike]:
+    """Count the images that failed by the kind of their reason, most first."""
+    visible.find_batch(pool, caller, batch_id)
+    return [
+        FailedAlike(kind=one.kind, images=one.images, example=one.example)
+        for one in batches.failure_kinds(pool, batch_id)
+    ]
+
+
 @router.get("/failures")
 def get_failures(
     pool: Pooled,
@@ -136,7 +161,9 @@ def get_failures(
     visible.find_batch(pool, caller, batch_id)
     [last] = [-1] if after is None else cursors.read(after, cursors.row_number)
     found = batches.failures(pool, batch_id, after=last, limit=limit + 1)
-    failed = [Failed(seq=one.seq, name=one.name, error=one.error) for one in found[:limit]]
+    failed = [
+        Failed(seq=one.seq, name=one.name, kind=one.kind, error=one.error) for one in found[:limit]
+    ]
     return Failures(
         failures=failed,
         reasons=dict(Counter(one.error for one in failed).most_common()),

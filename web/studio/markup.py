@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 FOLDER = Path(__file__).parent / "templates"
+
+#: How scripts begin the key of a word, before its first dot; or all of it.
+_ROOM = re.compile(r"[\"`]([a-z][a-z_-]*)[\".]")
 
 #: Kept by the page where somebody chose one; otherwise the system decides.
 THEME_COOKIE, THEMES = "theme", ("light", "dark")
@@ -34,6 +38,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _words_of(name: str, language: str) -> dict[str, words.Word]:
+    """The words that a page's scripts may say: a page need not load those of all others."""
+    files = assets.load()
+    scripts = b"\n".join(files.files[module] for module in files.modules(f"{name}.js")).decode()
+    rooms = set(_ROOM.findall(scripts))
+    known = words.words_of(language)
+    return {key: word for key, word in known.items() if key.partition(".")[0] in rooms}
 
 
 def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
@@ -56,7 +69,7 @@ def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
             root=place.prefix,
             language=language,
             languages=words.LANGUAGES,
-            words=dict(words.words_of(language)),
+            words=_words_of(name, language),
             t=lambda key: words.say(language, key),
             theme=theme if theme in THEMES else "",
             asset=lambda file: place.prefix + files.path(file),

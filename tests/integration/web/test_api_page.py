@@ -24,7 +24,10 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 #: Rooms of the API that the page is about; accounts are told in SECURITY.md.
-ROOMS = ("batches", "exports", "pool", "predict", "predictions", "tasks", "trash")
+ROOMS = (
+    *("batches", "exports", "places", "pool", "predict", "predictions"),
+    *("specs", "tasks", "trash"),
+)
 #: What a request makes, by the word that the page names it by.
 MAKES = {
     "upload": "/uploads",

@@ -116,6 +116,35 @@ def test_what_is_no_cursor_is_refused(lasting_door: Door, lasting_batch: UUID, c
         assert answer.status_code == wanted, answer.text
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest", "name"])
+def test_batches_are_listed_in_an_order(door: Door, work: PlainPool, order: str) -> None:
+    made = [(name, given(door, work.submit(1), name=name)) for name in ("b", "a", "c", "a")]
+    for at, (_, batch) in enumerate(made):
+        given(door, batch, created_at=1_000 + at)
+    wanted = {
+        "newest": list(reversed(made)),
+        "oldest": made,
+        "name": sorted(made, key=lambda one: (one[0], one[1].bytes)),
+    }
+    found = all_pages(door, "/batches", "batches", order=order, limit=2)
+    assert [(one["name"], UUID(one["id"])) for one in found] == wanted[order]
+    cursor = get(door, "/batches", order=order, limit=1)["next"]
+    other = "name" if order != "name" else "oldest"
+    headers = door.token("maker", Right.READ)
+    asked = {"order": other, "after": cursor}
+    assert door.client.get("/api/v1/batches", params=asked, headers=headers).status_code == 422
+
+
+@pytest.mark.parametrize("order", ["seq", "name", "uncertain", "random"])
+def test_a_page_may_begin_far_behind_a_cursor(door: Door, batch: UUID, order: str) -> None:
+    path = f"/batches/{batch}/images"
+    whole = [one["seq"] for one in all_pages(door, path, "images", order=order, limit=5)]
+    first = get(door, path, order=order, limit=2)
+    far = get(door, path, order=order, after=first["next"], skip=4, limit=3)
+    assert [one["seq"] for one in far["images"]] == whole[6:9]
+    assert get(door, path, order=order, skip=COUNT)["images"] == []
+
+
 def test_a_batch_is_told_once_until_it_changes(door: Door, batch: UUID) -> None:
     headers = door.token("maker", Right.READ, Right.CHANGE)
     path = f"/api/v1/batches/{batch}"
@@ -153,6 +182,8 @@ def test_failures_are_said_with_their_reasons_and_tried_again(door: Door, batch:
     found = get(door, f"/batches/{batch}/failures", limit=3)
     assert found["reasons"] == {"it is no image": 3}
     assert len(all_pages(door, f"/batches/{batch}/failures", "failures", limit=2)) == 5
+    kinds = get(door, f"/batches/{batch}/failures/kinds")
+    assert kinds == [{"kind": "no_image", "images": 5, "example": "it is no image"}]
     assert len(get(door, f"/batches/{batch}/images", state="failed")["images"]) == 5
     answer = door.client.post(
         f"/api/v1/batches/{batch}/retry", headers=door.token("maker", Right.CHANGE)

@@ -44,7 +44,7 @@ def post(door: Door, source: Any, *, who: str = "maker", key: str = "", **more: 
     headers = door.token(who, Right.SUBMIT, Right.READ)
     if key:
         headers["idempotency-key"] = key
-    body = {"spec": SPEC, "source": source, **more}
+    body = {"spec": SPEC, "source": source} | more
     return door.client.post("/api/v1/batches", json=body, headers=headers)
 
 
@@ -72,6 +72,29 @@ def test_granted_addresses_become_a_batch_of_the_team(door: Door) -> None:
         ("images.example.org/b.jpg", f"{HOST}b.jpg"),
     ]
     assert reading["threshold"] == 0.6
+
+
+def test_a_spec_file_is_read_with_the_line_of_what_is_wrong(door: Door) -> None:
+    def read(text: str) -> Any:
+        headers = door.token("maker", Right.SUBMIT)
+        return door.client.post("/api/v1/specs", json={"text": text}, headers=headers)
+
+    found = read("threshold: 0.4\nprompts:\n  - {text: bus, not: [van], min_area: 9}\n").json()
+    assert found["spec"]["threshold"] == 0.4
+    [bus] = found["spec"]["prompts"]
+    assert (bus["name"], bus["not"], bus["min_area"]) == ("bus", ["van"], 9)
+    assert post(door, {"uploads": [an_upload(door)]}, spec=found["spec"]).status_code == 201
+    wrong = read("prompts:\n  - bus\n  - [\n")
+    assert (wrong.status_code, wrong.json()["params"]["field"]) == (422, "line 4")
+
+
+@pytest.mark.parametrize("who", ["maker", "owner", "admin", "viewer", "other team's owner"])
+def test_those_who_may_submit_for_a_team_see_its_places(door: Door, who: str) -> None:
+    answer = door.client.get("/api/v1/places", headers=door.cookie(who))
+    found = [(one["kind"], one["place"]) for one in answer.json()] if who != "viewer" else []
+    assert answer.status_code == (403 if who == "viewer" else 200)
+    sees = who in ("maker", "owner", "admin")
+    assert found == [("bucket", "photos/2026/"), ("host", "images.example.org")] * sees
 
 
 NOT_GRANTED = (

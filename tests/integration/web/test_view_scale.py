@@ -82,6 +82,9 @@ def test_masks_are_written_at_the_scale_of_the_view(door: Door, asked: str) -> N
     shown = get(door, image, scale="view").json()
     assert shown["instances"] == [other | {"segmentation": small}]
     assert Image.open(io.BytesIO(get(door, f"{image}/view").content)).size == VIEW[::-1]
+    tiny = get(door, image, scale="thumbnail").json()
+    assert tiny["instances"][0]["segmentation"]["size"] == [192, 320]
+    assert Image.open(io.BytesIO(get(door, f"{image}/thumbnail").content)).size == (320, 192)
     [ring] = get(door, image, scale="view", masks="polygon").json()["instances"][0]["polygons"]
     assert max(x for x, _ in ring) <= VIEW[1]
     none = get(door, image, scale="view", masks="none").json()

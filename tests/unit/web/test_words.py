@@ -23,7 +23,10 @@ SOURCES = [*STUDIO.glob("static/*.js"), *STUDIO.glob("templates/*.html")]
 TEXT = "\n".join(file.read_text("utf-8") for file in SOURCES)
 
 #: Beginnings of keys whose end is made: of a code, a right, a state.
-MADE = (*re.findall(r"`([a-z][\w.-]*\.)\$\{", TEXT), "title.")
+MADE = (
+    *re.findall(r"`([a-z][\w.-]*\.)\$\{", TEXT),
+    *re.findall(r'"([a-z][\w.-]*\.)" ~', TEXT),
+)
 
 
 def forms(word: Word) -> list[str]:

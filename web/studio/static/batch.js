@@ -1,2 +1,287 @@
 // @ts-check
-import "./shell.js";
+/** One batch: how far it is, what was found, and what counts. */
+
+import { explain, get, root } from "./api.js";
+import { ACTS, share } from "./batch-acts.js";
+import { openExport } from "./batch-export.js";
+import { drawFailures } from "./batch-failures.js";
+import { BatchGallery } from "./batch-gallery.js";
+import { hasEnded, sourceOf, stateLabel } from "./batch-parts.js";
+import { CURRENCIES, drawProgress, price, setPrice } from "./batch-progress.js";
+import { BatchReading } from "./batch-reading.js";
+import { byId, el, icon, on, show, swap } from "./dom.js";
+import { onBatches } from "./events.js";
+import { addKeys } from "./keys.js";
+import { me, onBack, whileSeen } from "./shell.js";
+import { Viewer } from "./viewer.js";
+import { dateTime, t } from "./words.js";
+
+/**
+ * @import { OneBatch } from "./batch-progress.js"
+ * @import { Me } from "./shell.js"
+ */
+
+const id = location.pathname.split("/").pop() ?? "";
+const path = `/api/v1/batches/${id}`;
+
+/** Milliseconds between two looks at a batch that goes on, and at what was found in it. */
+const LOOK = 1500, LOOK_FOUND = 4000;
+
+/** @type {OneBatch} */
+let batch;
+
+/** @type {Me} */
+let who;
+
+/** @type {BatchReading} */
+let reading;
+
+/** @type {BatchGallery} */
+let gallery;
+
+/** @type {Viewer} */
+let viewer;
+
+let lookedAt = 0, drawnEnded = -1;
+
+async function begin() {
+  try {
+    [who, batch] = await Promise.all([me, get(path)]);
+  } catch (error) {
+    swap(byId("missing", HTMLElement), icon("warn"), el("p", {}, explain(error)), el("a", { class: "btn", href: `${root}/batches` }, t("batch.to_list")));
+    document.querySelectorAll(".batch__head, .gal, .side").forEach((part) => show(part, false));
+    show(byId("missing", HTMLElement), true);
+    return;
+  }
+  const names = [...batch.spec.prompts.map((/** @type {any} */ one) => one.name), ...(batch.spec.classes ?? [])];
+  reading = new BatchReading({
+    batchId: id,
+    names,
+    mayChange: mayChange(),
+    onchange: () => {
+      gallery?.redraw();
+      viewer?.redraw();
+    },
+    onsave: () => gallery.restart(),
+  });
+  await reading.look().catch(tell);
+  gallery = new BatchGallery({
+    batchId: id,
+    names,
+    reading: () => reading.now,
+    total: () => batch.total,
+    open: (index) => open(index),
+  });
+  viewer = new Viewer({ batchId: id, names, reading: () => reading.now, list: () => gallery.paging, onmove: moved });
+  draw();
+  lookAtFound();
+  wire();
+}
+
+/** Whether one may change this batch; the server asks again. */
+function mayChange() {
+  const role = who.teams.find((team) => team.id === batch.team)?.role;
+  return who.admin || (batch.owner === who.name && who.rights.includes("change")) || role === "owner";
+}
+
+/** Draw all that hangs on the batch's row. */
+function draw() {
+  document.title = `${batch.name} · maskpool`;
+  swap(byId("name", HTMLElement), batch.name);
+  swap(byId("crumb", HTMLElement), teamName() || batch.owner);
+  const state = byId("state", HTMLElement), label = stateLabel(batch);
+  if (state.textContent !== label.textContent) swap(state, label);
+  drawProgress(batch, reading.masks);
+  drawActs();
+  drawSettings();
+}
+
+function teamName() {
+  return who.teams.find((team) => team.id === batch.team)?.name ?? "";
+}
+
+function drawActs() {
+  const box = byId("acts", HTMLElement), may = mayChange();
+  const acts = ACTS.filter((act) => may && act.when(batch));
+  const shown = acts.map((act) => act.name).join(" ");
+  if (box.dataset.acts === shown) return;
+  box.dataset.acts = shown;
+  const first = acts.filter(({ name }) => name === "pause" || name === "resume");
+  const rest = acts.filter((act) => !first.includes(act) && act.name !== "retry");
+  const send = button("link", t("batch.share"), () => share(batch, teamName()));
+  send.className = "phone-only";
+  const list = el("div", { class: "menu__list" }, send, ...rest.map((act) => actButton(act, true)));
+  box.replaceChildren(
+    button("link", t("batch.share"), () => share(batch, teamName()), "desk-only"),
+    ...first.map((act) => actButton(act)),
+    button("down", t("batch.export"), () => openExport(batch, reading), "btn--primary"),
+    el("details", { class: rest.length ? "menu" : "menu phone-only" }, el("summary", { class: "btn btn--icon", "aria-label": t("batch.more") }, icon("more")), list),
+  );
+  const retry = acts.find((act) => act.name === "retry");
+  byId("retry", HTMLElement).replaceChildren(...(retry ? [actButton(retry)] : []));
+}
+
+/**
+ * @param {string} sign
+ * @param {string} words
+ * @param {() => void} onclick
+ * @param {string} [kind]
+ */
+function button(sign, words, onclick, kind = "") {
+  return el("button", { class: `btn ${kind}`, type: "button", onclick }, icon(sign), words);
+}
+
+/**
+ * @param {import("./batch-acts.js").Act} act
+ * @param {boolean} [listed] In the menu.
+ */
+function actButton(act, listed = false) {
+  const kind = listed ? (act.danger ? "btn--danger" : "") : act.name === "retry" ? "btn btn--ghost" : "btn";
+  return el("button", { class: kind, type: "button", onclick: () => run(act) }, icon(act.icon), t(`batch.${act.name}`));
+}
+
+/** @param {import("./batch-acts.js").Act} act */
+async function run(act) {
+  document.querySelector("#acts details")?.removeAttribute("open");
+  swap(byId("refused", HTMLElement));
+  try {
+    const done = await act.run(batch);
+    if (!done) return;
+    if (act.name === "delete") location.assign(`${root}/batches?show=trash`);
+    else await look();
+  } catch (error) {
+    tell(error);
+  }
+}
+
+/** @param {unknown} error */
+function tell(error) {
+  swap(byId("refused", HTMLElement), explain(error));
+}
+
+function drawSettings() {
+  const box = byId("settings", HTMLElement);
+  const rows = [
+    ["batch.owner", batch.owner],
+    ["batch.source", sourceOf(batch)],
+    ["batch.priority", t(`batch.priority.${batch.priority}`)],
+    ["batch.class", t(`batch.class.${batch.class}`)],
+    ["batch.model", batch.model],
+    ["batch.started", dateTime(batch.created_at)],
+    ...(batch.finished_at ? [["batch.finished", dateTime(batch.finished_at)]] : []),
+  ];
+  const key = rows.join();
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  box.replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, t(String(name))), el("dd", {}, value)]), ...priceRow());
+}
+
+/** What an hour of a GPU costs this person. */
+function priceRow() {
+  const known = price();
+  const amount = el("input", { class: "input num", id: "price", type: "number", min: "0", step: "0.01", value: known ? String(known.amount) : "", "aria-describedby": "price-hint" });
+  const currency = el("select", { class: "select select--auto", "aria-label": t("price.currency") }, ...CURRENCIES.map((one) => el("option", { value: one }, one)));
+  currency.value = known?.currency ?? CURRENCIES[0] ?? "";
+  const change = () => {
+    const said = Number(amount.value);
+    setPrice(said > 0 ? { amount: said, currency: currency.value } : null);
+    drawProgress(batch, reading.masks);
+  };
+  amount.addEventListener("input", change);
+  currency.addEventListener("change", change);
+  return [
+    el("dt", {}, el("label", { for: "price" }, t("price.hour"))),
+    el("dd", {}, el("span", { class: "price row" }, amount, currency), el("span", { class: "hint", id: "price-hint" }, t("price.hint"))),
+  ];
+}
+
+/** Look at the batch again. */
+async function look() {
+  const before = batch.done + batch.failed, state = batch.state, { total } = batch;
+  batch = await get(path);
+  draw();
+  const moved = batch.done + batch.failed !== before || batch.total !== total;
+  const late = performance.now() - lookedAt > LOOK_FOUND;
+  if ((moved && late) || batch.state !== state) await lookAtFound();
+}
+
+/** Look again at what was found: tiles, failures, counts. */
+async function lookAtFound() {
+  lookedAt = performance.now();
+  const ended = batch.done + batch.failed;
+  if (ended !== drawnEnded && drawnEnded >= 0) gallery.refresh();
+  drawnEnded = ended;
+  await Promise.all([drawFailures(id, batch.failed, openSeq), reading.count()]).catch(tell);
+  drawProgress(batch, reading.masks);
+}
+
+/**
+ * Open an image, so that the browser's way back closes it.
+ *
+ * @param {number} index
+ */
+function open(index) {
+  const row = gallery.paging.at(index);
+  if (row) history.pushState({ image: true }, "", `${location.pathname}${location.search}#image=${row.seq}`);
+  viewer.open(index);
+}
+
+/** @param {number} seq Of an image that may be anywhere in the list. */
+function openSeq(seq) {
+  // In the order of the batch an image's number is its place.
+  if (location.search) history.replaceState(null, "", location.pathname);
+  gallery.choose("order");
+  open(seq);
+}
+
+/** @param {number | null} index */
+function moved(index) {
+  const row = index === null ? null : gallery.paging.at(index);
+  const here = `${location.pathname}${location.search}`;
+  if (row && index !== null) {
+    history.replaceState(history.state, "", `${here}#image=${row.seq}`);
+    gallery.gallery.reveal(index);
+  } else if (index === null && location.hash) {
+    if (history.state?.image) history.back();
+    else history.replaceState(null, "", here);
+    gallery.gallery.focus();
+  }
+}
+
+/** Open what the address names. */
+function follow() {
+  const seq = /^#image=(\d+)$/.exec(location.hash)?.[1];
+  if (!seq && viewer.isOpen) viewer.close();
+  else if (seq && !viewer.isOpen && !location.search) viewer.open(Number(seq));
+}
+
+function wire() {
+  // On a phone the pictures come first.
+  if (matchMedia("(max-width: 720px)").matches) {
+    for (const name of ["counts-box", "about-box"]) byId(name, HTMLDetailsElement).open = false;
+  }
+  on(globalThis, "popstate", follow);
+  follow();
+  onBatches((batches) => {
+    const mine = batches.find((one) => one.id === id);
+    if (mine && (mine.state !== batch.state || mine.name !== batch.name)) look().catch(() => {});
+  });
+  whileSeen(async () => {
+    if (!hasEnded(batch) || performance.now() - lookedAt < 3 * LOOK_FOUND) await look();
+  }, LOOK);
+  onBack(() => look().then(lookAtFound).catch(() => {}));
+  addKeys(t("title.batch"), [
+    { key: "[", name: t("keys.less"), run: () => nudge(-0.01) },
+    { key: "]", name: t("keys.more"), run: () => nudge(0.01) },
+    { key: "e", name: t("batch.export"), run: () => openExport(batch, reading) },
+  ]);
+}
+
+/** @param {number} by */
+function nudge(by) {
+  const slider = byId("reading-threshold", HTMLInputElement);
+  slider.value = String(Number(slider.value) + by);
+  slider.dispatchEvent(new Event("input"));
+}
+
+begin();

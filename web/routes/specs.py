@@ -1,0 +1,40 @@
+"""A spec file, read as the command line reads it: JSON or YAML, with the line of what is wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from maskpool.spec_file import Question
+from maskpool.yaml_file import MAX_BYTES, parse_yaml
+from producer.accounts.caller import Caller
+from producer.accounts.rights import Right
+from web.access import needs
+from web.shapes import Asked, Shown
+
+router = APIRouter(prefix="/api/v1/specs", tags=["batches"])
+
+
+class SpecText(Asked):
+    """The content of a file for `maskpool submit --spec`."""
+
+    text: str = Field(max_length=MAX_BYTES, examples=["prompts:\n  - yellow school bus\n"])
+
+
+class Spec(Shown):
+    """What it says."""
+
+    spec: dict[str, Any] = Field(
+        description="As a batch is made of it; prompts in their long form.",
+        examples=[{"prompts": [{"name": "bus", "text": "bus", "not": []}]}],
+    )
+
+
+@router.post("")
+def read_spec(caller: Annotated[Caller, needs(Right.SUBMIT)], asked: SpecText) -> Spec:
+    """Read a spec file; nothing is kept."""
+    del caller
+    question = Question.read(parse_yaml(asked.text))
+    return Spec(spec=question.model_dump(mode="json", by_alias=True, exclude_none=True))

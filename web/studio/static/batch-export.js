@@ -1,0 +1,122 @@
+// @ts-check
+/** A batch as a data set: asked for with choices, watched while it is written, downloaded. */
+
+import { address, ApiError, explain, get, post } from "./api.js";
+import { hasEnded, shareBar } from "./batch-parts.js";
+import { openDialog } from "./dialog.js";
+import { el, icon, swap } from "./dom.js";
+import { ago, bytes, number, t } from "./words.js";
+
+/**
+ * @import { Batch } from "./batch-parts.js"
+ * @import { BatchReading } from "./batch-reading.js"
+ *
+ * @typedef {{name: string, size: number}} File
+ * @typedef {{id: string, kind: string, state: string, progress: any, error: string | null, files: File[],
+ *   finished_at: string | null}} Task
+ */
+
+/** Milliseconds between two looks at what is written. */
+const LOOK = 600;
+
+/**
+ * @param {Batch} batch
+ * @param {BatchReading} reading
+ */
+export function openExport(batch, reading) {
+  const partial = el("input", { type: "checkbox", id: "export-partial", checked: !hasEnded(batch) });
+  const tried = el("input", { type: "checkbox", id: "export-tried" });
+  const state = el("div", { class: "stack stack--s", role: "status" });
+  const earlier = el("ul", { class: "files" });
+  const go = el("button", { class: "btn btn--primary", type: "button" }, icon("down"), t("export.go"));
+  const stop = new AbortController();
+  go.addEventListener("click", async () => {
+    go.disabled = true;
+    try {
+      const task = await ask(batch, reading, partial.checked, tried.checked);
+      await watch(task, state, stop.signal);
+    } catch (error) {
+      if (!stop.signal.aborted) swap(state, el("p", { class: "hint hint--bad" }, explain(error)));
+    }
+    go.disabled = false;
+  });
+  const body = [
+    el("p", {}, t("export.what")),
+    el("p", { class: "hint" }, t("export.counts")),
+    ...(reading.changed ? [el("label", { class: "check" }, tried, t("export.tried", { threshold: number(reading.now.threshold, 2) }))] : []),
+    ...(batch.state === "done" ? [] : [el("label", { class: "check" }, partial, t("export.partial"))]),
+    state,
+    earlier,
+  ];
+  const made = openDialog(t("batch.export"), [el("div", { class: "stack" }, ...body)], [go]);
+  made.classList.add("dialog--small");
+  made.addEventListener("close", () => stop.abort());
+  listEarlier(batch, earlier).catch(() => {});
+}
+
+/**
+ * @param {Batch} batch
+ * @param {BatchReading} reading
+ * @param {boolean} partial
+ * @param {boolean} tried As the sliders stand, instead of as it is saved.
+ * @returns {Promise<string>}
+ */
+async function ask(batch, reading, partial, tried) {
+  const { threshold, max_overlap, max_against, exclusive } = reading.now;
+  const changes = { threshold, max_overlap: max_overlap ?? 1, max_against, exclusive };
+  const body = { batches: [batch.id], format: "coco", partial, ...(tried ? changes : {}) };
+  return (await post("/api/v1/exports", body, { key: true })).task;
+}
+
+/**
+ * @param {string} id
+ * @param {HTMLElement} state
+ * @param {AbortSignal} signal
+ */
+async function watch(id, state, signal) {
+  for (;;) {
+    /** @type {Task} */
+    const task = await get(`/api/v1/tasks/${id}`, { signal });
+    if (task.state === "failed" || task.state === "cancelled") {
+      throw new ApiError(422, "refused", task.error ?? task.state);
+    }
+    if (task.state === "done") {
+      swap(state, el("p", {}, t("export.done")), el("ul", { class: "files" }, ...task.files.map((one) => fileLine(id, one))));
+      state.querySelector("a")?.focus();
+      return;
+    }
+    const { done = 0, total = 0 } = task.progress ?? {};
+    swap(state, el("p", {}, t(task.state === "waiting" ? "export.waits" : "export.runs")), shareBar(total ? done / total : 0, "done"));
+    await new Promise((resolve) => setTimeout(resolve, LOOK));
+  }
+}
+
+/**
+ * @param {string} id
+ * @param {File} file
+ */
+function fileLine(id, { name, size }) {
+  const path = name.split("/").map(encodeURIComponent).join("/");
+  const href = address(`/api/v1/tasks/${id}/files/${path}`);
+  const link = el("a", { href, download: name.slice(name.lastIndexOf("/") + 1), class: "trunc" }, name);
+  return el("li", {}, icon("down"), link, el("span", {}), el("span", { class: "num" }, bytes(size)));
+}
+
+/**
+ * @param {Batch} batch
+ * @param {HTMLElement} list
+ */
+async function listEarlier(batch, list) {
+  /** @type {{tasks: Task[]}} */
+  const { tasks } = await get("/api/v1/tasks", { query: { batch: batch.id, limit: 20 } });
+  const done = tasks.filter((one) => one.kind === "export" && one.state === "done" && one.files.length);
+  if (!done.length) return;
+  list.before(el("h3", {}, t("export.earlier")));
+  for (const task of done) {
+    const [file] = task.files;
+    if (!file) continue;
+    const line = fileLine(task.id, file);
+    line.children[2]?.replaceWith(el("span", { class: "num" }, task.finished_at ? ago(task.finished_at) : ""));
+    list.append(line);
+  }
+}
