@@ -29,9 +29,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("desk") / ALL_IN_ONE
     shutil.copytree(SCENES, folder / "scenes")
     browser = folder.parent / "browser"
-    browser.write_text(f"#!/bin/sh
-echo \"$1\" > '{folder.parent}/opened'
-")
+    browser.write_text(f"#!/bin/sh\necho \"$1\" > '{folder.parent}/opened'\n")
     browser.chmod(0o755)
     env = {"BROWSER": str(browser)}
     words, log = ("up", "--open"), folder / "up.log"
@@ -83,8 +81,7 @@ def test_the_owner_logs_in_by_the_link_once(desk: Path) -> None:
     opened = desk.parent / "opened"
     until(opened.exists, what="a browser")
     until(opened.read_text, what="its address")
-    assert opened.read_text() == f"{links[0]}
-"
+    assert opened.read_text() == f"{links[0]}\n"
     until(lambda: answers(links[1]), what="the web server")
     assert httpx.get(links[0]).status_code == 404, "a newer one was made"
     with httpx.Client() as client:
