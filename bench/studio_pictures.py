@@ -46,7 +46,7 @@ def on_a_sample(page: Page) -> None:
     for prompt in PROMPTS:
         page.locator("#add").fill(prompt)
         page.keyboard.press("Enter")
-    page.locator("#masks tr").nth(1).click(timeout=60_000)
+    page.locator("#masks tr:not(.gap)").nth(1).click(timeout=60_000)
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,11 @@ class Settings(WebSettings):
         """
         return min(self.lease_seconds / 2, MAX_AGE_SECONDS / 4)
 
+    @property
+    def aliases(self) -> list[str]:
+        """All model aliases, by name."""
+        return sorted(BUILT_IN_MODELS | self.models)
+
     def alias(self, name: str) -> ModelAlias:
         """The models behind an alias.
 
@@ -238,7 +243,7 @@ class Settings(WebSettings):
         """
         known = BUILT_IN_MODELS | self.models
         if name not in known:
-            raise SpecError("model", f"{name!r} is not known; there are {', '.join(sorted(known))}")
+            raise SpecError("model", f"{name!r} is not known; there are {', '.join(self.aliases)}")
         return known[name]
 
 

@@ -114,6 +114,7 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/predictions/{prediction_id}": Right.PREDICT,
     "POST /api/v1/predictions/{prediction_id}/keep": Right.SUBMIT,
     "GET /api/v1/pool": Right.POOL,
+    "GET /api/v1/models": Right.READ,
     "GET /api/v1/events": Right.READ,
 }
 

@@ -308,6 +308,14 @@ def test_what_is_not_there_is_not_found(lasting_door: Door, lasting_batch: UUID,
     assert gone.status_code == 404
 
 
+def test_each_model_says_how_it_is_usually_read(door: Door, work: PlainPool) -> None:
+    work.tick()
+    demo, sam3 = get(door, "/models")
+    assert (demo["name"], demo["default"], demo["workers"]) == ("demo", True, 1)
+    assert (demo["reading"]["max_overlap"], sam3["reading"]["max_overlap"]) == (0.5, None)
+    assert (sam3["default"], sam3["workers"]) == (False, 0)
+
+
 def test_the_pool_says_who_works_and_what_waits(door: Door, work: PlainPool) -> None:
     given(door, work.submit(3))
     work.tick()
