@@ -44,9 +44,21 @@
 /** Least `clip_score` of instances that CLIP was asked about. */
 export const CLIP_MARGIN = 0.5;
 
+/** @type {Reading} */
+let ofModel = { threshold: 0.5, max_overlap: null, max_against: 0.3, exclusive: false, prompts: {} };
+
 /** @returns {Reading} What holds where nobody said anything. */
 export function usual() {
-  return { threshold: 0.5, max_overlap: null, max_against: 0.3, exclusive: false, prompts: {} };
+  return { ...ofModel, prompts: {} };
+}
+
+/**
+ * Read as the pool reads a model's masks where nobody says otherwise.
+ *
+ * @param {Reading} reading
+ */
+export function learnUsual(reading) {
+  ofModel = { ...ofModel, ...reading };
 }
 
 /**

@@ -52,6 +52,11 @@ export function restore(work) {
   return pictures;
 }
 
+/** Whether somebody was here before, and what counts is theirs to keep. */
+export function hasReading() {
+  return Boolean((read(sessionStorage) ?? read(localStorage))?.reading);
+}
+
 /** Keep whatever changes. @param {Work} work */
 export function keep(work) {
   let timer = 0;

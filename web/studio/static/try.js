@@ -2,12 +2,13 @@
 /** Try: the parts of the page, put together. */
 
 import "./shell.js";
-import { address } from "./api.js";
+import { address, get } from "./api.js";
 import { carry } from "./carry.js";
 import { byId, on } from "./dom.js";
 import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
 import { asked } from "./prompts.js";
+import { learnUsual, usual } from "./reading.js";
 import { Standing } from "./standing.js";
 import { Asking } from "./try-asking.js";
 import { wireCard, wireTip } from "./try-card.js";
@@ -15,7 +16,7 @@ import { openCode } from "./try-code.js";
 import { Correct } from "./try-correct.js";
 import { downloadCoco, downloadCutout, downloadLabels, downloadMasks } from "./try-download.js";
 import { openFromBatch } from "./try-from-batch.js";
-import { keep, restore } from "./try-kept.js";
+import { hasReading, keep, restore } from "./try-kept.js";
 import { setTool, wireKeys } from "./try-keys.js";
 import { Pictures } from "./try-pictures.js";
 import { openPresets } from "./try-presets.js";
@@ -31,6 +32,7 @@ const work = new Work();
 const canvas = byId("canvas", MaskCanvas);
 const standing = new Standing();
 const say = (/** @type {string} */ sentence) => standing.set({ phase: "failed", error: sentence });
+const chosen = hasReading();
 const before = restore(work);
 const pictures = new Pictures(work, canvas, standing);
 const asking = new Asking(work, pictures, standing);
@@ -47,6 +49,7 @@ begin();
 
 /** Take up what an earlier page of this tab had, or what the address names. */
 async function begin() {
+  guarded(readAsUsual);
   const wanted = new URLSearchParams(location.search);
   const [batch, image] = [wanted.get("batch"), Number(wanted.get("image"))];
   if (batch) {
@@ -59,6 +62,15 @@ async function begin() {
   if (picture && kept?.answer) await asking.resume(picture, kept.answer);
   pictures.show();
   work.tell("pictures", "prompts");
+}
+
+/** Begin with what counts for the pool's own model, unless somebody chose before. */
+async function readAsUsual() {
+  /** @type {{default: boolean, reading: import("./reading.js").Reading}[]} */
+  const models = await get("/api/v1/models");
+  const own = models.find((one) => one.default);
+  if (own) learnUsual(own.reading);
+  if (!chosen) work.read(usual());
 }
 
 function wireCanvas() {
