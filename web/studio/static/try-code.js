@@ -95,6 +95,14 @@ function python(prompts, name) {
 /** @param {Work} work @param {string} name */
 function cli(work, name) {
   const { reading } = work;
+  const { max_overlap, max_against } = usual();
+  // Options cannot say these; the spec, which is the next choice, does.
+  if (
+    reading.max_overlap !== max_overlap || reading.max_against !== max_against ||
+    Object.keys(reading.prompts).length > 0
+  ) {
+    return ["maskpool run", shell(name), "--spec spec.json -o out"].join(" ");
+  }
   const parts = work.prompts.map((one) => `-p ${shell(typed(one))}`);
   if (reading.threshold !== usual().threshold) parts.push(`--threshold ${reading.threshold}`);
   if (reading.exclusive) parts.push("--exclusive");
