@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from services.process import serve
-from services.studio import Desk, Site, running_chromium, running_site
+from services.studio import Desk, Site, running_chromium, running_site, running_stack
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,13 @@ def browser() -> Iterator[Browser]:
 def site(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A web server without workers, for all tests of a module."""
     with running_site(tmp_path_factory.mktemp("site"), _sqlite_template) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A whole pool; a module that needs one lets its own ``site`` be this."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as site:
         yield site
 
 

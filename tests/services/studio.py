@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ _WATCH_POLICY = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
 """
+
+_NUMBERS = itertools.count()
 
 #: A laptop's window and a phone's.
 LAPTOP, PHONE = (1440, 900), (390, 844)
@@ -116,34 +119,31 @@ def running_site(folder: Path, template: Path, prefix: str = "", **settings: Any
 
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Site]:
-    """All of a pool as ``maskpool up`` starts it, with a worker that has the demo model.
+    """All of a pool, as ``maskpool up`` starts it: demo models, dispatcher, clerk and web server.
 
     Args:
-        folder: Empty; for everything that it keeps, and its log.
+        folder: Empty; images are read under it.
     """
     with serving("up", log=folder / "up.log", cwd=folder):
         known = folder / ".maskpool" / "stack.json"
         until(known.exists, what="the stack")
         stack = json.loads(known.read_text())
-        database = Database(stack["database_url"])
         url = f"http://{stack['serve_address']}"
-        until(lambda: _answers(url), what="the web server")
-        until(lambda: _works(database), what="a worker")
-        try:
+        with closing(Database(stack["database_url"])) as database:
+            until(lambda: _answers(f"{url}/healthz"), what="the web server")
+            until(lambda: _has_worker(database), what="a worker")
             yield Site(url, database, folder / ".maskpool")
-        finally:
-            database.close()
+
+
+def _has_worker(database: Database) -> bool:
+    with database.read() as session:
+        return bool(workers.alive(session))
 
 
 def _answers(url: str) -> bool:
     with suppress(httpx.TransportError):
-        return httpx.get(f"{url}/healthz").status_code == 204
+        return httpx.get(url).is_success
     return False
-
-
-def _works(database: Database) -> bool:
-    with database.read() as session:
-        return bool(workers.alive(session))
 
 
 @contextmanager
@@ -179,6 +179,10 @@ class Desk:
     faults: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
     _contexts: list[BrowserContext] = field(default_factory=list)
+
+    def new_number(self) -> int:
+        """A number that this process gave to no other test."""
+        return next(_NUMBERS)
 
     def person(
         self,

@@ -3,6 +3,7 @@
 
 import { explain } from "./api.js";
 import { el, icon, show, swap } from "./dom.js";
+import { t } from "./words.js";
 
 /**
  * Say in a note why something failed.
@@ -42,20 +43,25 @@ const PATIENCE = 5000;
  * @param {() => Promise<void>} work A failure is told beside the button.
  */
 export function twice(words, question, about, work) {
-  const label = el("span", {}, words);
-  const button = el("button", { class: "btn", type: "button" }, label, el("span", { class: "vh" }, `: ${about}`));
+  const label = el("span");
+  const button = el("button", { class: "btn", type: "button" }, label);
+  /** @param {string} now */
+  const say = (now) => {
+    swap(label, now);
+    button.setAttribute("aria-label", t("what_of", { what: now, about }));
+  };
   const whole = el("span", { class: "twice" }, button);
   let timer = 0;
   const calm = () => {
     clearTimeout(timer);
     timer = 0;
     button.classList.remove("btn--danger");
-    swap(label, words);
+    say(words);
   };
   button.addEventListener("click", async () => {
     if (!timer) {
       button.classList.add("btn--danger");
-      swap(label, question);
+      say(question);
       timer = setTimeout(calm, PATIENCE);
       return;
     }
@@ -68,5 +74,6 @@ export function twice(words, question, about, work) {
     button.disabled = false;
   });
   button.addEventListener("blur", calm);
+  say(words);
   return whole;
 }

@@ -80,9 +80,10 @@ export function whileSeen(work, every) {
 /** @param {PoolState} pool */
 function sayPool(pool) {
   const nobody = pool.workers.length === 0;
-  line("idle", pool.idle.length ? [t("line.no_dispatcher")] : null);
-  line("worker", nobody ? [t("line.no_worker")] : null);
-  const demo = !nobody && pool.workers.every((one) => one.model === "demo");
+  line("idle", idleWords(nobody, pool.idle.length > 0));
+  // Try says it beside its prompts.
+  const elsewhere = document.documentElement.dataset.page !== "try";
+  const demo = elsewhere && !nobody && pool.workers.every((one) => one.model === "demo");
   const told = localStorage.getItem(DEMO_SEEN) === "1";
   const close = () => {
     localStorage.setItem(DEMO_SEEN, "1");
@@ -91,10 +92,19 @@ function sayPool(pool) {
   line("demo", demo && !told ? demoWords() : null, { quiet: true, onclose: close });
 }
 
+/**
+ * @param {boolean} noWorker
+ * @param {boolean} noDispatcher
+ */
+function idleWords(noWorker, noDispatcher) {
+  if (noWorker && noDispatcher) return [t("line.nobody")];
+  if (noDispatcher) return [t("line.no_dispatcher")];
+  return noWorker ? [t("line.no_worker")] : null;
+}
+
 function demoWords() {
-  if (document.documentElement.dataset.page === "try") return [t("line.demo")];
   const link = el("a", { href: `${root}/try` }, t("line.demo_link"));
-  return fill("line.demo_more", { link });
+  return fill("line.demo", { link });
 }
 
 function wireReach() {
