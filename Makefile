@@ -12,7 +12,7 @@ REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test containers faults bench check format demo-models env
+.PHONY: help demo test containers faults bench check format demo-models studio-pictures env
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ format: $(VENV)/dev.stamp ## Fix what ruff can fix and format everything
 
 demo-models: $(VENV)/run.stamp ## Train the demo checkpoints again, from drawn scenes
 	$(BIN)/python -m training.train
+
+studio-pictures: $(VENV)/dev.stamp ## Take the pictures of the Studio's pages again, into docs/images
+	$(BIN)/python bench/studio_pictures.py
 
 containers: $(VENV)/dev.stamp ## Run the team profile in containers, on an engine of its own (root; minutes)
 	$(BIN)/python -m pytest tests/containers

@@ -31,15 +31,19 @@ _SMALL = """
   .map(([one, box]) => `${one.outerHTML.slice(0, 120)} ${box.width} × ${box.height}`)
 """
 
-Told = tuple[str, str]
 
-
-def open_page(desk: Desk, path: str, language: str, theme: str) -> Page:
+def open_page(desk: Desk, path: str, language: str, theme: str) -> tuple[Page, int]:
+    """A page, and how many bytes it took."""
+    loaded: list[int] = []
+    name = None if path == "/login" else "ann"
+    context = desk.person(name, language=language, theme=theme)
+    context.on("requestfinished", lambda one: loaded.append(one.sizes()["responseBodySize"]))
+    page = context.new_page()
     if path == "/nowhere":
         desk.expected += ["404 of "]
-    page = desk.open(path, None if path == "/login" else "ann", language=language, theme=theme)
+    page.goto(f"{desk.site.url}{path}")
     page.wait_for_load_state("networkidle")
-    return page
+    return page, sum(loaded)
 
 
 def assert_accessible(page: Page) -> None:
@@ -54,23 +58,11 @@ def assert_accessible(page: Page) -> None:
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("zh", "dark")])
 @pytest.mark.parametrize("path", PAGES)
 def test_it_is_for_everybody(desk: Desk, path: str, language: str, theme: str) -> None:
-    page = open_page(desk, path, language, theme)
+    page, size = open_page(desk, path, language, theme)
+    assert 10_000 < size < _MAX_FIRST_LOAD
     expect(page.locator("html")).to_have_attribute("lang", {"en": "en", "zh": "zh-CN"}[language])
     assert_accessible(page)
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     assert page.evaluate(_SMALL, _TOUCH) == []
     assert_accessible(page)
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_its_first_load_is_small(desk: Desk, path: str) -> None:
-    loaded: list[int] = []
-    context = desk.person(None if path == "/login" else "ann")
-    context.on("requestfinished", lambda one: loaded.append(one.sizes()["responseBodySize"]))
-    page = context.new_page()
-    if path == "/nowhere":
-        desk.expected += ["404 of "]
-    page.goto(f"{desk.site.url}{path}")
-    page.wait_for_load_state("networkidle")
-    assert 10_000 < sum(loaded) < _MAX_FIRST_LOAD

@@ -26,7 +26,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of an odd name with images and a running stack in it."""
     folder = tmp_path_factory.mktemp("desk") / ALL_IN_ONE
     shutil.copytree(SCENES, folder / "scenes")
-    with serving("up", log=folder / "up.log", cwd=folder):
+    browser = folder.parent / "browser"
+    browser.write_text(f"#!/bin/sh\necho \"$1\" > '{folder.parent}/opened'\n")
+    browser.chmod(0o755)
+    env = {"BROWSER": str(browser)}
+    with serving("up", "--open", log=folder / "up.log", cwd=folder, env=env):
         until((folder / ".maskpool" / "stack.json").exists, what="the stack")
         until(partial(ask, "status", cwd=folder), what="a worker")
         yield folder
@@ -68,6 +72,10 @@ def test_the_owner_logs_in_by_the_link_once(desk: Path) -> None:
         link_in((desk / "up.log").read_text()),
         link_in(maskpool("user", "link", cwd=desk).stdout),
     ]
+    opened = desk.parent / "opened"
+    until(opened.exists, seconds=30, what="a browser")
+    until(opened.read_text, seconds=30, what="its address")
+    assert opened.read_text() == f"{links[0]}\n"
     until(lambda: answers(links[1]), seconds=60, what="the web server")
     assert httpx.get(links[0]).status_code == 404, "a newer one was made"
     with httpx.Client() as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import threading
 import time
@@ -123,15 +124,15 @@ def running_stack(folder: Path) -> Iterator[Site]:
     Args:
         folder: Empty; images are read under it.
     """
-    address = f"127.0.0.1:{free_port()}"
-    env = {"MASKPOOL_SERVE_ADDRESS": address}
-    home = folder / ".maskpool"
-    with serving("up", log=folder / "up.log", cwd=folder, env=env):
-        until((home / "stack.json").exists, what="the stack")
-        with closing(Database(f"sqlite:///{home / 'maskpool.sqlite'}")) as database:
+    with serving("up", log=folder / "up.log", cwd=folder):
+        known = folder / ".maskpool" / "stack.json"
+        until(known.exists, what="the stack")
+        stack = json.loads(known.read_text())
+        url = f"http://{stack['serve_address']}"
+        with closing(Database(stack["database_url"])) as database:
+            until(lambda: _answers(f"{url}/healthz"), what="the web server")
             until(lambda: _has_worker(database), what="a worker")
-            until(lambda: _answers(f"http://{address}/healthz"), what="the web server")
-            yield Site(f"http://{address}", database, home)
+            yield Site(url, database, folder / ".maskpool")
 
 
 def _has_worker(database: Database) -> bool:

@@ -58,8 +58,7 @@ function draw(pool) {
  * @param {number} speed
  */
 function left(waiting, speed) {
-  if (!waiting) return t("pool.nothing");
-  return speed ? duration(waiting / speed) : "–";
+  return waiting && speed ? duration(waiting / speed) : "–";
 }
 
 /** @param {Worker} one */
