@@ -36,8 +36,7 @@ from maskpool.histogram import Bars, digest_of, digest_of_thresholds
 from maskpool.reading_rule import ReadingRule
 from maskpool.tasks import TaskKind, TaskState
 
-#: Images of a batch that are counted whenever somebody asks: that takes some 50 ms. A larger
-#: batch's counts are kept.
+#: Images of a batch that are counted whenever somebody asks. A larger batch's counts are kept.
 MANY = 5_000
 
 #: Batches that a sweep finds at once.

@@ -23,7 +23,7 @@ from producer.blocks import rest
 from producer.pool import Pool
 from producer.results import reader
 
-#: Images whose instances are counted in one transaction: some 20 ms.
+#: Images whose instances are counted in one transaction, which costs some 50 ms.
 BLOCK = 2_000
 
 _NOT_YET = (
