@@ -30,7 +30,7 @@ from services.command_line import maskpool, maskpool_json
 from services.studio import LAPTOP, PHONE, Desk, Site, running_chromium, running_stack
 
 SCENES = ROOT / "samples" / "scenes"
-PROMPTS = ("red circle", "yellow star", "green triangle")
+PROMPTS = ("red circle", "yellow star", "circle", "triangle")
 
 #: Language and theme, together: each is seen once, and there are half as many files.
 LOOKS = (("en", "light"), ("zh", "dark"))
@@ -46,7 +46,13 @@ def on_a_sample(page: Page) -> None:
     for prompt in PROMPTS:
         page.locator("#add").fill(prompt)
         page.keyboard.press("Enter")
-    page.locator("#masks tr").nth(1).click(timeout=60_000)
+    page.wait_for_function(
+        "(count) => document.querySelectorAll('#masks tbody tr').length >= count",
+        arg=len(PROMPTS),
+    )
+    page.locator("#exclusive").check()
+    page.locator("#canvas").focus()
+    page.keyboard.press("ArrowDown")
 
 
 @dataclass(frozen=True)
@@ -136,9 +142,9 @@ def take(site: Site, batch: str, into: Path, views: list[View]) -> None:
 
 
 def keep(png: bytes, file: Path) -> None:
-    """Write a picture with 256 colours: a third of the bytes, and a page has hardly more."""
+    """Write a picture with 256 colours: a quarter of the bytes, and a page has hardly more."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(method=Image.Quantize.FASTOCTREE).save(file, optimize=True)
+    image.quantize(method=Image.Quantize.MAXCOVERAGE, kmeans=1).save(file, optimize=True)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,15 @@ def test_it_holds_every_module_and_migration(names: set[str]) -> None:
     assert modules <= names
 
 
+def test_it_holds_the_pages(names: set[str]) -> None:
+    folder = ROOT / "web" / "studio"
+    parts = [folder / name for name in ("locales", "static", "templates")]
+    found = [file for part in parts for file in part.rglob("*") if file.is_file()]
+    files = {str(file.relative_to(ROOT)) for file in found}
+    assert "web/studio/static/shell.js" in files
+    assert files <= names
+
+
 def test_an_installation_finds_its_weights(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", symlinks=True)
     python = tmp_path / "venv" / "bin" / "python"

@@ -82,7 +82,9 @@ function sayPool(pool) {
   const nobody = pool.workers.length === 0;
   line("idle", pool.idle.length ? [t("line.no_dispatcher")] : null);
   line("worker", nobody ? [t("line.no_worker")] : null);
-  const demo = !nobody && pool.workers.every((one) => one.model === "demo");
+  // Try says it beside its prompts.
+  const elsewhere = document.documentElement.dataset.page !== "try";
+  const demo = elsewhere && !nobody && pool.workers.every((one) => one.model === "demo");
   const told = localStorage.getItem(DEMO_SEEN) === "1";
   const close = () => {
     localStorage.setItem(DEMO_SEEN, "1");
@@ -92,9 +94,8 @@ function sayPool(pool) {
 }
 
 function demoWords() {
-  if (document.documentElement.dataset.page === "try") return [t("line.demo")];
   const link = el("a", { href: `${root}/try` }, t("line.demo_link"));
-  return fill("line.demo_more", { link });
+  return fill("line.demo", { link });
 }
 
 function wireReach() {
