@@ -133,7 +133,7 @@ export class Layers {
     this.painted = { scale: view.scale, x: view.x, y: view.y };
     if (scene.veiled) return;
     this.#onPicture(ink);
-    for (const mask of scene.masks) paint.paintMask(ink, mask, view);
+    paint.paintMasks(ink, scene.masks, view);
     this.cost = performance.now() - began;
   }
 

@@ -23,7 +23,8 @@ export function wireCard(work, canvas, acts) {
   const draw = () => {
     const item = work.selected;
     show(card, item !== null);
-    if (item) swap(card, ...contents(work, item, acts));
+    if (!item) return;
+    swap(card, ...contents(work, item, acts));
     place();
   };
   const place = () => {

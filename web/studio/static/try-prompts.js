@@ -2,6 +2,7 @@
 /** The list of prompts with what they must not be, and the field that adds one. */
 
 import { byId, el, icon, iconButton, on, show, swap } from "./dom.js";
+import { later } from "./later.js";
 import { freeSlot, look } from "./palette.js";
 import { clean, MOST, parse } from "./prompts.js";
 import { onPool } from "./shell.js";
@@ -36,7 +37,7 @@ export function wirePrompts(work) {
     show(byId("prompts-hint", HTMLElement), work.prompts.length === 0);
   };
   work.on("prompts", draw);
-  work.on("items", () => count(work));
+  work.on("items", later(() => count(work)));
   onPool((pool) => {
     demo = pool.workers.length > 0 && pool.workers.every((one) => one.model === "demo");
     draw();

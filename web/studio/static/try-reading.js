@@ -43,7 +43,12 @@ export function wireReading(work) {
     drawHistogram(work);
   };
   work.on("reading", draw);
-  work.on("items", () => drawHistogram(work));
+  /** A slider leaves the items as they are; an answer makes others. */
+  let drawn = work.items;
+  work.on("items", () => {
+    if (drawn !== work.items) drawHistogram(work);
+    drawn = work.items;
+  });
   draw();
 }
 

@@ -2,6 +2,7 @@
 /** The table of masks. Only rows that are in sight are made, so a thousand cost as much as ten. */
 
 import { byId, el, on, show, swap } from "./dom.js";
+import { later } from "./later.js";
 import { look } from "./palette.js";
 import { count, number, t } from "./words.js";
 
@@ -41,11 +42,16 @@ export class Table {
     on(this.body, "mouseover", (event) => this.work.hover(idOf(event.target)));
     on(this.body, "mouseleave", () => this.work.hover(""));
     new ResizeObserver(() => this.#soon()).observe(this.scroll);
-    work.on("items", () => this.list());
+    const after = later(() => this.list());
+    work.on("items", () => {
+      this.#count();
+      after();
+    });
     work.on("selection", () => {
       this.#draw();
       this.#reveal();
     });
+    this.#count();
     this.list();
   }
 
@@ -61,7 +67,6 @@ export class Table {
       const [x, y] = [value(a), value(b)];
       return sign * (x < y ? -1 : x > y ? 1 : 0) || a.number - b.number;
     });
-    swap(byId("masks-count", HTMLElement), count(known.length - out.length));
     const rest = document.querySelector("[data-act=rest]");
     if (rest) {
       show(rest, out.length > 0);
@@ -72,6 +77,12 @@ export class Table {
     show(this.table, this.rows.length > 0);
     this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.#draw();
+  }
+
+  /** How many count is said at once, the rows follow the picture. */
+  #count() {
+    const counting = this.work.items.filter((one) => one.reason === "").length;
+    byId("masks-count", HTMLElement).textContent = count(counting);
   }
 
   /**

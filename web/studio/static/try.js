@@ -5,6 +5,7 @@ import "./shell.js";
 import { address } from "./api.js";
 import { carry } from "./carry.js";
 import { byId, on } from "./dom.js";
+import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
 import { asked } from "./prompts.js";
 import { Standing } from "./standing.js";
@@ -73,9 +74,10 @@ function wireCanvas() {
   hear("mask-view", () => {
     byId("zoom-share", HTMLOutputElement).value = percent(canvas.view.scale);
   });
+  const after = later(buttons);
   work.on("items", () => {
     canvas.masks = work.shown.map((one) => one.mask);
-    buttons();
+    after();
   });
   work.on("selection", select);
   work.on("items", select);
