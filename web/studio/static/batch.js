@@ -1,7 +1,7 @@
 // @ts-check
 /** One batch: how far it is, what was found, and what counts. */
 
-import { explain, get, root } from "./api.js";
+import { ApiError, explain, get, root } from "./api.js";
 import { ACTS, share } from "./batch-acts.js";
 import { openExport } from "./batch-export.js";
 import { drawFailures } from "./batch-failures.js";
@@ -154,6 +154,11 @@ async function run(act) {
   }
 }
 
+/** @param {unknown} error Only that somebody deleted the batch is news; all else passes. */
+function gone(error) {
+  if (error instanceof ApiError && error.status === 404) tell(error);
+}
+
 /** @param {unknown} error */
 function tell(error) {
   swap(byId("refused", HTMLElement), explain(error));
@@ -252,7 +257,8 @@ function moved(index) {
 function follow() {
   const seq = /^#image=(\d+)$/.exec(location.hash)?.[1];
   if (!seq && viewer.isOpen) viewer.close();
-  else if (seq && !viewer.isOpen && !location.search) viewer.open(Number(seq));
+  else if (seq && !viewer.isOpen && location.search) openSeq(Number(seq));
+  else if (seq && !viewer.isOpen) viewer.open(Number(seq));
 }
 
 function wire() {
@@ -267,7 +273,7 @@ function wire() {
     if (mine && (mine.state !== batch.state || mine.name !== batch.name)) look().catch(() => {});
   });
   whileSeen(async () => {
-    if (!hasEnded(batch) || performance.now() - lookedAt < 3 * LOOK_FOUND) await look();
+    if (!hasEnded(batch) || performance.now() - lookedAt < 3 * LOOK_FOUND) await look().catch(gone);
   }, LOOK);
   onBack(() => look().then(lookAtFound).catch(() => {}));
   addKeys(t("title.batch"), [

@@ -24,11 +24,12 @@ export class UploadForm {
     this.queue = null;
     /** @type {Map<string, Reason>} What is passed over, by name. */
     this._passed = new Map();
-    /** @type {Promise<UploadQueue> | null} */
+    /** @type {Promise<UploadQueue | null> | null} */
     this._opening = null;
     this._wire();
     const known = localStorage.getItem(KEPT);
-    if (known) this._resume(known);
+    // What is dropped meanwhile waits for what is there already.
+    if (known) this._opening = this._resume(known);
   }
 
   _wire() {
@@ -64,16 +65,24 @@ export class UploadForm {
     byId("forget-upload", HTMLElement).addEventListener("click", () => this.forget());
   }
 
-  /** @param {string} id */
+  /**
+   * The upload of an earlier visit; a new one with the next file where that is gone.
+   *
+   * @param {string} id
+   * @returns {Promise<UploadQueue | null>}
+   */
   async _resume(id) {
     const queue = new UploadQueue(id, () => this._draw());
     try {
       await queue.resume();
       this.queue = queue;
       this._draw();
+      return queue;
     } catch (error) {
       // It was deleted, or its time is over; anything else may be over in a moment.
       if (error instanceof ApiError && [403, 404].includes(error.status)) localStorage.removeItem(KEPT);
+      this._opening = null;
+      return null;
     }
   }
 
@@ -94,7 +103,8 @@ export class UploadForm {
     const note = byId("upload-note", HTMLElement);
     if (!files.length) return;
     try {
-      const queue = await this._open();
+      const queue = await this._open() ?? await this._open();
+      if (!queue) return;
       const { taken, passed } = sort(files, (name, size) => queue.has(name, size));
       passed.forEach(({ name, reason }) => this._passed.set(name, reason));
       queue.add(taken);
