@@ -49,7 +49,7 @@ ENVIRONMENT = {
 #: Folders in the order in which their tests run. Quick ones first: a slip shows within seconds, not
 #: behind the servers. Long files of ``e2e`` and ``faults`` come before the short ones of
 #: ``integration``, so that processes which run side by side end at about the same time.
-ORDER = ("unit", "e2e", "faults", "gpu", "integration")
+ORDER = ("unit", "e2e", "browser", "faults", "gpu", "integration")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -135,11 +135,10 @@ def announce(site: Site, model: str) -> UUID:
 
 def test_lines_say_that_nobody_works_and_that_the_model_is_the_demo(desk: Desk) -> None:
     page = desk.open("/batches")
-    expect(page.get_by_text("No worker is running.")).to_be_visible()
-    expect(page.get_by_text("No dispatcher is running.")).to_be_visible()
+    expect(page.get_by_text("Neither a dispatcher nor a worker is running.")).to_be_visible()
     announce(desk.site, "demo")
     page.reload()
-    expect(page.get_by_text("No worker is running.")).to_be_hidden()
+    expect(page.get_by_text("No dispatcher is running.")).to_be_visible()
     demo = page.get_by_text("This pool runs the demo model.")
     expect(demo).to_be_visible()
     page.get_by_role("button", name="Close").click()

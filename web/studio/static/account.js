@@ -148,8 +148,12 @@ function showSecret(text) {
   const box = byId("token-made", HTMLElement);
   swap(
     box,
-    el("label", { class: "label", for: "token-text" }, t("account.token_once")),
-    el("div", { class: "secret" }, field, copy, copied),
+    el(
+      "div",
+      { class: "stack stack--s grow" },
+      el("label", { for: "token-text" }, t("account.token_once")),
+      el("div", { class: "secret" }, field, copy, copied),
+    ),
   );
   show(box, true);
   field.focus();

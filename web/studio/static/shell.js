@@ -80,8 +80,7 @@ export function whileSeen(work, every) {
 /** @param {PoolState} pool */
 function sayPool(pool) {
   const nobody = pool.workers.length === 0;
-  line("idle", pool.idle.length ? [t("line.no_dispatcher")] : null);
-  line("worker", nobody ? [t("line.no_worker")] : null);
+  line("idle", idleWords(nobody, pool.idle.length > 0));
   // Try says it beside its prompts.
   const elsewhere = document.documentElement.dataset.page !== "try";
   const demo = elsewhere && !nobody && pool.workers.every((one) => one.model === "demo");
@@ -91,6 +90,16 @@ function sayPool(pool) {
     line("demo", null);
   };
   line("demo", demo && !told ? demoWords() : null, { quiet: true, onclose: close });
+}
+
+/**
+ * @param {boolean} noWorker
+ * @param {boolean} noDispatcher
+ */
+function idleWords(noWorker, noDispatcher) {
+  if (noWorker && noDispatcher) return [t("line.nobody")];
+  if (noDispatcher) return [t("line.no_dispatcher")];
+  return noWorker ? [t("line.no_worker")] : null;
 }
 
 function demoWords() {
