@@ -65,7 +65,9 @@ class Bench:
         for text in texts:
             self.page.get_by_label("Add a prompt").fill(text)
             self.page.keyboard.press("Enter")
-        expect(self.page.locator("#strip")).to_contain_text("Ready", timeout=60_000)
+        # How many count of a prompt is said when it was answered.
+        expect(self.page.locator(".prompt .num").last).not_to_be_empty(timeout=60_000)
+        expect(self.page.locator("#strip")).to_contain_text("Ready")
         self.page.locator("#prompts-title").click()
 
     def place(self, where: tuple[int, int]) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 
 import { ask, get, post, root, upload } from "./api.js";
 import { byId, el, on, show, swap } from "./dom.js";
-import { picture as load, prefetch } from "./picture.js";
+import { picture as load } from "./picture.js";
 import { fitted } from "./view-size.js";
 import { newPicture } from "./work.js";
 import { t } from "./words.js";
@@ -12,6 +12,9 @@ import { t } from "./words.js";
 /** @typedef {import("./work.js").Picture} Picture */
 /** @typedef {import("./work.js").Origin} Origin */
 /** @typedef {import("./mask-canvas.js").MaskCanvas} MaskCanvas */
+
+/** Decoded pictures that are kept: this one, two beside it, and some to come back to. */
+const KEPT = 5;
 
 /** Pictures that one drop may bring here; more are for a batch. */
 const MOST = 50;
@@ -46,6 +49,8 @@ export class Pictures {
     this.seen = null;
     /** @type {Map<Picture, Promise<Origin>>} */
     this.coming = new Map();
+    /** @type {Map<Picture, Promise<ImageBitmap>>} Of the last ones and their neighbours. */
+    this.bitmaps = new Map();
     this.#wire();
   }
 
@@ -91,9 +96,9 @@ export class Pictures {
     } catch (error) {
       if (work.picture === picture) this.standing.set({ phase: "failed", error, retry: () => this.show() });
     }
-    for (const next of [work.at + 1, work.at - 1]) {
-      const origin = work.pictures[next]?.origin;
-      if (origin) prefetch(pathOf(origin));
+    for (const at of [work.at - 1, work.at + 1]) {
+      const near = work.pictures[at];
+      if (near?.origin || near?.blob) this.#bitmap(near).catch(() => {});
     }
   }
 
@@ -127,8 +132,25 @@ export class Pictures {
     this.add([newPicture(one.name, null, { batch, image })]);
   }
 
+  /**
+   * A picture as it is drawn, from memory if it was there before.
+   *
+   * @param {Picture} picture
+   */
+  #bitmap(picture) {
+    const known = this.bitmaps.get(picture) ?? this.#decode(picture);
+    this.bitmaps.delete(picture);
+    this.bitmaps.set(picture, known);
+    known.catch(() => this.bitmaps.delete(picture));
+    for (const old of this.bitmaps.keys()) {
+      if (this.bitmaps.size <= KEPT) break;
+      this.bitmaps.delete(old);
+    }
+    return known;
+  }
+
   /** @param {Picture} picture */
-  async #bitmap(picture) {
+  async #decode(picture) {
     if (picture.blob) {
       // What a browser cannot read, as TIFF, the server shows.
       const own = await createImageBitmap(picture.blob).catch(() => null);

@@ -2,7 +2,7 @@
 /** What counts: sliders that act on what is stored, and a histogram of its scores. */
 
 import { byId, el, on, show, svg, swap } from "./dom.js";
-import { histogram, LEAST, MOST, usual } from "./reading.js";
+import { histogram, LEAST, MOST } from "./reading.js";
 import { number, t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
@@ -80,11 +80,6 @@ export function setThreshold(work, value) {
 export function asAll(work) {
   const { [work.readingFor]: _gone, ...prompts } = work.reading.prompts;
   work.read({ prompts });
-}
-
-/** @param {Work} work */
-export function asUsual(work) {
-  work.read(usual());
 }
 
 /**

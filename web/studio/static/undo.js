@@ -8,7 +8,6 @@ const MOST = 200;
 export class Undo {
   /** @param {T} first */
   constructor(first) {
-    this.first = first;
     /** @type {T[]} */
     this.states = [first];
     this.at = 0;
@@ -52,11 +51,5 @@ export class Undo {
 
   redo() {
     if (this.canRedo) this.at++;
-  }
-
-  /** @param {T} first Begin anew. */
-  reset(first) {
-    this.states = [first];
-    this.at = 0;
   }
 }
