@@ -91,7 +91,7 @@ def test_dropped_files_become_masks_and_a_data_set(desk: Desk, tmp_path: Path) -
     page.reload()
     expect(page.locator("#reading output").first).to_have_text("0.95")
 
-    tiles.first.locator("a").click()
+    page.locator("#tiles a[href]").first.click()
     title = page.locator("#viewer-title")
     expect(title).to_have_text(NAMES[0])
     page.keyboard.press("ArrowRight")

@@ -13,9 +13,10 @@ from services.plain_pool import PlainPool
 from services.studio import PHONE, Desk, Site
 from sqlalchemy import update
 
-from db import accounts
+from db import accounts, teams
 from db.models import BatchRow, JobRow
 from maskpool.domain import JobState
+from producer.accounts.rights import Role
 from storage.objects import open_store
 
 #: More than a window shows, and than one page of the list holds.
@@ -160,12 +161,26 @@ def test_two_people_do_not_save_over_each_other(desk: Desk, pool: PlainPool, bat
     expect(other.locator("#reading output").first).to_have_text(theirs)
 
 
-def test_who_may_only_look_changes_nothing(desk: Desk, pool: PlainPool, batch: UUID) -> None:
+def test_who_may_only_look_is_offered_no_change(desk: Desk, pool: PlainPool, batch: UUID) -> None:
     with pool.database.write() as session:
-        accounts.insert(session, "bob")
-    bob = named(pool, batch, "not his")
-    page = desk.open(f"/batches/{bob}", "bob")
+        for name in ("bob", "eve"):
+            accounts.insert(session, name)
+        teams.create(session, "yard")
+        team, bob = teams.find(session, "yard"), accounts.by_name(session, "bob")
+        assert team is not None
+        assert bob is not None
+        teams.put_member(session, team.id, bob.id, Role.VIEWER)
+        session.execute(update(BatchRow).where(BatchRow.id == batch).values(team_id=team.id))
+    page = desk.open(f"/batches/{batch}", "eve")
     expect(page.get_by_role("alert").first).to_contain_text("There is no such thing")
+    page = desk.open(f"/batches/{batch}", "bob")
+    page.get_by_label("Threshold", exact=True).press("End")
+    expect(page.locator("#reset")).to_be_visible()
+    expect(page.get_by_role("button", name="Export")).to_be_visible()
+    expect(page.get_by_role("button", name="Save for everybody")).to_be_hidden()
+    expect(page.locator("#acts summary")).to_be_hidden()
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Everybody in yard")
 
 
 def without_answer(route: Route) -> None:

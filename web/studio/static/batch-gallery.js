@@ -37,7 +37,7 @@ export class BatchGallery {
     /** @type {number[]} */
     this._seen = [];
     /** @type {View} */
-    this._view = { batchId, reading: reading(), names, version: 0, stored: (seq) => this._masks.at(seq) };
+    this._view = { batchId, reading: reading(), names, version: 0, width: 0, stored: (seq) => this._masks.at(seq) };
     this._reading = reading;
     byId("prompt", HTMLElement).append(...names.map((name) => el("option", { value: name }, name)));
     this._wire();
@@ -45,7 +45,7 @@ export class BatchGallery {
     this.gallery = new Gallery(byId("tiles", HTMLUListElement), {
       source: this.paging,
       build,
-      paint: (link, row, calm) => this._paint(link, row, calm),
+      paint: (link, row, calm, width) => this._paint(link, row, calm, width),
       open,
       cover: byId("filters", HTMLElement),
     });
@@ -130,8 +130,10 @@ export class BatchGallery {
    * @param {HTMLAnchorElement} link
    * @param {Row | undefined} row
    * @param {boolean} calm
+   * @param {number} width
    */
-  _paint(link, row, calm) {
+  _paint(link, row, calm, width) {
+    this._view.width = width;
     paint(link, row, calm, this._view);
     if (!calm || row?.state !== "done") return;
     // All tiles of one look ask together.

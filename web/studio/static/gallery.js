@@ -42,8 +42,9 @@ export class Gallery {
    * @param {object} how
    * @param {Source<T>} how.source
    * @param {(link: HTMLAnchorElement) => void} how.build What a tile is made of, once.
-   * @param {(link: HTMLAnchorElement, item: T | undefined, calm: boolean) => void} how.paint What it
-   *   shows. Not calm: it is gone again in a moment, so nothing is fetched for it.
+   * @param {(link: HTMLAnchorElement, item: T | undefined, calm: boolean, width: number) => void}
+   *   how.paint What it shows, so many pixels wide. Not calm: it is gone again in a moment, so nothing
+   *   is fetched for it.
    * @param {(index: number) => void} how.open
    * @param {HTMLElement} how.cover A bar that may stick to the window's top, over tiles.
    */
@@ -65,10 +66,12 @@ export class Gallery {
     this._calm = true;
     this._columns = 1;
     this._rowHeight = 1;
+    this._width = LEAST_WIDTH;
+    this._height = -1;
     const sizes = new ResizeObserver(() => this._measure());
     sizes.observe(list);
     const stops = [
-      on(globalThis, "scroll", () => this._soon(), { passive: true }),
+      on(globalThis, "scroll", () => this.update(), { passive: true }),
       on(globalThis, "resize", () => this._measure()),
       on(list, "keydown", (/** @type {KeyboardEvent} */ event) => this._press(event)),
       on(list, "focusin", (/** @type {FocusEvent} */ event) => this._focused(event)),
@@ -77,11 +80,6 @@ export class Gallery {
     ];
     this.close = () => stops.forEach((stop) => stop());
     this._measure();
-  }
-
-  /** Show what the source has now. */
-  update() {
-    this._soon();
   }
 
   /** @param {Source<T>} source Another list, from its beginning. */
@@ -121,10 +119,11 @@ export class Gallery {
     this._width = (width - GAP * (this._columns - 1)) / this._columns;
     this._rowHeight = Math.round(this._width * 0.75) + CAPTION + GAP;
     for (const tile of this._tiles.values()) this._place(tile);
-    this._soon();
+    this.update();
   }
 
-  _soon() {
+  /** Show, with the next frame, what the source has now. */
+  update() {
     if (this._waiting) return;
     this._waiting = true;
     requestAnimationFrame(() => {
@@ -169,7 +168,9 @@ export class Gallery {
 
   _draw() {
     const { all, real } = this._heights();
-    this.list.style.height = `${real}px`;
+    // Asked only if it changed, as what is measured next would else wait for the layout.
+    if (this._height !== real) this.list.style.height = `${real}px`;
+    this._height = real;
     const [from, to] = this._seen();
     this._shift = all > real ? Math.max(0, this._offset()) - from : 0;
     const moved = Math.abs(from - this._before);
@@ -216,7 +217,7 @@ export class Gallery {
     }
     this._place(tile);
     tile.item.setAttribute("aria-setsize", String(this.source.length));
-    this._paint(tile.link, this.source.at(index), this._calm);
+    this._paint(tile.link, this.source.at(index), this._calm, this._width);
   }
 
   /** @returns {Tile} */
@@ -231,9 +232,9 @@ export class Gallery {
   /** @param {Tile} tile */
   _place({ item, index }) {
     const row = Math.floor(index / this._columns), column = index % this._columns;
-    const x = column * ((this._width ?? 0) + GAP);
+    const x = column * (this._width + GAP);
     const y = row * this._rowHeight + (this._shift ?? 0);
-    item.style.width = `${this._width ?? 0}px`;
+    item.style.width = `${this._width}px`;
     item.style.transform = `translate(${x}px, ${y}px)`;
   }
 

@@ -26,10 +26,10 @@ import { count, t } from "./words.js";
  * @property {Reading} reading
  * @property {string[]} names Of the prompts.
  * @property {number} version Another one for another reading.
+ * @property {number} width Pixels of a tile. To measure each would make each wait for the layout.
  * @property {(seq: number) => StoredImage | undefined} stored
  *
  * @typedef {object} Parts
- * @property {HTMLElement} picture
  * @property {HTMLImageElement} image
  * @property {HTMLCanvasElement} canvas
  * @property {HTMLElement} message
@@ -42,6 +42,9 @@ import { count, t } from "./words.js";
 /** CSS pixels of outlines on tiles, and of the dark case below them. */
 const LINE = 1.5, LINE_CASE = 3;
 
+/** Pixels around a picture in its tile, and height of a tile's picture for its width: as in the styles. */
+const INSET = 4, SHAPE = 0.75;
+
 /** @type {WeakMap<HTMLElement, Parts>} */
 const parts = new WeakMap();
 
@@ -53,7 +56,7 @@ export function build(link) {
   const picture = el("span", { class: "tile__pic" }, image, canvas, message);
   const name = el("span", { class: "trunc" }), number = el("span", {});
   link.append(picture, el("span", { class: "tile__cap" }, name, number));
-  parts.set(link, { picture, image, canvas, message, name, count: number, row: undefined, drawn: "" });
+  parts.set(link, { image, canvas, message, name, count: number, row: undefined, drawn: "" });
   image.addEventListener("error", () => say(link, "picture", t("tile.no_picture")));
 }
 
@@ -74,10 +77,10 @@ export function paint(link, row, calm, view) {
   const source = address(`/api/v1/batches/${view.batchId}/images/${row.seq}/thumbnail`);
   if (calm && own.image.getAttribute("src") !== source) own.image.src = source;
   const stored = view.stored(row.seq);
-  const drawn = stored ? `${row.seq} ${view.version} ${own.picture.clientWidth}` : "";
+  const drawn = stored ? `${row.seq} ${view.version} ${view.width}` : "";
   if (drawn === own.drawn) return;
   own.drawn = drawn;
-  const counting = stored ? draw(own.canvas, own.picture, stored, view) : sum(row.found);
+  const counting = stored ? draw(own.canvas, stored, view) : sum(row.found);
   caption(own, counting);
 }
 
@@ -131,14 +134,13 @@ function sum(found) {
  * Draw what counts; returns how many masks that is.
  *
  * @param {HTMLCanvasElement} canvas
- * @param {HTMLElement} picture
  * @param {StoredImage} stored
  * @param {View} view
  */
-function draw(canvas, picture, stored, view) {
+function draw(canvas, stored, view) {
   const why = reasons(stored.instances, view.reading, view.names);
   // As `object-fit: contain` places the picture below.
-  const width = picture.clientWidth - 8, height = picture.clientHeight - 8;
+  const width = view.width - 2 * INSET, height = view.width * SHAPE - 2 * INSET;
   const scale = Math.min(width / stored.width, height / stored.height);
   const dots = devicePixelRatio || 1;
   canvas.width = Math.round(stored.width * scale * dots);
