@@ -7,10 +7,12 @@ import { byId, el, icon, on, show, swap } from "./dom.js";
 import { keepDraft, newDraft, readDraft } from "./new-batch-draft.js";
 import { drawPlaceChoices, placesOf } from "./places-form.js";
 import { promptList } from "./prompt-list.js";
+import { usual } from "./reading.js";
 import { readingForm } from "./reading-form.js";
 import { me, onPool } from "./shell.js";
 import { addresses, UploadForm } from "./source-form.js";
 import { namedTwice, readSpec, toSpec } from "./spec-form.js";
+import { askUsual } from "./usual-reading.js";
 import { count, duration, t } from "./words.js";
 
 /**
@@ -20,8 +22,8 @@ import { count, duration, t } from "./words.js";
  * @import { PoolState } from "./shell.js"
  */
 
-/** Images that somebody may wait for, and that are loaded at once from a list. */
-const MAX_NOW = 200, MAX_LIST = 1000;
+/** Images that somebody may wait for, and that are loaded at once from a list; the server's own limits. */
+const MAX_NOW = 100, MAX_LIST = 1000;
 
 const draft = readDraft();
 const fields = {
@@ -48,6 +50,7 @@ const reading = readingForm({
   reading: () => draft.asked.reading,
   onchange: changed,
   noOverlap: t("reading.usual"),
+  usualOverlap: () => usual().max_overlap,
 });
 byId("prompt-list", HTMLElement).append(prompts.element);
 byId("reading", HTMLElement).append(reading.element);
@@ -272,6 +275,8 @@ wireSource();
 wireFields();
 wirePrompts();
 wireTeams();
+// Without an answer the form says "usual", which is as true.
+askUsual().then(reading.draw, () => {});
 onPool((now) => {
   pool = now;
   sum();

@@ -21,10 +21,11 @@ const WORDS = {
  * @param {() => Reading} how.reading
  * @param {() => void} how.onchange While a slider moves, too.
  * @param {string} how.noOverlap What it means that no overlap is said.
+ * @param {() => number | null} [how.usualOverlap] Where the slider stands then, if the model has a usual one.
  * @param {HTMLElement} [how.above] Over the slider of the threshold: a histogram, which shares its scale.
  * @returns {{element: HTMLElement, draw: () => void}}
  */
-export function readingForm({ reading, onchange, noOverlap, above }) {
+export function readingForm({ reading, onchange, noOverlap, usualOverlap = () => null, above }) {
   const threshold = range("threshold", LEAST, MOST, 0.01);
   const top = el(
     "div",
@@ -49,7 +50,8 @@ export function readingForm({ reading, onchange, noOverlap, above }) {
   const draw = () => {
     const now = reading();
     threshold.set(now.threshold, number(now.threshold, 2));
-    overlap.set(now.max_overlap ?? 1, now.max_overlap === null ? noOverlap : number(now.max_overlap, 2));
+    const most = now.max_overlap ?? usualOverlap();
+    overlap.set(most ?? 1, most === null ? noOverlap : number(most, 2));
     // The stronger a "not" is, the less may speak against what counts.
     against.set(other(now.max_against), number(other(now.max_against), 2));
     exclusive.checked = now.exclusive;

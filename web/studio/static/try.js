@@ -2,13 +2,13 @@
 /** Try: the parts of the page, put together. */
 
 import "./shell.js";
-import { address, get } from "./api.js";
+import { address } from "./api.js";
 import { carry } from "./carry.js";
 import { byId, on } from "./dom.js";
 import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
 import { asked } from "./prompts.js";
-import { learnUsual, usual } from "./reading.js";
+import { usual } from "./reading.js";
 import { Standing } from "./standing.js";
 import { Asking } from "./try-asking.js";
 import { wireCard, wireTip } from "./try-card.js";
@@ -24,6 +24,7 @@ import { wirePrompts } from "./try-prompts.js";
 import { asAll, setThreshold, thresholdOf, wireReading } from "./try-reading.js";
 import { wireStrip } from "./try-strip.js";
 import { Table } from "./try-table.js";
+import { askUsual } from "./usual-reading.js";
 import { Work } from "./work.js";
 import { onBack } from "./shell.js";
 import { percent, t } from "./words.js";
@@ -66,10 +67,7 @@ async function begin() {
 
 /** Begin with what counts for the pool's own model, unless somebody chose before. */
 async function readAsUsual() {
-  /** @type {{default: boolean, reading: import("./reading.js").Reading}[]} */
-  const models = await get("/api/v1/models");
-  const own = models.find((one) => one.default);
-  if (own) learnUsual(own.reading);
+  await askUsual();
   if (!chosen) work.read(usual());
 }
 
