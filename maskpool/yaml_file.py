@@ -10,7 +10,7 @@ import yaml
 from maskpool.errors import SpecError
 
 #: A larger file was written by no person.
-MAX_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 
 
 class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
@@ -47,8 +47,8 @@ def read_yaml(path: Path) -> object:
         SpecError: It cannot be read, or not in one way only; names the line.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SpecError("spec", f"has more than {MAX_BYTES:,} bytes; it is no spec")
+        if path.stat().st_size > _MAX_BYTES:
+            raise SpecError("spec", f"has more than {_MAX_BYTES:,} bytes; it is no spec")
         content = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SpecError("spec", f"cannot be read: {error.strerror}") from None

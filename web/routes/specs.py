@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from maskpool.spec_file import Question
-from maskpool.yaml_file import MAX_BYTES, parse_yaml
+from maskpool.yaml_file import parse_yaml
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import needs
@@ -17,10 +17,14 @@ from web.shapes import Asked, Shown
 router = APIRouter(prefix="/api/v1/specs", tags=["batches"])
 
 
+#: Characters; a million of YAML would keep a process busy for nine seconds.
+_MAX_TEXT = 100_000
+
+
 class SpecText(Asked):
     """The content of a file for `maskpool submit --spec`."""
 
-    text: str = Field(max_length=MAX_BYTES, examples=["prompts:\n  - yellow school bus\n"])
+    text: str = Field(max_length=_MAX_TEXT, examples=["prompts:\n  - yellow school bus\n"])
 
 
 class Spec(Shown):

@@ -86,6 +86,7 @@ def test_a_spec_file_is_read_with_the_line_of_what_is_wrong(door: Door) -> None:
     assert post(door, {"uploads": [an_upload(door)]}, spec=found["spec"]).status_code == 201
     wrong = read("prompts:\n  - bus\n  - [\n")
     assert (wrong.status_code, wrong.json()["params"]["field"]) == (422, "line 4")
+    assert read("- a\n" * 30_000).json()["code"] == "request.invalid", "it would take seconds"
 
 
 @pytest.mark.parametrize("who", ["maker", "owner", "admin", "viewer", "other team's owner"])
