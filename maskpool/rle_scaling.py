@@ -17,7 +17,8 @@ _Places = npt.NDArray[np.int64]
 def scaled(mask: Rle, size: tuple[int, int]) -> Rle:
     """A mask of a smaller picture of the same image.
 
-    Each pixel of it is the one of the mask below its centre: what Pillow's NEAREST gives.
+    Each pixel of it is the one of the mask below its centre, as Pillow's NEAREST means it. Where a
+    centre lies on an edge, it is the pixel behind; Pillow's floats may take the one before.
 
     Args:
         mask: Of the image.

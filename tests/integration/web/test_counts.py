@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, update
 
 from clerk.leases import TaskKeeper
 from clerk.run_task import TaskRunner
-from db import batches, counting, removal, scratch, tasks
+from db import batches, counting, removal, scratch, tasks, trash
 from db.models import (
     BatchRow,
     CountRow,
@@ -310,7 +310,9 @@ def test_counts_go_with_their_batch(door: Door, work: PlainPool) -> None:
             team_id=None,
             batch_id=batch,
         )
-    deletion = use_cases.delete(door.pool, batch, None)
+    with door.pool.database.write() as session:
+        trash.put(session, batch, door.users["maker"])
+        deletion = trash.clear_now(session, batch)
     assert runner(door).run(counted) == "count done"
     assert runner(door).run(deletion) == "delete done"
     assert [rows_of(door, one) for one in (CountRow, ScoreCountRow, UncertaintyRow)] == [0, 0, 0]

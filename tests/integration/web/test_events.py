@@ -89,7 +89,7 @@ def test_a_batch_that_ends_between_two_looks_is_told(door: Door) -> None:
 
     async def listen() -> None:
         mine = caller(door, "maker")
-        stream = events.tell(Watcher(door.pool), mine, lambda: mine, Event())
+        stream = events.tell(crier.Crier(Watcher(door.pool), Event()), mine, still(mine))
         await anext(stream)
         assert told(await anext(stream)) == []
         batch = await asyncio.to_thread(begin_and_end)
