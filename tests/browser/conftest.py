@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from services.process import serve
 from services.studio import Desk, Site, running_chromium, running_site, running_stack
+
+# Five seconds, the usual, are few on a machine that runs other tests beside.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,9 @@ def test_a_password_is_changed_and_what_is_wrong_is_said(page: Page, desk: Desk)
 
 
 def test_another_browser_is_logged_out_after_a_second_press(page: Page, desk: Desk) -> None:
-    name = page.locator(".account__name").first.inner_text()
+    said = page.locator(".account__name").first
+    expect(said).not_to_be_empty()
+    name = said.inner_text()
     other = desk.open("/account", name)
     expect(other.get_by_text("This browser")).to_be_visible()
     page.reload()

@@ -148,6 +148,7 @@ def test_pictures_are_filtered_and_failures_grouped(desk: Desk, large: UUID) -> 
 def test_two_people_do_not_save_over_each_other(desk: Desk, pool: PlainPool, batch: UUID) -> None:
     one, other = (desk.open(f"/batches/{batch}") for _ in range(2))
     for page, key in ((one, "PageUp"), (other, "PageDown")):
+        expect(page.locator("#reading > :not([inert])")).to_be_visible()
         slider = page.get_by_label("Threshold", exact=True)
         expect(page.locator("#keeps")).to_contain_text("stored masks")
         slider.focus()
@@ -174,6 +175,7 @@ def test_who_may_only_look_is_offered_no_change(desk: Desk, pool: PlainPool, bat
     page = desk.open(f"/batches/{batch}", "eve")
     expect(page.get_by_role("alert").first).to_contain_text("There is no such thing")
     page = desk.open(f"/batches/{batch}", "bob")
+    expect(page.locator("#reading > :not([inert])")).to_be_visible()
     page.get_by_label("Threshold", exact=True).press("End")
     expect(page.locator("#reset")).to_be_visible()
     expect(page.get_by_role("button", name="Export")).to_be_visible()

@@ -48,6 +48,8 @@ export class BatchReading {
       noOverlap: number(1, 2),
       above: /** @type {any} */ (this._drawing.element),
     });
+    // Until what is saved is known, or a hand that was quicker would be overruled.
+    this._form.element.inert = true;
     byId("reading", HTMLElement).append(this._form.element);
     byId("reset", HTMLElement).addEventListener("click", () => this.reset());
     byId("save", HTMLElement).addEventListener("click", () => this.save());
@@ -88,6 +90,7 @@ export class BatchReading {
     const whole = /** @type {Reading} */ ({ ...reading, prompts: reading.prompts ?? {} });
     this._saved = JSON.stringify(sorted(whole));
     if (!keep) this.now = sorted(whole);
+    this._form.element.inert = false;
     this._form.draw();
     this._changed();
   }
