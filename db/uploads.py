@@ -124,6 +124,11 @@ def bytes_of_user(session: Session, user_id: int) -> int:
     return int(total or 0)
 
 
+def gone(upload_id: UUID) -> NotFound:
+    """What is said where an upload is not there, or not for who asks."""
+    return NotFound(f"there is no upload {upload_id}; it was deleted, or its time is over")
+
+
 def require(session: Session, upload_id: UUID) -> None:
     """Hold an upload's row, so that nobody clears it away before this transaction ends.
 
@@ -134,7 +139,7 @@ def require(session: Session, upload_id: UUID) -> None:
         select(UploadRow.id).where(UploadRow.id == upload_id, _IS_THERE).with_for_update()
     )
     if held is None:
-        raise NotFound(f"there is no upload {upload_id}; it was deleted, or its time is over")
+        raise gone(upload_id)
 
 
 def count(session: Session, upload_id: UUID, *, files: int, size: int, there: bool = True) -> bool:

@@ -15,7 +15,7 @@ from uuid import UUID
 from db import upload_files, uploads
 from db.upload_files import UploadFile
 from db.uploads import Upload
-from maskpool.errors import NotFound, Permanent
+from maskpool.errors import Permanent
 from producer import uploads as of_caller
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -104,7 +104,7 @@ class Arrivals:
         """
         known = self._read(upload.id)
         if known is None:
-            raise NotFound(f"there is no upload {upload.id}; it was deleted, or its time is over")
+            raise uploads.gone(upload.id)
         self._require_place(known)
         limit = self._room(known, name)
         store = self._pool.store()

@@ -178,19 +178,16 @@ def one(pool: Pool, batch_id: UUID, seq: int, *, everything: bool = False) -> On
         CorruptObject: Its masks are damaged or gone.
         Unreachable: Database or store is away.
     """
-    job = _job(pool, batch_id, seq)
-    if job.state != JobState.DONE:
+    job, record = stored(pool, batch_id, seq)
+    if record is None:
         return OneImage(job, ())
     view = reader.view(pool.database, batch_id)
-    record = _record(pool, batch_id, job)
-    places = {id(instance): place for place, instance in enumerate(record.instances)}
-    counting = {places[id(one)] for one in view.rule.admitted(record.instances)}
-    chosen = [
-        StoredInstance(place, each, counts=place in counting)
-        for each in reader.labelled(view, record, everything=everything)
-        for place in [places[id(each.instance)]]
+    counting = {id(instance) for instance in view.rule.admitted(record.instances)}
+    every = [
+        StoredInstance(place, each, counts=id(each.instance) in counting)
+        for place, each in enumerate(reader.labelled(view, record, record.instances))
     ]
-    return OneImage(job, chosen)
+    return OneImage(job, every if everything else [each for each in every if each.counts])
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:

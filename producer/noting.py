@@ -13,10 +13,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from db import upload_files
+from db import upload_files, uploads
 from db.upload_files import NewFile, UploadFile
 from db.uploads import Upload
-from maskpool.errors import NotFound
 from maskpool.tasks import TaskKind
 from producer import tasks
 from producer.pool import Pool
@@ -116,9 +115,7 @@ class Noting:
         for one, noted in zip(chosen, found, strict=True):
             one.noted = noted
             if noted is None:
-                one.error = NotFound(
-                    f"there is no upload {one.upload.id}; it was deleted, or its time is over"
-                )
+                one.error = uploads.gone(one.upload.id)
             elif noted.task_id is not None:
                 self._pool.wake()
 

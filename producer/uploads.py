@@ -84,7 +84,7 @@ def require(caller: Caller, found: Upload | None, upload_id: UUID, right: Right)
     if found is not None and _may(caller, right, found):
         return found
     if found is None or not _may(caller, Right.READ, found):
-        raise NotFound(f"there is no upload {upload_id}; it was deleted, or its time is over")
+        raise uploads.gone(upload_id)
     raise Refused(f"you may see upload {upload_id}, but the right {right!s} does not reach it")
 
 

@@ -20,10 +20,10 @@ def listening_socket(settings: Settings) -> tuple[socket, str]:
         ConfigError: The address that was asked for is taken.
     """
     try:
-        return listen(settings.serve_address), settings.serve_address
+        made = listen(settings.serve_address)
     except ConfigError:
         if settings.serve_address != DEFAULT_ADDRESS:
             raise
-    host = DEFAULT_ADDRESS.partition(":")[0]
-    made = listen(f"{host}:0")
-    return made, f"{host}:{made.getsockname()[1]}"
+        made = listen(f"{DEFAULT_ADDRESS.rpartition(':')[0]}:0")
+    # Port 0 means any that is free: which one it is, the socket knows.
+    return made, f"{settings.serve_address.rpartition(':')[0]}:{made.getsockname()[1]}"

@@ -147,9 +147,11 @@ class Stack:
         self._spawn("dispatcher", [*maskpool, "dispatch"], environment)
         for number in range(1, self._worker_count + 1):
             self._spawn(f"worker-{number}", [*maskpool, "worker"], environment)
-        if self._web:
+        if self._listening is not None:
             self._spawn("clerk", [*maskpool, "clerk"], environment)
-            self._spawn_web(maskpool, environment)
+            number = self._listening.fileno()
+            serve = [*maskpool, "serve", "--fd", str(number)]
+            self._spawn("web", serve, environment, (number,))
         endpoints_file.write(self._home, endpoints)
 
     def _acquire(self) -> None:
@@ -166,10 +168,6 @@ class Stack:
         """Take the web server's address, and keep it while the server is started again."""
         self._listening, address = listening_socket(self._given)
         return address
-
-    def _spawn_web(self, maskpool: Sequence[str], environment: dict[str, str]) -> None:
-        number = self._listening.fileno() if self._listening else -1
-        self._spawn("web", [*maskpool, "serve", "--fd", str(number)], environment, (number,))
 
     def _spawn(
         self,

@@ -231,7 +231,7 @@ def _image(parts: _Parts, chunks: _Chunks) -> ImageResult:
         uri=job.image_uri,
         width=job.width,
         height=job.height,
-        instances=tuple(found for view, record in records for found in labelled(view, record)),
+        instances=tuple(found for view, record in records for found in counting(view, record)),
     )
 
 
@@ -258,10 +258,15 @@ def _described(record: MaskRecord) -> str:
     return f"{record.width} × {record.height}, SHA-256 {record.image_sha256[:8]}…"
 
 
+def counting(view: BatchView, record: MaskRecord) -> list[LabelledInstance]:
+    """What counts in one image, under its categories."""
+    return labelled(view, record, view.rule.admitted(record.instances))
+
+
 def labelled(
-    view: BatchView, record: MaskRecord, *, everything: bool = False
+    view: BatchView, record: MaskRecord, chosen: Sequence[Instance]
 ) -> list[LabelledInstance]:
-    """What counts in one image, under its categories; or everything that is stored of it."""
+    """Some of the instances that are stored of one image, under their categories."""
     names = view.categories
 
     def category(instance: Instance) -> str:
@@ -272,5 +277,4 @@ def labelled(
         rival = None if place is None else category(record.instances[place])
         return LabelledInstance(category(instance), instance, rival)
 
-    chosen = record.instances if everything else view.rule.admitted(record.instances)
     return [with_category(instance) for instance in chosen]

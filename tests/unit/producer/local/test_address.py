@@ -24,3 +24,9 @@ def test_an_address_that_was_asked_for_is_never_replaced() -> None:
         address = "{}:{}".format(*taken.getsockname())
         with pytest.raises(ConfigError, match="name another port"):
             listening_socket(Settings(serve_address=address))
+
+
+def test_any_free_port_is_said_as_the_one_it_is() -> None:
+    made, address = listening_socket(Settings(serve_address="127.0.0.1:0"))
+    with made:
+        assert address == "{}:{}".format(*made.getsockname())
