@@ -74,7 +74,7 @@ def listing(
     *,
     user_id: int,
     team_ids: Collection[UUID] | None,
-    before: UUID | None = None,
+    after: UUID | None = None,
     limit: int = 100,
 ) -> list[Upload]:
     """Uploads, newest first.
@@ -83,14 +83,14 @@ def listing(
         session: Of a reading transaction.
         user_id: Whose.
         team_ids: And those of these teams; None: everybody's.
-        before: Only older ones.
+        after: The upload before the page; None at the beginning.
         limit: At most so many.
     """
     which: Any = _IS_THERE
     if team_ids is not None:
         which &= (UploadRow.user_id == user_id) | UploadRow.team_id.in_(team_ids)
-    if before is not None:
-        which &= UploadRow.id < before
+    if after is not None:
+        which &= UploadRow.id < after
     return _read(session, which, limit=limit)
 
 

@@ -16,10 +16,15 @@ from producer.pool import Pool
 
 @dataclass(frozen=True, slots=True)
 class Trashed:
-    """A batch in the trash."""
+    """A batch in the trash.
+
+    Attributes:
+        batch: Which.
+        times: None where somebody took it out while it was listed.
+    """
 
     batch: SeenBatch
-    times: Times
+    times: Times | None
 
 
 def put(pool: Pool, caller: Caller, batch_id: UUID) -> UUID:
@@ -43,8 +48,7 @@ def listing(pool: Pool, caller: Caller, *, after: Place | None, limit: int) -> l
     found = visible.list_batches(pool, caller, Filter(), after=after, limit=limit, in_trash=True)
     with pool.database.read() as session:
         times = trash.times(session, [one.batch_id for one in found])
-    # What somebody else took out meanwhile is left out.
-    return [Trashed(one, times[one.batch_id]) for one in found if one.batch_id in times]
+    return [Trashed(one, times.get(one.batch_id)) for one in found]
 
 
 def restore(pool: Pool, caller: Caller, batch_id: UUID) -> SeenBatch:

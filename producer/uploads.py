@@ -92,14 +92,14 @@ def _may(caller: Caller, right: Right, found: Upload) -> bool:
     return caller.may(right, owner_id=found.user_id, team_id=found.team_id)
 
 
-def listing(pool: Pool, caller: Caller, *, before: UUID | None, limit: int) -> list[Upload]:
+def listing(pool: Pool, caller: Caller, *, after: UUID | None, limit: int) -> list[Upload]:
     """Uploads that the caller may see, newest first."""
     with pool.database.read() as session:
         return uploads.listing(
             session,
             user_id=caller.user_id,
             team_ids=caller.teams_for(Right.READ),
-            before=before,
+            after=after,
             limit=limit,
         )
 

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api/v1/events", tags=["events"])
 #: A stream that has nothing to say says so: else proxies close it.
 _PING_SECONDS = 15.0
 
-#: How long a revoked token or session may go on listening.
+#: Seconds between two looks at who listens; what is looked at may be as old again.
 _STILL_SECONDS = 5.0
 
 

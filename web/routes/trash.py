@@ -57,6 +57,7 @@ def list_trash(
                 | {"deleted_at": moment(one.times.deleted_at), "until": moment(one.times.until)}
             )
             for one in found[:limit]
+            if one.times is not None
         ],
         next=None if last is None else cursors.written(last.created_at_ms, last.batch_id),
     )

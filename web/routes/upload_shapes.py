@@ -77,7 +77,7 @@ class UploadPage(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"uploads": [], "next": None}})
 
     uploads: list[UploadAnswer]
-    next: UUID | None = Field(description="``before`` of the next page; null: this was the last.")
+    next: UUID | None = Field(description="Hand it back as `after`; null at the end.")
 
 
 class FileAnswer(BaseModel):
@@ -107,7 +107,7 @@ class FilePage(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"files": [], "next": None}})
 
     files: list[FileAnswer]
-    next: str | None = Field(description="``after`` of the next page; null: this was the last.")
+    next: str | None = Field(description="Hand it back as `after`; null at the end.")
 
 
 class PartsAnswer(BaseModel):

@@ -57,11 +57,11 @@ def create(body: NewUpload, pool: Pooled, caller: Uploader, once: Idempotent) ->
 def listing(
     pool: Pooled,
     caller: Reader,
-    before: UUID | None = None,
+    after: Annotated[UUID | None, Query(description="`next` of a page.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> UploadPage:
     """List uploads, newest first."""
-    found = uploads.listing(pool, caller, before=before, limit=limit)
+    found = uploads.listing(pool, caller, after=after, limit=limit)
     following = found[-1].id if len(found) == limit else None
     return UploadPage(uploads=[UploadAnswer.of(one) for one in found], next=following)
 
