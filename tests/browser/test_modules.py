@@ -105,6 +105,22 @@ def test_a_filled_outline_holds_the_centres_of_the_masks_pixels_alone(page: Page
     assert told[-1]["corners"] <= 9, "a rectangle has four cut corners"
 
 
+@pytest.mark.parametrize(
+    ("drawn", "count"),
+    [
+        ("##.##\n##.##", 2),
+        ("#####\n#...#\n#####", 2),
+        ("#.#\n#.#\n###", 1),
+        ("####\n.##.\n#..#", 3),
+    ],
+    ids=["two blocks", "a hole", "a fork", "two lone pixels below"],
+)
+def test_each_edge_of_a_mask_is_one_ring(page: Page, drawn: str, count: int) -> None:
+    mask = np.array([[pixel == "#" for pixel in line] for line in drawn.splitlines()])
+    code = 'm.rings((await import(at.replace("outlines", "rle"))).decode(v)).length'
+    assert call(page, "outlines.js", code, encoded(mask)) == count
+
+
 def some_instances(random: np.random.Generator) -> list[Instance]:
     """Of one image, on a coarse grid of values so that many meet a bound exactly."""
     count = int(random.integers(0, 12))
@@ -263,3 +279,16 @@ def test_a_zoom_leaves_what_is_under_the_pointer_where_it_is(page: Page) -> None
     assert told["fits"] == told["again"] == pytest.approx((1000 - 64) / 600)
     assert told["same"]
     assert told["kept"]
+
+
+def test_the_enter_of_an_input_method_takes_no_half_word(page: Page) -> None:
+    code = """(() => {
+      const field = document.createElement("input"), taken = [];
+      m.onEnter(field, () => taken.push(field.value));
+      for (const [value, isComposing] of v) {
+        field.value = value;
+        field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", isComposing}));
+      }
+      return taken;
+    })()"""
+    assert call(page, "dom.js", code, [["hongse", True], ["红色汽车", False]]) == ["红色汽车"]

@@ -167,7 +167,7 @@ export function explain(error) {
 }
 
 /** Go to the login page, and come back to this one afterwards. */
-export function toLogin() {
+function toLogin() {
   const here = location.pathname.slice(root.length) + location.search + location.hash;
   location.replace(address("/login", { next: here }));
 }

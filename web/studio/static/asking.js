@@ -7,7 +7,7 @@ import { get, post } from "./api.js";
 const PATIENCE = 20;
 
 /** How masks come: as runs, for the picture that is shown, also what does not count. */
-export const HOW = { masks: "rle", which: "stored", scale: "view" };
+const HOW = { masks: "rle", which: "stored", scale: "view" };
 
 /**
  * @typedef {object} Told

@@ -41,7 +41,7 @@ export function setPrice(said) {
  * @param {number} amount
  * @param {string} currency
  */
-export function money(amount, currency) {
+function money(amount, currency) {
   const digits = amount && amount < 1 ? 3 : 2;
   return amount.toLocaleString(language, { style: "currency", currency, maximumFractionDigits: digits });
 }

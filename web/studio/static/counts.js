@@ -33,7 +33,7 @@ const STEP = 5, COLUMN = 10, TALL = 40;
  * @param {number[]} bars
  * @param {number} threshold
  */
-export function atLeast(bars, threshold) {
+function atLeast(bars, threshold) {
   let sum = 0;
   for (let at = Math.round(threshold * 100); at < bars.length; at++) sum += bars[at] ?? 0;
   return sum;

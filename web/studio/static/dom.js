@@ -116,6 +116,20 @@ export function on(target, type, listener, options) {
 }
 
 /**
+ * Take what was typed at Enter. The Enter that chooses a word of an input method is none.
+ *
+ * @param {HTMLInputElement} field
+ * @param {() => void} take
+ */
+export function onEnter(field, take) {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    take();
+  });
+}
+
+/**
  * Show or hide an element.
  *
  * @param {Element | null} element

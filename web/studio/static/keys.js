@@ -61,13 +61,13 @@ export function wireKeys() {
  *
  * @param {Hotkey} hotkey
  */
-export function cap(hotkey) {
+function cap(hotkey) {
   const one = hotkey.shown ?? CAPS[hotkey.key] ?? hotkey.key;
   return el("kbd", {}, one.length === 1 ? one.toUpperCase() : one);
 }
 
 /** Show all keys of this page. */
-export function showKeys() {
+function showKeys() {
   if (document.querySelector("dialog[open]")) return;
   const close = () => dialog.close();
   const title = el("h2", { id: "keys-title" }, t("keys.title"));

@@ -1,7 +1,7 @@
 // @ts-check
 /** Prompts in a form: a line for each with its colour, name and nots, and a field for another one. */
 
-import { el, icon, iconButton } from "./dom.js";
+import { el, icon, iconButton, onEnter } from "./dom.js";
 import { look } from "./palette.js";
 import { readPrompt } from "./spec-form.js";
 import { t } from "./words.js";
@@ -32,11 +32,7 @@ export function promptList({ prompts, onchange }) {
     field.value = "";
     changed();
   };
-  field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.isComposing) return;
-    event.preventDefault();
-    add();
-  });
+  onEnter(field, add);
   field.addEventListener("change", add);
   const row = el(
     "div",
@@ -118,11 +114,7 @@ function nots(prompt, changed) {
     prompt.not.push(text);
     changed();
   };
-  field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.isComposing) return;
-    event.preventDefault();
-    add();
-  });
+  onEnter(field, add);
   field.addEventListener("change", add);
   return el("div", { class: "prompt__nots" }, ...chips, field);
 }

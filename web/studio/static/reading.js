@@ -42,7 +42,7 @@
 /** @typedef {"" | "score" | "area" | "overlap" | "clip" | "against" | "contender" | "count"} Reason */
 
 /** Least `clip_score` of instances that CLIP was asked about. */
-export const CLIP_MARGIN = 0.5;
+const CLIP_MARGIN = 0.5;
 
 /** @type {Reading} */
 let ofModel = { threshold: 0.5, max_overlap: null, max_against: 0.3, exclusive: false, prompts: {} };

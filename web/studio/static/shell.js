@@ -174,7 +174,7 @@ async function wireAccount() {
  *
  * @param {string} name
  */
-export function initials(name) {
+function initials(name) {
   const words = name.split(/[\s._-]+/).filter(Boolean);
   const letters = words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...name].slice(0, 2);
   return letters.join("").toUpperCase();

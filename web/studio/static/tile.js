@@ -185,6 +185,6 @@ function drawOne(pen, path, prompt, scale) {
  *
  * @param {string} name
  */
-export function shortName(name) {
+function shortName(name) {
   return name.slice(name.lastIndexOf("/") + 1);
 }

@@ -167,6 +167,6 @@ function apart(step) {
 }
 
 /** @param {Work} work */
-export function questionOf(work) {
+function questionOf(work) {
   return JSON.stringify(work.prompts.map(asked));
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The list of prompts with what they must not be, and the field that adds one. */
 
-import { byId, el, icon, iconButton, on, show, swap } from "./dom.js";
+import { byId, el, icon, iconButton, on, onEnter, show, swap } from "./dom.js";
 import { later } from "./later.js";
 import { freeSlot, look } from "./palette.js";
 import { clean, MOST, parse } from "./prompts.js";
@@ -66,7 +66,7 @@ function say(sentence) {
  * @param {string} typed
  * @returns {boolean} Whether it was added.
  */
-export function addPrompt(work, typed) {
+function addPrompt(work, typed) {
   const read = parse(typed);
   if (!read) {
     if (typed.trim()) say(t("prompts.unclear"));
@@ -184,10 +184,10 @@ function field(prompt, change, type) {
     autocomplete: "off",
     onblur: () => end(input.value),
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Enter") end(input.value);
-      else if (event.key === "Escape") end("");
+      if (event.key === "Escape" && !event.isComposing) end("");
     },
   });
+  onEnter(input, () => end(input.value));
   return input;
 }
 
