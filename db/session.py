@@ -15,6 +15,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
+from db.rested import ping_after_rest
 from db.urls import normalised
 from maskpool.errors import ConfigError, Unreachable
 
@@ -50,7 +51,7 @@ class Database:
         self, url: str, *, pool_size: int = 5, patience_seconds: float | None = None
     ) -> None:
         self._engine = _engine(url, pool_size, patience_seconds)
-        self._reading = self._engine.execution_options(maskpool_immediate=False)
+        self._reading = self._engine.execution_options(**self._reading_options())
 
     @property
     def is_postgres(self) -> bool:
@@ -70,7 +71,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads: on SQLite it takes no write lock.
+        """For statements that only read: no lock is taken, and on Postgres no transaction opened.
 
         Raises:
             Unreachable: The database does not answer.
@@ -91,6 +92,13 @@ class Database:
             if self.is_postgres:  # SQLite reads one moment in every transaction
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
+
+    def _reading_options(self) -> dict[str, Any]:
+        if not self.is_postgres:
+            return {"maskpool_immediate": False}
+        # Each statement sees its own moment in a transaction as well; BEGIN and COMMIT would be two
+        # more round trips.
+        return {"isolation_level": "AUTOCOMMIT"}
 
     def close(self) -> None:
         """Close every connection."""
@@ -120,8 +128,6 @@ def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None
             target,
             pool_size=pool_size,
             max_overflow=10,
-            # With patience, callers retry anyway, and a ping costs each transaction a round trip.
-            pool_pre_ping=patience_seconds is None,
             connect_args={
                 "options": " ".join(_postgres_options(patience_seconds)),
                 "connect_timeout": 5,
@@ -137,6 +143,9 @@ def _postgres_engine(target: str, pool_size: int, patience_seconds: float | None
         return connection
 
     event.listen(engine, "do_connect", connect)
+    # With patience, callers retry anyway.
+    if patience_seconds is None:
+        ping_after_rest(engine)
     return engine
 
 
