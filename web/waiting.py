@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 #: How often rows are looked at while nothing is heard.
 _POLL_SECONDS = 0.5
 
+#: And how soon the first time.
+_FIRST_LOOK_SECONDS = 0.1
+
 #: Before Redis is asked again after it was away.
 _PAUSE_SECONDS = 2.0
 
@@ -43,21 +46,27 @@ class Waiting:
         self._database = database
         self._redis_url = redis_url
         self._waiting: dict[Asked, set[asyncio.Future[None]]] = {}
-        self._heard = asyncio.Event()
+        self._look_now = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
-    async def ended(self, batch_id: UUID, seq: int, seconds: float) -> bool:
-        """Wait for a job to end, at most so long; False where it has not."""
-        asked, future = (batch_id, seq), asyncio.get_running_loop().create_future()
+    async def word(self, batch_id: UUID, seq: int, seconds: float) -> bool:
+        """Wait until a job may have ended, at most so long; False where nobody says so.
+
+        Whoever hears it looks for themselves: the word may be about another job of the batch.
+        """
+        loop = asyncio.get_running_loop()
+        asked, future = (batch_id, seq), loop.create_future()
         self._waiting.setdefault(asked, set()).add(future)
         self._run()
-        self._heard.set()  # it may have ended before anybody listened
+        # It may have ended before anybody listened.
+        soon = loop.call_later(_FIRST_LOOK_SECONDS, self._look_now.set)
         try:
             async with asyncio.timeout(seconds):
                 await future
         except TimeoutError:
             return False
         finally:
+            soon.cancel()
             self._forget(asked, future)
         return True
 
@@ -85,8 +94,8 @@ class Waiting:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
-                    await self._heard.wait()
-            self._heard.clear()
+                    await self._look_now.wait()
+            self._look_now.clear()
             if self._waiting:
                 await self._look()
 
@@ -98,9 +107,12 @@ class Waiting:
             log.warning("cannot look whether predictions ended: %s", error)
             return
         for one in over:
-            for future in self._waiting.get(one, ()):
-                if not future.done():
-                    future.set_result(None)
+            self._tell(one)
+
+    def _tell(self, one: Asked) -> None:
+        for future in self._waiting.get(one, ()):
+            if not future.done():
+                future.set_result(None)
 
     def _read(self, asked: Collection[Asked]) -> set[Asked]:
         with self._database.read() as session:
@@ -117,12 +129,12 @@ class Waiting:
                 async with client, client.pubsub() as channel:
                     await channel.subscribe(wire.ENDED_CHANNEL)
                     async for message in channel.listen():
-                        if self._concerns(message.get("data")):
-                            self._heard.set()
+                        self._hear(message.get("data"))
             except (RedisError, OSError) as error:
                 log.info("Redis is away (%s); predictions are looked for by themselves", error)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    def _concerns(self, said: object) -> bool:
-        batches = {str(batch_id) for batch_id, _ in self._waiting}
-        return isinstance(said, bytes) and said.decode(errors="replace") in batches
+    def _hear(self, said: object) -> None:
+        batch = said.decode(errors="replace") if isinstance(said, bytes) else ""
+        for one in [one for one in self._waiting if str(one[0]) == batch]:
+            self._tell(one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
+import anyio
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
@@ -151,9 +152,10 @@ async def _answered(
 
     # What was asked a moment ago has not ended yet; to look for it would only keep it up.
     found = None if is_new and wait else await to_thread.run_sync(answer)
-    if found is None and wait:
-        waiting: Waiting = request.app.state.waiting
-        if await waiting.ended(made.batch_id, made.seq, wait):
+    waiting: Waiting = request.app.state.waiting
+    until = anyio.current_time() + wait
+    while found is None and (left := until - anyio.current_time()) > 0:
+        if await waiting.word(made.batch_id, made.seq, left):
             found = await to_thread.run_sync(answer)
     link = f"{request.scope.get('root_path', '')}{_PATH}{made}"
     if found is None:

@@ -60,7 +60,7 @@ async def wait(work: PlainPool, redis_url: str, asked: Any, seconds: float) -> f
     """Seconds until it ended."""
     watcher, began = Waiting(work.database, redis_url), time.monotonic()
     try:
-        if not await watcher.ended(*asked, seconds):
+        if not await watcher.word(*asked, seconds):
             raise TimeoutError
     finally:
         await watcher.close()
