@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
+from db.lookup import StoredQuestion
 from db.models import BatchRow, JobRow
 from db.postgres.copy_in import copy_in
 from db.session import Database, is_postgres
@@ -176,6 +177,22 @@ def page(
     rows = list(session.scalars(query.order_by(JobRow.seq).limit(limit)))
     session.expunge_all()
     return rows
+
+
+def with_question(
+    session: Session, batch_id: UUID, seq: int
+) -> tuple[JobRow, StoredQuestion] | None:
+    """One job, and what its batch asks for; None where there is none."""
+    row = session.execute(
+        select(JobRow, BatchRow.spec, BatchRow.reading, BatchRow.source)
+        .join(BatchRow, BatchRow.id == JobRow.batch_id)
+        .where(JobRow.batch_id == batch_id, JobRow.seq == seq, BatchRow.deleted_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    job, *question = row
+    session.expunge(job)
+    return job, StoredQuestion(*question)
 
 
 def errors(session: Session, batch_id: UUID) -> Iterator[tuple[str | None, int]]:

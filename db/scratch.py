@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db import batches
@@ -23,6 +23,17 @@ from maskpool.domain import BatchState, ChunkState, ImageRef, JobState
 from maskpool.errors import Conflict
 
 _DAY_MS = 24 * 3600 * 1000
+
+# Every call runs it, so it is built once.
+_FIND = (
+    select(BatchRow.id)
+    .join(UserRow, UserRow.id == BatchRow.owner_id)
+    .where(
+        UserRow.name == bindparam("owner"),
+        BatchRow.idempotency_key == bindparam("key"),
+        BatchRow.scratch,
+    )
+)
 
 _ENDED = (*JobState.counted(), JobState.CANCELLED)
 
@@ -38,6 +49,10 @@ def find_or_create(session: Session, new: NewBatch, team_id: UUID | None) -> UUI
     Raises:
         Conflict: The key belongs to a batch of another question.
     """
+    asked = {"owner": new.owner, "key": new.idempotency_key}
+    found: UUID | None = session.connection().execute(_FIND, asked).scalar()
+    if found is not None:
+        return found
     batch_id = batches.create_or_find(session, new).batch_id
     session.execute(
         update(BatchRow)

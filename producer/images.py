@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from db import histogram, images, jobs
 from db.images import Choice, Image, Order
 from db.models import JobRow
@@ -87,6 +89,19 @@ class StoredInstance:
     ordinal: int
     labelled: LabelledInstance
     counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """The rows of one image.
+
+    Attributes:
+        job: Its own.
+        view: How its batch is read; None while there is nothing to read.
+    """
+
+    job: JobRow
+    view: BatchView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +193,31 @@ def one(pool: Pool, batch_id: UUID, seq: int, *, everything: bool = False) -> On
         CorruptObject: Its masks are damaged or gone.
         Unreachable: Database or store is away.
     """
-    job, record = stored(pool, batch_id, seq)
-    if record is None:
+    with pool.database.read() as session:
+        found = find(session, batch_id, seq)
+    return judged(pool, found, everything=everything)
+
+
+def find(session: Session, batch_id: UUID, seq: int) -> FoundImage:
+    """The rows of one image.
+
+    Raises:
+        NotFound: The batch has no such image.
+    """
+    found = jobs.with_question(session, batch_id, seq)
+    if found is None:
+        raise _no_image(batch_id, seq)
+    job, question = found
+    is_done = job.state == JobState.DONE
+    return FoundImage(job, reader.view_of(batch_id, question) if is_done else None)
+
+
+def judged(pool: Pool, found: FoundImage, *, everything: bool) -> OneImage:
+    """One image as its batch is read; raises as ``one``."""
+    job, view = found.job, found.view
+    if view is None:
         return OneImage(job, ())
-    view = reader.view(pool.database, batch_id)
+    record = _record(pool, job)
     counting = {id(instance) for instance in view.rule.admitted(record.instances)}
     every = [
         StoredInstance(place, each, counts=id(each.instance) in counting)
@@ -213,22 +249,26 @@ def stored(pool: Pool, batch_id: UUID, seq: int) -> tuple[JobRow, MaskRecord | N
         CorruptObject: Its masks are damaged or gone.
         Unreachable: Database or store is away.
     """
-    job = _job(pool, batch_id, seq)
-    return job, _record(pool, batch_id, job) if job.state == JobState.DONE else None
-
-
-def _job(pool: Pool, batch_id: UUID, seq: int) -> JobRow:
     with pool.database.read() as session:
-        found = jobs.page(session, batch_id, after=seq - 1, limit=1)
+        job = _job(session, batch_id, seq)
+    return job, _record(pool, job) if job.state == JobState.DONE else None
+
+
+def _job(session: Session, batch_id: UUID, seq: int) -> JobRow:
+    found = jobs.page(session, batch_id, after=seq - 1, limit=1)
     if not found or found[0].seq != seq:
-        raise NotFound(f"batch {batch_id} has no image {seq}")
+        raise _no_image(batch_id, seq)
     return found[0]
 
 
-def _record(pool: Pool, batch_id: UUID, job: JobRow) -> MaskRecord:
+def _no_image(batch_id: UUID, seq: int) -> NotFound:
+    return NotFound(f"batch {batch_id} has no image {seq}")
+
+
+def _record(pool: Pool, job: JobRow) -> MaskRecord:
     place = (job.masks_key or "", job.masks_offset or 0, job.masks_length or 0)
     try:
-        record = masks.read_job(pool.store(), batch_id, *place)
+        record = masks.read_job(pool.store(), job.batch_id, *place)
     except NotFound as error:
         raise CorruptObject(f"the masks of {job.name} are gone: {error}") from None
     if record.seq != job.seq:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from uuid import UUID
 
 import orjson
+from sqlalchemy.orm import Session
 
 from db import jobs, scratch, upload_files
 from db.batches import NewBatch
@@ -29,7 +30,7 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from producer.images import OneImage
 from producer.pool import Pool
-from producer.visible import find_batch
+from producer.visible import find_in
 from storage.objects import keys
 from storage.own_store import OwnStore
 
@@ -72,6 +73,11 @@ class Question:
     prompts: Sequence[Prompt] = ()
     asks: ImageAsks = ImageAsks()  # noqa: RUF009 - it is frozen
     model: str = ""
+
+    @property
+    def objects(self) -> str | None:
+        """The objects as a job keeps them; None where there are none."""
+        return self.asks.json_text if self.asks.objects else None
 
     def spec(self, settings: Settings) -> BatchSpec:
         """The same as the spec of a batch.
@@ -127,25 +133,32 @@ def ask(
         Unreachable: Store or database is away.
     """
     spec = question.spec(pool.settings)
-    name, uri, team_id = _located(pool, caller, image)
-    with pool.database.read() as session:
-        require_abilities(session, spec)
-    prompts = question.asks.json_text if question.asks.objects else None
+    copy: _Copy | None = None
     for _ in range(_TRIES):
         with pool.database.write() as session:
-            new = _batch(caller, spec, team_id, scratch.today(session))
-            batch_id = scratch.find_or_create(session, new, team_id)
-        here = _brought_in(pool, image, uri, batch_id)
-        with pool.database.write() as session:
-            seq = scratch.append(session, batch_id, ImageRef(name, here, prompts))
-            if seq is not None and scratch.in_flight(session, caller.user_id) > MAX_IN_FLIGHT:
-                raise TooMany(
-                    f"{MAX_IN_FLIGHT} of your images are looked at just now; wait for one of them"
-                )
+            found = _located(session, pool, caller, image)
+            require_abilities(session, spec)
+            batch_id = _batch(session, caller, spec, found.team_id)
+            uri = found.uri_for(batch_id, copy)
+            seq = None
+            if uri is not None:
+                named = ImageRef(found.name, uri, question.objects)
+                seq = _append(session, caller, batch_id, named)
         if seq is not None:
             pool.wake()
             return Prediction(batch_id, seq)
+        copy = _copied(pool, found, batch_id)
     raise NotFound("the image could not be asked about, as the day ended; ask again")
+
+
+def _append(session: Session, caller: Caller, batch_id: UUID, image: ImageRef) -> int | None:
+    """Let a batch grow by an image; None where it was cleared away meanwhile."""
+    seq = scratch.append(session, batch_id, image)
+    if seq is not None and scratch.in_flight(session, caller.user_id) > MAX_IN_FLIGHT:
+        raise TooMany(
+            f"{MAX_IN_FLIGHT} of your images are looked at just now; wait for one of them"
+        )
+    return seq
 
 
 def answer(
@@ -162,9 +175,12 @@ def answer(
     Raises:
         NotFound: The caller asked for no such thing, or its day is over.
     """
-    require(pool, caller, prediction, Right.PREDICT)
-    found = images.one(pool, prediction.batch_id, prediction.seq, everything=everything)
-    return None if found.job.state in JobState.open() else found
+    with pool.database.read() as session:
+        _require(session, caller, prediction, Right.PREDICT)
+        found = images.find(session, prediction.batch_id, prediction.seq)
+    if found.job.state in JobState.open():
+        return None
+    return images.judged(pool, found, everything=everything)
 
 
 def require(pool: Pool, caller: Caller, prediction: Prediction, right: Right) -> UUID | None:
@@ -174,51 +190,89 @@ def require(pool: Pool, caller: Caller, prediction: Prediction, right: Right) ->
         NotFound: The caller sees no such thing, or its day is over.
     """
     with pool.database.read() as session:
-        whose = scratch.whose(session, prediction.batch_id)
+        return _require(session, caller, prediction, right)
+
+
+def _require(session: Session, caller: Caller, prediction: Prediction, right: Right) -> UUID | None:
+    whose = scratch.whose(session, prediction.batch_id)
     if whose is None or not caller.may(right, owner_id=whose[0], team_id=whose[1]):
         raise NotFound(f"there is no prediction {prediction} that you may see; it stays for a day")
     return whose[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy of an image that only its own batch may read.
+
+    Attributes:
+        uri: Where it lies.
+        batch_id: Which batch may read it.
+    """
+
+    uri: str
+    batch_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """An image that somebody may ask about.
+
+    Attributes:
+        name: Of its file, or of its job.
+        uri: Where it lies.
+        team_id: Whose it is.
+        source: The job whose batch alone may read it; None where any may.
+    """
+
+    name: str
+    uri: str
+    team_id: UUID | None
+    source: FromBatch | None = None
+
+    def uri_for(self, batch_id: UUID, copy: _Copy | None) -> str | None:
+        """Where a batch's worker may read it; None where it has no copy yet."""
+        if self.source is None:
+            return self.uri
+        return copy.uri if copy is not None and copy.batch_id == batch_id else None
+
+
 def _located(
-    pool: Pool, caller: Caller, image: FromUpload | FromBatch
-) -> tuple[str, str, UUID | None]:
-    """Name, URI and team of an image that the caller may ask about."""
+    session: Session, pool: Pool, caller: Caller, image: FromUpload | FromBatch
+) -> _Located:
     if isinstance(image, FromUpload):
-        upload = of_caller.find(pool, caller, image.upload_id, Right.PREDICT)
-        with pool.database.read() as session:
-            file = upload_files.whole(session, upload.id, image.name)
+        upload = of_caller.find_in(session, caller, image.upload_id, Right.PREDICT)
+        file = upload_files.whole(session, upload.id, image.name)
         key = keys.upload_object(upload.id, file.name)
-        return file.name, pool.store().uri(key), upload.team_id
-    batch = find_batch(pool, caller, image.batch_id, Right.PREDICT)
-    with pool.database.read() as session:
-        found = jobs.loaded_page(session, image.batch_id, after=image.seq - 1, limit=1)
+        return _Located(file.name, pool.store().uri(key), upload.team_id)
+    batch = find_in(session, caller, image.batch_id, Right.PREDICT)
+    found = jobs.loaded_page(session, image.batch_id, after=image.seq - 1, limit=1)
     if not found or found[0].seq != image.seq:
         raise NotFound(f"batch {image.batch_id} has no image {image.seq}")
-    return found[0].name, found[0].image_uri, batch.team_id
+    uri = found[0].image_uri
+    stored = OwnStore(pool.settings.store_url).key_of(uri)
+    is_its_own = stored is not None and not stored.startswith(keys.UPLOADS)
+    return _Located(found[0].name, uri, batch.team_id, image if is_its_own else None)
 
 
-def _brought_in(pool: Pool, image: FromUpload | FromBatch, uri: str, batch_id: UUID) -> str:
-    """The URI under which a worker may read the image for this batch.
-
-    What ``submit`` uploaded belongs to its batch alone, so the first call of a day copies it.
-    """
-    key = OwnStore(pool.settings.store_url).key_of(uri)
-    if isinstance(image, FromUpload) or key is None or key.startswith(keys.UPLOADS):
-        return uri
-    suffix = PurePosixPath(key).suffix
-    copy = keys.source_object(batch_id, f"{image.batch_id}/{image.seq}{suffix}")
-    store = pool.store()
-    if store.size(copy) is None:
-        original = originals.find(pool, image.batch_id, image.seq)
-        store.put_stream(copy, original.read(), pool.settings.max_image_bytes)
-    return store.uri(copy)
+def _copied(pool: Pool, image: _Located, batch_id: UUID) -> _Copy | None:
+    """A copy for a batch, made by the first call of a day; None where none is needed."""
+    source = image.source
+    if source is None:
+        return None
+    name = f"{source.batch_id}/{source.seq}{PurePosixPath(image.uri).suffix}"
+    store, key = pool.store(), keys.source_object(batch_id, name)
+    if store.size(key) is None:
+        original = originals.find(pool, source.batch_id, source.seq)
+        store.put_stream(key, original.read(), pool.settings.max_image_bytes)
+    return _Copy(store.uri(key), batch_id)
 
 
-def _batch(caller: Caller, spec: BatchSpec, team_id: UUID | None, day: int) -> NewBatch:
+def _batch(session: Session, caller: Caller, spec: BatchSpec, team_id: UUID | None) -> UUID:
+    """The batch of what a caller asks today; see ADR 17."""
     question = orjson.dumps(spec.dump(), option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha256(question).hexdigest()[:32]
-    return NewBatch(
+    day = scratch.today(session)
+    new = NewBatch(
         owner=caller.name,
         idempotency_key=f"scratch:{day}:{team_id or ''}:{digest}",
         name="scratch",
@@ -227,3 +281,4 @@ def _batch(caller: Caller, spec: BatchSpec, team_id: UUID | None, day: int) -> N
         source="predict",
         klass=Klass.NOW,
     )
+    return scratch.find_or_create(session, new, team_id)

@@ -75,8 +75,12 @@ def find(pool: Pool, caller: Caller, upload_id: UUID, right: Right = Right.READ)
         Refused: The caller may see it, but not this.
     """
     with pool.database.read() as session:
-        found = uploads.find(session, upload_id)
-    return require(caller, found, upload_id, right)
+        return find_in(session, caller, upload_id, right)
+
+
+def find_in(session: Session, caller: Caller, upload_id: UUID, right: Right = Right.READ) -> Upload:
+    """As ``find``, within a transaction."""
+    return require(caller, uploads.find(session, upload_id), upload_id, right)
 
 
 def require(caller: Caller, found: Upload | None, upload_id: UUID, right: Right) -> Upload:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from db import seen
 from db.models import TaskRow
 from db.seen import Filter, ListOrder, Place, SeenBatch, Sees
@@ -37,7 +39,19 @@ def find_batch(
         Refused: They may see it, and not do this.
     """
     with pool.database.read() as session:
-        matches = seen.find(session, _sees(caller, right, in_trash=in_trash), reference)
+        return find_in(session, caller, reference, right, in_trash=in_trash)
+
+
+def find_in(
+    session: Session,
+    caller: Caller,
+    reference: UUID | str,
+    right: Right = Right.READ,
+    *,
+    in_trash: bool = False,
+) -> SeenBatch:
+    """As ``find_batch``, within a transaction."""
+    matches = seen.find(session, _sees(caller, right, in_trash=in_trash), reference)
     if len(matches) > 1:
         ids = " or ".join(str(match.batch_id) for match in matches)
         raise NotFound(f"{reference!r} means several batches; write the id: {ids}")

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from db import jobs, lookup
 from db.jobs import DoneJob
+from db.lookup import StoredQuestion
 from db.models import JobRow
 from db.session import Database
 from maskpool.domain import Instance, JobState
@@ -78,6 +79,13 @@ def view(
     """
     with database.read() as session:
         stored = lookup.question(session, batch_id)
+    return view_of(batch_id, stored, changes)
+
+
+def view_of(
+    batch_id: UUID, stored: StoredQuestion, changes: ReadingChanges = NO_CHANGES
+) -> BatchView:
+    """As ``view``, of a question that was read already."""
     spec = BatchSpec.read(stored.spec)
     reading = changes.made_to(reading_of(stored.spec, stored.reading))
     return BatchView(batch_id, spec, reading.rule_for([prompt.name for prompt in spec.prompts]))
