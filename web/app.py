@@ -26,6 +26,7 @@ from web.limits import Limits
 from web.place import Place
 from web.routes import ROUTERS
 from web.speeds import Speeds
+from web.still import Still
 from web.studio import missing
 from web.waiting import Waiting
 from web.watcher import Changes, Watcher
@@ -62,6 +63,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.arrivals = Arrivals(app.state.pool)
     app.state.watcher = Watcher(app.state.pool)
     app.state.crier = Crier(app.state.watcher, app.state.closing)
+    app.state.still = Still()
     # The last one added is the first one that a request meets.
     app.add_middleware(Changes, watcher=app.state.watcher)
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)

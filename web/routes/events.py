@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
@@ -18,7 +19,6 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Needs, needs
 from web.crier import Crier
-from web.problems import Problem
 from web.routes.batches import Batch, shown
 from web.shapes import Shown
 from web.watcher import Snapshot
@@ -38,8 +38,11 @@ class Snapshots(Shown):
     batches: list[Batch] = Field(description="That go on, or ended within the last minute.")
 
 
-#: Asks again who listens.
+#: Asks again who listens; None where they may not any more.
 Still = Callable[[], Awaitable[Caller | None]]
+
+#: Whose own batches somebody hears of, and of which teams.
+Sees = tuple[int, frozenset[UUID] | None]
 
 
 @router.get(
@@ -51,7 +54,8 @@ async def listen(
     request: Request, caller: Annotated[Caller, needs(Right.READ)]
 ) -> StreamingResponse:
     """Tell how the batches that one may see go on, at most once a second."""
-    still = partial(Needs(Right.READ), request)
+    who = request.headers.get("authorization"), request.headers.get("cookie")
+    still = partial(request.app.state.still.ask, who, partial(Needs(Right.READ), request))
     # A proxy that keeps answers back would make them late.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     told = tell(request.app.state.crier, caller, still)
@@ -64,39 +68,38 @@ async def tell(crier: Crier, caller: Caller, still: Still) -> AsyncIterator[str]
     Args:
         crier: Wakes those who listen.
         caller: Who listens.
-        still: Asks again who that is; nobody, or a refusal, ends it.
+        still: Asks again who that is; nobody ends it.
     """
     yield "retry: 1000\n\n"
-    said, heard, spoke, asked = "", None, time.monotonic(), time.monotonic()
+    said, spoke, asked = "", time.monotonic(), time.monotonic()
+    heard: Snapshot | None = None
+    with suppress(MaskpoolError):  # while the database is away, there is nothing to hear
+        heard = await crier.watcher.latest()
+    sees = _sees(caller)
     while not crier.closing.is_set():
         now = time.monotonic()
         if now - asked >= _STILL_SECONDS:
-            asked, known = now, await _ask(still)
+            asked, known = now, await still()
             if known is None:
                 return
-            caller = known
-        with suppress(MaskpoolError):  # while the database is away, there is nothing new
-            heard = await crier.watcher.latest()
-        text = said if heard is None else _text(heard, caller)
+            if known is not caller:
+                caller, sees = known, _sees(known)
+        text = said if heard is None else _text(heard, caller, sees)
         if text != said or now - spoke >= _PING_SECONDS:
             yield f"event: batches\ndata: {text}\n\n" if text != said else ": nothing new\n\n"
             said, spoke = text, now
-        await crier.wait(heard, min(asked + _STILL_SECONDS, spoke + _PING_SECONDS))
+        heard = await crier.wait(heard, min(asked + _STILL_SECONDS, spoke + _PING_SECONDS))
 
 
-async def _ask(still: Still) -> Caller | None:
-    try:
-        return await still()
-    except (MaskpoolError, Problem):
-        return None
+def _sees(caller: Caller) -> Sees:
+    return caller.user_id, caller.teams_for(Right.READ)
 
 
-def _text(snapshot: Snapshot, caller: Caller) -> str:
+def _text(snapshot: Snapshot, caller: Caller, sees: Sees) -> str:
     """What a caller is told; written once for all who see the same."""
-    sees = (caller.user_id, caller.teams_for(Right.READ))
     text = snapshot.texts.get(sees)
     if text is None:
-        mine = [_written(snapshot, one) for one in snapshot.batches if _sees(caller, one)]
+        mine = [_written(snapshot, one) for one in snapshot.batches if _may_see(caller, one)]
         text = snapshot.texts[sees] = f'{{"batches":[{",".join(mine)}]}}'
     return text
 
@@ -109,5 +112,5 @@ def _written(snapshot: Snapshot, batch: SeenBatch) -> str:
     return text
 
 
-def _sees(caller: Caller, batch: SeenBatch) -> bool:
+def _may_see(caller: Caller, batch: SeenBatch) -> bool:
     return caller.may(Right.READ, owner_id=batch.owner_id, team_id=batch.team_id)
