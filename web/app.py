@@ -23,6 +23,7 @@ from web.crier import Crier
 from web.headers import Headers
 from web.hosts import Hosts
 from web.limits import Limits
+from web.listeners import Listeners
 from web.place import Place
 from web.routes import ROUTERS
 from web.speeds import Speeds
@@ -68,6 +69,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)
     app.state.authenticate = authenticate or Authentication(place, app.state.authenticator)
+    app.state.listeners = Listeners(app.state.authenticate)
     app.state.limits = Limits(settings.redis_url.get_secret_value())
     app.state.pictures = Pictures(settings)
     app.state.waiting = Waiting(database, settings.redis_url.get_secret_value())
