@@ -24,8 +24,11 @@ from producer.sources.listed import listed
 if TYPE_CHECKING:  # they take numpy, which a web server that makes no batch does without
     from producer.submission import Draft
 
-#: Images of a batch that is made while its sender waits.
+#: Images of uploads whose batch is made while its sender waits.
 MAX_AT_ONCE = 1_000
+
+#: Addresses of one request; they are read, checked and written while their sender waits.
+MAX_LISTED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,12 @@ def create(
     draft = Draft.of(pool.settings, asked(batch.question))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
     readable = grants.readable(pool, caller, team)
-    for text in (*batch.places, *batch.images):
+    for text in batch.places:
         if reason := readable.refusal(text):
             raise SourceError(_shown(text), reason)
+    for place, text in enumerate(batch.images):
+        if reason := readable.refusal(text):
+            raise SourceError(f"images[{place}]", f"{_shown(text)} {reason}")
     if batch.klass is Klass.NOW and max(sum(sizes), len(batch.images)) > MAX_NOW:
         raise SpecError("class", f"now is for {MAX_NOW} images at most; say bulk")
     if batch.images:

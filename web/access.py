@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -23,6 +24,10 @@ class Authenticate(Protocol):
 
     def remembered(self, request: Request) -> Caller | None:
         """As far as it is known without them; waits for nothing."""
+        ...
+
+    def again(self, requests: Sequence[Request]) -> list[Caller | None]:
+        """Asks the rows once for who sent each of these; may wait for them."""
         ...
 
 

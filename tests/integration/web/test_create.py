@@ -156,7 +156,6 @@ WRONG: list[Any] = [
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "team": "x"},
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "more": 1},
     {"source": {"images": [f"{BUCKET}{n}.jpg" for n in range(101)]}, "class": "now"},
-    {"source": {"images": [f"{BUCKET}{n}.jpg" for n in range(1001)]}},
     {"source": {"images": [f"{BUCKET}a.jpg"] * 2}},
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "spec": {"prompts": []}},
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "spec": {"prompts": ["a"], "thresh": 1}},
@@ -174,11 +173,41 @@ def test_a_request_that_is_wrong_is_refused_and_leaves_nothing(door: Door) -> No
 
 
 def test_who_names_too_many_addresses_is_told_what_to_do(door: Door) -> None:
-    answer = post(door, {"images": [f"{BUCKET}{n}.jpg" for n in range(1_001)]})
+    answer = post(door, {"images": [f"{BUCKET}{n}.jpg" for n in range(100_001)]})
     assert (answer.status_code, answer.json()["params"]["field"]) == (422, "source.images")
     assert "make several batches, or name the prefix" in answer.json()["detail"]
     parts = door.client.app.openapi()["components"]["schemas"]  # type: ignore[attr-defined]
-    assert parts["Source"]["properties"]["images"]["maxItems"] == 1_000
+    assert parts["Source"]["properties"]["images"]["maxItems"] == 100_000
+
+
+def test_a_long_list_of_addresses_is_a_batch_at_once_and_one_key_makes_it_once(door: Door) -> None:
+    images = {"images": [f"{(BUCKET, HOST)[n % 2]}{n}.jpg" for n in range(12_000)]}
+    first, again = (post(door, images, key="long") for _ in range(2))
+    assert (first.status_code, first.json()["total"]) == (201, 12_000)
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    with door.pool.database.read() as session:
+        uris = session.scalars(select(JobRow.image_uri).order_by(JobRow.seq)).all()
+    assert uris == images["images"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("s3://others/1.jpg", "is in no bucket that your team may read"),
+        ("https://elsewhere.example.org/1.jpg", "is on no host that your team may read"),
+        ("https://10.0.0.1/1.jpg", "is on no host that your team may read"),
+        ("/etc/passwd", "is no s3://, http:// or https:// address"),
+    ],
+)
+def test_one_address_that_is_refused_refuses_a_long_list(door: Door, wrong: str, said: str) -> None:
+    images = [f"{BUCKET}{n}.jpg" for n in range(2_500)]
+    images[2_345] = wrong
+    answer = post(door, {"images": images})
+    assert answer.status_code == 422
+    assert "images[2345]" in answer.json()["detail"]
+    assert said in answer.json()["detail"]
+    with door.pool.database.read() as session:
+        assert session.scalars(select(BatchRow)).all() == []
 
 
 def test_a_team_must_be_named_where_there_are_several(door: Door) -> None:

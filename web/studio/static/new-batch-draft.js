@@ -48,5 +48,10 @@ export function readDraft() {
 
 /** @param {Draft} draft */
 export function keepDraft(draft) {
-  localStorage.setItem(KEPT, JSON.stringify(draft));
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(draft));
+  } catch {
+    // A browser keeps some 5 MB: the list of a large batch has more, and is not there after a reload.
+    localStorage.setItem(KEPT, JSON.stringify({ ...draft, list: "" }));
+  }
 }

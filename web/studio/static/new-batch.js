@@ -23,7 +23,7 @@ import { count, duration, t } from "./words.js";
  */
 
 /** Images that somebody may wait for, and that are loaded at once from a list; the server's own limits. */
-const MAX_NOW = 100, MAX_LIST = 1000;
+const MAX_NOW = 100, MAX_LIST = 100000;
 
 const draft = readDraft();
 const fields = {
