@@ -72,9 +72,7 @@ def page(desk: Desk) -> Page:
 
 
 @pytest.mark.parametrize("place", [(1, 10, 10, 1), (1.37, -31.3, 4.7, 1), (0.8, 3.2, 9.1, 1.5)])
-def test_parts_that_are_painted_anew_look_as_the_whole(
-    page: Page, place: tuple[float, ...]
-) -> None:
+def test_parts_painted_anew_look_as_the_whole(page: Page, place: tuple[float, ...]) -> None:
     path = assets.load().path
     told = page.evaluate(_COMPARE, [path("layers.js"), path("view.js"), list(place)])
     assert not any(told["differing"]), told["differing"]

@@ -231,6 +231,51 @@ def test_new_objects_by_point_and_box_and_by_keys(desk: Desk) -> None:
     expect(page.locator("#masks-count")).to_have_text("2")
 
 
+def test_the_label_of_a_drawn_object_can_be_changed(desk: Desk, tmp_path: Path) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    bench.prompt("purple cross", "leaf=yellow star")
+    page.keyboard.press("p")
+    bench.click(TRIANGLE)
+    row = page.locator("#masks tr[aria-selected=true]")
+    expect(row).to_contain_text("purple cross 1")
+    # In its card: Enter takes it, Escape does not.
+    card = page.get_by_role("region", name="Selected mask")
+    field = card.get_by_label("Label of purple cross 1")
+    field.fill("leaf")
+    field.press("Escape")
+    expect(field).to_have_value("purple cross")
+    field.fill(" three  corners ")
+    field.press("Enter")
+    expect(row).to_contain_text("three corners 1")
+    expect(card.get_by_label("Label of three corners 1")).to_be_visible()
+    page.keyboard.press("z")
+    expect(row).to_contain_text("purple cross 1")
+    page.keyboard.press("y")
+    expect(row).to_contain_text("three corners 1")
+    # A correction keeps it.
+    with page.expect_request(re.compile("/predict")) as request:
+        bench.click((TRIANGLE[0] + 10, TRIANGLE[1] + 10))
+    assert json.loads(request.value.post_data or "{}")["objects"][0]["class"] == "three corners"
+    expect(page.locator("#strip")).to_contain_text("Ready")
+    # In the table, by keys alone.
+    page.keyboard.press("l")
+    row.get_by_label("Label of three corners 1").fill("leaf")
+    page.keyboard.press("Enter")
+    expect(row).to_contain_text(re.compile(r"leaf \d"))
+    expect(page.locator("#masks-scroll")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(row.locator("input")).to_have_count(0)
+    bench.downloads("COCO JSON").save_as(tmp_path / "coco.json")
+    saved = json.loads((tmp_path / "coco.json").read_text())
+    names = {one["id"]: one["name"] for one in saved["categories"]}
+    assert [names[one["category_id"]] for one in saved["annotations"]] == ["leaf"]
+    page.reload()
+    expect(page.locator("#masks tbody tr:not(.gap)")).to_contain_text(re.compile(r"leaf \d"))
+
+
 def test_a_reload_loses_nothing(desk: Desk) -> None:
     bench = Bench(desk)
     page = bench.page
