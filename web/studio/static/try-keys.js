@@ -44,6 +44,7 @@ export function wireKeys(canvas, acts, work) {
     key("ArrowDown", "mask_after"),
     key("e", "fix"),
     key("x", "leave_out"),
+    key("l", "rename"),
     key("z", "undo"),
     key("y", "redo"),
     key("z", "undo", { ctrl: true, shift: false, untold: true }),
