@@ -142,7 +142,6 @@ function actButton(act, listed = false) {
 
 /** @param {import("./batch-acts.js").Act} act */
 async function run(act) {
-  document.querySelector("#acts details")?.removeAttribute("open");
   swap(byId("refused", HTMLElement));
   try {
     const done = await act.run(batch);

@@ -138,6 +138,7 @@ function wireMenus() {
     document.querySelectorAll("details.menu")
   );
   document.addEventListener("click", (event) => closeMenus(event.target));
+  document.addEventListener("click", chosen, { capture: true });
   document.addEventListener("focusin", (event) => closeMenus(event.target));
   document.addEventListener("keydown", (event) => {
     const open = [...menus].find((menu) => menu.open);
@@ -145,6 +146,20 @@ function wireMenus() {
     open.open = false;
     open.querySelector("summary")?.focus();
   });
+}
+
+/**
+ * Close the menu in which something is chosen. Its button gets the focus before the choice acts, so
+ * that a dialog gives the focus back to what is still to be seen. The theme is chosen in turns.
+ *
+ * @param {MouseEvent} event
+ */
+function chosen({ target }) {
+  const item = target instanceof Element ? target.closest("details.menu .menu__list button") : null;
+  const menu = item?.closest("details");
+  if (!(item instanceof HTMLElement) || !menu || item.dataset.do === "theme") return;
+  menu.querySelector("summary")?.focus();
+  menu.open = false;
 }
 
 /** @param {EventTarget | null} at Menus around it stay open. */

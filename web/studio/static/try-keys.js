@@ -23,10 +23,7 @@ export function wireKeys(canvas, acts, work) {
     const target = event.target instanceof Element ? event.target.closest("[data-act], [data-tool]") : null;
     if (!(target instanceof HTMLButtonElement)) return;
     if (target.dataset.tool) setTool(canvas, /** @type {Tool} */ (target.dataset.tool));
-    else {
-      acts[target.dataset.act ?? ""]?.();
-      target.closest("details")?.removeAttribute("open");
-    }
+    else acts[target.dataset.act ?? ""]?.();
   });
   const key = (/** @type {string} */ key, /** @type {string} */ act, more = {}) => ({
     key,
