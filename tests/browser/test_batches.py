@@ -149,6 +149,20 @@ def test_pictures_are_filtered_and_failures_grouped(desk: Desk, large: UUID) -> 
     expect(page.get_by_label("Order")).to_have_value("random")
 
 
+def test_filters_go_by_what_is_saved_and_say_so(desk: Desk, batch: UUID) -> None:
+    page = desk.open(f"/batches/{batch}?found=found")
+    expect(page.locator("#reading > :not([inert])")).to_be_visible()
+    said = page.locator("#gallery-sum")
+    expect(said).to_contain_text("picture")
+    expect(said).not_to_contain_text("saved settings")
+    page.get_by_label("Threshold", exact=True).press("End")
+    expect(said).to_contain_text("chosen by the saved settings")
+    kept = page.locator("#facts div", has_text="Masks").locator("dd")
+    expect(page.locator("#keeps")).to_contain_text(f"Keeps {kept.text_content()} of")
+    page.get_by_role("button", name="Reset").click()
+    expect(said).not_to_contain_text("saved settings")
+
+
 def test_two_people_do_not_save_over_each_other(desk: Desk, pool: PlainPool, batch: UUID) -> None:
     one, other = (desk.open(f"/batches/{batch}") for _ in range(2))
     for page, key in ((one, "PageUp"), (other, "PageDown")):
@@ -211,6 +225,8 @@ def test_a_reload_loses_nothing_and_a_lost_answer_makes_no_second_batch(
     desk.expected += ["net::ERR_FAILED"]
     page = desk.open("/batches/new")
     fill_in(page, tmp_path / "yard")
+    # Without a name it gets its folder's.
+    expect(page.locator("#name")).to_have_attribute("placeholder", "yard")
     page.locator("#name").fill("once")
     page.reload()
     expect(page.locator(".prompt b").first).to_have_text("apple")

@@ -27,11 +27,13 @@ export class BatchGallery {
    * @param {string[]} how.names Of the prompts.
    * @param {() => Reading} how.reading
    * @param {() => number} how.total Images of the batch.
+   * @param {() => boolean} how.tried Whether the reading differs from what is saved.
    * @param {(index: number) => void} how.open
    */
-  constructor({ batchId, names, reading, total, open }) {
+  constructor({ batchId, names, reading, total, tried, open }) {
     this._path = `/api/v1/batches/${batchId}/images`;
     this._total = total;
+    this._tried = tried;
     this._seed = Math.floor(Math.random() * 2 ** 31);
     this._masks = new StoredMasks(batchId, () => this.gallery?.update());
     /** @type {number[]} */
@@ -56,6 +58,7 @@ export class BatchGallery {
     this._view.reading = this._reading();
     this._view.version++;
     this.gallery.update();
+    this._count();
   }
 
   /** The batch went on. */
@@ -92,6 +95,12 @@ export class BatchGallery {
   _plain() {
     const { found, prompt, min, max } = this._chosen();
     return !found && !prompt && !min && !max;
+  }
+
+  /** Whether what counts decides which pictures are listed, and in which order. */
+  _judged() {
+    const { found, prompt, min, max, order } = this._chosen();
+    return found !== "failed" && Boolean(found || prompt || min || max || order === "uncertain");
   }
 
   _query() {
@@ -146,10 +155,20 @@ export class BatchGallery {
     this._seen.push(row.seq);
   }
 
+  /** Say how many are listed, and by which settings they were chosen. */
+  _count() {
+    const { length, begun, exact } = this.paging, sum = byId("gallery-sum", HTMLElement);
+    const words = begun ? t(exact ? "gallery.count" : "gallery.count_about", { count: length }) : "";
+    // The server filters by what is saved, and the tiles show what is tried.
+    const whole = begun && this._tried() && this._judged() ? `${words} · ${t("gallery.as_saved")}` : words;
+    // The same said again is read out again.
+    if (sum.textContent !== whole) swap(sum, whole);
+  }
+
   /** @param {unknown} [error] */
   _say(error) {
-    const { length, ended, begun, exact } = this.paging, note = byId("gallery-note", HTMLElement);
-    swap(byId("gallery-sum", HTMLElement), begun ? t(exact ? "gallery.count" : "gallery.count_about", { count: length }) : "");
+    const { length, ended } = this.paging, note = byId("gallery-note", HTMLElement);
+    this._count();
     if (error) {
       const again = el("button", { class: "btn", type: "button", onclick: () => this.restart() }, t("again"));
       swap(note, icon("warn"), el("p", {}, explain(error)), again);

@@ -61,6 +61,7 @@ async function begin() {
     onchange: () => {
       gallery?.redraw();
       viewer?.redraw();
+      if (gallery) drawProgress(batch, reading.masks);
     },
     onsave: () => gallery.restart(),
   });
@@ -70,6 +71,7 @@ async function begin() {
     names,
     reading: () => reading.now,
     total: () => batch.total,
+    tried: () => reading.changed,
     open: (index) => open(index),
   });
   viewer = new Viewer({ batchId: id, names, reading: () => reading.now, list: () => gallery.paging, onmove: moved });
