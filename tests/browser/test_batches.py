@@ -246,8 +246,10 @@ def test_a_reload_loses_nothing_and_a_lost_answer_makes_no_second_batch(
 def test_prompts_come_from_a_file_and_an_earlier_batch(
     desk: Desk, pool: PlainPool, batch: UUID, tmp_path: Path
 ) -> None:
-    named(pool, batch, "earlier")
-    page = desk.open("/batches/new")
+    named(pool, batch, "earlier " * 20)
+    page = desk.open("/batches/new", window=PHONE)
+    expect(page.get_by_label("From an earlier batch")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     file = tmp_path / "spec.yaml"
     file.write_text(
         "threshold: 0.7\nprompts:\n  - {name: cone, text: traffic cone, not: [barrel]}\n"
@@ -259,7 +261,7 @@ def test_prompts_come_from_a_file_and_an_earlier_batch(
     file.write_text("prompts: [a\n")
     page.locator("#spec-file").set_input_files(file)
     expect(page.locator("#taken-over")).to_contain_text("line")
-    page.get_by_label("From an earlier batch").select_option(label="earlier")
+    page.get_by_label("From an earlier batch").select_option(str(batch))
     expect(page.locator(".prompt b")).to_have_text(["a", "b", "not"])
 
 

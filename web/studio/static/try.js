@@ -42,7 +42,7 @@ const table = new Table(work);
 
 wirePrompts(work);
 wireReading(work);
-wireStrip(standing);
+wireStrip(standing, work, canvas);
 wireCanvas();
 wireKeys(canvas, acts(), work);
 keep(work);
