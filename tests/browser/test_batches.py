@@ -114,6 +114,7 @@ def test_a_long_gallery_is_reached_everywhere_with_few_elements(desk: Desk, larg
     page = desk.open(f"/batches/{large}")
     expect(page.locator("#gallery-sum")).to_have_text(f"{COUNT} pictures")
     expect(page.locator("#tiles a").first).to_contain_text("000.png")
+    expect(page.locator("#tiles a").nth(5)).to_have_accessible_name(re.compile(r"png: \d+ masks?$"))
     page.locator("#tiles a").first.focus()
     page.keyboard.press("End")
     expect(page.locator("#tiles a:focus")).to_contain_text(f"{COUNT - 1}.png")
