@@ -23,7 +23,8 @@ import { fill, t } from "./words.js";
 /** Milliseconds between two looks at a server that is away, and at the pool. */
 const AGAIN = 2000, POOL_EVERY = 15000;
 
-const DEMO_SEEN = "maskpool.demo-line";
+/** Kept in this browser: that the line was closed; and in this tab: that it was right on the last page. */
+const DEMO_SEEN = "maskpool.demo-line", DEMO_LAST = "maskpool.demo";
 
 /** Who is logged in; a page that needs it waits for it. */
 export const me = /** @type {Promise<Me>} */ (get("/api/v1/session"));
@@ -81,15 +82,22 @@ export function whileSeen(work, every) {
 function sayPool(pool) {
   const nobody = pool.workers.length === 0;
   line("idle", idleWords(nobody, pool.idle.length > 0));
+  const demo = !nobody && pool.workers.every((one) => one.model === "demo");
+  if (demo) sessionStorage.setItem(DEMO_LAST, "1");
+  else sessionStorage.removeItem(DEMO_LAST);
+  sayDemo(demo);
+}
+
+/** @param {boolean} demo Whether no worker has another model. */
+function sayDemo(demo) {
   // Try says it beside its prompts.
   const elsewhere = document.documentElement.dataset.page !== "try";
-  const demo = elsewhere && !nobody && pool.workers.every((one) => one.model === "demo");
   const told = localStorage.getItem(DEMO_SEEN) === "1";
   const close = () => {
     localStorage.setItem(DEMO_SEEN, "1");
     line("demo", null);
   };
-  line("demo", demo && !told ? demoWords() : null, { quiet: true, onclose: close });
+  line("demo", demo && elsewhere && !told ? demoWords() : null, { quiet: true, onclose: close });
 }
 
 /**
@@ -200,6 +208,8 @@ wireKeys();
 wireMenus();
 wireReach();
 wireAccount().catch(() => {});
+// Known from the page before; a line that came later would push the page down under a finger.
+sayDemo(sessionStorage.getItem(DEMO_LAST) === "1");
 whileSeen(lookAtPool, POOL_EVERY);
 onBack(() => lookAtPool().catch(() => {}));
 
