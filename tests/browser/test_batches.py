@@ -138,6 +138,12 @@ def test_pictures_are_filtered_and_failures_grouped(desk: Desk, large: UUID) -> 
     page.get_by_role("radio", name="Failed").check(force=True)
     expect(page.locator("#gallery-sum")).to_have_text("3 pictures")
     assert shown(page) == ["000.png", "001.png", "002.png"]
+    # Who comes back to an open picture comes back to the filter, too.
+    page.locator("#tiles > li:not([hidden]) a", has_text="001.png").click()
+    page.reload()
+    expect(page.get_by_role("dialog")).to_contain_text("2 / 3")
+    page.keyboard.press("Escape")
+    expect(page.locator("#gallery-sum")).to_have_text("3 pictures")
     page.get_by_role("radio", name="All").check(force=True)
     page.get_by_label("Least score").fill("0.8")
     expect(page.locator("#gallery-sum")).to_have_text(f"{COUNT} pictures")

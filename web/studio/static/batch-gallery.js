@@ -41,6 +41,8 @@ export class BatchGallery {
     /** @type {View} */
     this._view = { batchId, reading: reading(), names, version: 0, width: 0, stored: (seq) => this._masks.at(seq) };
     this._reading = reading;
+    /** Called once something of the list came, or nothing will. */
+    this._arrived = () => {};
     byId("prompt", HTMLElement).append(...names.map((name) => el("option", { value: name }, name)));
     this._wire();
     this.paging = this._paging();
@@ -59,6 +61,21 @@ export class BatchGallery {
     this._view.version++;
     this.gallery.update();
     this._count();
+  }
+
+  /**
+   * Where an image stands in the list as it is filtered; null: not on its first page.
+   *
+   * @param {number} seq
+   * @returns {Promise<number | null>}
+   */
+  async place(seq) {
+    const { paging } = this;
+    if (!paging.begun) await new Promise((resolve) => (this._arrived = () => resolve(null)));
+    for (let at = 0; at < Math.min(PAGE, paging.length); at++) {
+      if (paging.at(at)?.seq === seq) return at;
+    }
+    return null;
   }
 
   /** The batch went on. */
@@ -130,8 +147,12 @@ export class BatchGallery {
       onchange: () => {
         this.gallery?.update();
         this._say();
+        this._arrived();
       },
-      onerror: (error) => this._say(error),
+      onerror: (error) => {
+        this._say(error);
+        this._arrived();
+      },
     });
   }
 

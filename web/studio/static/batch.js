@@ -254,12 +254,14 @@ function moved(index) {
   }
 }
 
-/** Open what the address names. */
-function follow() {
-  const seq = /^#image=(\d+)$/.exec(location.hash)?.[1];
-  if (!seq && viewer.isOpen) viewer.close();
-  else if (seq && !viewer.isOpen && location.search) openSeq(Number(seq));
-  else if (seq && !viewer.isOpen) viewer.open(Number(seq));
+/** Open what the address names, among the pictures that it filters. */
+async function follow() {
+  const named = /^#image=(\d+)$/.exec(location.hash)?.[1], seq = Number(named);
+  if (!named && viewer.isOpen) viewer.close();
+  if (!named || viewer.isOpen) return;
+  const index = location.search ? await gallery.place(seq) : seq;
+  if (index === null) openSeq(seq);
+  else if (!viewer.isOpen) viewer.open(index);
 }
 
 function wire() {
