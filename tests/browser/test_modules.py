@@ -292,3 +292,18 @@ def test_the_enter_of_an_input_method_takes_no_half_word(page: Page) -> None:
       return taken;
     })()"""
     assert call(page, "dom.js", code, [["hongse", True], ["红色汽车", False]]) == ["红色汽车"]
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ([], ""),
+        (["yard/a.png", "yard/b/c.png"], "yard"),
+        (["yard.zip"], "yard"),
+        (["a.png"], "a.png"),
+        (["a.png", "b.png", "yard/c.png", "yard/d.png"], "a.png +2"),
+        (["x" * 300], "x" * 200),
+    ],
+)
+def test_a_batch_without_a_name_gets_its_files(page: Page, files: list[str], name: str) -> None:
+    assert call(page, "batch-name.js", "m.proposedName(v)", files) == name

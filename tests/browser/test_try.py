@@ -195,12 +195,16 @@ def test_new_objects_by_point_and_box_and_by_keys(desk: Desk) -> None:
     bench.bring()
     bench.prompt("purple cross")
     assert bench.count() == 0
+    strip = page.locator("#strip")
     page.keyboard.press("n")
+    expect(strip).to_contain_text("Begins a new object.")
     bench.click(TRIANGLE)
     expect(page.get_by_role("alert").first).to_contain_text("Begin with a point on the object")
     page.keyboard.press("p")
     bench.click(TRIANGLE)
     expect(page.locator("#masks-count")).to_have_text("1")
+    # What the next point changes is said before it is set.
+    expect(strip).to_contain_text("Corrects purple cross 1. Esc, then: a new object.")
     page.keyboard.down("Alt")
     bench.click((TRIANGLE[0] + 10, TRIANGLE[1] + 10))
     page.keyboard.up("Alt")
@@ -362,8 +366,12 @@ def test_zoom_and_move(desk: Desk) -> None:
 def test_a_phone_with_fingers(desk: Desk) -> None:
     bench = Bench(desk, window=PHONE)
     page = bench.page
+    # Nobody drops or pastes on a phone.
+    expect(page.get_by_role("heading", name="Choose a picture")).to_be_visible()
+    expect(page.get_by_text("Ctrl V")).to_be_hidden()
     page.get_by_role("button", name="On black").tap()
     bench.prompt("circle")
+    expect(page.locator("#strip")).to_contain_text("Demo model")
     page.touchscreen.tap(*bench.place(CIRCLE))
     card = page.get_by_role("region", name="Selected mask")
     expect(card).to_contain_text("circle")

@@ -14,6 +14,7 @@ import { nothingAsked } from "./spec-form.js";
  * @property {string} list Addresses.
  * @property {ChosenPlace[]} places
  * @property {string} name
+ * @property {string} proposed Its name, where none is given.
  * @property {string} priority
  * @property {string} klass
  * @property {string} team
@@ -30,6 +31,7 @@ export function newDraft() {
     list: "",
     places: [],
     name: "",
+    proposed: "",
     priority: "normal",
     klass: "bulk",
     team: "",

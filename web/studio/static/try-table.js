@@ -89,7 +89,9 @@ export class Table {
       rest.setAttribute("aria-pressed", String(work.rest));
       swap(rest, t("masks.rest", { count: out.length }));
     }
-    show(byId("masks-none", HTMLElement), this.rows.length === 0);
+    const none = byId("masks-none", HTMLElement);
+    swap(none, t(!work.picture?.answer ? "masks.none" : out.length ? "masks.none_count" : "masks.none_found"));
+    show(none, this.rows.length === 0);
     show(this.table, this.rows.length > 0);
     this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.#draw();

@@ -43,7 +43,7 @@ const table = new Table(work, (id, name) => correct.rename(id, name));
 
 wirePrompts(work);
 wireReading(work);
-wireStrip(standing);
+wireStrip(standing, work, canvas);
 wireSheet();
 wireCanvas();
 wireKeys(canvas, acts(), work);
