@@ -154,7 +154,7 @@ def _on_invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _on_http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
-    code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
+    code = {404: "not_found", 405: "method", 413: "too_large"}.get(error.status_code, "http")
     headers = dict(error.headers or {})
     return answer(Problem(error.status_code, code, str(error.detail), headers=headers))
 
