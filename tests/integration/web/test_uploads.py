@@ -14,9 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from services.clerk_office import zipped
 from services.people import Door, open_door
 from sqlalchemy import insert
 
+from clerk.leases import TaskKeeper
+from clerk.run_task import TaskRunner
 from db import sweeping, upload_files
 from db.models import UploadUseRow
 from maskpool.domain import new_id
@@ -331,6 +334,19 @@ def test_bombs_stop_at_the_limits(sqlite_url: str, folder_store_url: str) -> Non
 def test_a_zip_waits_for_the_clerk(door: Door) -> None:
     answer = put(door, begin(door), "all.zip", b"PK").json()
     assert answer["task"]
+
+
+def test_what_came_out_of_a_zip_is_shown(door: Door) -> None:
+    packed = zipped({"a.jpg": JPEG, "b.txt": b""})
+    task = put(door, begin(door), "all.zip", packed).json()["task"]
+    lease = {"lease_seconds": 30.0, "heartbeat_seconds": 0.1}
+    keeper = TaskKeeper(door.pool.database, new_id(), "here:1", **lease)
+    TaskRunner(door.pool, keeper).run(UUID(task))
+    ann = door.as_("ann")
+    shown = door.client.get(f"/api/v1/tasks/{task}", headers=ann).json()
+    assert (shown["state"], shown["files"]) == ("done", [])
+    assert shown["result"]["files"] == 1
+    assert door.client.get("/api/v1/tasks", headers=ann).json()["tasks"] == [shown]
 
 
 def test_who_may(door: Door) -> None:
