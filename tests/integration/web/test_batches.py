@@ -143,6 +143,8 @@ def test_a_page_may_begin_far_behind_a_cursor(door: Door, batch: UUID, order: st
     far = get(door, path, order=order, after=first["next"], skip=4, limit=3)
     assert [one["seq"] for one in far["images"]] == whole[6:9]
     assert get(door, path, order=order, skip=COUNT)["images"] == []
+    for skip in (1, COUNT - 1, COUNT, COUNT + 9):
+        assert get(door, path, order=order, skip=skip)["total"] == COUNT, skip
 
 
 def test_a_batch_is_told_once_until_it_changes(door: Door, batch: UUID) -> None:
