@@ -22,9 +22,13 @@ from maskpool.errors import (
     TooMany,
     Unreachable,
 )
+from maskpool.strict import reason_of
 from producer.accounts.refusals import Refused
 
 log = logging.getLogger(__name__)
+
+#: Of a body: none came, or it was not said to be JSON.
+_NO_OBJECT = ("missing", "model_attributes_type", "model_type", "dict_type")
 
 _MEDIA_TYPE = "application/problem+json"
 
@@ -148,8 +152,12 @@ def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    sentence = f"{field}: {first['msg']}"
-    return answer(Problem(422, "request.invalid", sentence, field=field, reason=first["msg"]))
+    reason = reason_of(first["type"], first["msg"])
+    if first["type"] == "json_invalid":
+        field, reason = "body", f"is no JSON from character {field} on"
+    elif first["loc"] == ("body",) and first["type"] in _NO_OBJECT:
+        reason = "is no JSON object; send one, with Content-Type: application/json"
+    return answer(Problem(422, "request.invalid", f"{field}: {reason}", field=field, reason=reason))
 
 
 def _on_http(_: Request, error: Exception) -> JSONResponse:
