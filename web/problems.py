@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -101,6 +102,17 @@ class Problem(Exception):
         self.params = params
 
 
+class _Answer(JSONResponse):
+    """A problem may quote half a character that somebody sent: it is escaped, as it came."""
+
+    media_type = _MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - JSON
+        """As Starlette does, but for what is no UTF-8."""
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="backslashreplace")
+
+
 def problem_of(error: MaskpoolError) -> Problem:
     """An error of ours as a problem."""
     sentence = str(error)
@@ -126,7 +138,7 @@ def answer(problem: Problem) -> JSONResponse:
         "code": problem.code,
         "params": problem.params,
     }
-    return JSONResponse(content, problem.status, headers=problem.headers, media_type=_MEDIA_TYPE)
+    return _Answer(content, problem.status, headers=problem.headers)
 
 
 def install(app: FastAPI) -> None:

@@ -147,6 +147,14 @@ def test_a_page_may_begin_far_behind_a_cursor(door: Door, batch: UUID, order: st
         assert get(door, path, order=order, skip=skip)["total"] == COUNT, skip
 
 
+def test_a_refusal_can_quote_half_a_character(door: Door, batch: UUID) -> None:
+    headers = {**door.token("maker", Right.CHANGE), "content-type": "application/json"}
+    url, body = f"/api/v1/batches/{batch}/reading", rb'{"prompts": {"\ud800": {}}}'
+    answer = door.client.put(url, content=body, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert rb"reading.prompts.\ud800" in answer.content
+
+
 def test_a_batch_is_told_once_until_it_changes(door: Door, batch: UUID) -> None:
     headers = door.token("maker", Right.READ, Right.CHANGE)
     path = f"/api/v1/batches/{batch}"
