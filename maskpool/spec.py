@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from maskpool.encoder_text import checked_text
+from maskpool.encoder_text import checked_text, require_text
 from maskpool.reading import Reading, ReadingSettings
 from maskpool.strict import Strict, spec_error
 
@@ -42,9 +42,10 @@ def category_name(name: str) -> str:
     """A category's name with single blanks; may be empty.
 
     Raises:
-        ValueError: It is too long.
+        ValueError: It is too long, or no text.
     """
     name = " ".join(name.split())
+    require_text(name)
     if len(name) > _MAX_NAME:
         msg = f"has {len(name)} characters; a category's name may have {_MAX_NAME}"
         raise ValueError(msg)

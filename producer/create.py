@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -65,10 +65,13 @@ class Created:
     Attributes:
         batch_id: The batch, which is active.
         task_id: The clerk's task that makes it.
+        passed_over: What of its source is not in the batch, counted by kind; of a task's, its
+            result says so.
     """
 
     batch_id: UUID | None = None
     task_id: UUID | None = None
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 #: Called with the task's id in the transaction that creates it.
@@ -116,7 +119,8 @@ def create(
         priority=batch.priority,
     )
     if not batch.places and sum(sizes) <= MAX_AT_ONCE:
-        return Created(load(pool, args, key=batch.key).batch_id)
+        loaded = load(pool, args, key=batch.key)
+        return Created(loaded.batch_id, passed_over=loaded.passed_over.counts)
     with pool.database.write() as session:
         dumped = args.model_dump(mode="json", by_alias=True, exclude_unset=True)
         task_id = tasks.create(session, TaskKind.LOAD, dumped, user_id=caller.user_id, team_id=team)

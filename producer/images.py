@@ -173,8 +173,9 @@ def page(
         counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])
         of_all = None
         if after is None:
-            is_all = len(found) < limit
-            of_all = Total(len(found)) if is_all else total(session, view, choice, known)
+            # Nothing behind what was passed over says nothing about how much that was.
+            ends_here = len(found) < limit and (found or not skip)
+            of_all = Total(skip + len(found)) if ends_here else total(session, view, choice, known)
     listed = [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
     return ListedImages(listed, of_all)
 

@@ -26,6 +26,7 @@ from web.limits import Limits
 from web.listeners import Listeners
 from web.place import Place
 from web.routes import ROUTERS
+from web.sizes import Sizes
 from web.speeds import Speeds
 from web.studio import missing
 from web.waiting import Waiting
@@ -65,6 +66,7 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.crier = Crier(app.state.watcher, app.state.closing)
     # The last one added is the first one that a request meets.
     app.add_middleware(Changes, watcher=app.state.watcher)
+    app.add_middleware(Sizes)
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)

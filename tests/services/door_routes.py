@@ -70,9 +70,9 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/uploads/{upload_id}": Right.READ,
     "DELETE /api/v1/uploads/{upload_id}": Right.DELETE,
     "GET /api/v1/uploads/{upload_id}/files": Right.READ,
-    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": Right.UPLOAD,
-    "DELETE /api/v1/uploads/{upload_id}/files/{name:path}": Right.DELETE,
-    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": Right.READ,
+    "PUT /api/v1/uploads/{upload_id}/files/{name:any_text}": Right.UPLOAD,
+    "DELETE /api/v1/uploads/{upload_id}/files/{name:any_text}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/parts/{name:any_text}": Right.READ,
     "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
     "GET /api/v1/batches": Right.READ,
     "POST /api/v1/batches": Right.SUBMIT,
@@ -103,9 +103,9 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
-    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": Right.READ,
-    "GET /api/v1/uploads/{upload_id}/view/{name:path}": Right.READ,
-    "GET /api/v1/uploads/{upload_id}/original/{name:path}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:any_text}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/view/{name:any_text}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/original/{name:any_text}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
@@ -273,13 +273,13 @@ BODIES: dict[str, object] = {
     "POST /api/v1/tokens": {"name": "nightly", "rights": ["read"]},
     # The example names a prompt of another batch.
     "PUT /api/v1/batches/{batch_id}/reading": {"threshold": 0.5},
-    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": b"jpeg",
+    "PUT /api/v1/uploads/{upload_id}/files/{name:any_text}": b"jpeg",
     "POST /api/v1/uploads/{upload_id}/tar": a_tar(),
 }
 
 #: Queries that a route asks for.
 QUERIES: dict[str, dict[str, str]] = {
-    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": {"of": "2"},
+    "GET /api/v1/uploads/{upload_id}/parts/{name:any_text}": {"of": "2"},
     # Nobody answers here.
     "POST /api/v1/predict": {"wait": "0"},
 }
@@ -289,8 +289,8 @@ ALLOWED: dict[str, set[int]] = {
     # Nobody in the matrix has a password.
     "PUT /api/v1/session/password": {422},
     # Its bytes are no picture.
-    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": {422},
-    "GET /api/v1/uploads/{upload_id}/view/{name:path}": {422},
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:any_text}": {422},
+    "GET /api/v1/uploads/{upload_id}/view/{name:any_text}": {422},
     # Its image lies nowhere, and no store has a public address.
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": {422},
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},

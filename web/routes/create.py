@@ -85,10 +85,19 @@ class NewBatch(Asked):
     key: Text = Field(default="", description="The same again is the same batch.")
 
 
+class MadeBatch(Batch):
+    """A batch that was made at once."""
+
+    passed_over: dict[str, int] = Field(
+        description="What of the uploads is not in it, counted by kind.",
+        examples=[{"file whose parts are not all there": 1}],
+    )
+
+
 @router.post(
     "",
     status_code=201,
-    response_model=Batch,
+    response_model=MadeBatch,
     responses={202: {"model": AskedTask, "description": "The clerk makes it."}},
 )
 def create_batch(
@@ -119,6 +128,7 @@ def create_batch(
             return Answer(202, AskedTask(task=made.task_id))
         assert made.batch_id is not None  # noqa: S101 - one of both
         found = visible.find_batch(pool, caller, made.batch_id, Right.SUBMIT)
-        return Answer(201, Batch.model_validate(shown(found)))
+        told = {**shown(found), "passed_over": made.passed_over}
+        return Answer(201, MadeBatch.model_validate(told))
 
     return once.run(pool, caller, work)

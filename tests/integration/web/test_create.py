@@ -10,11 +10,11 @@ from uuid import UUID
 
 import pytest
 from services.door import Door, open_door
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from clerk.work.export import ExportArgs
 from db import upload_files, uploads
-from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow
+from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow, UploadFileRow
 from db.upload_files import NewFile, UploadFile
 from maskpool.domain import new_id
 from maskpool.tasks import TaskKind
@@ -134,6 +134,46 @@ def test_an_upload_becomes_a_batch_at_once(door: Door) -> None:
     answer = post(door, {"uploads": [upload]})
     assert answer.status_code == 201, answer.text
     assert (answer.json()["total"], answer.json()["name"]) == (2, "yard")
+
+
+def test_what_is_not_in_a_batch_is_said(door: Door) -> None:
+    upload = an_upload(door)
+    with door.pool.database.write() as session:
+        session.execute(insert(UploadFileRow).values(upload_id=UUID(upload), name="half.jpg"))
+        whole = {"upload_id": UUID(upload), "name": "late.zip", "size": 1, "sha256": "0"}
+        session.execute(insert(UploadFileRow).values(**whole))
+    made = post(door, {"uploads": [upload]})
+    assert made.status_code == 201, made.text
+    left_out = {".zip": 1, "file whose parts are not all there": 1}
+    assert made.json()["passed_over"] == left_out
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "sentence"),
+    [
+        ('{"nam": "x"}', "application/json", "nam: is no field that is known here; is it spelled"),
+        ('{"team": 7}', "application/json", "team: "),
+        ('{"name": 7} x', "application/json", "body: is no JSON from character 12 on"),
+        ('{"name": "x"}', "text/plain", "send one, with Content-Type: application/json"),
+        ("", "application/json", "send one, with Content-Type: application/json"),
+        ("[]", "application/json", "body: is no JSON object"),
+    ],
+)
+def test_a_body_that_is_wrong_is_told_in_plain_words(
+    door: Door, body: str, said: str, sentence: str
+) -> None:
+    headers = {**door.token("maker", Right.UPLOAD), "content-type": said}
+    answer = door.client.post("/api/v1/uploads", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
+    assert sentence in answer.json()["detail"]
+
+
+def test_whoever_may_not_is_told_which_right_it_takes(door: Door) -> None:
+    answer = door.client.get("/api/v1/batches", headers=door.token("maker", Right.UPLOAD))
+    assert answer.json()["detail"] == "this needs the right read, which you have not here"
+    assert door.client.get("/api/v1/batches").headers["www-authenticate"] == "Bearer"
+    no_source = post(door, {})
+    assert no_source.json()["detail"].startswith("source: name uploads, places or images")
 
 
 def test_a_prefix_is_listed_by_the_clerk(door: Door) -> None:
