@@ -19,6 +19,7 @@ from producer.cli import (
     export,
     gc,
     inspect,
+    results,
     run,
     serve,
     signals,
@@ -61,7 +62,7 @@ app.command(cls=Works, rich_help_panel=_ANNOTATE)(submit.submit)
 app.command(cls=Reads, rich_help_panel=_ANNOTATE)(schema)
 app.command("ls", cls=Reads, rich_help_panel=_READ)(inspect.list_batches)
 app.command(cls=Reads, rich_help_panel=_READ)(inspect.status)
-app.command(cls=Reads, rich_help_panel=_READ)(inspect.results)
+app.command(cls=Reads, rich_help_panel=_READ)(results.results)
 app.command(cls=Writes, rich_help_panel=_READ)(export.export)
 app.command("eval", cls=Reads, rich_help_panel=_READ)(export.evaluate)
 app.command(cls=Works, rich_help_panel=_CONTROL)(batches.pause)

@@ -306,6 +306,9 @@ def test_what_does_not_count_is_shown_to_whoever_tries_other_settings(
     ]
     assert [one for one in stored if one["counts"]] == get(door, path)["instances"]
     assert stored[1]["segmentation"]["counts"]
+    prompts = get(door, path)["prompts"]
+    assert [one["sentence"] for one in prompts] == ["1 found", "1 found"]
+    assert [one["presence"] for one in prompts] == [None, None], "the fake segmenter says none"
 
 
 @pytest.mark.parametrize("path", ["images/99", "images/0/masks/9.png"])
