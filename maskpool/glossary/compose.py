@@ -7,8 +7,8 @@ be a guess. What keeps wrong readings out, beside the grammar:
 * Two characters are a word of their own in Chinese (黄牛, 木瓜), so a modifier of one character
   stands before a noun of one character only where the glossary says so.
 * Two modifiers of one character in a row, without 的, are a word of their own as well (红绿灯).
-* Where a longer word begins at a modifier and means something else (黄油 in 黄油漆桶), both readings
-  are possible.
+* Where a longer word begins at a modifier and means something else (黄油 in 黄油漆桶), both
+  readings are possible.
 """
 
 from __future__ import annotations

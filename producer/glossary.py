@@ -1,0 +1,190 @@
+"""The glossary of a pool: the shipped words, the pool's over them, and a team's over both.
+
+``composed`` is the one place where a Chinese prompt becomes the English that is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import glossary as rows
+from db.glossary import POOL, Entry
+from db.teams import Team
+from maskpool.encoder_text import checked_text
+from maskpool.errors import Conflict, NotFound, SpecError
+from maskpool.glossary import Glossary, Kind, Word, compose, shipped
+from maskpool.glossary.chinese import has_chinese
+from maskpool.glossary.table import MAX_WORDS
+from maskpool.glossary.words import SHIPPED_VERSION
+from maskpool.prompts import refuse_contradictions
+from maskpool.spec import Prompt
+from maskpool.spec_file import Asked, Question
+from maskpool.text import counted
+from producer.accounts import audit
+from producer.accounts.audit import Actor
+from producer.pool import Pool
+
+#: A prompt with or without what counts of it on reading.
+P = TypeVar("P", bound=Prompt)
+
+
+def current(session: Session, team_id: UUID | None) -> Glossary:
+    """The glossary of a team, or of who has none, as it is now."""
+    scopes = [POOL] if team_id is None else [POOL, team_id]
+    version = rows.versions(session, scopes)
+    if not version:
+        return shipped()
+    # The pool's words first: the team's are laid over them.
+    found = sorted(rows.entries(session, scopes), key=lambda one: one.scope != POOL)
+    team = version.get(team_id, 0) if team_id else 0
+    name = f"{SHIPPED_VERSION}.{version.get(POOL, 0)}.{team}"
+    return shipped().overlaid(name, map(_word, found))
+
+
+def composed(session: Session, team_id: UUID | None, asked: Asked) -> Asked:
+    """A question with its Chinese texts as they are sent; the names stay as they were typed.
+
+    Args:
+        session: Asked for the words only where there is a Chinese text.
+        team_id: Whose words count beside the pool's.
+        asked: The question.
+
+    Raises:
+        GlossaryError: A text has not exactly one reading.
+        SpecError: A prompt and its negative are sent as the same.
+    """
+    return composed_with(lambda: current(session, team_id), asked)
+
+
+def composed_with(words: Callable[[], Glossary], asked: Asked) -> Asked:
+    """As ``composed``, with words that are at hand; they are taken where there is Chinese."""
+    prompts, version = composed_prompts(words, asked.prompts)
+    return replace(asked, prompts=prompts, glossary=version) if version else asked
+
+
+def composed_question(
+    session: Session, team_id: UUID | None, question: Question
+) -> tuple[Question, str]:
+    """As ``composed``, for a question as a file writes it; and the glossary's version."""
+    prompts, version = composed_prompts(lambda: current(session, team_id), question.prompts)
+    return (question.model_copy(update={"prompts": prompts}) if version else question), version
+
+
+def composed_prompts(
+    words: Callable[[], Glossary], prompts: Sequence[P]
+) -> tuple[tuple[P, ...], str]:
+    """Prompts as they are sent, and the glossary's version; empty where no text is Chinese."""
+    if not any(has_chinese(text) for one in prompts for text in (one.text, *one.negatives)):
+        return tuple(prompts), ""
+    glossary = words()
+    sent = (_sent(glossary, one, f"prompts[{index}]") for index, one in enumerate(prompts))
+    return tuple(sent), glossary.version
+
+
+def _sent(words: Glossary, prompt: P, field: str) -> P:
+    def english(text: str, at: str) -> str:
+        return compose(words, text, f"{field}.{at}").sent if has_chinese(text) else text
+
+    text = english(prompt.text, "text")
+    negatives = tuple(english(one, f"not[{at}]") for at, one in enumerate(prompt.negatives))
+    if (text, negatives) == (prompt.text, prompt.negatives):
+        return prompt
+    try:
+        refuse_contradictions(checked_text(text), negatives)
+    except ValueError as error:
+        raise SpecError(field, f"{prompt.name!r}, as it is sent, {error}") from None
+    return prompt.model_copy(update={"text": text, "negatives": negatives})
+
+
+def listing(session: Session, scope: UUID) -> tuple[int, list[Entry]]:
+    """The version of a list, and its words by word and kind."""
+    return rows.versions(session, [scope]).get(scope, 0), rows.entries(session, [scope])
+
+
+def put(pool: Pool, actor: Actor, team: Team | None, words: Sequence[Word]) -> int:
+    """Add words to a list, or give them other English; all of them, as one change.
+
+    Args:
+        pool: Where the list is.
+        actor: Who does it.
+        team: Whose list; None: the whole pool's.
+        words: What is put in; one that is there already as it is makes no change.
+
+    Returns:
+        The list's version.
+
+    Raises:
+        Conflict: The list would be too long.
+    """
+    scope = team.id if team else POOL
+    with pool.database.read() as session:
+        version, there = listing(session, scope)
+    if not _changed(there, words):
+        return version
+    with pool.database.write() as session:
+        version = rows.next_version(session, scope)
+        there = rows.entries(session, [scope])
+        total = len({(one.key, one.kind) for one in (*there, *words)})
+        if total > MAX_WORDS:
+            raise Conflict(f"the list would have {total:,} words; {MAX_WORDS:,} are allowed")
+        new = [
+            Entry(scope, one.key, one.kind.value, one.word, one.english)
+            for one in _changed(there, words)
+        ]
+        _write(session, actor, team, "glossary.put", new, version)
+    return version
+
+
+def remove(pool: Pool, actor: Actor, team: Team | None, word: str, kind: Kind) -> int:
+    """Take a word out of a list; the shipped one, where there is one, counts again.
+
+    Returns:
+        The list's version.
+
+    Raises:
+        NotFound: The list has no such word.
+    """
+    scope = team.id if team else POOL
+    key = Word(word, kind, "").key
+    with pool.database.write() as session:
+        version = rows.next_version(session, scope)
+        there = [
+            one for one in rows.entries(session, [scope]) if (one.key, one.kind) == (key, kind)
+        ]
+        if not there:
+            whose = f"the glossary of {team.name}" if team else "the pool's glossary"
+            raise NotFound(f"{whose} has no {kind.value} {word!r}; shipped words stay")
+        gone = [replace(one, english=None) for one in there]
+        _write(session, actor, team, "glossary.remove", gone, version)
+    return version
+
+
+def _write(
+    session: Session, actor: Actor, team: Team | None, action: str, new: list[Entry], version: int
+) -> None:
+    if not new:  # somebody else wrote the same meanwhile
+        return
+    rows.write(session, new, version=version, user_id=actor.user_id, name=actor.name)
+    what = new[0].word if len(new) == 1 else counted(len(new), "word")
+    audit.append(session, actor, action, team.name if team else "", words=what, version=version)
+
+
+def _changed(there: Sequence[Entry], words: Sequence[Word]) -> list[Word]:
+    """Words that are not there as they are; of one that comes twice, the last."""
+    known = {(one.key, one.kind): (one.word, one.english) for one in there}
+    last = {(one.key, one.kind.value): one for one in words}
+    return [one for key, one in last.items() if known.get(key) != (one.word, one.english)]
+
+
+def _word(entry: Entry) -> Word:
+    return Word(entry.word, Kind(entry.kind), entry.english or "")
+
+
+def words_of(entries: Iterable[Entry]) -> list[Word]:
+    """Entries as words."""
+    return [_word(one) for one in entries]
