@@ -88,8 +88,7 @@ def create(
     from producer.submission import Draft  # noqa: PLC0415
 
     team = team_for(pool, caller, batch.team)
-    with pool.database.read() as session:
-        question, version = glossary.composed_question(session, team, batch.question)
+    question, version = glossary.composed_question(pool, team, batch.question)
     draft = Draft.of(pool.settings, replace(asked(question), glossary=version))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
     readable = grants.readable(pool, caller, team)

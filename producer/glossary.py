@@ -46,11 +46,17 @@ def current(session: Session, team_id: UUID | None) -> Glossary:
     return shipped().overlaid(name, map(_word, found))
 
 
-def composed(session: Session, team_id: UUID | None, asked: Asked) -> Asked:
+def of(pool: Pool, team_id: UUID | None) -> Glossary:
+    """As ``current``, in a transaction of its own."""
+    with pool.database.read() as session:
+        return current(session, team_id)
+
+
+def composed(pool: Pool, team_id: UUID | None, asked: Asked) -> Asked:
     """A question with its Chinese texts as they are sent; the names stay as they were typed.
 
     Args:
-        session: Asked for the words only where there is a Chinese text.
+        pool: Asked for the words only where there is a Chinese text.
         team_id: Whose words count beside the pool's.
         asked: The question.
 
@@ -58,7 +64,7 @@ def composed(session: Session, team_id: UUID | None, asked: Asked) -> Asked:
         GlossaryError: A text has not exactly one reading.
         SpecError: A prompt and its negative are sent as the same.
     """
-    return composed_with(lambda: current(session, team_id), asked)
+    return composed_with(lambda: of(pool, team_id), asked)
 
 
 def composed_with(words: Callable[[], Glossary], asked: Asked) -> Asked:
@@ -67,11 +73,9 @@ def composed_with(words: Callable[[], Glossary], asked: Asked) -> Asked:
     return replace(asked, prompts=prompts, glossary=version) if version else asked
 
 
-def composed_question(
-    session: Session, team_id: UUID | None, question: Question
-) -> tuple[Question, str]:
+def composed_question(pool: Pool, team_id: UUID | None, question: Question) -> tuple[Question, str]:
     """As ``composed``, for a question as a file writes it; and the glossary's version."""
-    prompts, version = composed_prompts(lambda: current(session, team_id), question.prompts)
+    prompts, version = composed_prompts(lambda: of(pool, team_id), question.prompts)
     return (question.model_copy(update={"prompts": prompts}) if version else question), version
 
 
@@ -82,16 +86,24 @@ def composed_prompts(
     if not any(has_chinese(text) for one in prompts for text in (one.text, *one.negatives)):
         return tuple(prompts), ""
     glossary = words()
-    sent = (_sent(glossary, one, f"prompts[{index}]") for index, one in enumerate(prompts))
-    return tuple(sent), glossary.version
+    english = (_sent(glossary, one, f"prompts[{index}]") for index, one in enumerate(prompts))
+    return tuple(english), glossary.version
+
+
+def sent(words: Glossary, text: str, field: str = "text") -> str:
+    """What is sent for one text; one without Chinese is sent as it is.
+
+    Raises:
+        GlossaryError: It has not exactly one reading; names the field.
+    """
+    return compose(words, text, field).sent if has_chinese(text) else text
 
 
 def _sent(words: Glossary, prompt: P, field: str) -> P:
-    def english(text: str, at: str) -> str:
-        return compose(words, text, f"{field}.{at}").sent if has_chinese(text) else text
-
-    text = english(prompt.text, "text")
-    negatives = tuple(english(one, f"not[{at}]") for at, one in enumerate(prompt.negatives))
+    text = sent(words, prompt.text, f"{field}.text")
+    negatives = tuple(
+        sent(words, one, f"{field}.not[{at}]") for at, one in enumerate(prompt.negatives)
+    )
     if (text, negatives) == (prompt.text, prompt.negatives):
         return prompt
     try:
@@ -101,8 +113,22 @@ def _sent(words: Glossary, prompt: P, field: str) -> P:
     return prompt.model_copy(update={"text": text, "negatives": negatives})
 
 
-def listing(session: Session, scope: UUID) -> tuple[int, list[Entry]]:
-    """The version of a list, and its words by word and kind."""
+def sentences(asked: Asked) -> list[str]:
+    """What is sent for each prompt of a question that was composed."""
+    return [
+        f"{one.name} is sent as: {', not '.join((one.text, *one.negatives))}"
+        for one in (asked.prompts if asked.glossary else ())
+        if one.name != one.text or one.negatives
+    ]
+
+
+def listing(pool: Pool, team: Team | None) -> tuple[int, list[Entry]]:
+    """The version of a team's list, or of the pool's, and its words by word and kind."""
+    with pool.database.read() as session:
+        return _listing(session, team.id if team else POOL)
+
+
+def _listing(session: Session, scope: UUID) -> tuple[int, list[Entry]]:
     return rows.versions(session, [scope]).get(scope, 0), rows.entries(session, [scope])
 
 
@@ -122,21 +148,21 @@ def put(pool: Pool, actor: Actor, team: Team | None, words: Sequence[Word]) -> i
         Conflict: The list would be too long.
     """
     scope = team.id if team else POOL
-    with pool.database.read() as session:
-        version, there = listing(session, scope)
+    version, there = listing(pool, team)
     if not _changed(there, words):
         return version
     with pool.database.write() as session:
         version = rows.next_version(session, scope)
         there = rows.entries(session, [scope])
-        total = len({(one.key, one.kind) for one in (*there, *words)})
+        keys = {(one.key, str(one.kind)) for one in words}
+        total = len(keys | {(one.key, one.kind) for one in there})
         if total > MAX_WORDS:
             raise Conflict(f"the list would have {total:,} words; {MAX_WORDS:,} are allowed")
         new = [
             Entry(scope, one.key, one.kind.value, one.word, one.english)
             for one in _changed(there, words)
         ]
-        _write(session, actor, team, "glossary.put", new, version)
+        _write(session, actor, team, new, version)
     return version
 
 
@@ -153,23 +179,25 @@ def remove(pool: Pool, actor: Actor, team: Team | None, word: str, kind: Kind) -
     key = Word(word, kind, "").key
     with pool.database.write() as session:
         version = rows.next_version(session, scope)
-        there = [
-            one for one in rows.entries(session, [scope]) if (one.key, one.kind) == (key, kind)
+        gone = [
+            replace(one, english=None)
+            for one in rows.entries(session, [scope])
+            if (one.key, one.kind) == (key, kind)
         ]
-        if not there:
+        if not gone:
             whose = f"the glossary of {team.name}" if team else "the pool's glossary"
             raise NotFound(f"{whose} has no {kind.value} {word!r}; shipped words stay")
-        gone = [replace(one, english=None) for one in there]
-        _write(session, actor, team, "glossary.remove", gone, version)
+        _write(session, actor, team, gone, version)
     return version
 
 
 def _write(
-    session: Session, actor: Actor, team: Team | None, action: str, new: list[Entry], version: int
+    session: Session, actor: Actor, team: Team | None, new: list[Entry], version: int
 ) -> None:
     if not new:  # somebody else wrote the same meanwhile
         return
     rows.write(session, new, version=version, user_id=actor.user_id, name=actor.name)
+    action = "glossary.remove" if new[0].english is None else "glossary.put"
     what = new[0].word if len(new) == 1 else counted(len(new), "word")
     audit.append(session, actor, action, team.name if team else "", words=what, version=version)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
 from maskpool.errors import SpecError
 from maskpool.glossary.chinese import plain
@@ -85,7 +86,7 @@ class GlossaryError(SpecError):
         self.other = other
 
     @property
-    def params(self) -> dict[str, str]:
+    def params(self) -> dict[str, Any]:
         """What a translation of the sentence needs."""
         return {"field": self.field, "text": self.text, "rest": self.rest, "other": self.other}
 

@@ -38,13 +38,7 @@ def read(text: str, source: str) -> list[Word]:
         for cells in reader:
             line = reader.line_num
             if any(cell.strip() for cell in cells):
-                _take(
-                    dict(zip(names, cells, strict=False)),
-                    len(cells) > len(names),
-                    line,
-                    words,
-                    refused,
-                )
+                _take(names, cells, line, words, refused)
     except csv.Error as error:
         raise SourceError(source, f"is no CSV: {error}", reader.line_num) from None
     if len(words) > MAX_WORDS:
@@ -67,14 +61,14 @@ def _head(cells: list[str], source: str) -> list[str]:
 
 
 def _take(
-    cells: dict[str, str],
-    too_many: bool,
+    names: list[str],
+    cells: list[str],
     line: int,
     words: dict[tuple[Kind, str], Word],
     refused: list[tuple[int, str]],
 ) -> None:
     try:
-        word = _word(cells, too_many=too_many)
+        word = _word(names, cells)
     except ValueError as error:
         refused.append((line, str(error)))
         return
@@ -84,8 +78,9 @@ def _take(
         refused.append((line, f"word: {word.word!r} is sent as {both}; keep one of them"))
 
 
-def _word(cells: dict[str, str], *, too_many: bool) -> Word:
-    if too_many:
+def _word(names: list[str], row: list[str]) -> Word:
+    cells = dict(zip(names, row, strict=False))
+    if len(row) > len(names):
         msg = "it has more cells than the first line; put a text with a comma in double quotes"
         raise ValueError(msg)
     kind = cells.get("kind", "").strip() or Kind.NOUN

@@ -46,9 +46,9 @@ def submit(
         spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
     )
     with open_pool() as pool:
-        with pool.database.read() as session:
-            asked = glossary.composed(session, None, asked)
-        render.sent_as(asked)
+        asked = glossary.composed(pool, None, asked)
+        for sentence in glossary.sentences(asked):
+            render.say(sentence)
         submission = prepare(
             pool.settings,
             source,
