@@ -29,6 +29,22 @@ from producer.accounts import audit
 from producer.accounts.audit import Actor
 from producer.pool import Pool
 
+__all__ = [
+    "Entry",
+    "composed",
+    "composed_prompts",
+    "composed_question",
+    "composed_with",
+    "current",
+    "listing",
+    "of",
+    "put",
+    "remove",
+    "sent",
+    "sentences",
+    "words_of",
+]
+
 #: A prompt with or without what counts of it on reading.
 P = TypeVar("P", bound=Prompt)
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
 from maskpool.errors import SpecError
-from maskpool.glossary import GlossaryError, Kind, Word
+from maskpool.glossary import Glossary, GlossaryError, Kind, Word
 from maskpool.glossary.words import SHIPPED_VERSION, shipped_words
 from producer import glossary
 from producer.accounts import teams
@@ -199,7 +199,7 @@ def _checked(word: str, asked: AskedWord) -> Word:
         raise SpecError(field, reason) from None
 
 
-def _sent(words: glossary.Glossary, text: str) -> SentShown:
+def _sent(words: Glossary, text: str) -> SentShown:
     try:
         return SentShown(text=text, sent=glossary.sent(words, text), refused=None)
     except GlossaryError as error:
