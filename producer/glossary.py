@@ -31,6 +31,7 @@ from producer.pool import Pool
 
 __all__ = [
     "Entry",
+    "Team",
     "composed",
     "composed_prompts",
     "composed_question",

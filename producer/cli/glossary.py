@@ -15,9 +15,9 @@ from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works, Writes
 
 if TYPE_CHECKING:  # imported only when a verb runs
-    from db.teams import Team as FoundTeam
     from maskpool.glossary import Word as Shipped
     from producer.glossary import Entry
+    from producer.glossary import Team as FoundTeam
     from producer.pool import Pool
 
 app = typer.Typer(help="Words for prompts in Chinese, and their English.", no_args_is_help=True)
