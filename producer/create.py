@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from maskpool.domain import Klass, Priority
 from maskpool.errors import SourceError, SpecError
 from maskpool.spec_file import Question, asked
 from maskpool.tasks import TaskKind
-from producer import tasks, uploads
+from producer import glossary, tasks, uploads
 from producer.accounts import grants, teams
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -94,7 +94,8 @@ def create(
     from producer.submission import Draft  # noqa: PLC0415
 
     team = team_for(pool, caller, batch.team)
-    draft = Draft.of(pool.settings, asked(batch.question))
+    question, version = glossary.composed_question(pool, team, batch.question)
+    draft = Draft.of(pool.settings, replace(asked(question), glossary=version))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
     readable = grants.readable(pool, caller, team)
     for text in batch.places:
@@ -108,7 +109,7 @@ def create(
     if batch.images:
         return Created(_submit(pool, caller, batch, team, draft))
     args = LoadArgs(
-        question=batch.question,
+        question=question,
         uploads=tuple(batch.uploads),
         sources=tuple(batch.places),
         owner=caller.name,
@@ -117,6 +118,8 @@ def create(
         key=batch.key,
         klass="now" if batch.klass is Klass.NOW else "bulk",
         priority=batch.priority,
+        # Clerks of the version before know no such field: it is there where it says something.
+        **({"glossary": version} if version else {}),
     )
     if not batch.places and sum(sizes) <= MAX_AT_ONCE:
         loaded = load(pool, args, key=batch.key)

@@ -23,6 +23,7 @@ from maskpool.errors import (
     TooMany,
     Unreachable,
 )
+from maskpool.glossary import GlossaryError
 from maskpool.strict import reason_of
 from producer.accounts.refusals import Refused
 
@@ -116,6 +117,8 @@ class _Answer(JSONResponse):
 def problem_of(error: MaskpoolError) -> Problem:
     """An error of ours as a problem."""
     sentence = str(error)
+    if isinstance(error, GlossaryError):
+        return Problem(422, f"glossary.{error.why}", sentence, **error.params)
     if isinstance(error, SpecError):
         return Problem(422, "spec.refused", sentence, field=error.field, reason=error.reason)
     if isinstance(error, SourceError):

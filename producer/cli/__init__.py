@@ -18,6 +18,7 @@ from producer.cli import (
     batches,
     export,
     gc,
+    glossary,
     inspect,
     results,
     run,
@@ -78,6 +79,7 @@ app.command(cls=Works, rich_help_panel=_SERVE)(serve.clerk)
 app.command(cls=Works, rich_help_panel=_SERVE)(serve.migrate)
 app.command(cls=Works, rich_help_panel=_SERVE)(gc.gc)
 app.command(cls=Reads, rich_help_panel=_SERVE)(doctor)
+app.add_typer(glossary.app, name="glossary", rich_help_panel=_ANNOTATE)
 app.add_typer(users.app, name="user", rich_help_panel=_ACCOUNTS)
 app.add_typer(teams.app, name="team", rich_help_panel=_ACCOUNTS)
 app.add_typer(tokens.app, name="token", rich_help_panel=_ACCOUNTS)

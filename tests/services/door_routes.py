@@ -18,7 +18,9 @@ from db import accounts, scratch, tasks, trash, upload_files, uploads
 from db.batches import NewBatch
 from db.models import BatchRow, TaskRow
 from maskpool.domain import ImageRef
+from maskpool.glossary import Kind, Word
 from maskpool.tasks import TaskKind
+from producer import glossary
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
@@ -74,6 +76,13 @@ ROUTES: dict[str, Right | None] = {
     "DELETE /api/v1/uploads/{upload_id}/files/{name:any_text}": Right.DELETE,
     "GET /api/v1/uploads/{upload_id}/parts/{name:any_text}": Right.READ,
     "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
+    "GET /api/v1/glossary": Right.READ,
+    "PUT /api/v1/glossary/{word}": Right.USERS,
+    "DELETE /api/v1/glossary/{word}": Right.USERS,
+    "POST /api/v1/glossary/compose": Right.READ,
+    "GET /api/v1/teams/{team_id}/glossary": Right.READ,
+    "PUT /api/v1/teams/{team_id}/glossary/{word}": Right.SUBMIT,
+    "DELETE /api/v1/teams/{team_id}/glossary/{word}": Right.SUBMIT,
     "GET /api/v1/batches": Right.READ,
     "POST /api/v1/batches": Right.SUBMIT,
     "GET /api/v1/places": Right.SUBMIT,
@@ -163,6 +172,17 @@ def a_grant(door: Door) -> Thing:
     return Thing({"team_id": door.team, "grant_id": made.id}, team_id=door.team)
 
 
+def a_word(door: Door) -> Thing:
+    glossary.put(door.pool, _ACTOR, None, [Word("国槐", Kind.NOUN, door.new_name())])
+    return Thing({"word": "国槐"}, private=True)
+
+
+def a_word_of_a_team(door: Door) -> Thing:
+    new = [Word("国槐", Kind.NOUN, door.new_name())]
+    glossary.put(door.pool, _ACTOR, find(door.pool, "cats"), new)
+    return Thing({"team_id": door.team, "word": "国槐"}, team_id=door.team)
+
+
 def a_batch(door: Door, *, done: bool = False) -> Thing:
     """The maker's, in the first team."""
     pool = PlainPool(door.pool.database, door.pool.store())
@@ -231,6 +251,8 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("team_id",): a_team,
     ("team_id", "user_name"): a_member,
     ("team_id", "grant_id"): a_grant,
+    ("word",): a_word,
+    ("team_id", "word"): a_word_of_a_team,
     ("upload_id",): an_upload,
     ("upload_id", "name"): an_upload,
     ("batch_id",): a_batch,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import Request
 
+from maskpool.glossary import Why
 from producer.accounts.rights import Right
 from web import problems
 from web.studio import words
@@ -107,6 +108,7 @@ def codes() -> set[str]:
 
 def test_every_refusal_and_every_right_is_translated() -> None:
     assert {f"error.{code}" for code in codes()} <= set(words_of(FIRST))
+    assert {f"error.glossary.{why}" for why in Why} <= set(words_of(FIRST))
     assert {f"right.{right}" for right in Right} <= set(words_of(FIRST))
 
 
