@@ -203,9 +203,10 @@ def test_a_long_prompt_is_shown_by_its_beginning() -> None:
 
 
 _PAGE = Path(__file__).parents[3] / "docs" / "PROMPTS.md"
+_WRITTEN = _PAGE.read_text().partition("## How a prompt is written")[2]
 _ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in _PAGE.read_text().splitlines()
+    for line in _WRITTEN.splitlines()
     if line.startswith("| `")
 ]
 

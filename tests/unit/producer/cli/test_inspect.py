@@ -13,7 +13,7 @@ from db.workers import WorkerInfo
 from maskpool.abilities import Ability
 from maskpool.domain import Found, Instance
 from maskpool.rle import Rle
-from producer.cli import inspect
+from producer.cli import inspect, results
 from producer.contending import Contending
 from producer.results.records import ImageResult, LabelledInstance
 
@@ -21,7 +21,7 @@ PLAIN = Instance(Found(0, 0.9, (1.0, 2.0, 3.0, 4.0), Rle((9, 9), "never read")),
 
 
 def test_an_instance_without_rivals_is_shown_as_ever() -> None:
-    assert inspect._instance_json(LabelledInstance("cone", PLAIN)) == {
+    assert results._instance_json(LabelledInstance("cone", PLAIN)) == {
         "category": "cone",
         "score": 0.9,
         "clip_score": None,
@@ -36,12 +36,12 @@ def test_what_decides_is_shown_where_it_is_there() -> None:
     rivalled = replace(
         PLAIN, against=0.25, against_text="barrel", contended=0.5, contender=3, clip_score=0.75
     )
-    shown = inspect._instance_json(LabelledInstance("cone", rivalled, "pole"))
+    shown = results._instance_json(LabelledInstance("cone", rivalled, "pole"))
     rare = {"against": 0.25, "against_text": "barrel", "contended": 0.5}
-    plain = inspect._instance_json(LabelledInstance("cone", PLAIN))
+    plain = results._instance_json(LabelledInstance("cone", PLAIN))
     assert shown == {**plain, **rare, "clip_score": 0.75, "contender_category": "pole"}
     thing = replace(PLAIN, found=replace(PLAIN.found, object_index=0, predicted_iou=0.0))
-    shown = inspect._instance_json(LabelledInstance("cone", thing))
+    shown = results._instance_json(LabelledInstance("cone", thing))
     assert (shown["object_index"], shown["predicted_iou"]) == (0, 0.0)
 
 
@@ -49,9 +49,9 @@ def test_an_empty_mask_is_told_apart() -> None:
     empty = LabelledInstance("cat", replace(PLAIN, area=0))
     found = (LabelledInstance("cone", PLAIN), LabelledInstance("cat", PLAIN), empty, empty)
     image = ImageResult(0, "a.jpg", "file:///a.jpg", 9, 9, found)
-    assert inspect._image_row(image)["found"] == "1 × cone, 1 × cat, 2 empty"
-    assert inspect._image_row(replace(image, instances=(empty,)))["found"] == "1 empty"
-    assert inspect._image_row(replace(image, instances=()))["found"] == "–"
+    assert results._image_row(image)["found"] == "1 × cone, 1 × cat, 2 empty"
+    assert results._image_row(replace(image, instances=(empty,)))["found"] == "1 empty"
+    assert results._image_row(replace(image, instances=()))["found"] == "–"
 
 
 def test_pairs_that_contend_are_named(capsys: pytest.CaptureFixture[str]) -> None:
