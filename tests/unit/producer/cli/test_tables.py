@@ -156,7 +156,7 @@ def test_ids_of_one_moment_end_in_another_way() -> None:
 
 def test_a_cell_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     evil = "a\x1b[2J\x1b]0;title\x07\r\n\u202egpj"
-    _, *lines = printed(capsys, TABLES["inspect._FAILURES"], [(evil, evil)])
+    _, *lines = printed(capsys, TABLES["results._FAILURES"], [(evil, evil)])
     text = "".join(lines)
     assert text.isprintable()
     assert r"a\x1b[2J" in text.replace(" ", "")
