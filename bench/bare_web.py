@@ -1,4 +1,4 @@
-"""The least that the same framework can do: one plain route that answers with fixed JSON.
+"""The least that the same framework can do: plain routes with nothing behind them.
 
 python -P bench/bare_web.py PORT BYTES
 """
@@ -8,16 +8,21 @@ from __future__ import annotations
 import sys
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 
 def bare(size: int) -> FastAPI:
-    """An app whose one route answers with about ``size`` bytes of JSON."""
+    """An app that answers with about ``size`` bytes of JSON, and throws away what is sent to it."""
     app, text = FastAPI(), "x" * size
 
     @app.get("/")
     def answer() -> dict[str, str]:
         return {"text": text}
+
+    @app.put("/files/{name}")  # noqa: FAST003 - whatever it is called
+    @app.post("/tar")
+    async def drop(request: Request) -> dict[str, int]:
+        return {"size": sum([len(piece) async for piece in request.stream()])}
 
     return app
 

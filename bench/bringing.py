@@ -8,6 +8,7 @@ import os
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine
@@ -19,64 +20,87 @@ from storage.objects import open_store
 _FILE_BYTES = 500_000
 
 
-def uploads(port: int, pid: int, token: str, folder: Path, count: int, clients: int) -> list[Row]:
+@dataclass(frozen=True)
+class Server:
+    """One that files are brought to; its token may upload."""
+
+    port: int
+    pid: int
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class _Came:
+    """How fast files came, and the CPU of the server for each, in milliseconds."""
+
+    mb_per_s: float
+    cpu_ms: float
+
+
+def uploads(ours: Server, bare: Server, folder: Path, count: int, clients: int) -> list[Row]:
     """Files one by one, then the same as one archive; then the memory of the server.
 
     Args:
-        port: Of the server.
-        pid: Of the server's process.
-        token: Of somebody who may upload.
+        ours: The web server.
+        bare: Reads bodies and throws them away.
         folder: For files of the client, and for the store alone.
         count: Files.
         clients: That bring them at once.
     """
     content = os.urandom(_FILE_BYTES)
     alone = _stored(folder, count, content, clients)
-    cpu = machine.cpu_seconds(pid)
-    ours = _brought(port, token, count, content, clients)
-    ours_cpu, cpu = machine.cpu_seconds(pid) - cpu, machine.cpu_seconds(pid)
-    tar = _as_tar(port, token, folder, count, content)
-    tar_cpu = machine.cpu_seconds(pid) - cpu
-    note = (
-        f"{clients} clients; stock: the folder alone; CPU {ours_cpu / count * 1000:.1f} ms a file"
-    )
+    with Connection(ours.port, ours.token) as connection:
+        by_one, at_once = (_begun(connection) for _ in range(2))
+    put = [_brought(*to, count, content, clients) for to in ((ours, by_one), (bare, ""))]
+    tar = [_as_tar(*to, folder, count, content) for to in ((ours, at_once), (bare, ""))]
     what = f"{count:,} files of {_FILE_BYTES // 1000} kB uploaded; stock: the folder alone"
     return [
-        Row(what, ours, "MB/s", "", alone, note),
-        Row("  of what the store takes alone", 100 * ours / alone, "%", "≥ 80"),
-        Row(
-            "  the same as one .tar",
-            *(tar, "MB/s", "", alone, f"one client; CPU {tar_cpu / count * 1000:.1f} ms a file"),
-        ),
-        Row("    of what the store takes alone", 100 * tar / alone, "%", "≥ 80"),
-        Row("  largest resident size", machine.largest_mb(pid), "MB", "≤ 150"),
+        *_rows(what, *put, alone, f"{clients} clients"),
+        *_rows("  the same as one .tar", *tar, alone, "one client"),
+        Row("  largest resident size", machine.largest_mb(ours.pid), "MB", "≤ 150"),
     ]
 
 
-def _brought(port: int, token: str, count: int, content: bytes, clients: int) -> float:
-    with Connection(port, token) as connection:
-        base = f"{_begun(connection)}/files"
+def _rows(what: str, ours: _Came, bare: _Came, alone: float, who: str) -> list[Row]:
+    rate = (ours.mb_per_s, "MB/s", "")
+    return [
+        Row(what, *rate, alone, f"{who}; CPU {ours.cpu_ms:.1f} ms a file"),
+        Row("    of what the store takes alone", 100 * ours.mb_per_s / alone, "%", "≥ 80"),
+        Row(
+            "    stock: a bare route that throws them away",
+            *rate,
+            bare.mb_per_s,
+            f"{who}; its CPU {bare.cpu_ms:.1f} ms a file",
+        ),
+    ]
 
+
+def _measured(to: Server, count: int, act: Callable[[], object]) -> _Came:
+    cpu, took = machine.cpu_seconds(to.pid), timed(act, 1).total
+    cpu_ms = (machine.cpu_seconds(to.pid) - cpu) / count * 1000
+    return _Came(count * _FILE_BYTES / 1e6 / took, cpu_ms)
+
+
+def _brought(to: Server, base: str, count: int, content: bytes, clients: int) -> _Came:
     def bring(first: int) -> None:
-        with Connection(port, token) as connection:
+        with Connection(to.port, to.token) as connection:
             for number in range(first, count, clients):
-                connection.ask("PUT", f"{base}/{number}.jpg", content)
+                connection.ask("PUT", f"{base}/files/{number}.jpg", content)
 
-    return _megabytes_per_s(bring, count, clients)
+    return _measured(to, count, lambda: _all_at_once(bring, clients))
 
 
-def _as_tar(port: int, token: str, folder: Path, count: int, content: bytes) -> float:
+def _as_tar(to: Server, base: str, folder: Path, count: int, content: bytes) -> _Came:
     path = folder / "all.tar"
     with tarfile.open(path, "w") as tar:
         for number in range(count):
             member = tarfile.TarInfo(f"{number}.jpg")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    with Connection(port, token) as connection, path.open("rb") as file:
-        url = f"{_begun(connection)}/tar"
-        took = timed(lambda: connection.send_file(url, file), 1).total
+    with Connection(to.port, to.token) as connection, path.open("rb") as file:
+        came = _measured(to, count, lambda: connection.send_file(f"{base}/tar", file))
     path.unlink()
-    return count * _FILE_BYTES / 1e6 / took
+    return came
 
 
 def _stored(folder: Path, count: int, content: bytes, clients: int) -> float:
@@ -86,7 +110,8 @@ def _stored(folder: Path, count: int, content: bytes, clients: int) -> float:
         for number in range(first, count, clients):
             store.put_stream(f"{number}.jpg", iter([content]), len(content))
 
-    return _megabytes_per_s(put, count, clients)
+    took = timed(lambda: _all_at_once(put, clients), 1).total
+    return count * _FILE_BYTES / 1e6 / took
 
 
 def _begun(connection: Connection) -> str:
@@ -94,9 +119,6 @@ def _begun(connection: Connection) -> str:
     return f"/api/v1/uploads/{json.loads(made)['id']}"
 
 
-def _megabytes_per_s(act: Callable[[int], None], count: int, clients: int) -> float:
-    def all_at_once() -> None:
-        with ThreadPoolExecutor(clients) as threads:
-            list(threads.map(act, range(clients)))
-
-    return count * _FILE_BYTES / 1e6 / timed(all_at_once, 1).total
+def _all_at_once(act: Callable[[int], None], clients: int) -> None:
+    with ThreadPoolExecutor(clients) as threads:
+        list(threads.map(act, range(clients)))

@@ -9,7 +9,8 @@ Real Postgres (fsync on), Redis, one ``maskpool serve`` process, a folder as the
 threads of this process with prepared requests over kept-alive connections, so on a machine with two
 cores they have one and the server the other. *Stock* is one plain route of FastAPI that
 answers with as many bytes (``bench/bare_web.py``); for uploads it is ``put_stream`` of the store,
-called with the same files from as many threads.
+called with the same files from as many threads, and a bare route that throws each body away: more
+than that does not pass through this framework on this machine.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from services.process import free_port
 
 from bench import machine
 from bench.asking import Asker, await_end, await_workers, manifest
-from bench.bringing import uploads
+from bench.bringing import Server, uploads
 from bench.http_load import Connection, asked
 from bench.listening import listeners
 from bench.pool import Servers, processes, servers, until
@@ -122,7 +123,11 @@ class Run:
     def uploads(self) -> list[Row]:
         """Many files, beside the store alone; then the memory of the server."""
         count = 2_000 if self.asked.full else self.asked.files
-        return uploads(self.port, self.pid, self.tokens[0], self.here.folder, count, _CLIENTS)
+        bare_web = ["-m", "bench.bare_web", "{port}", "1"]
+        with _serving(bare_web, {}, self.here) as (port, pid, _):
+            bare = Server(port, pid)
+            ours = Server(self.port, self.pid, self.tokens[0])
+            return uploads(ours, bare, self.here.folder, count, _CLIENTS)
 
     def predict(self) -> list[Row]:
         """One image asked about through the server, beside the queue alone."""

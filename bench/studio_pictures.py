@@ -55,6 +55,16 @@ def on_a_sample(page: Page) -> None:
     page.keyboard.press("ArrowDown")
 
 
+def with_its_tiles(page: Page) -> None:
+    """A batch whose tiles, as far as the window reaches, have their pictures."""
+    page.locator("#tiles a[href]").first.wait_for()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll("#tiles a[href]")]
+          .filter((tile) => tile.getBoundingClientRect().top < innerHeight)
+          .every((tile) => tile.querySelector("img").naturalWidth > 0)"""
+    )
+
+
 @dataclass(frozen=True)
 class View:
     """One page.
@@ -79,7 +89,7 @@ VIEWS = (
     View("try-first", "/try"),
     View("try", "/try", on_a_sample, phone=True),
     View("batches", "/batches", phone=True),
-    View("batch", "/batches/{batch}", phone=True),
+    View("batch", "/batches/{batch}", with_its_tiles, phone=True),
     View("new-batch", "/batches/new"),
     View("pool", "/pool"),
     View("account", "/account", user="zoe"),

@@ -207,13 +207,23 @@ def errors(session: Session, batch_id: UUID) -> Iterator[tuple[str | None, int]]
     yield from rows
 
 
+def named(session: Session, batch_id: UUID, name: str) -> JobRow | None:
+    """The job of a name."""
+    row = session.scalar(select(JobRow).where(JobRow.batch_id == batch_id, JobRow.name == name))
+    if row is not None:
+        session.expunge(row)
+    return row
+
+
 def done_page(
-    session: Session, batch_id: UUID, *, after: int = -1, limit: int = 1_000
+    session: Session, batch_id: UUID, *, after: int = -1, name: str = "", limit: int = 1_000
 ) -> list[DoneJob]:
-    """One page of the jobs that are DONE, by ``seq``."""
+    """One page of the jobs that are DONE, by ``seq``; with a name, the one job of that name."""
     query = select(*(func.coalesce(column, nothing) for column, nothing in _DONE_COLUMNS)).where(
         JobRow.batch_id == batch_id, JobRow.seq > after, JobRow.state == JobState.DONE
     )
+    if name:
+        query = query.where(JobRow.name == name)
     rows = session.execute(query.order_by(JobRow.seq).limit(limit))
     return [DoneJob._make(row) for row in rows]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -49,7 +50,7 @@ class FoundSession:
     unseen_ms: int
 
 
-_FIND = (
+_COUNTING = (
     select(
         *(SessionRow.id, SessionRow.user_id),
         (SessionRow.expires_at - now_ms()).label("left_ms"),
@@ -57,10 +58,13 @@ _FIND = (
     )
     .join(UserRow, UserRow.id == SessionRow.user_id)
     .where(
-        SessionRow.secret_hash == bindparam("hash"),
         SessionRow.expires_at > now_ms(),
         UserRow.deactivated_at.is_(None),
     )
+)
+
+_FIND = _COUNTING.add_columns(SessionRow.secret_hash).where(
+    SessionRow.secret_hash.in_(bindparam("hashes", expanding=True))
 )
 
 
@@ -84,10 +88,10 @@ def create(session: Session, *, user_id: int, secret_hash: str, agent: str, life
     return session_id
 
 
-def find(session: Session, secret_hash: str) -> FoundSession | None:
-    """The session of a secret, or None where it is over, revoked, or of somebody deactivated."""
-    row = session.connection().execute(_FIND, {"hash": secret_hash}).one_or_none()
-    return None if row is None else FoundSession(*row)
+def find(session: Session, hashes: Collection[str]) -> dict[str, FoundSession]:
+    """Sessions by their hashes, without those that are over, revoked, or of somebody inactive."""
+    rows = session.connection().execute(_FIND, {"hashes": list(hashes)}) if hashes else ()
+    return {secret_hash: FoundSession(*found) for *found, secret_hash in rows}
 
 
 def extend(session: Session, session_id: UUID, *, life_ms: int, longest_ms: int) -> None:

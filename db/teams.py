@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -50,6 +51,9 @@ _COLUMNS = (TeamRow.id, TeamRow.name, TeamRow.created_at)
 _ROLES = select(MembershipRow.team_id, MembershipRow.role).where(
     MembershipRow.user_id == bindparam("user")
 )
+_ROLES_OF_EACH = select(MembershipRow.user_id, MembershipRow.team_id, MembershipRow.role).where(
+    MembershipRow.user_id.in_(bindparam("users", expanding=True))
+)
 
 
 def _insert(session: Session, table: type) -> Any:  # noqa: ANN401 - two dialects' types
@@ -91,6 +95,15 @@ def roles(session: Session, user_id: int) -> dict[UUID, str]:
     """Somebody's role in each team they are in."""
     rows = session.connection().execute(_ROLES, {"user": user_id})
     return {row.team_id: row.role for row in rows}
+
+
+def roles_of_each(session: Session, user_ids: Collection[int]) -> dict[int, dict[UUID, str]]:
+    """As ``roles``, for many users by one statement."""
+    found: dict[int, dict[UUID, str]] = {one: {} for one in user_ids}
+    if found:
+        for row in session.connection().execute(_ROLES_OF_EACH, {"users": list(found)}):
+            found[row.user_id][row.team_id] = row.role
+    return found
 
 
 def put_member(session: Session, team_id: UUID, user_id: int, role: str) -> None:

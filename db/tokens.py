@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -57,7 +58,7 @@ class FoundToken:
     unused_ms: int | None
 
 
-_FIND = (
+_COUNTING = (
     select(
         *(TokenRow.id, TokenRow.user_id, TokenRow.scopes),
         (TokenRow.expires_at - now_ms()).label("left_ms"),
@@ -65,11 +66,14 @@ _FIND = (
     )
     .join(UserRow, UserRow.id == TokenRow.user_id)
     .where(
-        TokenRow.secret_hash == bindparam("hash"),
         TokenRow.revoked_at.is_(None),
         or_(TokenRow.expires_at.is_(None), TokenRow.expires_at > now_ms()),
         UserRow.deactivated_at.is_(None),
     )
+)
+
+_FIND = _COUNTING.add_columns(TokenRow.secret_hash).where(
+    TokenRow.secret_hash.in_(bindparam("hashes", expanding=True))
 )
 
 
@@ -100,10 +104,10 @@ def create(
     return next(one for one in listing(session, user_id) if one.id == token_id)
 
 
-def find(session: Session, secret_hash: str) -> FoundToken | None:
-    """The token of a hash; None where it is over, revoked, or of somebody deactivated."""
-    row = session.connection().execute(_FIND, {"hash": secret_hash}).one_or_none()
-    return None if row is None else FoundToken(*row)
+def find(session: Session, hashes: Collection[str]) -> dict[str, FoundToken]:
+    """Tokens by their hashes; without those that are over, revoked, or of somebody deactivated."""
+    rows = session.connection().execute(_FIND, {"hashes": list(hashes)}) if hashes else ()
+    return {secret_hash: FoundToken(*found) for *found, secret_hash in rows}
 
 
 def mark_used(session: Session, token_id: UUID) -> None:

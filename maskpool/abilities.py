@@ -16,6 +16,8 @@ class Ability(StrEnum):
     STUFF = "stuff"
     #: A mask from a box or points.
     OBJECTS = "objects"
+    #: A spec that names the glossary its texts were composed with.
+    GLOSSARY = "glossary"
 
 
 def needed(spec: BatchSpec, *, objects: bool) -> frozenset[Ability]:
@@ -30,5 +32,6 @@ def needed(spec: BatchSpec, *, objects: bool) -> frozenset[Ability]:
         Ability.SPEC2: spec.version > 1,
         Ability.STUFF: bool(spec.rows.stuff),
         Ability.OBJECTS: objects,
+        Ability.GLOSSARY: bool(spec.glossary),
     }
     return frozenset(ability for ability, is_asked in asked.items() if is_asked)

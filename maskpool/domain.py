@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from maskpool.packed_mask import Rle
@@ -189,6 +189,19 @@ class Found:
     predicted_iou: float | None = None
 
 
+class PromptScores(NamedTuple):
+    """What the model thought of one prompt in one image, whether it found anything or not.
+
+    Attributes:
+        presence: Probability that there is any of it, in [0, 1].
+        best: Largest class probability × presence of any candidate, in [0, 1]; below
+            ``SCORE_FLOOR`` nothing is stored.
+    """
+
+    presence: float
+    best: float
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One stored mask: what was found, and how it relates to its rivals.
@@ -238,6 +251,7 @@ class JobResult:
         height: Pixels, after EXIF orientation.
         instances: Everything found with score ≥ ``SCORE_FLOOR``, best first within a prompt.
         image_sha256: Hex digest of the image's bytes as fetched.
+        scores: Of each prompt of the batch; empty where the model says none.
     """
 
     seq: int
@@ -245,6 +259,7 @@ class JobResult:
     height: int
     instances: tuple[Instance, ...]
     image_sha256: str
+    scores: tuple[PromptScores, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from maskpool.text import is_one_line
+
 #: Text encoder context of SAM3 (``processing_sam3.py`` pads to 32), begin and end token included.
 TEXT_CONTEXT = 32
 
@@ -17,13 +19,25 @@ def least_tokens(text: str) -> int:
     return len(_PIECES.findall(text)) + 2
 
 
+def require_text(text: str) -> None:
+    """Refuse what no tokenizer, row or answer takes: it would fail only there.
+
+    Raises:
+        ValueError: It holds a control character, or half of a character.
+    """
+    if not is_one_line(text):
+        msg = "holds a control character or half of a character; write words only"
+        raise ValueError(msg)
+
+
 def checked_text(text: str) -> str:
     """``text`` with single blanks.
 
     Raises:
-        ValueError: It is empty, or too long for the encoder.
+        ValueError: It is empty, too long for the encoder, or no text.
     """
     text = " ".join(text.split())
+    require_text(text)
     if not text:
         msg = "is empty; write what to look for, e.g. 'yellow school bus'"
         raise ValueError(msg)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from maskpool.domain import Found, ObjectInfo
+from maskpool.domain import Found, ObjectInfo, PromptScores
 
 if TYPE_CHECKING:  # a process that only hands masks on needs no numpy
     import numpy as np
@@ -76,10 +76,12 @@ class Answer:
             the order of the objects, also where the mask is empty.
         seconds: The device's time for this image: its share of the vision pass, and of each head by
             its rows. 0 where nothing was measured.
+        scores: Of each text, by its place; empty where the model says none.
     """
 
     found: list[Found]
     seconds: float = 0.0
+    scores: tuple[PromptScores, ...] = ()
 
 
 class ObjectStore(Protocol):

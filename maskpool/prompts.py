@@ -87,7 +87,7 @@ def parse(typed: str) -> Prompt:
         _refuse_slips(part, alone=len(parts) == 1)
     _refuse_lists(name, texts[1:])
     text, *negatives = map(_unquoted, texts)
-    _refuse_contradictions(text, negatives)
+    refuse_contradictions(text, negatives)
     return Prompt.model_validate(
         {"name": _unquoted(name or ""), "text": text, "not": tuple(negatives)}
     )
@@ -204,8 +204,12 @@ def _refuse_lists(name: str | None, negatives: Sequence[str]) -> None:
             )
 
 
-def _refuse_contradictions(text: str, negatives: Sequence[str]) -> None:
-    """CLIP weighs the text against each negative: the same twice says nothing."""
+def refuse_contradictions(text: str, negatives: Sequence[str]) -> None:
+    """Refuse the same twice, which says nothing.
+
+    Raises:
+        ValueError: Two of the texts are one.
+    """
     seen = {_folded(text)}
     for negative in filter(None, negatives):
         if _folded(negative) == _folded(text):

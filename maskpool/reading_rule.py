@@ -59,7 +59,7 @@ class ReadingRule:
     def admits(self, instance: Instance) -> bool:
         """Whether ``instance`` counts by itself, whatever else is in its image."""
         return instance.found.object_index is not None or (
-            self._bounds(instance)
+            self.in_bounds(instance)
             and (self.max_overlap is None or instance.overlap <= self.max_overlap)
             and (instance.clip_score is None or instance.clip_score >= self.clip_margin)
             and (instance.against is None or instance.against <= self.max_against)
@@ -79,14 +79,18 @@ class ReadingRule:
         ]
         return self._best(kept) if self.prompts else kept
 
-    def _bounds(self, instance: Instance) -> bool:
+    def threshold_of(self, prompt_index: int) -> float:
+        """Least score of a prompt's instances."""
+        own = self.prompts.get(prompt_index)
+        return self.threshold if own is None or own.threshold is None else own.threshold
+
+    def in_bounds(self, instance: Instance) -> bool:
         """Whether score and area are within what holds for its prompt."""
         own = self.prompts.get(instance.found.prompt_index) if self.prompts else None
         if own is None:
             return instance.found.score >= self.threshold
-        least = self.threshold if own.threshold is None else own.threshold
         return (
-            instance.found.score >= least
+            instance.found.score >= self.threshold_of(instance.found.prompt_index)
             and instance.area >= own.min_area
             and (own.max_area is None or instance.area <= own.max_area)
         )

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from maskpool.encoder_text import checked_text
+from maskpool.encoder_text import checked_text, require_text
 from maskpool.reading import Reading, ReadingSettings
 from maskpool.strict import Strict, spec_error
 
@@ -34,6 +34,9 @@ MAX_CLASSES = 20_000
 #: Characters of a category's name.
 _MAX_NAME = 200
 
+#: Versions of the shipped list, the pool's and the team's (``maskpool.glossary``), or nothing.
+GLOSSARY_PATTERN = r"^(\d{1,9}(\.\d{1,9}){2})?$"
+
 #: An alias of a model.
 MODEL_PATTERN = r"[a-z0-9][a-z0-9_.-]*"
 
@@ -42,9 +45,10 @@ def category_name(name: str) -> str:
     """A category's name with single blanks; may be empty.
 
     Raises:
-        ValueError: It is too long.
+        ValueError: It is too long, or no text.
     """
     name = " ".join(name.split())
+    require_text(name)
     if len(name) > _MAX_NAME:
         msg = f"has {len(name)} characters; a category's name may have {_MAX_NAME}"
         raise ValueError(msg)
@@ -151,6 +155,7 @@ class BatchSpec(Strict):
             these objects alone; empty without any.
         verify: Whether CLIP weighs each instance's crop against the negatives of its prompt. In
             version 1 that is what negatives are for.
+        glossary: Version of the glossary that texts were composed with; empty where none was.
     """
 
     version: Literal[1, 2] = 1
@@ -161,8 +166,9 @@ class BatchSpec(Strict):
     settings: ReadingSettings = ReadingSettings()
     digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     verify: bool = False
+    glossary: Annotated[str, Field(pattern=GLOSSARY_PATTERN)] = ""
 
-    @field_validator("classes", "digest", "verify")
+    @field_validator("classes", "digest", "verify", "glossary")
     @classmethod
     def _of_version_2(cls, value: object, info: ValidationInfo) -> object:
         if value and info.data.get("version") == 1:
@@ -233,6 +239,7 @@ class BatchSpec(Strict):
         classes: Sequence[str] = (),
         digest: str = "",
         verify: bool = False,
+        glossary: str = "",
     ) -> BatchSpec:
         """Put a spec together, in the lowest version that can say it.
 
@@ -243,6 +250,7 @@ class BatchSpec(Strict):
             classes: Of the objects that images are asked for.
             digest: Of what each image is asked.
             verify: Whether CLIP weighs negatives as well.
+            glossary: Version of the glossary that texts were composed with.
 
         Raises:
             SpecError: Together they are refused; names the field.
@@ -251,8 +259,9 @@ class BatchSpec(Strict):
         reading.require_prompts(frozenset(one.name for one in prompts))
         needs_2 = any(one.negatives or one.kind is Kind.STUFF for one in prompts)
         parts: dict[str, Any] = {"model": model, "prompts": tuple(prompts)}
-        if needs_2 or classes or verify or not reading.plain:
-            parts |= {"version": 2, "classes": tuple(classes), "digest": digest, "verify": verify}
+        if needs_2 or classes or verify or glossary or not reading.plain:
+            parts |= {"version": 2, "classes": tuple(classes), "digest": digest}
+            parts |= {"verify": verify, "glossary": glossary}
         else:
             parts |= {"settings": reading.in_version_1()}
         try:
@@ -267,7 +276,12 @@ class BatchSpec(Strict):
         if self.version == 1:
             return {**head, "settings": self.settings.model_dump(mode="json")}
         objects = {"classes": list(self.classes), "digest": self.digest} if self.classes else {}
-        return {**head, **objects, "verify": self.verify}
+        composed = {"glossary": self.glossary} if self.glossary else {}
+        return {**head, **objects, "verify": self.verify, **composed}
+
+
+#: What of a spec asks nothing of an image.
+_NOT_ASKED = frozenset({"settings", "glossary"})
 
 
 def question_of(spec: dict[str, Any]) -> dict[str, Any]:
@@ -276,7 +290,7 @@ def question_of(spec: dict[str, Any]) -> dict[str, Any]:
     Version 1 and 2 of one question are equal, but for negatives, which CLIP answers in version 1.
     """
     negatives = any(prompt.get("not") for prompt in spec.get("prompts", ()))
-    kept = {name: value for name, value in spec.items() if name != "settings"}
+    kept = {name: value for name, value in spec.items() if name not in _NOT_ASKED}
     return {"verify": False, **kept, **({} if negatives else {"version": None})}
 
 

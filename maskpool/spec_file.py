@@ -98,12 +98,14 @@ class Asked:
         model: Alias of the models; empty: the pool's own.
         verify: Whether CLIP weighs negatives as well.
         reading: What was said of reading, by the fields of ``maskpool.reading.Reading``.
+        glossary: Version of the glossary that texts were composed with; empty where none was.
     """
 
     prompts: tuple[Prompt, ...]
     model: str
     verify: bool
     reading: dict[str, Any]
+    glossary: str = ""
 
     def reading_with(self, **usual: object) -> Reading:
         """How results are read: as it was said, else as ``usual``."""

@@ -16,6 +16,7 @@ _WORDS = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "dict_type": "must be an object with fields",
+    "model_attributes_type": "must be an object with fields",
 }
 
 
@@ -43,7 +44,20 @@ def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Sp
     path = ""
     for part in (*prefix, *first["loc"]):
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    reason = _WORDS.get(first["type"]) or str(first["msg"]).removeprefix("Value error, ")
+    reason = reason_of(first["type"], first["msg"])
     if first["type"] != "value_error":
-        reason = f"{reason[:1].lower()}{reason[1:]} (given: {str(first['input'])[:80]!r})"
+        reason = f"{reason} (given: {str(first['input'])[:80]!r})"
     return SpecError(path or "spec", reason)
+
+
+def reason_of(kind: str, message: str) -> str:
+    """What pydantic refuses, in words of ours where it has none for people.
+
+    Args:
+        kind: Its ``type``.
+        message: Its ``msg``.
+    """
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    reason = _WORDS.get(kind, message)
+    return reason[:1].lower() + reason[1:]

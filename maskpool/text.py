@@ -17,6 +17,9 @@ _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_BIDI}\ud800-\udfff]")
 _UNSAFE_IN_LINE = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}\ud800-\udfff]")
 
+#: What is no text anywhere: control characters and bad bytes.
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
 #: Lone surrogates, of which ``\udc80`` to ``\udcff`` stand for one bad byte each.
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
@@ -37,6 +40,11 @@ def one_line(text: str) -> str:
 def is_storable(text: str) -> bool:
     """Whether ``text`` can be written as UTF-8."""
     return not _SURROGATES.search(text)
+
+
+def is_one_line(text: str) -> bool:
+    """Whether ``text`` is one line without control characters, and can be written as UTF-8."""
+    return not _NO_TEXT.search(text)
 
 
 def storable(path: str) -> str:

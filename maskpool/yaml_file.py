@@ -12,9 +12,14 @@ from maskpool.errors import SpecError
 #: A larger file was written by no person.
 _MAX_BYTES = 1024 * 1024
 
+#: A spec is four deep. The reader's time grows with the square of the depth.
+_MAX_DEPTH = 32
+
 
 class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
     """Safe YAML, also refusing what would be read in another way than it is written."""
+
+    _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - yaml has no types
         if self.check_event(yaml.AliasEvent):
@@ -22,7 +27,15 @@ class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
             raise yaml.MarkedYAMLError(
                 problem="has an alias (*); write what it stands for", problem_mark=event.start_mark
             )
-        return super().compose_node(parent, index)
+        if self._depth == _MAX_DEPTH:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(
+                problem=f"is nested more than {_MAX_DEPTH} deep", problem_mark=mark
+            )
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: ANN401
         seen = set()

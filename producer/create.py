@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from maskpool.domain import Klass, Priority
 from maskpool.errors import SourceError, SpecError
 from maskpool.spec_file import Question, asked
 from maskpool.tasks import TaskKind
-from producer import tasks, uploads
+from producer import glossary, tasks, uploads
 from producer.accounts import grants, teams
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -24,8 +24,11 @@ from producer.sources.listed import listed
 if TYPE_CHECKING:  # they take numpy, which a web server that makes no batch does without
     from producer.submission import Draft
 
-#: Images of a batch that is made while its sender waits.
+#: Images of uploads whose batch is made while its sender waits.
 MAX_AT_ONCE = 1_000
+
+#: Addresses of one request; they are read, checked and written while their sender waits.
+MAX_LISTED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,13 @@ class Created:
     Attributes:
         batch_id: The batch, which is active.
         task_id: The clerk's task that makes it.
+        passed_over: What of its source is not in the batch, counted by kind; of a task's, its
+            result says so.
     """
 
     batch_id: UUID | None = None
     task_id: UUID | None = None
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 #: Called with the task's id in the transaction that creates it.
@@ -88,18 +94,22 @@ def create(
     from producer.submission import Draft  # noqa: PLC0415
 
     team = team_for(pool, caller, batch.team)
-    draft = Draft.of(pool.settings, asked(batch.question))
+    question, version = glossary.composed_question(pool, team, batch.question)
+    draft = Draft.of(pool.settings, replace(asked(question), glossary=version))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
     readable = grants.readable(pool, caller, team)
-    for text in (*batch.places, *batch.images):
+    for text in batch.places:
         if reason := readable.refusal(text):
             raise SourceError(_shown(text), reason)
+    for place, text in enumerate(batch.images):
+        if reason := readable.refusal(text):
+            raise SourceError(f"images[{place}]", f"{_shown(text)} {reason}")
     if batch.klass is Klass.NOW and max(sum(sizes), len(batch.images)) > MAX_NOW:
         raise SpecError("class", f"now is for {MAX_NOW} images at most; say bulk")
     if batch.images:
         return Created(_submit(pool, caller, batch, team, draft))
     args = LoadArgs(
-        question=batch.question,
+        question=question,
         uploads=tuple(batch.uploads),
         sources=tuple(batch.places),
         owner=caller.name,
@@ -108,9 +118,12 @@ def create(
         key=batch.key,
         klass="now" if batch.klass is Klass.NOW else "bulk",
         priority=batch.priority,
+        # Clerks of the version before know no such field: it is there where it says something.
+        **({"glossary": version} if version else {}),
     )
     if not batch.places and sum(sizes) <= MAX_AT_ONCE:
-        return Created(load(pool, args, key=batch.key).batch_id)
+        loaded = load(pool, args, key=batch.key)
+        return Created(loaded.batch_id, passed_over=loaded.passed_over.counts)
     with pool.database.write() as session:
         dumped = args.model_dump(mode="json", by_alias=True, exclude_unset=True)
         task_id = tasks.create(session, TaskKind.LOAD, dumped, user_id=caller.user_id, team_id=team)

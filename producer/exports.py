@@ -73,7 +73,8 @@ def ask(
 
 def files(task: TaskRow) -> list[ExportFile]:
     """The files that a task made; none before its end."""
-    made = (task.result or {}).get("files", [])
+    # Of an archive, "files" is how many came out of it.
+    made = (task.result or {}).get("files", []) if task.kind == TaskKind.EXPORT else []
     return [ExportFile(str(one["name"]), str(one["key"]), int(one["bytes"])) for one in made]
 
 

@@ -14,15 +14,16 @@ from db import histogram, images, jobs
 from db.images import Choice, Image, Order
 from db.models import JobRow
 from maskpool.domain import JobState
-from maskpool.errors import CorruptObject, NotFound, SpecError
+from maskpool.errors import NotFound, SpecError
 from maskpool.histogram import digest_of_thresholds
 from maskpool.packed_mask import Rle
 from producer.pool import Pool
 from producer.results import reader
+from producer.results.explained import Explained, explain
 from producer.results.reader import BatchView
 from producer.results.records import LabelledInstance
+from producer.results.single import record_of
 from producer.totals import Total, total
-from storage.objects import masks
 from storage.objects.masks import MaskRecord
 
 #: States as people ask for them; an image that comes back waits as well.
@@ -111,10 +112,12 @@ class OneImage:
     Attributes:
         job: Its row.
         instances: What counts, or all that is stored; empty while it is not done.
+        explained: Each prompt of its batch; empty while it is not done.
     """
 
     job: JobRow
     instances: Sequence[StoredInstance]
+    explained: Sequence[Explained] = ()
 
     @property
     def state(self) -> str:
@@ -173,8 +176,9 @@ def page(
         counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])
         of_all = None
         if after is None:
-            is_all = len(found) < limit
-            of_all = Total(len(found)) if is_all else total(session, view, choice, known)
+            # Nothing behind what was passed over says nothing about how much that was.
+            ends_here = len(found) < limit and (found or not skip)
+            of_all = Total(skip + len(found)) if ends_here else total(session, view, choice, known)
     listed = [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
     return ListedImages(listed, of_all)
 
@@ -217,13 +221,14 @@ def judged(pool: Pool, found: FoundImage, *, everything: bool) -> OneImage:
     job, view = found.job, found.view
     if view is None:
         return OneImage(job, ())
-    record = _record(pool, job)
+    record = record_of(pool, job.batch_id, job)
     counting = {id(instance) for instance in view.rule.admitted(record.instances)}
     every = [
         StoredInstance(place, each, counts=id(each.instance) in counting)
         for place, each in enumerate(reader.labelled(view, record, record.instances))
     ]
-    return OneImage(job, every if everything else [each for each in every if each.counts])
+    chosen = every if everything else [each for each in every if each.counts]
+    return OneImage(job, chosen, explain(view, record))
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:
@@ -251,7 +256,7 @@ def stored(pool: Pool, batch_id: UUID, seq: int) -> tuple[JobRow, MaskRecord | N
     """
     with pool.database.read() as session:
         job = _job(session, batch_id, seq)
-    return job, _record(pool, job) if job.state == JobState.DONE else None
+    return job, record_of(pool, batch_id, job) if job.state == JobState.DONE else None
 
 
 def _job(session: Session, batch_id: UUID, seq: int) -> JobRow:
@@ -263,17 +268,6 @@ def _job(session: Session, batch_id: UUID, seq: int) -> JobRow:
 
 def _no_image(batch_id: UUID, seq: int) -> NotFound:
     return NotFound(f"batch {batch_id} has no image {seq}")
-
-
-def _record(pool: Pool, job: JobRow) -> MaskRecord:
-    place = (job.masks_key or "", job.masks_offset or 0, job.masks_length or 0)
-    try:
-        record = masks.read_job(pool.store(), job.batch_id, *place)
-    except NotFound as error:
-        raise CorruptObject(f"the masks of {job.name} are gone: {error}") from None
-    if record.seq != job.seq:
-        raise CorruptObject(f"{job.name} is missing from its mask object {job.masks_key}")
-    return record
 
 
 def _indices(view: BatchView, prompt: str) -> list[int] | None:

@@ -5,6 +5,7 @@ A route checks who may read what and creates a task with ``LoadArgs``; the clerk
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from pydantic import Field
 from db import upload_files
 from maskpool.domain import Klass, Priority
 from maskpool.errors import SourceError, SpecError
+from maskpool.spec import GLOSSARY_PATTERN
 from maskpool.spec_file import Question, asked
 from maskpool.strict import Strict
 from producer.abilities import require_abilities
@@ -46,6 +48,7 @@ class LoadArgs(Strict):
         key: The same key of one owner twice is one batch; the task's own id where empty.
         klass: ``now`` for at most ``MAX_NOW`` images.
         priority: Among the owner's batches.
+        glossary: Version of the glossary that the question was composed with; empty: none was.
     """
 
     question: Question
@@ -57,6 +60,7 @@ class LoadArgs(Strict):
     key: _Text = ""
     klass: Literal["now", "bulk"] = "bulk"
     priority: Priority = Priority.NORMAL
+    glossary: Annotated[str, Field(pattern=GLOSSARY_PATTERN)] = ""
 
 
 def load(
@@ -93,7 +97,7 @@ def load(
 
 
 def _submission(pool: Pool, args: LoadArgs, key: str) -> Submission:
-    draft = Draft.of(pool.settings, asked(args.question))
+    draft = Draft.of(pool.settings, replace(asked(args.question), glossary=args.glossary))
     source = _opened(pool, args)
     klass = Klass[args.klass.upper()]
     if klass == Klass.NOW:

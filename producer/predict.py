@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from maskpool.errors import NotFound, SpecError, TooMany
 from maskpool.reading import Reading
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt
-from producer import images, originals
+from producer import glossary, images, originals
 from producer import uploads as of_caller
 from producer.abilities import require_abilities
 from producer.accounts.caller import Caller
@@ -68,11 +68,23 @@ class Question:
         prompts: Texts, with negatives and kinds.
         asks: Objects, meant by boxes or points.
         model: Alias; empty: the pool's.
+        glossary: Version of the glossary that texts were composed with; empty where none was.
     """
 
     prompts: Sequence[Prompt] = ()
     asks: ImageAsks = ImageAsks()  # noqa: RUF009 - it is frozen
     model: str = ""
+    glossary: str = ""
+
+    def composed(self, session: Session, team_id: UUID | None) -> Question:
+        """The question with its Chinese texts as they are sent.
+
+        Raises:
+            SpecError: A text has not exactly one reading.
+        """
+        words = lambda: glossary.current(session, team_id)  # noqa: E731 - of two words
+        prompts, version = glossary.composed_prompts(words, self.prompts)
+        return replace(self, prompts=prompts, glossary=version) if version else self
 
     @property
     def objects(self) -> str | None:
@@ -92,7 +104,7 @@ class Question:
         classes = tuple(sorted({one.class_name for one in self.asks.objects}))
         model = self.model or settings.model
         reading = Reading(max_overlap=settings.alias(model).max_overlap)
-        return BatchSpec.of(model, self.prompts, reading, classes=classes)
+        return BatchSpec.of(model, self.prompts, reading, classes=classes, glossary=self.glossary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,9 @@ def ask(
     for _ in range(_TRIES):
         with pool.database.write() as session:
             found = _located(session, pool, caller, image)
+            sent = question.composed(session, found.team_id)
+            if sent is not question:
+                spec = sent.spec(pool.settings)
             require_abilities(session, spec)
             batch_id = _batch(session, caller, spec, found.team_id)
             uri = found.uri_for(batch_id, copy)

@@ -141,7 +141,7 @@ def _receive_part(
     if not 1 <= part.number <= part.count <= MAX_PARTS:
         raise SpecError("part", f"must be from 1 to of, and of at most {MAX_PARTS:,}")
     if there is not None and there.size is not None:
-        return Received(there)  # it was joined already, and the answer was lost
+        return Received(_same_part(coming, part, there, _hashed(chunks, limit)))
     key = keys.part_object(upload.id, _file_id(name, part.count), part.number)
     store = pool.store()
     store.put_stream(key, chunks, limit)
@@ -153,6 +153,23 @@ def _receive_part(
     received = coming.keep(joined, limit)
     store.delete(parts.values())
     return received
+
+
+def _same_part(coming: _Coming, part: Part, there: UploadFile, came: tuple[int, str]) -> UploadFile:
+    """The file, if this is a part of it: it was joined already, and the answer was lost.
+
+    Where a part from the middle lies is known only if all but the last one have one size.
+    """
+    whole, (size, _) = there.size or 0, came
+    start, regular = (part.number - 1) * size, (part.count - 1) * size < whole <= part.count * size
+    if part.number == part.count:
+        start = whole - size if part.count > 1 or size == whole else -1
+    elif part.number > 1 and size < whole and not regular:
+        return there
+    key = keys.upload_object(coming.upload.id, coming.name)
+    if start < 0 or _hashed(_read(coming.pool, key, start, start + size), size) != came:
+        raise _another(coming.name)
+    return there
 
 
 def parts(pool: Pool, upload: Upload, name: str, count: int) -> list[int]:
@@ -228,10 +245,11 @@ def _checked(chunks: Iterable[bytes], sha256: str | None) -> Iterator[bytes]:
         )
 
 
-def _read(pool: Pool, key: str) -> Iterator[bytes]:
-    store, at = pool.store(), 0
-    while block := store.get(key, at, _COPY_BYTES):
+def _read(pool: Pool, key: str, start: int = 0, end: int = 1 << 62) -> Iterator[bytes]:
+    """An object's bytes from ``start`` on, up to ``end``."""
+    store = pool.store()
+    while start < end and (block := store.get(key, start, min(_COPY_BYTES, end - start))):
         yield block
-        at += len(block)
+        start += len(block)
         if len(block) < _COPY_BYTES:
             return

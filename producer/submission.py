@@ -142,7 +142,9 @@ class Draft:
         model = asked.model or settings.model
         reading = asked.reading_with(max_overlap=settings.alias(model).max_overlap)
         if asked.prompts:
-            BatchSpec.of(model, asked.prompts, reading, verify=asked.verify)
+            BatchSpec.of(
+                model, asked.prompts, reading, verify=asked.verify, glossary=asked.glossary
+            )
         return cls(asked, model, reading)
 
     def spec(self, source: Source) -> BatchSpec:
@@ -162,6 +164,7 @@ class Draft:
             classes=objects.classes,
             digest=objects.digest,
             verify=self.asked.verify,
+            glossary=self.asked.glossary,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -23,6 +24,10 @@ class Authenticate(Protocol):
 
     def remembered(self, request: Request) -> Caller | None:
         """As far as it is known without them; waits for nothing."""
+        ...
+
+    def again(self, requests: Sequence[Request]) -> list[Caller | None]:
+        """Asks the rows once for who sent each of these; may wait for them."""
         ...
 
 
@@ -49,9 +54,13 @@ class Needs:
         if caller is None:
             caller = await to_thread.run_sync(authenticate, request)
         if caller is None:
-            raise Problem(401, "auth.missing", "log in, or send a token as Authorization: Bearer")
+            sentence = "log in, or send a token that counts as Authorization: Bearer"
+            # RFC 9110, 15.5.2: it says how. No browser asks its user for a Bearer.
+            how = {"WWW-Authenticate": "Bearer"}
+            raise Problem(401, "auth.missing", sentence, headers=how)
         if not caller.has(self.right):
-            raise Problem(403, "auth.right", "this needs a right you have not", right=self.right)
+            sentence = f"this needs the right {self.right}, which you have not here"
+            raise Problem(403, "auth.right", sentence, right=self.right)
         return caller
 
 

@@ -23,8 +23,10 @@ from web.crier import Crier
 from web.headers import Headers
 from web.hosts import Hosts
 from web.limits import Limits
+from web.listeners import Listeners
 from web.place import Place
 from web.routes import ROUTERS
+from web.sizes import Sizes
 from web.speeds import Speeds
 from web.studio import missing
 from web.waiting import Waiting
@@ -64,10 +66,12 @@ def create_app(settings: Settings, authenticate: Authenticate | None = None) -> 
     app.state.crier = Crier(app.state.watcher, app.state.closing)
     # The last one added is the first one that a request meets.
     app.add_middleware(Changes, watcher=app.state.watcher)
+    app.add_middleware(Sizes)
     app.add_middleware(Hosts, place=place, proxies=settings.proxies)
     app.add_middleware(Headers, secure=place.secure)
     app.state.authenticator = Authenticator(app.state.pool.database)
     app.state.authenticate = authenticate or Authentication(place, app.state.authenticator)
+    app.state.listeners = Listeners(app.state.authenticate)
     app.state.limits = Limits(settings.redis_url.get_secret_value())
     app.state.pictures = Pictures(settings)
     app.state.waiting = Waiting(database, settings.redis_url.get_secret_value())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
-from producer.accounts.authenticate import Authenticator
+from producer.accounts.authenticate import Authenticator, Secret
 from producer.accounts.caller import Caller
 from web import session
 from web.place import Place
@@ -47,6 +48,16 @@ class Authentication:
         """
         kind, secret = self._said(request)
         return self._who.remembered(kind, secret)
+
+    def again(self, requests: Sequence[Request]) -> list[Caller | None]:
+        """Who sent each of these, by the rows as they are now, which are asked once for all.
+
+        Raises:
+            Unreachable: The database is away.
+        """
+        said = [Secret(*self._said(request)) for request in requests]
+        known = self._who.again(set(said))
+        return [known.get(one) for one in said]
 
     def _said(self, request: Request) -> tuple[Literal["session", "token"], str]:
         header = request.headers.get("authorization")

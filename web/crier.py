@@ -27,23 +27,26 @@ class Crier:
     def __init__(self, watcher: Watcher, closing: Event) -> None:
         self.closing = closing
         self.watcher = watcher
-        self._waiting: dict[asyncio.Future[None], tuple[Snapshot | None, float]] = {}
+        self._waiting: dict[asyncio.Future[Snapshot | None], tuple[Snapshot | None, float]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def wait(self, heard: Snapshot | None, until: float) -> None:
+    async def wait(self, heard: Snapshot | None, until: float) -> Snapshot | None:
         """Wait until something changed, the time has come, or the process is to stop.
 
         Args:
             heard: The snapshot that was heard last.
             until: By ``time.monotonic``.
+
+        Returns:
+            The latest snapshot, of the one look for all; the one heard while the database is away.
         """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        future: asyncio.Future[Snapshot | None] = loop.create_future()
         self._waiting[future] = (heard, until)
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._run())
         try:
-            await future
+            return await future or heard
         finally:
             self._waiting.pop(future, None)
 
@@ -66,4 +69,4 @@ class Crier:
         for future, (heard, until) in list(self._waiting.items()):
             is_new = snapshot is not None and snapshot is not heard
             if (is_new or closing or until <= now) and not future.done():
-                future.set_result(None)
+                future.set_result(snapshot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -42,6 +43,10 @@ class Hosts:
         if not allowed and scope["path"] not in _FOR_ANY_HOST:
             await answer(self._refusal(hosts))(scope, receive, send)
             return
+        if not _is_text(scope):
+            sentence = "the address holds bytes that are no UTF-8; percent-encode names as UTF-8"
+            await answer(Problem(400, "address", sentence))(scope, receive, send)
+            return
         seen = {**scope, "scheme": self._place.scheme, "client": self._client(scope)}
         await self._app(seen | {"root_path": self._place.prefix}, receive, send)
 
@@ -78,6 +83,18 @@ class Hosts:
 def _values(scope: Scope, name: bytes) -> list[str]:
     headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
     return [value.decode("latin-1") for key, value in headers if key == name]
+
+
+def _is_text(scope: Scope) -> bool:
+    """Whether a path is what was sent: a server decodes bad bytes to one and the same sign."""
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return True
+    try:
+        unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -22,9 +23,14 @@ from maskpool.errors import (
     TooMany,
     Unreachable,
 )
+from maskpool.glossary import GlossaryError
+from maskpool.strict import reason_of
 from producer.accounts.refusals import Refused
 
 log = logging.getLogger(__name__)
+
+#: Of a body: none came, or it was not said to be JSON.
+_NO_OBJECT = ("missing", "model_attributes_type", "model_type", "dict_type")
 
 _MEDIA_TYPE = "application/problem+json"
 
@@ -97,9 +103,22 @@ class Problem(Exception):
         self.params = params
 
 
+class _Answer(JSONResponse):
+    """A problem may quote half a character that somebody sent: it is escaped, as it came."""
+
+    media_type = _MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - JSON
+        """As Starlette does, but for what is no UTF-8."""
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="backslashreplace")
+
+
 def problem_of(error: MaskpoolError) -> Problem:
     """An error of ours as a problem."""
     sentence = str(error)
+    if isinstance(error, GlossaryError):
+        return Problem(422, f"glossary.{error.why}", sentence, **error.params)
     if isinstance(error, SpecError):
         return Problem(422, "spec.refused", sentence, field=error.field, reason=error.reason)
     if isinstance(error, SourceError):
@@ -122,7 +141,7 @@ def answer(problem: Problem) -> JSONResponse:
         "code": problem.code,
         "params": problem.params,
     }
-    return JSONResponse(content, problem.status, headers=problem.headers, media_type=_MEDIA_TYPE)
+    return _Answer(content, problem.status, headers=problem.headers)
 
 
 def install(app: FastAPI) -> None:
@@ -148,13 +167,17 @@ def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    sentence = f"{field}: {first['msg']}"
-    return answer(Problem(422, "request.invalid", sentence, field=field, reason=first["msg"]))
+    reason = reason_of(first["type"], first["msg"])
+    if first["type"] == "json_invalid":
+        field, reason = "body", f"is no JSON from character {field} on"
+    elif first["loc"] == ("body",) and first["type"] in _NO_OBJECT:
+        reason = "is no JSON object; send one, with Content-Type: application/json"
+    return answer(Problem(422, "request.invalid", f"{field}: {reason}", field=field, reason=reason))
 
 
 def _on_http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
-    code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
+    code = {404: "not_found", 405: "method", 413: "too_large"}.get(error.status_code, "http")
     headers = dict(error.headers or {})
     return answer(Problem(error.status_code, code, str(error.detail), headers=headers))
 

@@ -20,6 +20,7 @@ from maskpool.listening import inherited, listen
 from maskpool.settings import Settings
 from producer.dispatch.heartbeat import Heartbeat
 from web.app import create_app
+from web.protocol import Protocol
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ def _accept_all(listening: socket.socket) -> list[socket.socket]:
 async def _serve(app: FastAPI, listening: socket.socket, settings: Settings) -> None:
     config = uvicorn.Config(
         app,
+        http=Protocol,
         log_config=None,
         # Requests may carry a one-time token in their address.
         access_log=False,

@@ -18,6 +18,7 @@ from db.models.accounts import (
 )
 from db.models.base import Base
 from db.models.counts import CountRow, ScoreCountRow, UncertaintyRow
+from db.models.glossary import GlossaryRow, GlossaryWordRow
 from db.models.queue import BatchRow, ChunkRow, InstanceRow, JobRow, ServiceRow, WorkerRow
 from db.models.requests import (
     KeptRow,
@@ -34,6 +35,8 @@ __all__ = [
     "BatchRow",
     "ChunkRow",
     "CountRow",
+    "GlossaryRow",
+    "GlossaryWordRow",
     "IdempotencyRow",
     "InstanceRow",
     "JobRow",

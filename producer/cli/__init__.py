@@ -18,7 +18,9 @@ from producer.cli import (
     batches,
     export,
     gc,
+    glossary,
     inspect,
+    results,
     run,
     serve,
     signals,
@@ -61,7 +63,7 @@ app.command(cls=Works, rich_help_panel=_ANNOTATE)(submit.submit)
 app.command(cls=Reads, rich_help_panel=_ANNOTATE)(schema)
 app.command("ls", cls=Reads, rich_help_panel=_READ)(inspect.list_batches)
 app.command(cls=Reads, rich_help_panel=_READ)(inspect.status)
-app.command(cls=Reads, rich_help_panel=_READ)(inspect.results)
+app.command(cls=Reads, rich_help_panel=_READ)(results.results)
 app.command(cls=Writes, rich_help_panel=_READ)(export.export)
 app.command("eval", cls=Reads, rich_help_panel=_READ)(export.evaluate)
 app.command(cls=Works, rich_help_panel=_CONTROL)(batches.pause)
@@ -77,6 +79,7 @@ app.command(cls=Works, rich_help_panel=_SERVE)(serve.clerk)
 app.command(cls=Works, rich_help_panel=_SERVE)(serve.migrate)
 app.command(cls=Works, rich_help_panel=_SERVE)(gc.gc)
 app.command(cls=Reads, rich_help_panel=_SERVE)(doctor)
+app.add_typer(glossary.app, name="glossary", rich_help_panel=_ANNOTATE)
 app.add_typer(users.app, name="user", rich_help_panel=_ACCOUNTS)
 app.add_typer(teams.app, name="team", rich_help_panel=_ACCOUNTS)
 app.add_typer(tokens.app, name="token", rich_help_panel=_ACCOUNTS)

@@ -1,10 +1,9 @@
-"""Verbs that only read: ls, status, results."""
+"""``ls`` and ``status``: which batches there are, and how far one is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,13 +11,11 @@ import typer
 from maskpool import exits
 from maskpool.domain import BatchState
 from producer.cli import options, render
-from producer.cli.tables import Column, number, sentence
-from producer.results.records import ImageResult, LabelledInstance
+from producer.cli.tables import Column, number
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
     from producer.contending import Contending
     from producer.pool import Pool
-    from producer.results.lacks import Lacks
 
 #: Pairs of prompts that ``status`` names at most.
 _MAX_PAIRS = 5
@@ -30,8 +27,6 @@ _WORKERS = (
     Column("device", drop=1),
     number("images/s", drop=2),
 )
-_RESULTS = (Column("image", least=16), Column("size", drop=1), sentence("found"))
-_FAILURES = (Column("image", least=16), sentence("error"))
 
 
 def list_batches(
@@ -124,103 +119,3 @@ def _show_pool(pool: Pool, *, wide: bool, as_json: bool) -> None:
         for one in alive
     ]
     render.print_table(f"{len(rows)} workers alive", _WORKERS, rows, wide=wide)
-
-
-def results(
-    batch: options.Batch,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed, and why.")] = False,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many images; 0: all.")] = 0,
-    threshold: options.OwnThreshold = None,
-    max_overlap: options.OwnOverlap = None,
-    max_against: options.OwnAgainst = None,
-    exclusive: options.OwnExclusive = None,
-    wide: options.Wide = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Show what was found image by image; --json gives one object a line, masks included."""
-    from maskpool.reading import ReadingChanges
-    from producer.pool import open_pool
-    from producer.results import reader
-    from producer.results.lacks import read_lacks
-
-    with open_pool() as pool:
-        batch_id = pool.find(batch)
-        stop = limit or None
-        if failed:
-            failures = islice(reader.read_failures(pool.database, batch_id), stop)
-            rows: Iterator[Mapping[str, object]] = (
-                {"image": one.name, "error": one.error} for one in failures
-            )
-        else:
-            changes = ReadingChanges(threshold, max_overlap, max_against, exclusive)
-            view = reader.view(pool.database, batch_id, changes)
-            images = islice(reader.read_images(pool.database, pool.store(), [view]), stop)
-            rows = (_image_json(one) if as_json else _image_row(one) for one in images)
-        if as_json:
-            render.print_json_lines(rows)
-        else:
-            _print_rows(_FAILURES if failed else _RESULTS, rows, wide=wide)
-        if not failed:
-            render.warn(_lacking(read_lacks(pool.database, batch_id)))
-
-
-def _lacking(lacks: Lacks) -> Iterator[str]:
-    """What is not among the results that were shown."""
-    if lacks.failed:
-        yield f"{lacks.failed:,} images failed and are not shown; --failed shows them"
-    if lacks.unfinished:
-        yield f"{lacks.unfinished:,} images have no result yet"
-
-
-def _image_row(image: ImageResult) -> Mapping[str, object]:
-    names = [one.category for one in image.instances if one.instance.area]
-    found = [f"{names.count(name)} × {name}" for name in dict.fromkeys(names)]
-    if empty := len(image.instances) - len(names):
-        found.append(f"{empty} empty")
-    return {
-        "image": image.name,
-        "size": f"{image.width}×{image.height}",
-        "found": ", ".join(found) or "–",
-    }
-
-
-def _image_json(image: ImageResult) -> Mapping[str, object]:
-    return {
-        "image": image.name,
-        "width": image.width,
-        "height": image.height,
-        "instances": [_instance_json(one) for one in image.instances],
-    }
-
-
-def _instance_json(labelled: LabelledInstance) -> Mapping[str, object]:
-    instance, found = labelled.instance, labelled.instance.found
-    fields = {
-        "category": labelled.category,
-        "score": found.score,
-        "clip_score": instance.clip_score,
-        "overlap": instance.overlap,
-        "area": instance.area,
-        "box_xyxy": found.box_xyxy,
-        "segmentation": {"size": found.mask.size, "counts": found.mask.counts},
-    }
-    # Most instances have none of them.
-    rare = {
-        "against": instance.against,
-        "against_text": instance.against_text,
-        "contended": instance.contended,
-        "contender_category": labelled.contender_category,
-        "object_index": found.object_index,
-        "predicted_iou": found.predicted_iou,
-    }
-    return fields | {name: value for name, value in rare.items() if value is not None}
-
-
-def _print_rows(
-    columns: Sequence[Column], rows: Iterator[Mapping[str, object]], *, wide: bool
-) -> None:
-    collected = [tuple(row.values()) for row in rows]
-    if not collected:
-        render.console.print("nothing to show")
-        return
-    render.print_table("", columns, collected, wide=wide)

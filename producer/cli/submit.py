@@ -37,6 +37,7 @@ def submit(
     as_json: options.AsJson = False,
 ) -> None:
     """Submit images and prompts to the pool, as one batch."""
+    from producer import glossary
     from producer import submit as submitting
     from producer.pool import open_pool, why_idle
     from producer.submission import left_out_boxes, prepare
@@ -45,6 +46,9 @@ def submit(
         spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
     )
     with open_pool() as pool:
+        asked = glossary.composed(pool, None, asked)
+        for sentence in glossary.sentences(asked):
+            render.say(sentence)
         submission = prepare(
             pool.settings,
             source,

@@ -18,12 +18,14 @@ from db import lookup, workers
 from db.session import Database
 from maskpool.domain import Progress
 from maskpool.errors import SourceError
+from maskpool.glossary import shipped
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, question_of
 from producer.abilities import require_abilities
 from producer.changes import counted, written_since
 from producer.dispatch.broker import Broker
 from producer.formats.coco.read import read_coco
+from producer.glossary import composed_with, sentences
 from producer.local.stack import Stack
 from producer.results.progress import Speed
 from producer.run import folder as run_folder
@@ -67,7 +69,10 @@ def run(
         Conflict: ``out`` holds something else, or the run to resume was asked something else.
     """
     began = time.monotonic()
-    draft = Draft.of(settings, asked.asked)
+    sent = composed_with(shipped, asked.asked)
+    for sentence in sentences(sent):
+        say(sentence)
+    draft = Draft.of(settings, sent)
     source = open_source(
         asked.source, endpoint_url=settings.s3_endpoint_url, own_store=settings.store_url
     )

@@ -17,13 +17,16 @@ from uuid import UUID
 import orjson
 import zstandard
 
-from maskpool.domain import Instance, JobResult
+from maskpool.domain import Instance, JobResult, PromptScores
 from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
 from maskpool.spec import Prompt
 from storage.objects import instances, keys
 
 _VERSION = 1
+
+#: The key of ``JobResult.scores``, which came later.
+_SCORES = "scores"
 _LEVEL = 3
 
 #: A job's JSON is refused above this: 256 prompts × 200 instances × 2 kB fit four times over.
@@ -58,6 +61,7 @@ class MaskRecord:
         model: Alias of the models that ran.
         prompts: What was looked for; ``Found.prompt_index`` points into it.
         instances: Everything found with score ≥ ``SCORE_FLOOR``.
+        scores: Of each prompt, to a thousandth; empty in objects that say none.
     """
 
     seq: int
@@ -68,6 +72,7 @@ class MaskRecord:
     model: str
     prompts: tuple[Prompt, ...]
     instances: tuple[Instance, ...]
+    scores: tuple[PromptScores, ...] = ()
 
     @property
     def picture(self) -> tuple[int, int, str]:
@@ -205,7 +210,7 @@ def _job_json(name: str, result: JobResult) -> dict[str, Any]:
         if instance.found.mask.size != size:
             msg = f"job {result.seq}: mask of {instance.found.mask.size} in an image of {size}"
             raise ValueError(msg)
-    return {
+    content = {
         "seq": result.seq,
         "name": name,
         "width": result.width,
@@ -213,6 +218,23 @@ def _job_json(name: str, result: JobResult) -> dict[str, Any]:
         "image_sha256": result.image_sha256,
         "instances": [instances.to_json(instance) for instance in result.instances],
     }
+    # Readers of before pass over it.
+    return content | {_SCORES: _thousandths(result.scores)} if result.scores else content
+
+
+def _thousandths(scores: Sequence[PromptScores]) -> list[int]:
+    """Presence and best of each prompt, one after the other."""
+    return [round(1000 * one) for pair in scores for one in pair]
+
+
+def _scores(thousandths: Sequence[int], prompts: int) -> tuple[PromptScores, ...]:
+    if not thousandths:
+        return ()
+    if len(thousandths) != 2 * prompts:
+        msg = f"{len(thousandths)} {_SCORES} of {prompts} prompts"
+        raise ValueError(msg)
+    values = [int(one) / 1000 for one in thousandths]
+    return tuple(map(PromptScores, values[::2], values[1::2]))
 
 
 def _split(data: bytes, place: str) -> list[bytes]:
@@ -250,6 +272,7 @@ def _read_frame(
 
 def _record(content: dict[str, Any]) -> MaskRecord:
     size = (int(content["height"]), int(content["width"]))
+    prompts = _prompts(orjson.dumps(content["prompts"]))
     return MaskRecord(
         seq=int(content["seq"]),
         name=str(content["name"]),
@@ -257,8 +280,9 @@ def _record(content: dict[str, Any]) -> MaskRecord:
         height=size[0],
         image_sha256=str(content["image_sha256"]),
         model=str(content["model"]),
-        prompts=_prompts(orjson.dumps(content["prompts"])),
+        prompts=prompts,
         instances=tuple(instances.from_json(item, size) for item in content["instances"]),
+        scores=_scores(content.get(_SCORES, ()), len(prompts)),
     )
 
 

@@ -94,6 +94,10 @@ def test_a_batch_is_renamed_deleted_and_restored(desk: Desk, pool: PlainPool, ba
     more = page.locator("#acts summary")
     more.click()
     page.get_by_role("button", name="Rename").click()
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    more.click()
+    page.get_by_role("button", name="Rename").click()
     page.locator("#new-name").fill("lemons")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("lemons")
@@ -110,6 +114,7 @@ def test_a_long_gallery_is_reached_everywhere_with_few_elements(desk: Desk, larg
     page = desk.open(f"/batches/{large}")
     expect(page.locator("#gallery-sum")).to_have_text(f"{COUNT} pictures")
     expect(page.locator("#tiles a").first).to_contain_text("000.png")
+    expect(page.locator("#tiles a").nth(5)).to_have_accessible_name(re.compile(r"png: \d+ masks?$"))
     page.locator("#tiles a").first.focus()
     page.keyboard.press("End")
     expect(page.locator("#tiles a:focus")).to_contain_text(f"{COUNT - 1}.png")
@@ -133,6 +138,12 @@ def test_pictures_are_filtered_and_failures_grouped(desk: Desk, large: UUID) -> 
     page.get_by_role("radio", name="Failed").check(force=True)
     expect(page.locator("#gallery-sum")).to_have_text("3 pictures")
     assert shown(page) == ["000.png", "001.png", "002.png"]
+    # Who comes back to an open picture comes back to the filter, too.
+    page.locator("#tiles > li:not([hidden]) a", has_text="001.png").click()
+    page.reload()
+    expect(page.get_by_role("dialog")).to_contain_text("2 / 3")
+    page.keyboard.press("Escape")
+    expect(page.locator("#gallery-sum")).to_have_text("3 pictures")
     page.get_by_role("radio", name="All").check(force=True)
     page.get_by_label("Least score").fill("0.8")
     expect(page.locator("#gallery-sum")).to_have_text(f"{COUNT} pictures")
@@ -143,6 +154,20 @@ def test_pictures_are_filtered_and_failures_grouped(desk: Desk, large: UUID) -> 
     page.wait_for_function("() => document.querySelector('#tiles a .trunc').textContent !== ''")
     page.reload()
     expect(page.get_by_label("Order")).to_have_value("random")
+
+
+def test_filters_go_by_what_is_saved_and_say_so(desk: Desk, batch: UUID) -> None:
+    page = desk.open(f"/batches/{batch}?found=found")
+    expect(page.locator("#reading > :not([inert])")).to_be_visible()
+    said = page.locator("#gallery-sum")
+    expect(said).to_contain_text("picture")
+    expect(said).not_to_contain_text("saved settings")
+    page.get_by_label("Threshold", exact=True).press("End")
+    expect(said).to_contain_text("chosen by the saved settings")
+    kept = page.locator("#facts div", has_text="Masks").locator("dd")
+    expect(page.locator("#keeps")).to_contain_text(f"Keeps {kept.text_content()} of")
+    page.get_by_role("button", name="Reset").click()
+    expect(said).not_to_contain_text("saved settings")
 
 
 def test_two_people_do_not_save_over_each_other(desk: Desk, pool: PlainPool, batch: UUID) -> None:
@@ -207,6 +232,8 @@ def test_a_reload_loses_nothing_and_a_lost_answer_makes_no_second_batch(
     desk.expected += ["net::ERR_FAILED"]
     page = desk.open("/batches/new")
     fill_in(page, tmp_path / "yard")
+    # Without a name it gets its folder's.
+    expect(page.locator("#name")).to_have_attribute("placeholder", "yard")
     page.locator("#name").fill("once")
     page.reload()
     expect(page.locator(".prompt b").first).to_have_text("apple")
@@ -226,8 +253,10 @@ def test_a_reload_loses_nothing_and_a_lost_answer_makes_no_second_batch(
 def test_prompts_come_from_a_file_and_an_earlier_batch(
     desk: Desk, pool: PlainPool, batch: UUID, tmp_path: Path
 ) -> None:
-    named(pool, batch, "earlier")
-    page = desk.open("/batches/new")
+    named(pool, batch, "earlier " * 20)
+    page = desk.open("/batches/new", window=PHONE)
+    expect(page.get_by_label("From an earlier batch")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     file = tmp_path / "spec.yaml"
     file.write_text(
         "threshold: 0.7\nprompts:\n  - {name: cone, text: traffic cone, not: [barrel]}\n"
@@ -239,7 +268,7 @@ def test_prompts_come_from_a_file_and_an_earlier_batch(
     file.write_text("prompts: [a\n")
     page.locator("#spec-file").set_input_files(file)
     expect(page.locator("#taken-over")).to_contain_text("line")
-    page.get_by_label("From an earlier batch").select_option(label="earlier")
+    page.get_by_label("From an earlier batch").select_option(str(batch))
     expect(page.locator(".prompt b")).to_have_text(["a", "b", "not"])
 
 

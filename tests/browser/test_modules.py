@@ -18,6 +18,7 @@ from maskpool.packed_mask import Rle
 from maskpool.picture_sizes import VIEW_SIDE, fitted
 from maskpool.prompts import parse
 from maskpool.reading import Reading
+from maskpool.reasons import reasons
 from web.studio import assets
 
 MASKS, CASES = 300, 400
@@ -192,11 +193,12 @@ def test_the_page_reads_as_the_rule_does(page: Page) -> None:
     asked = [[list(map(as_shown, some)), reading.dump()] for some, reading in cases]
     code = "v[0].map(([some, reading]) => m.reasons(some, reading, v[1]))"
     told = call(page, "reading.js", code, [asked, names])
-    for (some, reading), reasons in zip(cases, told, strict=True):
-        admitted = reading.rule_for(names).admitted(some)
-        counting = [one for one, reason in zip(some, reasons, strict=True) if reason == ""]
-        assert [id(one) for one in counting] == [id(one) for one in admitted]
-    said = {reason for reasons in told for reason in reasons}
+    for (some, reading), words in zip(cases, told, strict=True):
+        rule = reading.rule_for(names)
+        counting = [one for one, word in zip(some, words, strict=True) if word == ""]
+        assert [id(one) for one in counting] == [id(one) for one in rule.admitted(some)]
+        assert words == reasons(rule, some)
+    said = {word for words in told for word in words}
     assert said == {"", "score", "area", "overlap", "clip", "against", "contender", "count"}
     assert call(page, "reading.js", "m.usual()", None) == Reading().dump()
 
@@ -292,3 +294,18 @@ def test_the_enter_of_an_input_method_takes_no_half_word(page: Page) -> None:
       return taken;
     })()"""
     assert call(page, "dom.js", code, [["hongse", True], ["红色汽车", False]]) == ["红色汽车"]
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ([], ""),
+        (["yard/a.png", "yard/b/c.png"], "yard"),
+        (["yard.zip"], "yard"),
+        (["a.png"], "a.png"),
+        (["a.png", "b.png", "yard/c.png", "yard/d.png"], "a.png +2"),
+        (["x" * 300], "x" * 200),
+    ],
+)
+def test_a_batch_without_a_name_gets_its_files(page: Page, files: list[str], name: str) -> None:
+    assert call(page, "batch-name.js", "m.proposedName(v)", files) == name

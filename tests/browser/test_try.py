@@ -117,12 +117,16 @@ def test_new_objects_by_point_and_box_and_by_keys(desk: Desk) -> None:
     bench.bring()
     bench.prompt("purple cross")
     assert bench.count() == 0
+    strip = page.locator("#strip")
     page.keyboard.press("n")
+    expect(strip).to_contain_text("Begins a new object.")
     bench.click(TRIANGLE)
     expect(page.get_by_role("alert").first).to_contain_text("Begin with a point on the object")
     page.keyboard.press("p")
     bench.click(TRIANGLE)
     expect(page.locator("#masks-count")).to_have_text("1")
+    # What the next point changes is said before it is set.
+    expect(strip).to_contain_text("Corrects purple cross 1. Esc, then: a new object.")
     page.keyboard.down("Alt")
     bench.click((TRIANGLE[0] + 10, TRIANGLE[1] + 10))
     page.keyboard.up("Alt")
@@ -151,6 +155,53 @@ def test_new_objects_by_point_and_box_and_by_keys(desk: Desk) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("x")
     expect(page.locator("#masks-count")).to_have_text("2")
+
+
+def test_the_label_of_a_drawn_object_can_be_changed(desk: Desk, tmp_path: Path) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    bench.prompt("purple cross", "leaf=yellow star")
+    page.keyboard.press("p")
+    bench.click(TRIANGLE)
+    row = page.locator("#masks tr[aria-selected=true]")
+    expect(row).to_contain_text("purple cross 1")
+    # In its card: Enter takes it, Escape does not.
+    card = page.get_by_role("region", name="Selected mask")
+    field = card.get_by_label("Label of purple cross 1")
+    field.fill("leaf")
+    field.press("Escape")
+    expect(field).to_have_value("purple cross")
+    field.fill(" three  corners ")
+    field.press("Enter")
+    expect(row).to_contain_text("three corners 1")
+    expect(card.get_by_label("Label of three corners 1")).to_be_visible()
+    page.keyboard.press("z")
+    expect(row).to_contain_text("purple cross 1")
+    page.keyboard.press("y")
+    expect(row).to_contain_text("three corners 1")
+    # A correction keeps it.
+    with page.expect_request(re.compile("/predict")) as request:
+        bench.click((TRIANGLE[0] + 10, TRIANGLE[1] + 10))
+    assert json.loads(request.value.post_data or "{}")["objects"][0]["class"] == "three corners"
+    expect(page.locator("#strip")).to_contain_text("Ready")
+    # In the table, by keys alone.
+    page.keyboard.press("l")
+    row.get_by_label("Label of three corners 1").fill("leaf")
+    page.keyboard.press("Enter")
+    expect(row).to_contain_text(re.compile(r"leaf \d"))
+    expect(page.locator("#masks-scroll")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(row.locator("input")).to_have_count(0)
+    bench.downloads("COCO JSON").save_as(tmp_path / "coco.json")
+    saved = json.loads((tmp_path / "coco.json").read_text())
+    names = {one["id"]: one["name"] for one in saved["categories"]}
+    assert {names[one["category_id"]] for one in saved["annotations"]} == {"leaf"}
+    assert "three corners" not in names.values()
+    page.reload()
+    corrected = page.locator("#masks tbody tr").filter(has_text="corrected")
+    expect(corrected).to_contain_text(re.compile(r"leaf \d"))
 
 
 def test_a_reload_loses_nothing(desk: Desk) -> None:
@@ -237,8 +288,12 @@ def test_zoom_and_move(desk: Desk) -> None:
 def test_a_phone_with_fingers(desk: Desk) -> None:
     bench = Bench(desk, window=PHONE)
     page = bench.page
+    # Nobody drops or pastes on a phone.
+    expect(page.get_by_role("heading", name="Choose a picture")).to_be_visible()
+    expect(page.get_by_text("Ctrl V")).to_be_hidden()
     page.get_by_role("button", name="On black").tap()
     bench.prompt("circle")
+    expect(page.locator("#strip")).to_contain_text("Demo model")
     page.touchscreen.tap(*bench.place(CIRCLE))
     card = page.get_by_role("region", name="Selected mask")
     expect(card).to_contain_text("circle")
@@ -260,6 +315,33 @@ def test_a_phone_with_fingers(desk: Desk) -> None:
     fingers("touchEnd", 60)
     settled(lambda: bench.canvas.evaluate("(one) => one.view.scale") > 2 * before)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+    # The panel is a sheet with three heights: by its button, by keys, by a finger.
+    sheet, main = page.locator("#sheet"), page.locator("#main")
+    expect(sheet).to_have_accessible_name("Panel: half. Open it fully.")
+    sheet.tap()
+    expect(main).to_have_attribute("data-sheet", "full")
+    sheet.press("ArrowDown")
+    sheet.press("ArrowDown")
+    expect(main).to_have_attribute("data-sheet", "peek")
+    expect(sheet).to_have_attribute("aria-expanded", "false")
+    expect(page.get_by_label("Add a prompt")).to_be_hidden()
+
+    def drag(way: float) -> None:
+        box = sheet.bounding_box()
+        assert box is not None
+        x, y = box["x"] + 100, box["y"] + 20
+        for kind, at in (("Start", 0.0), ("Move", way / 2), ("Move", way), ("End", way)):
+            points = [] if kind == "End" else [{"x": x, "y": y + at, "id": 0}]
+            session.send(
+                "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points}
+            )
+
+    drag(-240)
+    expect(main).to_have_attribute("data-sheet", "half")
+    assert bench.canvas.bounding_box()["height"] > 250  # type: ignore[index]
+    drag(-300)
+    expect(main).to_have_attribute("data-sheet", "full")
 
 
 def test_what_fails_says_so_and_is_tried_again(desk: Desk, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def test_no_command_is_left_out() -> None:
     ours = ["Texts", "A spec file", "Boxes", "Clicks", "Change your mind later"]
+    ours.append("Why is it not there?")
     assert sum(len(commands(heading)) for heading in ours) == PAGE.count("\n$ ")
 
 
@@ -130,6 +131,10 @@ def test_a_pool_is_read_in_another_way(pool: Path) -> None:
             assert maskpool("status", "--watch", names.pop(), cwd=pool).returncode == 0
         done = maskpool(*words, cwd=pool)
         assert done.returncode == 0, done.stderr
+    for words in commands("Why is it not there?"):
+        explained = maskpool(*words, cwd=pool)
+        assert explained.returncode == 0, explained.stderr
+        assert "circle" in explained.stdout
     # The red one is there again.
     assert read(pool / "all-circles.json")["found"]["scene_13.jpg", "circle"] == 4
     assert read(pool / "boxes.json")["found"] == {

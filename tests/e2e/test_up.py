@@ -108,6 +108,21 @@ def test_submit_watch_read_and_export(desk: Path) -> None:
     assert ask("export", batch, "-o", "one.json", cwd=desk)["images"] == 24
     told = maskpool("results", batch, "--limit", "2", cwd=desk).stdout
     assert "scene" in told or "crowded" in told
+    explain_one(desk, batch, json.loads(lines[0])["image"])
+
+
+def explain_one(desk: Path, batch: str, image: str) -> None:
+    named = ("results", batch, "--image", image)
+    [why] = ask(*named, "--explain", "--threshold", "1", cwd=desk)["prompts"]
+    assert (why["counting"], why["threshold"]) == (0, 1.0)
+    assert why["presence"] >= why["best"] > 0
+    expected = "under 1.00" if why["stored"] else "nothing: presence "
+    assert expected in why["sentence"]
+    shown = maskpool(*named, "--explain", "--threshold", "1", cwd=desk).stdout
+    assert why["sentence"] in " ".join(shown.split())
+    assert ask(*named, cwd=desk)["image"] == image
+    refused = maskpool("results", batch, "--image", "no.jpg", cwd=desk)
+    assert "has no image 'no.jpg'" in refused.stderr
 
 
 def test_the_forgotten_class_joins_by_name(desk: Path) -> None:

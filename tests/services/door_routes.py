@@ -18,7 +18,9 @@ from db import accounts, scratch, tasks, trash, upload_files, uploads
 from db.batches import NewBatch
 from db.models import BatchRow, TaskRow
 from maskpool.domain import ImageRef
+from maskpool.glossary import Kind, Word
 from maskpool.tasks import TaskKind
+from producer import glossary
 from producer.accounts import grants, sessions, tokens
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right, Role
@@ -70,10 +72,17 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/uploads/{upload_id}": Right.READ,
     "DELETE /api/v1/uploads/{upload_id}": Right.DELETE,
     "GET /api/v1/uploads/{upload_id}/files": Right.READ,
-    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": Right.UPLOAD,
-    "DELETE /api/v1/uploads/{upload_id}/files/{name:path}": Right.DELETE,
-    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": Right.READ,
+    "PUT /api/v1/uploads/{upload_id}/files/{name:any_text}": Right.UPLOAD,
+    "DELETE /api/v1/uploads/{upload_id}/files/{name:any_text}": Right.DELETE,
+    "GET /api/v1/uploads/{upload_id}/parts/{name:any_text}": Right.READ,
     "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
+    "GET /api/v1/glossary": Right.READ,
+    "PUT /api/v1/glossary/{word}": Right.USERS,
+    "DELETE /api/v1/glossary/{word}": Right.USERS,
+    "POST /api/v1/glossary/compose": Right.READ,
+    "GET /api/v1/teams/{team_id}/glossary": Right.READ,
+    "PUT /api/v1/teams/{team_id}/glossary/{word}": Right.SUBMIT,
+    "DELETE /api/v1/teams/{team_id}/glossary/{word}": Right.SUBMIT,
     "GET /api/v1/batches": Right.READ,
     "POST /api/v1/batches": Right.SUBMIT,
     "GET /api/v1/places": Right.SUBMIT,
@@ -103,9 +112,9 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/batches/{batch_id}/images": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/masks/{ordinal}.png": Right.READ,
-    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": Right.READ,
-    "GET /api/v1/uploads/{upload_id}/view/{name:path}": Right.READ,
-    "GET /api/v1/uploads/{upload_id}/original/{name:path}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:any_text}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/view/{name:any_text}": Right.READ,
+    "GET /api/v1/uploads/{upload_id}/original/{name:any_text}": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": Right.READ,
     "GET /api/v1/batches/{batch_id}/images/{seq}/original": Right.READ,
@@ -161,6 +170,17 @@ def a_grant(door: Door) -> Thing:
     team = find(door.pool, "cats")
     made = grants.grant(door.pool, _ACTOR, team, "bucket", f"bucket-{door.new_name()}")
     return Thing({"team_id": door.team, "grant_id": made.id}, team_id=door.team)
+
+
+def a_word(door: Door) -> Thing:
+    glossary.put(door.pool, _ACTOR, None, [Word("国槐", Kind.NOUN, door.new_name())])
+    return Thing({"word": "国槐"}, private=True)
+
+
+def a_word_of_a_team(door: Door) -> Thing:
+    new = [Word("国槐", Kind.NOUN, door.new_name())]
+    glossary.put(door.pool, _ACTOR, find(door.pool, "cats"), new)
+    return Thing({"team_id": door.team, "word": "国槐"}, team_id=door.team)
 
 
 def a_batch(door: Door, *, done: bool = False) -> Thing:
@@ -231,6 +251,8 @@ THINGS: dict[tuple[str, ...], Callable[[Door], Thing]] = {
     ("team_id",): a_team,
     ("team_id", "user_name"): a_member,
     ("team_id", "grant_id"): a_grant,
+    ("word",): a_word,
+    ("team_id", "word"): a_word_of_a_team,
     ("upload_id",): an_upload,
     ("upload_id", "name"): an_upload,
     ("batch_id",): a_batch,
@@ -273,13 +295,13 @@ BODIES: dict[str, object] = {
     "POST /api/v1/tokens": {"name": "nightly", "rights": ["read"]},
     # The example names a prompt of another batch.
     "PUT /api/v1/batches/{batch_id}/reading": {"threshold": 0.5},
-    "PUT /api/v1/uploads/{upload_id}/files/{name:path}": b"jpeg",
+    "PUT /api/v1/uploads/{upload_id}/files/{name:any_text}": b"jpeg",
     "POST /api/v1/uploads/{upload_id}/tar": a_tar(),
 }
 
 #: Queries that a route asks for.
 QUERIES: dict[str, dict[str, str]] = {
-    "GET /api/v1/uploads/{upload_id}/parts/{name:path}": {"of": "2"},
+    "GET /api/v1/uploads/{upload_id}/parts/{name:any_text}": {"of": "2"},
     # Nobody answers here.
     "POST /api/v1/predict": {"wait": "0"},
 }
@@ -289,8 +311,8 @@ ALLOWED: dict[str, set[int]] = {
     # Nobody in the matrix has a password.
     "PUT /api/v1/session/password": {422},
     # Its bytes are no picture.
-    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:path}": {422},
-    "GET /api/v1/uploads/{upload_id}/view/{name:path}": {422},
+    "GET /api/v1/uploads/{upload_id}/thumbnail/{name:any_text}": {422},
+    "GET /api/v1/uploads/{upload_id}/view/{name:any_text}": {422},
     # Its image lies nowhere, and no store has a public address.
     "GET /api/v1/batches/{batch_id}/images/{seq}/thumbnail": {422},
     "GET /api/v1/batches/{batch_id}/images/{seq}/view": {422},

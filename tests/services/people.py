@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -45,6 +45,9 @@ class _Named:
 
     def remembered(self, request: Request) -> Caller | None:
         return self._people.get(request.headers.get("X-Test-User", ""))
+
+    def again(self, requests: Sequence[Request]) -> list[Caller | None]:
+        return [self.remembered(request) for request in requests]
 
 
 @contextmanager

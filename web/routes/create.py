@@ -15,7 +15,7 @@ from maskpool.spec_file import Question
 from producer import visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from producer.create import MAX_AT_ONCE, AskedBatch, create
+from producer.create import MAX_LISTED, AskedBatch, create
 from web.access import Pooled, needs
 from web.idempotency import Answer, Idempotent, Seal
 from web.routes.batches import AskedTask, Batch, shown
@@ -45,15 +45,15 @@ class Source(Asked):
         default=[],
         description="Addresses of images that your team may read.",
         examples=[["https://images.example.org/1.jpg"]],
-        json_schema_extra={"maxItems": MAX_AT_ONCE},
+        json_schema_extra={"maxItems": MAX_LISTED},
     )
 
     @field_validator("images")
     @classmethod
     def _not_too_many(cls, value: list[str]) -> list[str]:
-        if len(value) > MAX_AT_ONCE:
+        if len(value) > MAX_LISTED:
             msg = (
-                f"{len(value):,} addresses, and one request takes {MAX_AT_ONCE:,}; make several "
+                f"{len(value):,} addresses, and one request takes {MAX_LISTED:,}; make several "
                 "batches, or name the prefix of their bucket under places, or bring the files as "
                 "an upload: for both there is no such limit"
             )
@@ -85,10 +85,19 @@ class NewBatch(Asked):
     key: Text = Field(default="", description="The same again is the same batch.")
 
 
+class MadeBatch(Batch):
+    """A batch that was made at once."""
+
+    passed_over: dict[str, int] = Field(
+        description="What of the uploads is not in it, counted by kind.",
+        examples=[{"file whose parts are not all there": 1}],
+    )
+
+
 @router.post(
     "",
     status_code=201,
-    response_model=Batch,
+    response_model=MadeBatch,
     responses={202: {"model": AskedTask, "description": "The clerk makes it."}},
 )
 def create_batch(
@@ -97,7 +106,7 @@ def create_batch(
     asked: NewBatch,
     once: Idempotent,
 ) -> JSONResponse:
-    """Make a batch: at once of up to 1,000 images, else by the clerk."""
+    """Make a batch: at once of listed images or small uploads, else by the clerk."""
     batch = AskedBatch(
         question=Question.read(asked.spec),
         key=asked.key or (f"request {once.key}" if once.key else str(new_id())),
@@ -119,6 +128,7 @@ def create_batch(
             return Answer(202, AskedTask(task=made.task_id))
         assert made.batch_id is not None  # noqa: S101 - one of both
         found = visible.find_batch(pool, caller, made.batch_id, Right.SUBMIT)
-        return Answer(201, Batch.model_validate(shown(found)))
+        told = {**shown(found), "passed_over": made.passed_over}
+        return Answer(201, MadeBatch.model_validate(told))
 
     return once.run(pool, caller, work)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -16,9 +15,9 @@ from db.seen import SeenBatch
 from maskpool.errors import MaskpoolError
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from web.access import Needs, needs
+from web.access import needs
 from web.crier import Crier
-from web.problems import Problem
+from web.listeners import Listening
 from web.routes.batches import Batch, shown
 from web.shapes import Shown
 from web.watcher import Snapshot
@@ -28,18 +27,11 @@ router = APIRouter(prefix="/api/v1/events", tags=["events"])
 #: A stream that has nothing to say says so: else proxies close it.
 _PING_SECONDS = 15.0
 
-#: Seconds between two looks at who listens; what is looked at may be as old again.
-_STILL_SECONDS = 5.0
-
 
 class Snapshots(Shown):
     """What `data` of each event `batches` holds: the whole present state, never a difference."""
 
     batches: list[Batch] = Field(description="That go on, or ended within the last minute.")
-
-
-#: Asks again who listens.
-Still = Callable[[], Awaitable[Caller | None]]
 
 
 @router.get(
@@ -48,47 +40,36 @@ Still = Callable[[], Awaitable[Caller | None]]
     responses={200: {"content": {"text/event-stream": {}}, "description": "Events `batches`."}},
 )
 async def listen(
-    request: Request, caller: Annotated[Caller, needs(Right.READ)]
+    request: Request, _caller: Annotated[Caller, needs(Right.READ)]
 ) -> StreamingResponse:
     """Tell how the batches that one may see go on, at most once a second."""
-    still = partial(Needs(Right.READ), request)
     # A proxy that keeps answers back would make them late.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    told = tell(request.app.state.crier, caller, still)
+    who = Listening(request.app.state.listeners, request)
+    told = tell(request.app.state.crier, who)
     return StreamingResponse(told, media_type="text/event-stream", headers=headers)
 
 
-async def tell(crier: Crier, caller: Caller, still: Still) -> AsyncIterator[str]:
+async def tell(crier: Crier, who: Listening) -> AsyncIterator[str]:
     """Snapshots for one listener, until the process stops or they may not listen any more.
 
     Args:
         crier: Wakes those who listen.
-        caller: Who listens.
-        still: Asks again who that is; nobody, or a refusal, ends it.
+        who: Who listens.
     """
-    yield "retry: 1000\n\n"
-    said, heard, spoke, asked = "", None, time.monotonic(), time.monotonic()
-    while not crier.closing.is_set():
-        now = time.monotonic()
-        if now - asked >= _STILL_SECONDS:
-            asked, known = now, await _ask(still)
-            if known is None:
-                return
-            caller = known
-        with suppress(MaskpoolError):  # while the database is away, there is nothing new
+    with who:
+        yield "retry: 1000\n\n"
+        said, spoke = "", time.monotonic()
+        heard: Snapshot | None = None
+        with suppress(MaskpoolError):  # while the database is away, there is nothing to hear
             heard = await crier.watcher.latest()
-        text = said if heard is None else _text(heard, caller)
-        if text != said or now - spoke >= _PING_SECONDS:
-            yield f"event: batches\ndata: {text}\n\n" if text != said else ": nothing new\n\n"
-            said, spoke = text, now
-        await crier.wait(heard, min(asked + _STILL_SECONDS, spoke + _PING_SECONDS))
-
-
-async def _ask(still: Still) -> Caller | None:
-    try:
-        return await still()
-    except (MaskpoolError, Problem):
-        return None
+        while not crier.closing.is_set() and (caller := await who.caller()) is not None:
+            now = time.monotonic()
+            text = said if heard is None else _text(heard, caller)
+            if text != said or now - spoke >= _PING_SECONDS:
+                yield f"event: batches\ndata: {text}\n\n" if text != said else ": nothing new\n\n"
+                said, spoke = text, now
+            heard = await crier.wait(heard, min(who.until, spoke + _PING_SECONDS))
 
 
 def _text(snapshot: Snapshot, caller: Caller) -> str:

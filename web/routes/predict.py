@@ -21,7 +21,7 @@ from producer.predict import FromBatch, FromUpload, Prediction, Question
 from web.access import Pooled, needs
 from web.drawing import Drawing, Drawn
 from web.problems import Problem
-from web.routes.images import OneImageShown, shown
+from web.routes.image_shapes import OneImageShown, shown
 from web.shapes import Asked, Shown
 from web.waiting import Waiting
 

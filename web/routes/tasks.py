@@ -14,7 +14,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from db.models import TaskRow
-from maskpool.tasks import TaskState
+from maskpool.tasks import TaskKind, TaskState
 from producer import exports, tasks, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -79,7 +79,9 @@ class NewExport(Asked):
 
 
 def _shown(task: TaskRow) -> Task:
-    result = {name: value for name, value in (task.result or {}).items() if name != "files"}
+    result = dict(task.result or {})
+    if task.kind == TaskKind.EXPORT:
+        result.pop("files", None)  # they stand beside it
     return Task.model_validate(
         {
             "id": task.id,

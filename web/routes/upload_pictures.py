@@ -15,6 +15,7 @@ from producer.pictured import Kind, OfUpload
 from producer.pool import Pool
 from web import picture_answers
 from web.access import Pooled, needs
+from web.names import NAME
 from web.picture_answers import BYTES, JPEG
 
 router = APIRouter(prefix="/api/v1/uploads/{upload_id}", tags=["pictures"])
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/api/v1/uploads/{upload_id}", tags=["pictures"])
 Reader = Annotated[Caller, needs(Right.READ)]
 
 
-@router.get("/thumbnail/{name:path}", responses=JPEG, response_class=Response)
+@router.get(f"/thumbnail/{NAME}", responses=JPEG, response_class=Response)
 async def thumbnail(
     upload_id: UUID, name: str, request: Request, pool: Pooled, caller: Reader
 ) -> Response:
@@ -30,7 +31,7 @@ async def thumbnail(
     return await _picture(request, pool, caller, (upload_id, name), Kind.THUMBNAIL)
 
 
-@router.get("/view/{name:path}", responses=JPEG, response_class=Response)
+@router.get(f"/view/{NAME}", responses=JPEG, response_class=Response)
 async def view(
     upload_id: UUID, name: str, request: Request, pool: Pooled, caller: Reader
 ) -> Response:
@@ -38,7 +39,7 @@ async def view(
     return await _picture(request, pool, caller, (upload_id, name), Kind.VIEW)
 
 
-@router.get("/original/{name:path}", responses=BYTES, response_class=StreamingResponse)
+@router.get(f"/original/{NAME}", responses=BYTES, response_class=StreamingResponse)
 def original(upload_id: UUID, name: str, pool: Pooled, caller: Reader) -> StreamingResponse:
     """Download a file of an upload as it was brought; no browser shows it."""
     found = uploads.find(pool, caller, upload_id)

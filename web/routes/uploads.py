@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from db.uploads import Upload
+from maskpool.errors import SpecError
 from producer import receiving, tars, uploads
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -21,6 +22,7 @@ from producer.arrivals import Arrivals
 from web.access import Pooled, needs
 from web.bodies import promised_sha256, read_in_thread
 from web.idempotency import Answer, Idempotent, Seal
+from web.names import NAME
 from web.routes.upload_shapes import (
     FileAnswer,
     FilePage,
@@ -94,7 +96,7 @@ def files(
 
 
 @router.put(
-    "/{upload_id}/files/{name:path}",
+    f"/{{upload_id}}/files/{NAME}",
     status_code=201,
     openapi_extra={
         "requestBody": {
@@ -116,7 +118,7 @@ async def put_file(
     """Send a file as the raw body, or with ``part`` and ``of`` a part of it; a .zip is unpacked."""
     sha256 = promised_sha256(request.headers.get("content-digest"))
     arrivals: Arrivals = request.app.state.arrivals
-    which = receiving.Part(part or 1, of or 1) if part is not None or of is not None else None
+    which = _part(part, of)
     done = await read_in_thread(
         request,
         lambda chunks: receiving.receive(
@@ -132,20 +134,30 @@ async def put_file(
     return FileAnswer.of(done.file, done.missing, done.task_id)
 
 
-@router.delete("/{upload_id}/files/{name:path}", status_code=204)
+def _part(part: int | None, of: int | None) -> receiving.Part | None:
+    """Which part comes; one number alone would make a part the whole file."""
+    if part is None and of is None:
+        return None
+    if part is None or of is None:
+        missing = "part" if part is None else "of"
+        raise SpecError(missing, "is missing; a part of a file says both, as in ?part=2&of=5")
+    return receiving.Part(part, of)
+
+
+@router.delete(f"/{{upload_id}}/files/{NAME}", status_code=204)
 def delete_file(upload_id: UUID, name: str, pool: Pooled, caller: Deleter) -> Response:
     """Delete one file of an upload that no batch uses."""
     uploads.remove_file(pool, uploads.find(pool, caller, upload_id, Right.DELETE), name)
     return Response(status_code=204)
 
 
-@router.get("/{upload_id}/parts/{name:path}")
+@router.get(f"/{{upload_id}}/parts/{NAME}")
 def parts(
     upload_id: UUID,
     name: str,
     pool: Pooled,
     caller: Reader,
-    of: Annotated[int, Query(ge=1, le=receiving.MAX_PARTS)] = 1,
+    of: Annotated[int, Query(ge=1, le=receiving.MAX_PARTS)],
 ) -> PartsAnswer:
     """Say which parts of a file are there, to go on where it was cut off."""
     found = uploads.find(pool, caller, upload_id)

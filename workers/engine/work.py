@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeAlias
 
 import numpy as np
@@ -99,4 +99,4 @@ def settle(pairs: Sequence[tuple[ImageWork[Prepared_co], Answer]], seconds: floa
     measured = sum(answer.seconds for _, answer in pairs)
     for work, answer in pairs:
         part = answer.seconds / measured if measured else 1 / len(pairs)
-        work.future.set_result(Answer(answer.found, seconds * part))
+        work.future.set_result(replace(answer, seconds=seconds * part))

@@ -140,7 +140,9 @@ class Annotator:
             holding.lose()
             return None
         instances = relate(found, clip_scores, asked)
-        result = JobResult(job.seq, width, height, instances, fetched.sha256)
+        # Negatives come behind the prompts.
+        scores = answer.scores[: len(spec.prompts)]
+        result = JobResult(job.seq, width, height, instances, fetched.sha256, scores)
         return Annotated(result, answer.seconds + seconds)
 
     def _put_off(self, job: Job, error: Transient, holding: Holding) -> Outcome:

@@ -25,7 +25,7 @@ BLOCK = re.compile(
 )
 #: Rooms of the API that the page is about; accounts are told in SECURITY.md.
 ROOMS = (
-    *("batches", "exports", "places", "pool", "predict", "predictions"),
+    *("batches", "exports", "glossary", "places", "pool", "predict", "predictions"),
     *("specs", "tasks", "trash"),
 )
 #: What a request makes, by the word that the page names it by.

@@ -143,6 +143,16 @@ def test_a_page_may_begin_far_behind_a_cursor(door: Door, batch: UUID, order: st
     far = get(door, path, order=order, after=first["next"], skip=4, limit=3)
     assert [one["seq"] for one in far["images"]] == whole[6:9]
     assert get(door, path, order=order, skip=COUNT)["images"] == []
+    for skip in (1, COUNT - 1, COUNT, COUNT + 9):
+        assert get(door, path, order=order, skip=skip)["total"] == COUNT, skip
+
+
+def test_a_refusal_can_quote_half_a_character(door: Door, batch: UUID) -> None:
+    headers = {**door.token("maker", Right.CHANGE), "content-type": "application/json"}
+    url, body = f"/api/v1/batches/{batch}/reading", rb'{"prompts": {"\ud800": {}}}'
+    answer = door.client.put(url, content=body, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert rb"reading.prompts.\ud800" in answer.content
 
 
 def test_a_batch_is_told_once_until_it_changes(door: Door, batch: UUID) -> None:
@@ -296,6 +306,9 @@ def test_what_does_not_count_is_shown_to_whoever_tries_other_settings(
     ]
     assert [one for one in stored if one["counts"]] == get(door, path)["instances"]
     assert stored[1]["segmentation"]["counts"]
+    prompts = get(door, path)["prompts"]
+    assert [one["sentence"] for one in prompts] == ["1 found", "1 found"]
+    assert [one["presence"] for one in prompts] == [None, None], "the fake segmenter says none"
 
 
 @pytest.mark.parametrize("path", ["images/99", "images/0/masks/9.png"])

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import pytest
 from services.door import Door, open_door
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from clerk.work.export import ExportArgs
 from db import upload_files, uploads
-from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow
+from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow, UploadFileRow
 from db.upload_files import NewFile, UploadFile
 from maskpool.domain import new_id
 from maskpool.tasks import TaskKind
@@ -136,6 +136,46 @@ def test_an_upload_becomes_a_batch_at_once(door: Door) -> None:
     assert (answer.json()["total"], answer.json()["name"]) == (2, "yard")
 
 
+def test_what_is_not_in_a_batch_is_said(door: Door) -> None:
+    upload = an_upload(door)
+    with door.pool.database.write() as session:
+        session.execute(insert(UploadFileRow).values(upload_id=UUID(upload), name="half.jpg"))
+        whole = {"upload_id": UUID(upload), "name": "late.zip", "size": 1, "sha256": "0"}
+        session.execute(insert(UploadFileRow).values(**whole))
+    made = post(door, {"uploads": [upload]})
+    assert made.status_code == 201, made.text
+    left_out = {".zip": 1, "file whose parts are not all there": 1}
+    assert made.json()["passed_over"] == left_out
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "sentence"),
+    [
+        ('{"nam": "x"}', "application/json", "nam: is no field that is known here; is it spelled"),
+        ('{"team": 7}', "application/json", "team: "),
+        ('{"name": 7} x', "application/json", "body: is no JSON from character 12 on"),
+        ('{"name": "x"}', "text/plain", "send one, with Content-Type: application/json"),
+        ("", "application/json", "send one, with Content-Type: application/json"),
+        ("[]", "application/json", "body: is no JSON object"),
+    ],
+)
+def test_a_body_that_is_wrong_is_told_in_plain_words(
+    door: Door, body: str, said: str, sentence: str
+) -> None:
+    headers = {**door.token("maker", Right.UPLOAD), "content-type": said}
+    answer = door.client.post("/api/v1/uploads", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
+    assert sentence in answer.json()["detail"]
+
+
+def test_whoever_may_not_is_told_which_right_it_takes(door: Door) -> None:
+    answer = door.client.get("/api/v1/batches", headers=door.token("maker", Right.UPLOAD))
+    assert answer.json()["detail"] == "this needs the right read, which you have not here"
+    assert door.client.get("/api/v1/batches").headers["www-authenticate"] == "Bearer"
+    no_source = post(door, {})
+    assert no_source.json()["detail"].startswith("source: name uploads, places or images")
+
+
 def test_a_prefix_is_listed_by_the_clerk(door: Door) -> None:
     answer = post(door, {"places": [BUCKET]}, priority="high")
     assert answer.status_code == 202, answer.text
@@ -156,7 +196,6 @@ WRONG: list[Any] = [
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "team": "x"},
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "more": 1},
     {"source": {"images": [f"{BUCKET}{n}.jpg" for n in range(101)]}, "class": "now"},
-    {"source": {"images": [f"{BUCKET}{n}.jpg" for n in range(1001)]}},
     {"source": {"images": [f"{BUCKET}a.jpg"] * 2}},
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "spec": {"prompts": []}},
     {"source": {"images": [f"{BUCKET}a.jpg"]}, "spec": {"prompts": ["a"], "thresh": 1}},
@@ -174,11 +213,41 @@ def test_a_request_that_is_wrong_is_refused_and_leaves_nothing(door: Door) -> No
 
 
 def test_who_names_too_many_addresses_is_told_what_to_do(door: Door) -> None:
-    answer = post(door, {"images": [f"{BUCKET}{n}.jpg" for n in range(1_001)]})
+    answer = post(door, {"images": [f"{BUCKET}{n}.jpg" for n in range(100_001)]})
     assert (answer.status_code, answer.json()["params"]["field"]) == (422, "source.images")
     assert "make several batches, or name the prefix" in answer.json()["detail"]
     parts = door.client.app.openapi()["components"]["schemas"]  # type: ignore[attr-defined]
-    assert parts["Source"]["properties"]["images"]["maxItems"] == 1_000
+    assert parts["Source"]["properties"]["images"]["maxItems"] == 100_000
+
+
+def test_a_long_list_of_addresses_is_a_batch_at_once_and_one_key_makes_it_once(door: Door) -> None:
+    images = {"images": [f"{(BUCKET, HOST)[n % 2]}{n}.jpg" for n in range(12_000)]}
+    first, again = (post(door, images, key="long") for _ in range(2))
+    assert (first.status_code, first.json()["total"]) == (201, 12_000)
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    with door.pool.database.read() as session:
+        uris = session.scalars(select(JobRow.image_uri).order_by(JobRow.seq)).all()
+    assert uris == images["images"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("s3://others/1.jpg", "is in no bucket that your team may read"),
+        ("https://elsewhere.example.org/1.jpg", "is on no host that your team may read"),
+        ("https://10.0.0.1/1.jpg", "is on no host that your team may read"),
+        ("/etc/passwd", "is no s3://, http:// or https:// address"),
+    ],
+)
+def test_one_address_that_is_refused_refuses_a_long_list(door: Door, wrong: str, said: str) -> None:
+    images = [f"{BUCKET}{n}.jpg" for n in range(2_500)]
+    images[2_345] = wrong
+    answer = post(door, {"images": images})
+    assert answer.status_code == 422
+    assert "images[2345]" in answer.json()["detail"]
+    assert said in answer.json()["detail"]
+    with door.pool.database.read() as session:
+        assert session.scalars(select(BatchRow)).all() == []
 
 
 def test_a_team_must_be_named_where_there_are_several(door: Door) -> None:

@@ -14,9 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from services.clerk_office import zipped
 from services.people import Door, open_door
 from sqlalchemy import insert
 
+from clerk.leases import TaskKeeper
+from clerk.run_task import TaskRunner
 from db import sweeping, upload_files
 from db.models import UploadUseRow
 from maskpool.domain import new_id
@@ -205,6 +208,41 @@ def test_parts_come_in_any_order_and_are_joined(either: Door) -> None:
     assert put(door, upload, "b.tif?part=4&of=3", b"x").status_code == 422
 
 
+def test_a_part_of_another_file_is_not_taken_for_one_of_the_file_that_is_there(
+    either: Door,
+) -> None:
+    door, upload = either, begin(either)
+    data = hashlib.shake_128(b"x").digest(2_500)
+    assert put(door, upload, "a.tif", data).status_code == 201
+    cut, other = [data[:1_000], data[1_000:2_000], data[2_000:]], b"y" * 1_000
+    for number, part in enumerate(cut, 1):
+        query = f"a.tif?part={number}&of=3"
+        assert put(door, upload, query, part).status_code == 201, "its answer was lost"
+        assert put(door, upload, query, other).status_code == 409
+        assert put(door, upload, query, data + other).status_code == 409
+    assert put(door, upload, "a.tif?part=1&of=1", data).status_code == 201
+    assert put(door, upload, "a.tif?part=1&of=1", data[-9:]).status_code == 409
+
+
+@pytest.mark.parametrize(("query", "missing"), [("part=1", "of"), ("of=2", "part")])
+def test_a_part_alone_never_becomes_the_file(lone: Door, query: str, missing: str) -> None:
+    door, upload = lone, begin(lone)
+    answer = put(door, upload, f"a.tif?{query}", JPEG)
+    assert (answer.status_code, answer.json()["params"]["field"]) == (422, missing)
+    url = f"/api/v1/uploads/{upload}/parts/a.tif"
+    assert door.client.get(url, headers=door.as_("ann")).json()["params"]["field"] == "of"
+    assert names_in(door, upload) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("a%0A.jpg", 422), ("a.jpg%0A", 422), ("a%FF.jpg", 400), ("a%C3.jpg", 400)]
+)
+def test_a_name_is_taken_as_it_was_sent_or_refused(lone: Door, name: str, status: int) -> None:
+    door, upload = lone, begin(lone)
+    answer = put(door, upload, name, JPEG)
+    assert (answer.status_code, names_in(door, upload)) == (status, [])
+
+
 def tar_of(*members: tuple[Any, bytes], mode: str = "w") -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as tar:  # type: ignore[call-overload]
@@ -296,6 +334,19 @@ def test_bombs_stop_at_the_limits(sqlite_url: str, folder_store_url: str) -> Non
 def test_a_zip_waits_for_the_clerk(door: Door) -> None:
     answer = put(door, begin(door), "all.zip", b"PK").json()
     assert answer["task"]
+
+
+def test_what_came_out_of_a_zip_is_shown(door: Door) -> None:
+    packed = zipped({"a.jpg": JPEG, "b.txt": b""})
+    task = put(door, begin(door), "all.zip", packed).json()["task"]
+    lease = {"lease_seconds": 30.0, "heartbeat_seconds": 0.1}
+    keeper = TaskKeeper(door.pool.database, new_id(), "here:1", **lease)
+    TaskRunner(door.pool, keeper).run(UUID(task))
+    ann = door.as_("ann")
+    shown = door.client.get(f"/api/v1/tasks/{task}", headers=ann).json()
+    assert (shown["state"], shown["files"]) == ("done", [])
+    assert shown["result"]["files"] == 1
+    assert door.client.get("/api/v1/tasks", headers=ann).json()["tasks"] == [shown]
 
 
 def test_who_may(door: Door) -> None:

@@ -21,6 +21,7 @@ WEIGHTS = tuple(f"workers/models/demo/{model}/model.safetensors" for model in ("
 NEEDED = (
     *WEIGHTS,
     "workers/models/demo/MODEL_CARD.md",
+    "maskpool/glossary/words.csv",
     "db/migrations/env.py",
     "db/migrations/script.py.mako",
     "producer/report/page.html",

@@ -19,6 +19,11 @@ from maskpool.spec import BatchSpec
         ({"version": 2, "classes": ["cat"], "prompts": []}, True, {Ability.SPEC2, Ability.OBJECTS}),
         ({"version": 2, "prompts": [{"text": "cat", "not": ["dog"]}]}, False, {Ability.SPEC2}),
         (
+            {"version": 2, "prompts": [{"text": "cat"}], "glossary": "1.0.0"},
+            False,
+            {Ability.SPEC2, Ability.GLOSSARY},
+        ),
+        (
             {"version": 2, "prompts": [{"text": "sky", "kind": "stuff"}]},
             False,
             {Ability.SPEC2, Ability.STUFF},

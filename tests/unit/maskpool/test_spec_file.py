@@ -82,6 +82,8 @@ def test_the_models_own_overlap_holds_where_nothing_is_said(tmp_path: Path) -> N
     ("text", "field", "reason"),
     [
         ("[]", "", "is no object with fields"),
+        ("[" * 500_000, "line 1", "nested more than 32 deep"),  # its time would be quadratic
+        ("\n- " + "- " * 40, "line 2", "nested more than 32 deep"),
         ("", "", "is empty"),
         ("model: {", "line 1", "expected"),
         ("a: &x 1\nb: *x", "line 2", "alias"),

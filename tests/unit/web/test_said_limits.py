@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import web.studio
-from producer.create import MAX_AT_ONCE
+from producer.create import MAX_LISTED
 from producer.load import MAX_NOW
 
 STATIC = Path(web.studio.__file__).parent / "static"
@@ -20,4 +20,4 @@ def said(name: str, module: str) -> int:
 
 def test_a_new_batch_is_as_large_as_the_server_takes() -> None:
     assert said("MAX_NOW", "new-batch.js") == MAX_NOW
-    assert said("MAX_LIST", "new-batch.js") == MAX_AT_ONCE
+    assert said("MAX_LIST", "new-batch.js") == MAX_LISTED

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import Request
 
+from maskpool.glossary import Why
 from producer.accounts.rights import Right
 from web import problems
 from web.studio import words
@@ -61,6 +62,19 @@ def test_no_sentence_is_empty_or_of_another_language(language: str) -> None:
             assert not foreign, key
 
 
+def test_chinese_has_one_word_for_one_thing() -> None:
+    for key, word in words_of("zh").items():
+        for form in forms(word):
+            # 掩码, 分数 and 计入 are said instead.
+            assert not re.search("掩膜|得分|算数", form), key
+
+
+def test_chinese_sets_names_that_people_gave_apart() -> None:
+    for key, word in words_of("zh").items():
+        for form in forms(word):
+            assert not re.search(r"[\u4e00-\u9fff]\{name\}|\{name\}[\u4e00-\u9fff]", form), key
+
+
 def test_a_place_gives_no_word_twice() -> None:
     for language in LANGUAGES:
         count = 0
@@ -94,6 +108,7 @@ def codes() -> set[str]:
 
 def test_every_refusal_and_every_right_is_translated() -> None:
     assert {f"error.{code}" for code in codes()} <= set(words_of(FIRST))
+    assert {f"error.glossary.{why}" for why in Why} <= set(words_of(FIRST))
     assert {f"right.{right}" for right in Right} <= set(words_of(FIRST))
 
 

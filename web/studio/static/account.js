@@ -89,15 +89,15 @@ function wirePassword() {
       said(note, t("account.changed"));
       await drawSessions();
     } catch (error) {
-      failed(note, passwordRefusal(error));
+      failed(note, await passwordRefusal(error));
     }
   });
 }
 
 /** @param {unknown} error */
-function passwordRefusal(error) {
+async function passwordRefusal(error) {
   if (!(error instanceof ApiError) || error.code !== "spec.refused") return error;
-  if (error.params.field === "old") return t("account.old_wrong");
+  if (error.params.field === "old") return t("account.old_wrong", { name: (await me).name });
   return t("account.new_refused", { reason: error.params.reason });
 }
 

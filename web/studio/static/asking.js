@@ -20,12 +20,13 @@ const HOW = { masks: "rle", which: "stored", scale: "view" };
 
 /**
  * @param {Record<string, unknown>} question As `POST /api/v1/predict` takes it.
- * @param {AbortSignal} signal
+ * @param {AbortSignal} [signal]
  * @returns {Promise<Told>}
  */
 export async function predict(question, signal) {
   const began = performance.now();
-  const first = await post("/api/v1/predict", question, { query: { ...HOW, wait: PATIENCE }, signal });
+  const options = signal ? { signal } : {};
+  const first = await post("/api/v1/predict", question, { query: { ...HOW, wait: PATIENCE }, ...options });
   return told(await ended(first, signal), performance.now() - began);
 }
 

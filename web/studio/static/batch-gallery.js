@@ -27,11 +27,13 @@ export class BatchGallery {
    * @param {string[]} how.names Of the prompts.
    * @param {() => Reading} how.reading
    * @param {() => number} how.total Images of the batch.
+   * @param {() => boolean} how.tried Whether the reading differs from what is saved.
    * @param {(index: number) => void} how.open
    */
-  constructor({ batchId, names, reading, total, open }) {
+  constructor({ batchId, names, reading, total, tried, open }) {
     this._path = `/api/v1/batches/${batchId}/images`;
     this._total = total;
+    this._tried = tried;
     this._seed = Math.floor(Math.random() * 2 ** 31);
     this._masks = new StoredMasks(batchId, () => this.gallery?.update());
     /** @type {number[]} */
@@ -39,6 +41,8 @@ export class BatchGallery {
     /** @type {View} */
     this._view = { batchId, reading: reading(), names, version: 0, width: 0, stored: (seq) => this._masks.at(seq) };
     this._reading = reading;
+    /** Called once something of the list came, or nothing will. */
+    this._arrived = () => {};
     byId("prompt", HTMLElement).append(...names.map((name) => el("option", { value: name }, name)));
     this._wire();
     this.paging = this._paging();
@@ -56,6 +60,22 @@ export class BatchGallery {
     this._view.reading = this._reading();
     this._view.version++;
     this.gallery.update();
+    this._count();
+  }
+
+  /**
+   * Where an image stands in the list as it is filtered; null: not on its first page.
+   *
+   * @param {number} seq
+   * @returns {Promise<number | null>}
+   */
+  async place(seq) {
+    const { paging } = this;
+    if (!paging.begun) await new Promise((resolve) => (this._arrived = () => resolve(null)));
+    for (let at = 0; at < Math.min(PAGE, paging.length); at++) {
+      if (paging.at(at)?.seq === seq) return at;
+    }
+    return null;
   }
 
   /** The batch went on. */
@@ -94,6 +114,12 @@ export class BatchGallery {
     return !found && !prompt && !min && !max;
   }
 
+  /** Whether what counts decides which pictures are listed, and in which order. */
+  _judged() {
+    const { found, prompt, min, max, order } = this._chosen();
+    return found !== "failed" && Boolean(found || prompt || min || max || order === "uncertain");
+  }
+
   _query() {
     const { found, prompt, min, max, order } = this._chosen();
     return {
@@ -121,8 +147,12 @@ export class BatchGallery {
       onchange: () => {
         this.gallery?.update();
         this._say();
+        this._arrived();
       },
-      onerror: (error) => this._say(error),
+      onerror: (error) => {
+        this._say(error);
+        this._arrived();
+      },
     });
   }
 
@@ -146,10 +176,20 @@ export class BatchGallery {
     this._seen.push(row.seq);
   }
 
+  /** Say how many are listed, and by which settings they were chosen. */
+  _count() {
+    const { length, begun, exact } = this.paging, sum = byId("gallery-sum", HTMLElement);
+    const words = begun ? t(exact ? "gallery.count" : "gallery.count_about", { count: length }) : "";
+    // The server filters by what is saved, and the tiles show what is tried.
+    const whole = begun && this._tried() && this._judged() ? `${words} · ${t("gallery.as_saved")}` : words;
+    // The same said again is read out again.
+    if (sum.textContent !== whole) swap(sum, whole);
+  }
+
   /** @param {unknown} [error] */
   _say(error) {
-    const { length, ended, begun, exact } = this.paging, note = byId("gallery-note", HTMLElement);
-    swap(byId("gallery-sum", HTMLElement), begun ? t(exact ? "gallery.count" : "gallery.count_about", { count: length }) : "");
+    const { length, ended } = this.paging, note = byId("gallery-note", HTMLElement);
+    this._count();
     if (error) {
       const again = el("button", { class: "btn", type: "button", onclick: () => this.restart() }, t("again"));
       swap(note, icon("warn"), el("p", {}, explain(error)), again);

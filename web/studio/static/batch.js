@@ -64,6 +64,7 @@ async function begin() {
     onchange: () => {
       gallery?.redraw();
       viewer?.redraw();
+      if (gallery) drawProgress(batch, reading.masks);
     },
     onsave: () => gallery.restart(),
   });
@@ -73,6 +74,7 @@ async function begin() {
     names,
     reading: () => reading.now,
     total: () => batch.total,
+    tried: () => reading.changed,
     open: (index) => open(index),
   });
   viewer = new Viewer({ batchId: id, names, reading: () => reading.now, list: () => gallery.paging, onmove: moved });
@@ -145,7 +147,6 @@ function actButton(act, listed = false) {
 
 /** @param {import("./batch-acts.js").Act} act */
 async function run(act) {
-  document.querySelector("#acts details")?.removeAttribute("open");
   swap(byId("refused", HTMLElement));
   try {
     const done = await act.run(batch);
@@ -257,12 +258,14 @@ function moved(index) {
   }
 }
 
-/** Open what the address names. */
-function follow() {
-  const seq = /^#image=(\d+)$/.exec(location.hash)?.[1];
-  if (!seq && viewer.isOpen) viewer.close();
-  else if (seq && !viewer.isOpen && location.search) openSeq(Number(seq));
-  else if (seq && !viewer.isOpen) viewer.open(Number(seq));
+/** Open what the address names, among the pictures that it filters. */
+async function follow() {
+  const named = /^#image=(\d+)$/.exec(location.hash)?.[1], seq = Number(named);
+  if (!named && viewer.isOpen) viewer.close();
+  if (!named || viewer.isOpen) return;
+  const index = location.search ? await gallery.place(seq) : seq;
+  if (index === null) openSeq(seq);
+  else if (!viewer.isOpen) viewer.open(index);
 }
 
 function wire() {

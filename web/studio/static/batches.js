@@ -164,24 +164,18 @@ function menu({ id, name }) {
   // Made when it opens: what can be done changes.
   details.addEventListener("toggle", () => {
     const batch = shown.get(id)?.batch;
-    if (details.open && batch) list.replaceChildren(...acts(batch, details));
+    if (details.open && batch) list.replaceChildren(...acts(batch));
   });
   return details;
 }
 
-/**
- * @param {Batch} batch
- * @param {HTMLDetailsElement} details
- */
-function acts(batch, details) {
+/** @param {Batch} batch */
+function acts(batch) {
   return ACTS.filter((act) => act.when(batch)).map((act) =>
     el("button", {
       type: "button",
       class: act.danger ? "btn--danger" : "",
-      onclick: async () => {
-        details.open = false;
-        await act.run(batch).then((done) => done && again(batch, act.name), (error) => tell(batch, error));
-      },
+      onclick: () => act.run(batch).then((done) => done && again(batch, act.name), (error) => tell(batch, error)),
     }, icon(act.icon), t(`batch.${act.name}`))
   );
 }

@@ -88,6 +88,21 @@ export function swap(parent, ...children) {
 }
 
 /**
+ * Put children in place of those that are there; whoever stays is not touched, and keeps the focus.
+ *
+ * @param {Element} parent
+ * @param {Element[]} children
+ */
+export function arrange(parent, children) {
+  const wanted = new Set(children);
+  for (const old of [...parent.children]) if (!wanted.has(old)) old.remove();
+  children.forEach((child, at) => {
+    const there = parent.children[at] ?? null;
+    if (there !== child) parent.insertBefore(child, there);
+  });
+}
+
+/**
  * The element with an id.
  *
  * @template {Element} T

@@ -5,6 +5,7 @@
  */
 
 import * as paint from "./paint.js";
+import { Painted, within } from "./repaint.js";
 
 /** @typedef {import("./paint.js").Mask} Mask */
 /** @typedef {import("./paint.js").Point} Point */
@@ -53,6 +54,8 @@ export class Layers {
     this.cost = 0;
     /** @type {{scale: number, x: number, y: number} | null} Where masks were painted. */
     this.painted = null;
+    this.known = new Painted();
+    this.spare = sheet();
   }
 
   /** Follow the stage's size. */
@@ -62,6 +65,7 @@ export class Layers {
       canvas.width = Math.max(1, Math.round(this.view.width * ratio));
       canvas.height = Math.max(1, Math.round(this.view.height * ratio));
     }
+    this.known.forget();
     // Setting a size clears a canvas; waiting for a frame would flash.
     for (const layer of /** @type {Layer[]} */ (["picture", "masks", "marks"])) this.#paint(layer);
     this.dirty.clear();
@@ -105,10 +109,12 @@ export class Layers {
     const canvas = this.canvases[layer];
     const ink = canvas.getContext("2d");
     if (!ink) return;
-    ink.setTransform(1, 0, 0, 1, 0, 0);
-    ink.clearRect(0, 0, canvas.width, canvas.height);
+    if (layer === "masks") {
+      this.#masks(ink);
+      return;
+    }
+    clear(ink);
     if (layer === "picture") this.#picture(ink);
-    else if (layer === "masks") this.#masks(ink);
     else this.#marks(ink);
   }
 
@@ -126,15 +132,47 @@ export class Layers {
   /** @param {CanvasRenderingContext2D} ink */
   #masks(ink) {
     const { view, scene } = this;
-    const began = performance.now();
     const { style } = this.canvases.masks;
     style.transform = "";
     style.opacity = scene.selected ? DIM : "1";
     this.painted = { scale: view.scale, x: view.x, y: view.y };
-    if (scene.veiled) return;
+    const masks = scene.veiled ? [] : scene.masks;
+    const many = paint.areMany(masks);
+    const parts = this.known.next(masks, view, String(many));
+    if (parts) {
+      if (parts.length) this.#parts(ink, parts, within(masks, parts, view), many);
+      return;
+    }
+    const began = performance.now();
+    clear(ink);
     this.#onPicture(ink);
-    paint.paintMasks(ink, scene.masks, view);
-    this.cost = performance.now() - began;
+    paint.paintMasks(ink, masks, view, many);
+    if (!scene.veiled) this.cost = performance.now() - began;
+  }
+
+  /**
+   * Paint parts anew. They are copied from a spare canvas, as edges come out otherwise where a clip
+   * cuts a path: so they look as if all had been painted.
+   *
+   * @param {CanvasRenderingContext2D} ink
+   * @param {import("./repaint.js").Part[]} parts
+   * @param {import("./paint.js").Mask[]} masks Those that lie in one.
+   * @param {boolean} many
+   */
+  #parts(ink, parts, masks, many) {
+    const spare = this.spare.getContext("2d");
+    if (!spare) return;
+    const { width, height } = ink.canvas;
+    if (this.spare.width !== width || this.spare.height !== height) Object.assign(this.spare, { width, height });
+    clear(spare);
+    this.#onPicture(spare);
+    paint.paintMasks(spare, masks, this.view, many);
+    ink.setTransform(1, 0, 0, 1, 0, 0);
+    for (const [left, top, right, bottom] of parts) {
+      const [wide, high] = [right - left, bottom - top];
+      ink.clearRect(left, top, wide, high);
+      ink.drawImage(this.spare, left, top, wide, high, left, top, wide, high);
+    }
   }
 
   /** @param {CanvasRenderingContext2D} ink */
@@ -162,6 +200,12 @@ export class Layers {
     ink.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
     ink.lineJoin = "round";
   }
+}
+
+/** @param {CanvasRenderingContext2D} ink */
+function clear(ink) {
+  ink.setTransform(1, 0, 0, 1, 0, 0);
+  ink.clearRect(0, 0, ink.canvas.width, ink.canvas.height);
 }
 
 function sheet() {

@@ -17,15 +17,18 @@ const lines = new Map();
  * @param {{quiet?: boolean, onclose?: () => void}} [options] Quiet: a fact, not a fault.
  */
 export function line(name, content, options = {}) {
+  const words = content && el("p", { class: "grow" }, ...content);
+  // The same line put there again would be read out again, and lose the focus.
+  if (words && lines.get(name)?.querySelector("p")?.textContent === words.textContent) return;
   lines.get(name)?.remove();
   lines.delete(name);
-  if (!content) return;
+  if (!words) return;
   const { quiet = false, onclose } = options;
   const made = el(
     "div",
     { class: quiet ? "line line--quiet" : "line", "data-line": name },
     icon(quiet ? "info" : "warn"),
-    el("p", { class: "grow" }, ...content),
+    words,
     onclose && iconButton("close", t("close"), onclose),
   );
   lines.set(name, made);

@@ -14,6 +14,7 @@ import { nothingAsked } from "./spec-form.js";
  * @property {string} list Addresses.
  * @property {ChosenPlace[]} places
  * @property {string} name
+ * @property {string} proposed Its name, where none is given.
  * @property {string} priority
  * @property {string} klass
  * @property {string} team
@@ -30,6 +31,7 @@ export function newDraft() {
     list: "",
     places: [],
     name: "",
+    proposed: "",
     priority: "normal",
     klass: "bulk",
     team: "",
@@ -48,5 +50,10 @@ export function readDraft() {
 
 /** @param {Draft} draft */
 export function keepDraft(draft) {
-  localStorage.setItem(KEPT, JSON.stringify(draft));
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(draft));
+  } catch {
+    // A browser keeps some 5 MB: the list of a large batch has more, and is not there after a reload.
+    localStorage.setItem(KEPT, JSON.stringify({ ...draft, list: "" }));
+  }
 }

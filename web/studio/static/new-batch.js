@@ -2,6 +2,7 @@
 /** The form for a new batch: pictures, prompts, what counts, name; kept while somebody types. */
 
 import { ApiError, explain, get, newKey, post, root } from "./api.js";
+import { proposedName } from "./batch-name.js";
 import { carried } from "./carry.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
 import { keepDraft, newDraft, readDraft } from "./new-batch-draft.js";
@@ -23,7 +24,7 @@ import { count, duration, t } from "./words.js";
  */
 
 /** Images that somebody may wait for, and that are loaded at once from a list; the server's own limits. */
-const MAX_NOW = 100, MAX_LIST = 1000;
+const MAX_NOW = 100, MAX_LIST = 100000;
 
 const draft = readDraft();
 const fields = {
@@ -192,8 +193,20 @@ function missing() {
   return source() ? "" : t(`new.no.${draft.source}`);
 }
 
+/** Show the name that the batch gets if nobody gives it one. */
+function propose() {
+  const here = proposedName([...upload.queue?.items.keys() ?? []]);
+  // Until an earlier upload is read again, what was proposed stays: the request is the same.
+  if (here && here !== draft.proposed) {
+    Object.assign(draft, { proposed: here, key: newKey() });
+    keepDraft(draft);
+  }
+  fields.name.placeholder = (draft.source === "upload" && draft.proposed) || t("new.name_hint");
+}
+
 /** Draw what stands beside the form. */
 function sum() {
+  propose();
   const images = pictures(), busy = draft.source === "upload" && Boolean(upload.queue?.busy);
   const speed = pool?.workers.reduce((all, one) => all + (one.images_per_s ?? 0), 0) ?? 0;
   const ahead = pool?.queue.filter((one) => one.class === draft.klass) ?? [];
@@ -202,7 +215,7 @@ function sum() {
     ["sum.pictures", images === null ? t("sum.unknown") : count(images)],
     ["sum.prompts", count(draft.asked.prompts.length)],
     ["sum.ahead", t("images", { count: waiting })],
-    ...(speed && images ? [["sum.takes", t("sum.about", { time: duration(images / speed) })]] : []),
+    ...(speed && images ? [["sum.takes", t("sum.about", { time: duration(Math.max(1, images / speed)) })]] : []),
   ];
   byId("sum", HTMLElement).replaceChildren(
     ...rows.flatMap(([key, value]) => [el("dt", {}, t(String(key))), el("dd", {}, value)]),
@@ -222,7 +235,8 @@ async function go() {
   if (sending || !from || missing()) return sum();
   sending = true;
   sum();
-  const { asked, name, priority, klass, team, key } = draft;
+  const { asked, priority, klass, team, key } = draft;
+  const name = draft.name.trim() || (draft.source === "upload" ? draft.proposed : "");
   const body = { spec: toSpec(asked), source: from, name, priority, class: klass, ...(team ? { team } : {}) };
   try {
     const made = await post("/api/v1/batches", body, { key });
@@ -271,6 +285,7 @@ byId("form", HTMLFormElement).addEventListener("submit", (event) => {
 on(globalThis, "beforeunload", (event) => {
   if (upload.queue?.busy) event.preventDefault();
 });
+swap(byId("class-hint", HTMLElement), t("new.class_hint", { count: MAX_NOW }));
 wireSource();
 wireFields();
 wirePrompts();

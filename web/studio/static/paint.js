@@ -44,13 +44,18 @@ const MANY = 150;
 /** Radius of a point. */
 const DOT = 8;
 
+/** Whether these are so many that each gets a thin contour. @param {Mask[]} masks */
+export function areMany(masks) {
+  return masks.length >= MANY;
+}
+
 /**
  * @param {Ink} ink In pixels of the picture.
  * @param {Mask[]} masks
  * @param {View} view
+ * @param {boolean} [many]
  */
-export function paintMasks(ink, masks, view) {
-  const many = masks.length >= MANY;
+export function paintMasks(ink, masks, view, many = areMany(masks)) {
   const { scale } = view;
   const thin = 1 / (globalThis.devicePixelRatio || 1);
   for (const mask of masks) {

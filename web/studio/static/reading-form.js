@@ -45,7 +45,7 @@ export function readingForm({ reading, onchange, noOverlap, usualOverlap = () =>
     top,
     row("max_overlap", overlap),
     row("max_against", against),
-    el("label", { class: "setting setting--switch" }, el("span", { class: "muted" }, t("reading.exclusive")), exclusive),
+    el("label", { class: "setting setting--switch" }, el("span", {}, t("reading.exclusive")), exclusive),
   );
   const draw = () => {
     const now = reading();

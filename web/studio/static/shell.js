@@ -26,7 +26,8 @@ const AGAIN = 2000, POOL_EVERY = 15000;
 /** Milliseconds after which a server that does not answer is away: what stopped may still be dialled. */
 const SILENT = 3000;
 
-const DEMO_SEEN = "maskpool.demo-line";
+/** Kept in this browser: that the line was closed; and in this tab: that it was right on the last page. */
+const DEMO_SEEN = "maskpool.demo-line", DEMO_LAST = "maskpool.demo";
 
 /** Who is logged in; a page that needs it waits for it. */
 export const me = /** @type {Promise<Me>} */ (get("/api/v1/session"));
@@ -84,15 +85,22 @@ export function whileSeen(work, every) {
 function sayPool(pool) {
   const nobody = pool.workers.length === 0;
   line("idle", idleWords(nobody, pool.idle.length > 0));
+  const demo = !nobody && pool.workers.every((one) => one.model === "demo");
+  if (demo) sessionStorage.setItem(DEMO_LAST, "1");
+  else sessionStorage.removeItem(DEMO_LAST);
+  sayDemo(demo);
+}
+
+/** @param {boolean} demo Whether no worker has another model. */
+function sayDemo(demo) {
   // Try says it beside its prompts.
   const elsewhere = document.documentElement.dataset.page !== "try";
-  const demo = elsewhere && !nobody && pool.workers.every((one) => one.model === "demo");
   const told = localStorage.getItem(DEMO_SEEN) === "1";
   const close = () => {
     localStorage.setItem(DEMO_SEEN, "1");
     line("demo", null);
   };
-  line("demo", demo && !told ? demoWords() : null, { quiet: true, onclose: close });
+  line("demo", demo && elsewhere && !told ? demoWords() : null, { quiet: true, onclose: close });
 }
 
 /**
@@ -146,6 +154,7 @@ function wireMenus() {
     document.querySelectorAll("details.menu")
   );
   document.addEventListener("click", (event) => closeMenus(event.target));
+  document.addEventListener("click", chosen, { capture: true });
   document.addEventListener("focusin", (event) => closeMenus(event.target));
   document.addEventListener("keydown", (event) => {
     const open = [...menus].find((menu) => menu.open);
@@ -153,6 +162,20 @@ function wireMenus() {
     open.open = false;
     open.querySelector("summary")?.focus();
   });
+}
+
+/**
+ * Close the menu in which something is chosen. Its button gets the focus before the choice acts, so
+ * that a dialog gives the focus back to what is still to be seen. The theme is chosen in turns.
+ *
+ * @param {MouseEvent} event
+ */
+function chosen({ target }) {
+  const item = target instanceof Element ? target.closest("details.menu .menu__list button") : null;
+  const menu = item?.closest("details");
+  if (!(item instanceof HTMLElement) || !menu || item.dataset.do === "theme") return;
+  menu.querySelector("summary")?.focus();
+  menu.open = false;
 }
 
 /** @param {EventTarget | null} at Menus around it stay open. */
@@ -193,6 +216,8 @@ wireKeys();
 wireMenus();
 wireReach();
 wireAccount().catch(() => {});
+// Known from the page before; a line that came later would push the page down under a finger.
+sayDemo(sessionStorage.getItem(DEMO_LAST) === "1");
 whileSeen(lookAtPool, POOL_EVERY);
 onBack(() => lookAtPool().catch(() => {}));
 

@@ -81,7 +81,7 @@ export function paint(link, row, calm, view) {
   if (drawn === own.drawn) return;
   own.drawn = drawn;
   const counting = stored ? draw(own.canvas, stored, view) : sum(row.found);
-  caption(own, counting);
+  caption(link, own, counting);
 }
 
 /**
@@ -100,11 +100,12 @@ function begin(link, own, row) {
   if (row) link.href = `#image=${row.seq}`;
   else link.removeAttribute("href");
   own.count.textContent = "";
+  link.removeAttribute("aria-label");
   swap(own.message);
   if (row?.state === "failed") say(link, "warn", t("tile.failed"));
   else if (row?.state === "waiting") say(link, "clock", t("tile.waiting"));
   else if (row?.state === "cancelled") say(link, "stop", t("tile.cancelled"));
-  else if (row) caption(own, sum(row.found));
+  else if (row) caption(link, own, sum(row.found));
 }
 
 /**
@@ -118,11 +119,14 @@ function say(link, sign, words) {
 }
 
 /**
+ * @param {HTMLAnchorElement} link
  * @param {Parts} own
  * @param {number} counting
  */
-function caption(own, counting) {
+function caption(link, own, counting) {
   own.count.textContent = counting ? count(counting) : t("tile.none");
+  // A bare figure says nothing to who only hears it.
+  link.setAttribute("aria-label", t("what_of", { what: own.name.title, about: t("tile.masks", { count: counting }) }));
 }
 
 /** @param {Record<string, number>} found */

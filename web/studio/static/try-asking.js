@@ -125,7 +125,7 @@ export class Asking {
     standing.set({ phase: "asking", since: performance.now() });
     try {
       const origin = await this.pictures.brought(picture);
-      const told = await predict({ ...origin, objects: [object], unit: "fraction" }, new AbortController().signal);
+      const told = await predict({ ...origin, objects: [object], unit: "fraction" });
       const found = told.instances[0] ?? null;
       if (found) Object.assign(found, { category: edit.name, ordinal: -1 });
       this.#amend(picture, edit.waits, { found, link: told.link, waits: 0 });

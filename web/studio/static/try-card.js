@@ -3,6 +3,7 @@
 
 import { byId, el, icon, iconButton, show, svg, swap } from "./dom.js";
 import { look } from "./palette.js";
+import { isDrawn, labelField } from "./try-label.js";
 import { why } from "./try-table.js";
 import { count, number, t } from "./words.js";
 
@@ -10,13 +11,22 @@ import { count, number, t } from "./words.js";
 /** @typedef {import("./items.js").Item} Item */
 /** @typedef {import("./mask-canvas.js").MaskCanvas} MaskCanvas */
 
+/**
+ * @typedef {object} CardActs
+ * @property {() => void} fix
+ * @property {() => void} leaveOut
+ * @property {() => void} cutOut
+ * @property {() => void} png
+ * @property {(id: string, name: string) => void} rename
+ */
+
 /** Pixels between a mask and its card, and between the card and the stage's edge. */
 const GAP = 12;
 
 /**
  * @param {Work} work
  * @param {MaskCanvas} canvas
- * @param {{fix: () => void, leaveOut: () => void, cutOut: () => void, png: () => void}} acts
+ * @param {CardActs} acts
  */
 export function wireCard(work, canvas, acts) {
   const card = byId("card", HTMLElement);
@@ -24,6 +34,9 @@ export function wireCard(work, canvas, acts) {
     const item = work.selected;
     show(card, item !== null);
     if (!item) return;
+    const typed = card.querySelector("[data-label]:focus");
+    // What is half typed stays, whatever happens around it.
+    if (typed?.getAttribute("data-label") === item.id) return;
     swap(card, ...contents(work, item, acts));
     place();
   };
@@ -40,7 +53,7 @@ export function wireCard(work, canvas, acts) {
 /**
  * @param {Work} work
  * @param {Item} item
- * @param {{fix: () => void, leaveOut: () => void, cutOut: () => void, png: () => void}} acts
+ * @param {CardActs} acts
  */
 function contents(work, item, acts) {
   const { shown } = item;
@@ -48,8 +61,10 @@ function contents(work, item, acts) {
     "div",
     { class: "card__head" },
     el("span", { class: `sw ${look(item.slot).className}` }),
-    el("h2", {}, item.name, " ", el("span", { class: "muted" }, String(item.number))),
-    el("span", { class: "grow" }),
+    isDrawn(item)
+      ? el("h2", { class: "grow row" }, labelField(item, work.prompts.map((one) => one.name), (name) => acts.rename(item.id, name)))
+      : el("h2", {}, item.name, " ", el("span", { class: "muted" }, String(item.number))),
+    !isDrawn(item) && el("span", { class: "grow" }),
     iconButton("cut", t("card.cutout"), acts.cutOut),
     iconButton("down", t("card.png"), acts.png),
     iconButton("close", t("close"), () => work.select("")),

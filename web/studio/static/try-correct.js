@@ -1,6 +1,9 @@
 // @ts-check
 /** Corrections: points and boxes on an object, each of which asks for this object's mask alone. */
 
+import { clean } from "./prompts.js";
+import { t } from "./words.js";
+
 /** @typedef {import("./work.js").Work} Work */
 /** @typedef {import("./work.js").Edit} Edit */
 /** @typedef {import("./work.js").Box} Box */
@@ -13,13 +16,11 @@ export class Correct {
    * @param {Work} work
    * @param {import("./try-asking.js").Asking} asking
    * @param {(sentence: string) => void} say
-   * @param {(key: string) => string} t
    */
-  constructor(work, asking, say, t) {
+  constructor(work, asking, say) {
     this.work = work;
     this.asking = asking;
     this.say = say;
-    this.t = t;
     this.made = 0;
   }
 
@@ -31,11 +32,11 @@ export class Correct {
     const id = work.selectedId || mask?.id || "";
     const edit = this.#of(id);
     if (!edit.box && !label && !edit.points.some((one) => one.label)) {
-      this.say(this.t("correct.first"));
+      this.say(t("correct.first"));
       return;
     }
     if (edit.points.length >= MOST) {
-      this.say(this.t("correct.many"));
+      this.say(t("correct.many"));
       return;
     }
     const box = label && edit.box ? around(edit.box, x, y) : edit.box;
@@ -56,6 +57,24 @@ export class Correct {
     const drawn = edit.replaces === null;
     const rest = work.edits.filter((one) => one.id !== edit.id);
     work.edit(drawn ? rest : [...rest, { ...edit, gone: !edit.gone }]);
+  }
+
+  /**
+   * Give an object that somebody drew another label.
+   *
+   * @param {string} id
+   * @param {string} typed Empty: it keeps its own.
+   */
+  rename(id, typed) {
+    const { work } = this;
+    const name = clean(typed);
+    const edit = work.edits.find((one) => one.id === id);
+    if (!name || !edit || edit.replaces !== null || edit.name === name) {
+      work.tell("selection");
+      return;
+    }
+    const found = edit.found && { ...edit.found, category: name };
+    work.edit(work.edits.map((one) => (one === edit ? { ...edit, name, found } : one)));
   }
 
   undo() {
@@ -87,7 +106,7 @@ export class Correct {
     const blank = { points: [], found: null, link: "", waits: 0, missed: false, gone: false };
     if (item) return { ...blank, id, replaces: item.instance.ordinal, name: item.name, box: item.mask.box };
     this.made += 1;
-    const name = work.readingFor || work.prompts[0]?.name || this.t("correct.object");
+    const name = work.readingFor || work.prompts[0]?.name || t("correct.object");
     return { ...blank, id: `n${Date.now().toString(36)}${this.made}`, replaces: null, name, box: null };
   }
 

@@ -12,6 +12,9 @@ import { t } from "./words.js";
 /** @type {[Tool, string][]} */
 const TOOLS = [["select", "v"], ["add", "p"], ["take", "n"], ["box", "o"], ["move", "h"]];
 
+/** Told on the document once another tool is taken up. */
+export const TOOL = "maskpool:tool";
+
 /**
  * @param {MaskCanvas} canvas
  * @param {Acts} acts By name: undo, redo, reset, pick, …
@@ -23,10 +26,7 @@ export function wireKeys(canvas, acts, work) {
     const target = event.target instanceof Element ? event.target.closest("[data-act], [data-tool]") : null;
     if (!(target instanceof HTMLButtonElement)) return;
     if (target.dataset.tool) setTool(canvas, /** @type {Tool} */ (target.dataset.tool));
-    else {
-      acts[target.dataset.act ?? ""]?.();
-      target.closest("details")?.removeAttribute("open");
-    }
+    else acts[target.dataset.act ?? ""]?.();
   });
   const key = (/** @type {string} */ key, /** @type {string} */ act, more = {}) => ({
     key,
@@ -44,6 +44,7 @@ export function wireKeys(canvas, acts, work) {
     key("ArrowDown", "mask_after"),
     key("e", "fix"),
     key("x", "leave_out"),
+    key("l", "rename"),
     key("z", "undo"),
     key("y", "redo"),
     key("z", "undo", { ctrl: true, shift: false, untold: true }),
@@ -76,6 +77,7 @@ export function wireKeys(canvas, acts, work) {
  */
 export function setTool(canvas, tool) {
   canvas.tool = tool;
+  document.dispatchEvent(new Event(TOOL));
   document.querySelectorAll("button[data-tool]").forEach((one) =>
     one.setAttribute("aria-pressed", String(one.getAttribute("data-tool") === tool))
   );

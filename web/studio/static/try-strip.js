@@ -2,8 +2,9 @@
 /** The strip below the picture: where the question stands, and what it waits for. */
 
 import { explain } from "./api.js";
-import { byId, el, icon, svg, swap } from "./dom.js";
+import { byId, el, icon, on, svg, swap } from "./dom.js";
 import { lookAtPool, onPool } from "./shell.js";
+import { TOOL } from "./try-keys.js";
 import { duration, percent, t } from "./words.js";
 
 /** @typedef {import("./shell.js").PoolState} PoolState */
@@ -11,15 +12,19 @@ import { duration, percent, t } from "./words.js";
 /** Milliseconds after which a question that is not answered is worth a word, and looks at the pool. */
 const SLOW = 600, LOOK = 2000;
 
-/** @param {import("./standing.js").Standing} standing */
-export function wireStrip(standing) {
+/**
+ * @param {import("./standing.js").Standing} standing
+ * @param {import("./work.js").Work} work
+ * @param {import("./mask-canvas.js").MaskCanvas} canvas
+ */
+export function wireStrip(standing, work, canvas) {
   const strip = byId("strip", HTMLElement);
   /** @type {PoolState | null} */
   let pool = null;
   let timer = 0;
   const draw = () => {
     clearTimeout(timer);
-    swap(strip, ...parts(standing.now, pool));
+    swap(strip, ...parts(standing.now, pool, aim(work, canvas)));
     // Who answered is there; the pool was looked at before.
     if (standing.now.phase === "done" && pool?.workers.length === 0) lookAtPool().catch(() => {});
     if (standing.now.phase !== "asking") return;
@@ -30,6 +35,8 @@ export function wireStrip(standing) {
     }, gone < SLOW ? SLOW : LOOK);
   };
   standing.addEventListener("change", draw);
+  work.on("selection", draw);
+  on(document, TOOL, draw);
   onPool((now) => {
     pool = now;
     draw();
@@ -40,15 +47,31 @@ export function wireStrip(standing) {
 /**
  * @param {import("./standing.js").State} now
  * @param {PoolState | null} pool
+ * @param {Node | null} hint What the tool will do.
  * @returns {(Node | string)[]}
  */
-function parts(now, pool) {
+function parts(now, pool, hint) {
   const demo = pool?.workers.length && pool.workers.every((one) => one.model === "demo");
-  const end = demo ? [el("span", { class: "strip__end wide-only muted" }, t("strip.demo"))] : [];
+  // On a phone there is room for it while nothing else is said.
+  const wide = now.phase === "uploading" || now.phase === "asking" ? "wide-only" : "";
+  const end = demo ? [el("span", { class: `strip__end muted ${wide}` }, t("strip.demo"))] : [];
   if (now.phase === "uploading") return [...uploading(now.share ?? 0), ...end];
   if (now.phase === "asking") return [...asking(now.since ?? 0, pool), ...end];
   if (now.phase === "failed") return failed(now);
-  return [...ready(now, pool), ...end];
+  return [...ready(now, pool), ...(hint ? [hint] : []), ...end];
+}
+
+/**
+ * What the next point or box is for: nobody should change a mask that they only looked at.
+ *
+ * @param {import("./work.js").Work} work
+ * @param {import("./mask-canvas.js").MaskCanvas} canvas
+ */
+function aim({ picture, selected }, { tool }) {
+  if (!picture || tool === "select" || tool === "move") return null;
+  if (!selected) return el("span", {}, t("aim.new"));
+  const corrects = t("aim.corrects", { name: `${selected.name} ${selected.number}` });
+  return el("span", {}, corrects, el("span", { class: "desk-only" }, " ", t("aim.anew")));
 }
 
 /** @param {string} kind @param {string} words */

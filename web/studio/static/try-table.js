@@ -1,9 +1,10 @@
 // @ts-check
 /** The table of masks. Only rows that are in sight are made, so a thousand cost as much as ten. */
 
-import { byId, el, on, show, swap } from "./dom.js";
+import { arrange, byId, el, on, show, swap } from "./dom.js";
 import { later } from "./later.js";
 import { look } from "./palette.js";
+import { isDrawn, labelField } from "./try-label.js";
 import { count, number, t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
@@ -25,9 +26,18 @@ const VALUES = {
 };
 
 export class Table {
-  /** @param {Work} work */
-  constructor(work) {
+  /**
+   * @param {Work} work
+   * @param {(id: string, name: string) => void} take Another label of a drawn object.
+   */
+  constructor(work, take) {
     this.work = work;
+    this.take = take;
+    /** Id of the object whose label is typed. */
+    this.typing = "";
+    /** @type {Map<string, {said: string, row: HTMLTableRowElement}>} Rows that are made, by id. */
+    this.made = new Map();
+    this.gaps = [gap(), gap()];
     this.scroll = byId("masks-scroll", HTMLElement);
     this.table = byId("masks", HTMLTableElement);
     this.body = /** @type {HTMLTableSectionElement} */ (this.table.tBodies[0]);
@@ -39,6 +49,12 @@ export class Table {
     this.frame = 0;
     on(this.scroll, "scroll", () => this.#soon());
     on(this.table, "click", (event) => this.#click(event));
+    on(this.body, "dblclick", (event) => this.rename(idOf(event.target)));
+    on(this.scroll, "keydown", (event) => {
+      if (event.target !== this.scroll || !["Enter", "F2"].includes(event.key)) return;
+      event.preventDefault();
+      this.rename(this.work.selectedId);
+    });
     on(this.body, "mouseover", (event) => this.work.hover(idOf(event.target)));
     on(this.body, "mouseleave", () => this.work.hover(""));
     new ResizeObserver(() => this.#soon()).observe(this.scroll);
@@ -73,7 +89,9 @@ export class Table {
       rest.setAttribute("aria-pressed", String(work.rest));
       swap(rest, t("masks.rest", { count: out.length }));
     }
-    show(byId("masks-none", HTMLElement), this.rows.length === 0);
+    const none = byId("masks-none", HTMLElement);
+    swap(none, t(!work.picture?.answer ? "masks.none" : out.length ? "masks.none_count" : "masks.none_found"));
+    show(none, this.rows.length === 0);
     show(this.table, this.rows.length > 0);
     this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.#draw();
@@ -105,10 +123,31 @@ export class Table {
     });
   }
 
+  /**
+   * Type another label of an object that somebody drew.
+   *
+   * @param {string} id
+   */
+  rename(id) {
+    const item = this.rows.find((one) => one.id === id);
+    if (!item || !isDrawn(item)) return;
+    this.typing = id;
+    this.work.select(id);
+    this.#draw();
+    this.#reveal();
+    const field = this.body.querySelector("[data-label]");
+    if (field instanceof HTMLInputElement) field.select();
+  }
+
   #draw() {
     const [from, to] = this.#window();
-    const rows = this.rows.slice(from, to).map((item, at) => this.#row(item, from + at));
-    this.body.replaceChildren(gap(from * this.height), ...rows, gap((this.rows.length - to) * this.height));
+    const rows = this.rows.slice(from, to).map((item, at) => this.#kept(item, from + at));
+    const ids = new Set(this.rows.slice(from, to).map((one) => one.id));
+    for (const id of this.made.keys()) if (!ids.has(id)) this.made.delete(id);
+    const [above, below] = /** @type {[HTMLTableRowElement, HTMLTableRowElement]} */ (this.gaps);
+    stretch(above, from * this.height);
+    stretch(below, (this.rows.length - to) * this.height);
+    arrange(this.body, [above, ...rows, below]);
     const made = rows[0];
     const height = made?.getBoundingClientRect().height ?? 0;
     if (height && Math.abs(height - this.height) > 0.5) {
@@ -127,26 +166,55 @@ export class Table {
   }
 
   /**
+   * The row of an item: the one that is there, where it says the same.
+   *
    * @param {Item} item
    * @param {number} at
    */
-  #row(item, at) {
+  #kept(item, at) {
+    const { name, number: place, slot, reason, shown, edit, id } = item;
+    const types = id === this.typing;
+    const note = edit?.gone ? t("why.gone") : edit ? t("masks.corrected") : reason !== "" ? why(item, this.work) : "";
+    const said = JSON.stringify([name, place, slot, reason, note, shown.score, shown.clip_score, shown.area, types]);
+    const known = this.made.get(id);
+    const row = known?.said === said ? known.row : this.#row(item, note, types);
+    if (row !== known?.row) this.made.set(id, { said, row });
+    setTo(row, "aria-rowindex", String(at + 2));
+    setTo(row, "aria-selected", String(id === this.work.selectedId));
+    return row;
+  }
+
+  /** @param {Item} item */
+  #field(item) {
+    const done = (/** @type {boolean} */ alone) => {
+      this.typing = "";
+      if (alone) this.scroll.focus({ preventScroll: true });
+      this.#soon();
+    };
+    return labelField(item, this.work.prompts.map((one) => one.name), (name) => this.take(item.id, name), done);
+  }
+
+  /**
+   * @param {Item} item
+   * @param {string} note
+   * @param {boolean} types
+   */
+  #row(item, note, types) {
     const { shown } = item;
     const out = item.reason !== "";
-    const note = item.edit?.gone ? t("why.gone") : item.edit ? t("masks.corrected") : out ? why(item, this.work) : "";
     const label = el(
       "span",
       { class: "row" },
       el("span", { class: `sw ${out ? "" : look(item.slot).className}` }),
-      el("span", { class: "trunc" }, item.name, " ", el("span", { class: "muted" }, String(item.number))),
+      types
+        ? this.#field(item)
+        : el("span", { class: "trunc" }, item.name, " ", el("span", { class: "muted" }, String(item.number))),
       note && el("small", { class: "trunc" }, note),
     );
     return el(
       "tr",
       {
         "data-id": item.id,
-        "aria-rowindex": at + 2,
-        "aria-selected": String(item.id === this.work.selectedId),
         class: out ? "is-out" : "",
       },
       el("td", {}, label),
@@ -210,9 +278,18 @@ function idOf(target) {
   return target instanceof Element ? (target.closest("[data-id]")?.getAttribute("data-id") ?? "") : "";
 }
 
-/** @param {number} height */
-function gap(height) {
-  const cell = el("td", { colspan: 4 });
-  cell.style.height = `${height}px`;
-  return el("tr", { class: "gap", "aria-hidden": "true", hidden: height <= 0 }, cell);
+function gap() {
+  return el("tr", { class: "gap", "aria-hidden": "true", hidden: true }, el("td", { colspan: 4 }));
+}
+
+/** @param {HTMLTableRowElement} row @param {number} height */
+function stretch(row, height) {
+  const [cell] = row.cells;
+  if (cell) cell.style.height = `${height}px`;
+  show(row, height > 0);
+}
+
+/** @param {Element} element @param {string} name @param {string} value */
+function setTo(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }

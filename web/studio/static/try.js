@@ -9,6 +9,7 @@ import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
 import { asked } from "./prompts.js";
 import { usual } from "./reading.js";
+import { wireSheet } from "./sheet.js";
 import { Standing } from "./standing.js";
 import { Asking } from "./try-asking.js";
 import { wireCard, wireTip } from "./try-card.js";
@@ -27,7 +28,7 @@ import { Table } from "./try-table.js";
 import { askUsual } from "./usual-reading.js";
 import { Work } from "./work.js";
 import { onBack } from "./shell.js";
-import { percent, t } from "./words.js";
+import { percent } from "./words.js";
 
 const work = new Work();
 const canvas = byId("canvas", MaskCanvas);
@@ -37,12 +38,13 @@ const chosen = hasReading();
 const before = restore(work);
 const pictures = new Pictures(work, canvas, standing);
 const asking = new Asking(work, pictures, standing);
-const correct = new Correct(work, asking, say, t);
-const table = new Table(work);
+const correct = new Correct(work, asking, say);
+const table = new Table(work, (id, name) => correct.rename(id, name));
 
 wirePrompts(work);
 wireReading(work);
-wireStrip(standing);
+wireStrip(standing, work, canvas);
+wireSheet();
 wireCanvas();
 wireKeys(canvas, acts(), work);
 keep(work);
@@ -99,6 +101,7 @@ function wireCanvas() {
   wireCard(work, canvas, {
     fix: () => setTool(canvas, "add"),
     leaveOut: () => correct.leaveOut(),
+    rename: (id, name) => correct.rename(id, name),
     cutOut: () => guarded(() => downloadCutout(work, work.items.filter((one) => one.id === work.selectedId))),
     png: () => guarded(() => downloadMasks(work, work.items.filter((one) => one.id === work.selectedId))),
   });
@@ -153,6 +156,7 @@ function acts() {
     mask_after: () => table.step(1),
     fix: () => setTool(canvas, "add"),
     leave_out: () => correct.leaveOut(),
+    rename: () => table.rename(work.selectedId),
     let_go: () => (work.selectedId ? work.select("") : setTool(canvas, "select")),
     lower: () => setThreshold(work, thresholdOf(work) - 0.01),
     higher: () => setThreshold(work, thresholdOf(work) + 0.01),

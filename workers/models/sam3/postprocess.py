@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from maskpool.domain import MAX_INSTANCES_PER_PROMPT, SCORE_FLOOR, Found
+from maskpool.domain import MAX_INSTANCES_PER_PROMPT, SCORE_FLOOR, Found, PromptScores
 from workers.models.sam3.mask_to_rle import masks_to_rle
 
 
@@ -30,6 +30,19 @@ class Pair:
     text_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What one row says.
+
+    Attributes:
+        found: By falling score.
+        scores: Also where nothing was found.
+    """
+
+    found: list[Found]
+    scores: PromptScores
+
+
 def scores_of(logits: torch.Tensor, presence: torch.Tensor) -> npt.NDArray[np.float32]:
     """Class probability × presence.
 
@@ -44,6 +57,19 @@ def scores_of(logits: torch.Tensor, presence: torch.Tensor) -> npt.NDArray[np.fl
         (logits.float().sigmoid() * presence.float().sigmoid()).cpu().numpy()
     )
     return scores
+
+
+def presence_of(presence: torch.Tensor) -> npt.NDArray[np.float32]:
+    """Probability that there is any of it.
+
+    Args:
+        presence: Logits (rows, 1).
+
+    Returns:
+        float32 (rows,) in [0, 1], on the host.
+    """
+    found: npt.NDArray[np.float32] = presence.float().sigmoid()[:, 0].cpu().numpy()
+    return found
 
 
 def kept_queries(scores: npt.NDArray[np.float32]) -> list[tuple[int, int]]:

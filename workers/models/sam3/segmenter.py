@@ -12,7 +12,7 @@ from torch.profiler import record_function
 from transformers import Sam3Model
 
 from maskpool.abilities import Ability
-from maskpool.domain import Found
+from maskpool.domain import Found, PromptScores
 from maskpool.errors import ConfigError, SpecError
 from maskpool.ports import Answer, Image, ObjectAsk, Request
 from workers.models.pixels import Square, Squares
@@ -47,6 +47,7 @@ class _Call:
         texts: All different texts of the requests.
         shares: Who pays how much.
         found: In each one's image so far.
+        scores: Of each one's texts so far, by their places.
     """
 
     def __init__(
@@ -60,11 +61,17 @@ class _Call:
         self.texts = list(dict.fromkeys(text for one in requests for text in one.texts))
         self.shares = Shares(device, len(requests))
         self.found: list[list[Found]] = [[] for _ in requests]
+        self.scores: list[dict[int, PromptScores]] = [{} for _ in requests]
 
     def answers(self) -> list[Answer]:
         """One for each request."""
         owed = self.shares.seconds()
-        return [Answer(mine, seconds) for mine, seconds in zip(self.found, owed, strict=True)]
+        return [
+            Answer(mine, seconds, tuple(scores[place] for place in range(len(request.texts))))
+            for request, mine, seconds, scores in zip(
+                self.requests, self.found, owed, self.scores, strict=True
+            )
+        ]
 
 
 class Sam3Segmenter:
@@ -204,8 +211,9 @@ class Sam3Segmenter:
             counts = Counter(pair.image_index for pair in some)
             with call.shares.among([counts[image] for image in range(len(call.found))]):
                 results = self._pair_portions.map(some, run)
-            for pair, ones in zip(some, results, strict=True):
-                call.found[pair.image_index].extend(ones)
+            for pair, row in zip(some, results, strict=True):
+                call.found[pair.image_index].extend(row.found)
+                call.scores[pair.image_index][pair.prompt_index] = row.scores
         if all(pairs):
             for ones in call.found:
                 ones.sort(key=lambda one: one.prompt_index)

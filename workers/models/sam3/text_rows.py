@@ -7,15 +7,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from maskpool.domain import SCORE_FLOOR, Found
+from maskpool.domain import SCORE_FLOOR, Found, PromptScores
 from maskpool.ports import Request
 from workers.models.sam3.passes import Detections, ImageFeatures, Passes
 from workers.models.sam3.postprocess import (
     Pair,
+    RowResult,
     found_in_rows,
     kept_queries,
+    presence_of,
     region_in_rows,
     scores_of,
 )
@@ -42,31 +46,32 @@ class TextRows:
     text_mask: torch.Tensor
     stage: Stage
 
-    def instances(self, portion: Sequence[Pair]) -> list[list[Found]]:
-        """What each row finds, by falling score."""
+    def instances(self, portion: Sequence[Pair]) -> list[RowResult]:
+        """What each row finds."""
         with self.stage("detector"):
             detections = self._detect(portion)
             scores = scores_of(detections.logits, detections.presence)
-        kept = kept_queries(scores)
-        if not kept:
-            return [[] for _ in portion]
-        with self.stage("masks"):
-            drawn = self.passes.decode_masks(self.image_features, detections, kept)
-        with self.stage("rle"):
-            return found_in_rows(portion, scores, kept, drawn)
+            presence = presence_of(detections.presence)
+        found: list[list[Found]] = [[] for _ in portion]
+        if kept := kept_queries(scores):
+            with self.stage("masks"):
+                drawn = self.passes.decode_masks(self.image_features, detections, kept)
+            with self.stage("rle"):
+                found = found_in_rows(portion, scores, kept, drawn)
+        return _results(found, presence, scores.max(axis=1))
 
-    def regions(self, portion: Sequence[Pair]) -> list[list[Found]]:
+    def regions(self, portion: Sequence[Pair]) -> list[RowResult]:
         """All that each row's text means, as one region; its score is that there is any."""
         with self.stage("detector"):
             detections = self._detect(portion)
-            presence = detections.presence.float().sigmoid()[:, 0].cpu().numpy()
-        present = [row for row, score in enumerate(presence) if score >= SCORE_FLOOR]
-        if not present:
-            return [[] for _ in portion]
-        with self.stage("masks"):
-            drawn = self.passes.decode_regions(self.image_features, detections, present)
-        with self.stage("rle"):
-            return region_in_rows(portion, presence, present, drawn)
+            presence = presence_of(detections.presence)
+        found: list[list[Found]] = [[] for _ in portion]
+        if present := [row for row, score in enumerate(presence) if score >= SCORE_FLOOR]:
+            with self.stage("masks"):
+                drawn = self.passes.decode_regions(self.image_features, detections, present)
+            with self.stage("rle"):
+                found = region_in_rows(portion, presence, present, drawn)
+        return _results(found, presence, presence)
 
     def _detect(self, portion: Sequence[Pair]) -> Detections:
         texts = [pair.text_index for pair in portion]
@@ -74,6 +79,22 @@ class TextRows:
         return self.passes.detect(
             self.image_features, about, self.features[texts], self.text_mask[texts]
         )
+
+
+def _results(
+    found: Sequence[list[Found]],
+    presence: npt.NDArray[np.float32],
+    best: npt.NDArray[np.float32],
+) -> list[RowResult]:
+    """One a row.
+
+    Args:
+        found: Of each row.
+        presence: Float32 (rows,).
+        best: Largest score of each row, float32 (rows,).
+    """
+    scores = map(PromptScores, presence.tolist(), best.tolist())
+    return list(map(RowResult, found, scores))
 
 
 def pairs_of(

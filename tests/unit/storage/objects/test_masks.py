@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maskpool import rle
-from maskpool.domain import Found, Instance, JobResult
+from maskpool.domain import Found, Instance, JobResult, PromptScores
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import Prompt
@@ -40,6 +40,7 @@ OLD_OBJECT = (
 )
 
 unit = st.floats(0, 1)
+thousandths = st.integers(0, 1000).map(lambda value: value / 1000)
 
 
 @st.composite
@@ -70,7 +71,9 @@ def results(draw: st.DrawFn, seq: int) -> JobResult:
                 contender=draw(st.none() | st.integers(0, 9)),
             )
         )
-    return JobResult(seq, width, height, tuple(instances), SHA)
+    pairs = st.tuples(thousandths, thousandths).map(lambda pair: PromptScores(*pair))
+    scores = draw(st.just(()) | st.tuples(pairs, pairs))
+    return JobResult(seq, width, height, tuple(instances), SHA, scores)
 
 
 @st.composite
@@ -116,7 +119,8 @@ def test_what_was_encoded_is_read(store: ObjectStore, jobs: list[tuple[str, JobR
 
 
 def _result(record: masks.MaskRecord) -> JobResult:
-    return JobResult(record.seq, record.width, record.height, record.instances, record.image_sha256)
+    size = record.width, record.height
+    return JobResult(record.seq, *size, record.instances, record.image_sha256, record.scores)
 
 
 def test_an_object_is_jsonl_that_any_tool_reads() -> None:
@@ -282,3 +286,40 @@ def test_a_chunk_without_a_job_or_with_a_wrong_mask_is_a_bug() -> None:
     name, result = one_job()[0]
     with pytest.raises(ValueError, match="job 7"):
         encode([(name, dataclasses.replace(result, width=9))])
+
+
+def test_scores_are_a_key_that_readers_of_before_pass_over() -> None:
+    [(name, without)] = one_job()
+    scores = (PromptScores(0.0204, 0.0117), PromptScores(0.9996, 0.75))
+    told = [line_of([(name, dataclasses.replace(without, scores=one))]) for one in (scores, ())]
+    assert told[0].pop("scores") == [20, 12, 1000, 750]
+    assert told[0] == told[1]
+
+
+def test_scores_of_another_number_of_prompts_are_refused(store: ObjectStore) -> None:
+    [(name, result)] = one_job()
+    made = encode([(name, dataclasses.replace(result, scores=(PromptScores(0.1, 0.2),)))])
+    store.put(keys.mask_object(BATCH, made.masks_key), made.data)
+    with pytest.raises(CorruptObject, match="2 scores of 2 prompts"):
+        masks.read_chunk(store, BATCH, made.masks_key).job(*made.spans[7])
+
+
+def test_a_million_images_say_their_scores_in_a_tenth_of_a_gigabyte() -> None:
+    chance = random.Random(5)
+    prompts = [Prompt(text=f"thing {number}") for number in range(10)]
+    [(name, result)] = one_job()
+
+    def size(seq: int, *, says: bool) -> int:
+        pairs = [PromptScores(chance.random(), chance.random()) for _ in prompts]
+        scores = tuple(pairs) if says else ()
+        job = (name, dataclasses.replace(result, seq=seq, scores=scores))
+        return len(masks.encode_chunk(BATCH, CHUNK, "demo", prompts, [job]).data)
+
+    more = sum(size(seq, says=True) - size(seq, says=False) for seq in range(100))
+    assert more / 100 <= 100
+
+
+def line_of(jobs: list[tuple[str, JobResult]]) -> dict[str, object]:
+    line = zstandard.ZstdDecompressor().decompress(encode(jobs).data)
+    found: dict[str, object] = orjson.loads(line)
+    return found

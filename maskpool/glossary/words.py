@@ -1,0 +1,141 @@
+"""Words: what one may be, the list that comes with maskpool, and lists laid over it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+from maskpool.encoder_text import checked_text
+from maskpool.glossary.chinese import has_chinese, plain
+from maskpool.text import is_storable, one_line
+
+#: Of the list in ``words.csv``; grows with each change of it, so that a batch can name its words.
+SHIPPED_VERSION = 1
+
+#: Characters of a word, and of its English.
+MAX_WORD = 40
+MAX_ENGLISH = 100
+
+#: With these a text would be a formula where a spreadsheet opens the file.
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+
+
+class Kind(StrEnum):
+    """What a word may be in a phrase."""
+
+    NOUN = "noun"
+    COLOUR = "colour"
+    MATERIAL = "material"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word.
+
+    Attributes:
+        word: In Chinese, as it was written.
+        kind: What it may be in a phrase.
+        english: What is sent for it.
+    """
+
+    word: str
+    kind: Kind
+    english: str
+
+    @property
+    def key(self) -> str:
+        """The word in the form that is compared."""
+        return plain(self.word)
+
+    @classmethod
+    def checked(cls, word: str, kind: str, english: str) -> Word:
+        """A word from outside.
+
+        Raises:
+            ValueError: It is refused, with a sentence that begins with the field's name.
+        """
+        word, english = " ".join(word.split()), " ".join(english.split())
+        if kind not in list(Kind):
+            msg = f"kind: {kind!r} is none; write noun, colour or material"
+            raise ValueError(msg)
+        for name, text, most in (("word", word, MAX_WORD), ("english", english, MAX_ENGLISH)):
+            _require_plain(name, text, most)
+        if not has_chinese(word):
+            msg = f"word: {word!r} holds no Chinese character, so it would never be looked up"
+            raise ValueError(msg)
+        if has_chinese(english):
+            msg = f"english: {english!r} holds Chinese; write what is to be sent in English"
+            raise ValueError(msg)
+        try:
+            return cls(word, Kind(kind), checked_text(english))
+        except ValueError as error:
+            msg = f"english: {error}"
+            raise ValueError(msg) from None
+
+
+def _require_plain(name: str, text: str, most: int) -> None:
+    if not text:
+        msg = f"{name}: it is empty"
+    elif len(text) > most:
+        msg = f"{name}: it has {len(text)} characters; {most} are allowed"
+    elif not is_storable(text) or one_line(text) != text:
+        msg = f"{name}: it holds a control character, or is not UTF-8"
+    elif _FORMULA.match(text):
+        msg = f"{name}: {text!r} begins like a formula of a spreadsheet; begin it with a letter"
+    else:
+        return
+    raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Glossary:
+    """Words to compose with.
+
+    Attributes:
+        version: ``shipped.pool.team``: of each of the three lists, 0 of one without words.
+        english: By kind, then by the word in the form that is compared.
+    """
+
+    version: str
+    english: Mapping[Kind, Mapping[str, str]]
+    #: The longest word, in characters; no longer piece of a phrase is looked up.
+    longest: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Measure the words once."""
+        longest = max((len(word) for words in self.english.values() for word in words), default=0)
+        object.__setattr__(self, "longest", longest)
+
+    @classmethod
+    def of(cls, version: str, words: Iterable[Word]) -> Glossary:
+        """A glossary of words; a later one of the same word and kind wins."""
+        english: dict[Kind, dict[str, str]] = {kind: {} for kind in Kind}
+        for word in words:
+            english[word.kind][word.key] = word.english
+        return cls(version, english)
+
+    def overlaid(self, version: str, words: Iterable[Word]) -> Glossary:
+        """This one with other words laid over it."""
+        over = Glossary.of(version, words)
+        merged = {kind: {**self.english[kind], **over.english[kind]} for kind in Kind}
+        return Glossary(version, merged)
+
+
+@cache
+def shipped_words() -> tuple[Word, ...]:
+    """The words that come with maskpool, in the order of their file."""
+    with files("maskpool.glossary").joinpath("words.csv").open(encoding="utf-8") as file:
+        return tuple(
+            Word(row["word"], Kind(row["kind"]), row["english"]) for row in csv.DictReader(file)
+        )
+
+
+@cache
+def shipped() -> Glossary:
+    """The glossary that comes with maskpool; read when the first Chinese phrase comes."""
+    return Glossary.of(f"{SHIPPED_VERSION}.0.0", shipped_words())

@@ -1,0 +1,185 @@
+"""``results``: what was found image by image, what failed, and why something was not found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from maskpool.errors import SpecError
+from producer.cli import options, render
+from producer.cli.tables import Column, sentence
+from producer.results.records import ImageResult, LabelledInstance
+
+if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
+    from producer.pool import Pool
+    from producer.results.explained import Explained
+    from producer.results.lacks import Lacks
+    from producer.results.reader import BatchView
+
+_Rows = Iterator[Mapping[str, object]]
+
+_RESULTS = (Column("image", least=16), Column("size", drop=1), sentence("found"))
+_FAILURES = (Column("image", least=16), sentence("error"))
+_EXPLAINED = (Column("image", least=16), Column("prompt", least=12), sentence("why"))
+
+
+def results(
+    batch: options.Batch,
+    failed: Annotated[bool, typer.Option("--failed", help="What failed, and why.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Why each prompt found nothing, or how much.")
+    ] = False,
+    image: Annotated[
+        str, typer.Option("--image", help="Only this image, by its name in the batch.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=0, help="At most so many images; 0: all.")] = 0,
+    threshold: options.OwnThreshold = None,
+    max_overlap: options.OwnOverlap = None,
+    max_against: options.OwnAgainst = None,
+    exclusive: options.OwnExclusive = None,
+    wide: options.Wide = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what was found image by image; --json gives one object a line, masks included."""
+    from maskpool.reading import ReadingChanges
+    from producer.pool import open_pool
+    from producer.results import reader
+    from producer.results.lacks import read_lacks
+
+    if failed and (explain or image):
+        raise SpecError("--failed", "says why images failed; leave --explain and --image out")
+    with open_pool() as pool:
+        batch_id = pool.find(batch)
+        stop = limit or None
+        if failed:
+            _show(_FAILURES, islice(_failures(pool, batch_id), stop), wide=wide, as_json=as_json)
+            return
+        changes = ReadingChanges(threshold, max_overlap, max_against, exclusive)
+        view = reader.view(pool.database, batch_id, changes)
+        read = _explained if explain else _found
+        columns = _EXPLAINED if explain else _RESULTS
+        rows = read(pool, view, image, stop, as_json=as_json)
+        _show(columns, rows, wide=wide, as_json=as_json)
+        if not image:
+            render.warn(_lacking(read_lacks(pool.database, batch_id)))
+
+
+def _show(columns: Sequence[Column], rows: _Rows, *, wide: bool, as_json: bool) -> None:
+    if as_json:
+        render.print_json_lines(rows)
+    else:
+        _print_rows(columns, rows, wide=wide)
+
+
+def _failures(pool: Pool, batch_id: UUID) -> _Rows:
+    from producer.results import reader
+
+    for one in reader.read_failures(pool.database, batch_id):
+        yield {"image": one.name, "error": one.error}
+
+
+def _found(pool: Pool, view: BatchView, image: str, stop: int | None, *, as_json: bool) -> _Rows:
+    from producer.results import reader
+    from producer.results.single import read_one
+
+    if image:
+        images: Iterator[ImageResult] = iter([read_one(pool, view, image)])
+    else:
+        images = iter(reader.read_images(pool.database, pool.store(), [view]))
+    return (_image_json(one) if as_json else _image_row(one) for one in islice(images, stop))
+
+
+def _explained(
+    pool: Pool, view: BatchView, image: str, stop: int | None, *, as_json: bool
+) -> _Rows:
+    from producer.results.single import read_explained
+
+    for name, prompts in islice(read_explained(pool, view, image), stop):
+        if as_json:
+            yield {"image": name, "prompts": [_explained_json(one) for one in prompts]}
+            continue
+        for place, one in enumerate(prompts):
+            yield {
+                "image": "" if place else name,
+                "prompt": one.category,
+                "why": one.sentence,
+            }
+
+
+def _explained_json(one: Explained) -> Mapping[str, Any]:
+    return {
+        "prompt": one.category,
+        "counting": one.counting,
+        "stored": one.stored,
+        "threshold": one.threshold,
+        "presence": None if one.scores is None else one.scores.presence,
+        "best": None if one.scores is None else one.scores.best,
+        "reason": str(one.reason),
+        "sentence": one.sentence,
+    }
+
+
+def _lacking(lacks: Lacks) -> Iterator[str]:
+    """What is not among the results that were shown."""
+    if lacks.failed:
+        yield f"{lacks.failed:,} images failed and are not shown; --failed shows them"
+    if lacks.unfinished:
+        yield f"{lacks.unfinished:,} images have no result yet"
+
+
+def _image_row(image: ImageResult) -> Mapping[str, object]:
+    names = [one.category for one in image.instances if one.instance.area]
+    found = [f"{names.count(name)} × {name}" for name in dict.fromkeys(names)]
+    if empty := len(image.instances) - len(names):
+        found.append(f"{empty} empty")
+    return {
+        "image": image.name,
+        "size": f"{image.width}×{image.height}",
+        "found": ", ".join(found) or "–",
+    }
+
+
+def _image_json(image: ImageResult) -> Mapping[str, object]:
+    return {
+        "image": image.name,
+        "width": image.width,
+        "height": image.height,
+        "instances": [_instance_json(one) for one in image.instances],
+    }
+
+
+def _instance_json(labelled: LabelledInstance) -> Mapping[str, object]:
+    instance, found = labelled.instance, labelled.instance.found
+    fields = {
+        "category": labelled.category,
+        "score": found.score,
+        "clip_score": instance.clip_score,
+        "overlap": instance.overlap,
+        "area": instance.area,
+        "box_xyxy": found.box_xyxy,
+        "segmentation": {"size": found.mask.size, "counts": found.mask.counts},
+    }
+    # Most instances have none of them.
+    rare = {
+        "against": instance.against,
+        "against_text": instance.against_text,
+        "contended": instance.contended,
+        "contender_category": labelled.contender_category,
+        "object_index": found.object_index,
+        "predicted_iou": found.predicted_iou,
+    }
+    return fields | {name: value for name, value in rare.items() if value is not None}
+
+
+def _print_rows(
+    columns: Sequence[Column], rows: Iterator[Mapping[str, object]], *, wide: bool
+) -> None:
+    collected = [tuple(row.values()) for row in rows]
+    if not collected:
+        render.console.print("nothing to show")
+        return
+    render.print_table("", columns, collected, wide=wide)

@@ -1,0 +1,93 @@
+"""Images of a batch read one by one, with everything that is stored of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from db import jobs
+from db.jobs import DoneJob
+from db.models import JobRow
+from maskpool.domain import JobState
+from maskpool.errors import CorruptObject, NotFound
+from producer.pool import Pool
+from producer.results.explained import Explained, explain
+from producer.results.pages import pages
+from producer.results.reader import BatchView, counting
+from producer.results.records import ImageResult
+from storage.objects import masks
+from storage.objects.masks import MaskRecord
+
+#: Jobs read in one short transaction.
+_PAGE = 512
+
+
+def read_one(pool: Pool, view: BatchView, name: str) -> ImageResult:
+    """One image with what counts in it.
+
+    Args:
+        pool: Where it is.
+        view: Its batch, as it is read.
+        name: Of the image.
+
+    Raises:
+        NotFound: The batch has no result of such an image; says why.
+        CorruptObject: Its masks are damaged or gone.
+    """
+    job = _one(pool, view, name)
+    found = tuple(counting(view, record_of(pool, view.batch_id, job)))
+    return ImageResult(job.seq, job.name, job.image_uri, job.width, job.height, found)
+
+
+def read_explained(
+    pool: Pool, view: BatchView, name: str = ""
+) -> Iterator[tuple[str, Sequence[Explained]]]:
+    """Names of the images that are DONE, and why each prompt found what it found; raises likewise.
+
+    Args:
+        pool: Where they are.
+        view: Their batch, as it is read.
+        name: Of the only image that is wanted; empty: all of them.
+    """
+    for job in [_one(pool, view, name)] if name else _all(pool, view):
+        yield job.name, explain(view, record_of(pool, view.batch_id, job))
+
+
+def _all(pool: Pool, view: BatchView) -> Iterator[DoneJob]:
+    def page(session: Session, after: int) -> Sequence[DoneJob]:
+        return jobs.done_page(session, view.batch_id, after=after, limit=_PAGE)
+
+    return chain.from_iterable(pages(pool.database, page))
+
+
+def _one(pool: Pool, view: BatchView, name: str) -> DoneJob:
+    with pool.database.read() as session:
+        found = jobs.done_page(session, view.batch_id, name=name, limit=1)
+        row = None if found else jobs.named(session, view.batch_id, name)
+    if found:
+        return found[0]
+    if row is None:
+        raise NotFound(f"the batch has no image {name!r}; names are paths under its source")
+    if row.state == JobState.FAILED:
+        raise NotFound(f"image {name!r} failed: {row.error or 'no reason was recorded'}")
+    raise NotFound(f"image {name!r} has no result yet")
+
+
+def record_of(pool: Pool, batch_id: UUID, job: DoneJob | JobRow) -> MaskRecord:
+    """All that is stored of one image that is DONE.
+
+    Raises:
+        CorruptObject: It is damaged or gone.
+        Unreachable: The store is away.
+    """
+    place = (job.masks_key or "", job.masks_offset or 0, job.masks_length or 0)
+    try:
+        record = masks.read_job(pool.store(), batch_id, *place)
+    except NotFound as error:
+        raise CorruptObject(f"the masks of {job.name} are gone: {error}") from None
+    if record.seq != job.seq:
+        raise CorruptObject(f"{job.name} is missing from its mask object {job.masks_key}")
+    return record
