@@ -64,7 +64,7 @@ def test_a_lost_stream_catches_up(desk: Desk) -> None:
     pool = PlainPool(desk.site.database, open_store((desk.site.home / "store").as_uri()))
     page = desk.open("/account")
     listen(page)
-    page.wait_for_function("globalThis.heard !== null")
+    page.wait_for_function("() => globalThis.heard !== null")
     before = page.evaluate("globalThis.heard")
     desk.expected += ["ERR_INTERNET_DISCONNECTED", "ERR_"]
     page.context.set_offline(True)

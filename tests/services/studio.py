@@ -58,11 +58,13 @@ class Site:
         url: Its address with the path prefix, without a slash at the end.
         database: Of its pool.
         home: Folder of the server.
+        keeper: Process of ``maskpool up``; 0 where there is none.
     """
 
     url: str
     database: Database
     home: Path
+    keeper: int = 0
 
     def cookie(self, name: str) -> dict[str, Any]:
         """The cookie of a browser in which a user has just logged in; an admin if they are new."""
@@ -124,7 +126,9 @@ def running_stack(folder: Path) -> Iterator[Site]:
     Args:
         folder: Empty; images are read under it.
     """
-    with serving("up", log=folder / "up.log", cwd=folder):
+    # What a killed worker had taken is given to the next one after this long.
+    soon = {"MASKPOOL_LEASE_SECONDS": "6"}
+    with serving("up", log=folder / "up.log", cwd=folder, env=soon) as up:
         known = folder / ".maskpool" / "stack.json"
         until(known.exists, what="the stack")
         stack = json.loads(known.read_text())
@@ -132,7 +136,7 @@ def running_stack(folder: Path) -> Iterator[Site]:
         with closing(Database(stack["database_url"])) as database:
             until(lambda: _answers(f"{url}/healthz"), what="the web server")
             until(lambda: _has_worker(database), what="a worker")
-            yield Site(url, database, folder / ".maskpool")
+            yield Site(url, database, folder / ".maskpool", up.pid)
 
 
 def _has_worker(database: Database) -> bool:

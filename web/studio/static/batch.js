@@ -27,6 +27,9 @@ const path = `/api/v1/batches/${id}`;
 /** Milliseconds between two looks at a batch that goes on, and at what was found in it. */
 const LOOK = 1500, LOOK_FOUND = 4000;
 
+/** Between two looks at one that ended: somebody may rename or delete it. */
+const LOOK_ENDED = 6000;
+
 /** @type {OneBatch} */
 let batch;
 
@@ -42,7 +45,7 @@ let gallery;
 /** @type {Viewer} */
 let viewer;
 
-let lookedAt = 0, drawnEnded = -1;
+let lookedAt = 0, seenAt = 0, drawnEnded = -1;
 
 async function begin() {
   try {
@@ -204,6 +207,7 @@ function priceRow() {
 /** Look at the batch again. */
 async function look() {
   const before = batch.done + batch.failed, state = batch.state, { total } = batch;
+  seenAt = performance.now();
   batch = await get(path);
   draw();
   const moved = batch.done + batch.failed !== before || batch.total !== total;
@@ -276,7 +280,8 @@ function wire() {
     if (mine && (mine.state !== batch.state || mine.name !== batch.name)) look().catch(() => {});
   });
   whileSeen(async () => {
-    if (!hasEnded(batch) || performance.now() - lookedAt < 3 * LOOK_FOUND) await look().catch(gone);
+    const now = performance.now(), fresh = now - lookedAt < 3 * LOOK_FOUND;
+    if (!hasEnded(batch) || fresh || now - seenAt > LOOK_ENDED) await look().catch(gone);
   }, LOOK);
   onBack(() => look().then(lookAtFound).catch(() => {}));
   addKeys(t("title.batch"), [

@@ -7,7 +7,7 @@ import { redraw } from "./batch-row.js";
 import { byId, el, icon, show, swap } from "./dom.js";
 import { onBatches } from "./events.js";
 import { addKeys } from "./keys.js";
-import { me, onBack } from "./shell.js";
+import { me, onBack, whileSeen } from "./shell.js";
 import { openTrash } from "./trash.js";
 import { t } from "./words.js";
 
@@ -15,6 +15,9 @@ import { t } from "./words.js";
 
 /** Milliseconds after the last key before a search is asked for. */
 const SETTLE = 250;
+
+/** Milliseconds between two looks at what no event tells: batches that ended are renamed, too. */
+const LOOK = 8000;
 
 /** States of the API behind each choice. @type {Record<string, string[]>} */
 const STATES = { all: [], running: ["loading", "active"], paused: ["paused"], ended: ["done", "cancelled"] };
@@ -202,6 +205,30 @@ function tell(batch, error) {
   if (small) swap(small, el("span", { class: "hint--bad", role: "alert" }, explain(error)));
 }
 
+/** Take up what somebody else did to batches of the first page; what follows it stays. */
+async function refresh() {
+  if (chosen().show === "trash") return;
+  const now = asked, before = [...shown.keys()];
+  /** @type {{batches: Batch[], next: string | null}} */
+  const page = await ask(null);
+  if (now !== asked) return;
+  const there = new Set(page.batches.map((one) => one.id));
+  page.batches.filter(changed).forEach((one) => put(one));
+  if (page.next !== null) return;
+  // What came while it was asked may be missing in the answer.
+  for (const id of before.filter((one) => !there.has(one))) {
+    shown.get(id)?.row.remove();
+    shown.delete(id);
+  }
+  say();
+}
+
+/** @param {Batch} batch Whether its row shows something else; one without a row is no change. */
+function changed(batch) {
+  const known = shown.get(batch.id)?.batch;
+  return known && (known.name !== batch.name || known.state !== batch.state);
+}
+
 /** Let the controls show what is chosen. */
 function mark() {
   const { show: which, name, mine, order: by } = chosen();
@@ -257,4 +284,5 @@ addKeys(t("title.batches"), [
 ]);
 mark();
 load().then(() => onBatches((batches) => hear(/** @type {Batch[]} */ (batches))));
+whileSeen(refresh, LOOK);
 onBack(load);

@@ -11,7 +11,7 @@ import { address, get, root } from "./api.js";
 /**
  * @typedef {Record<string, any>} Batch As `GET /api/v1/batches` shows it.
  * @typedef {(batches: Batch[]) => void} Listener
- * @typedef {{ask?: true, alive?: true, batches?: Batch[]}} Message
+ * @typedef {{ask?: true, alive?: true, cut?: true, batches?: Batch[]}} Message
  */
 
 /** A leader says that often that it lives; one that was not heard for so long is replaced. */
@@ -68,7 +68,13 @@ function start() {
 function hear(message) {
   heardAt = Date.now();
   if (message.ask && leads && last) channel?.postMessage({ batches: last });
+  if (message.cut) doubt();
   if (message.batches) tell(message.batches);
+}
+
+/** The stream broke off; whether the server is away, the page asks. */
+function doubt() {
+  document.dispatchEvent(new Event("maskpool:doubt"));
 }
 
 /** @param {Batch[]} batches */
@@ -121,6 +127,8 @@ function listen() {
       channel?.postMessage({ batches: last });
     });
     source.onerror = () => {
+      doubt();
+      channel?.postMessage({ cut: true });
       if (source.readyState !== EventSource.CLOSED) return;
       // A refusal, or a proxy's page: the question says which; 401 leads to the login page.
       get("/api/v1/session").catch(() => {}).finally(() => setTimeout(open, AGAIN));

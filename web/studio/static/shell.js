@@ -23,6 +23,9 @@ import { fill, t } from "./words.js";
 /** Milliseconds between two looks at a server that is away, and at the pool. */
 const AGAIN = 2000, POOL_EVERY = 15000;
 
+/** Milliseconds after which a server that does not answer is away: what stopped may still be dialled. */
+const SILENT = 3000;
+
 /** Kept in this browser: that the line was closed; and in this tab: that it was right on the last page. */
 const DEMO_SEEN = "maskpool.demo-line", DEMO_LAST = "maskpool.demo";
 
@@ -59,7 +62,7 @@ export function onBack(listener) {
 /** Look at the pool and tell everybody who listens. */
 export async function lookAtPool() {
   /** @type {PoolState} */
-  const pool = await get("/api/v1/pool");
+  const pool = await get("/api/v1/pool", { signal: AbortSignal.timeout(2 * SILENT) });
   lastPool = pool;
   sayPool(pool);
   poolListeners.forEach((listener) => listener(pool));
@@ -117,7 +120,16 @@ function demoWords() {
 
 function wireReach() {
   document.addEventListener("maskpool:lost", lose);
+  document.addEventListener("maskpool:doubt", async () => {
+    if (!away && !(await answers())) lose();
+  });
   addEventListener("offline", lose);
+}
+
+/** Whether the server answers now. */
+function answers() {
+  const how = /** @type {RequestInit} */ ({ cache: "no-store", signal: AbortSignal.timeout(SILENT) });
+  return fetch(address("/healthz"), how).then((answer) => answer.ok, () => false);
 }
 
 function lose() {
@@ -128,11 +140,7 @@ function lose() {
 }
 
 async function knock() {
-  const there = await fetch(address("/healthz"), { cache: "no-store" }).then(
-    (answer) => answer.ok,
-    () => false,
-  );
-  if (!there) {
+  if (!(await answers())) {
     setTimeout(knock, AGAIN);
     return;
   }

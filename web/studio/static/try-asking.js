@@ -24,8 +24,11 @@ export class Asking {
     this.stop = new AbortController();
     /** @type {Map<string, import("./work.js").Answer>} */
     this.known = new Map();
-    /** Numbers questions about single objects. */
+    /** Numbers questions about single objects, and how many of them are on their way. */
     this.count = 0;
+    this.open = 0;
+    /** @type {unknown} Why the last of them failed. */
+    this.fault = null;
     /** @type {Picture | null} */
     this.about = null;
     this.key = "";
@@ -50,10 +53,16 @@ export class Asking {
     await this.#ask(picture, key, this.stop.signal);
   }
 
-  /** Ask anew what failed. */
+  /** Ask anew what failed: for all prompts, and for every object that got no answer. */
   retry() {
+    const { picture } = this.work;
     this.key = "";
     this.whole();
+    const missed = picture?.edits.now.filter((one) => one.missed) ?? [];
+    for (const edit of missed) {
+      this.#amend(/** @type {Picture} */ (picture), edit.waits, { missed: false });
+      this.object(/** @type {Picture} */ (picture), edit);
+    }
   }
 
   /**
@@ -112,18 +121,28 @@ export class Asking {
       ...(box ? { box: [part(box[0], width), part(box[1], height), part(box[2], width), part(box[3], height)] } : {}),
       ...(points.length ? { points: points.map((one) => [part(one.x, width), part(one.y, height), one.label]) } : {}),
     };
+    this.open++;
     standing.set({ phase: "asking", since: performance.now() });
     try {
       const origin = await this.pictures.brought(picture);
       const told = await predict({ ...origin, objects: [object], unit: "fraction" });
       const found = told.instances[0] ?? null;
       if (found) Object.assign(found, { category: edit.name, ordinal: -1 });
-      this.#answerEdit(picture, edit.waits, { found, link: told.link });
-      standing.set({ phase: "done", ms: told.ms });
+      this.#amend(picture, edit.waits, { found, link: told.link, waits: 0 });
+      this.open--;
+      // One of several: the strip goes on to tell of what has no answer.
+      if (picture.edits.now.some((one) => one.missed)) this.#failed();
+      else if (!this.open) standing.set({ phase: "done", ms: told.ms });
     } catch (error) {
-      this.#answerEdit(picture, edit.waits, {});
-      standing.set({ phase: "failed", error, retry: () => this.object(picture, edit) });
+      this.open--;
+      this.fault = error;
+      this.#amend(picture, edit.waits, { missed: true });
+      this.#failed();
     }
+  }
+
+  #failed() {
+    this.standing.set({ phase: "failed", error: this.fault, retry: () => this.retry() });
   }
 
   /**
@@ -131,8 +150,8 @@ export class Asking {
    * @param {number} number Of the question.
    * @param {Partial<Edit>} change
    */
-  #answerEdit(picture, number, change) {
-    picture.edits.amend((step) => step.map((one) => (one.waits === number ? { ...one, ...change, waits: 0 } : one)));
+  #amend(picture, number, change) {
+    picture.edits.amend((step) => step.map((one) => (one.waits === number ? { ...one, ...change } : one)));
     if (this.work.picture === picture) this.work.rebuild();
   }
 

@@ -103,7 +103,7 @@ export class Correct {
     const known = work.edits.find((one) => one.id === id);
     if (known) return known;
     const item = work.items.find((one) => one.id === id);
-    const blank = { points: [], found: null, link: "", waits: 0, gone: false };
+    const blank = { points: [], found: null, link: "", waits: 0, missed: false, gone: false };
     if (item) return { ...blank, id, replaces: item.instance.ordinal, name: item.name, box: item.mask.box };
     this.made += 1;
     const name = work.readingFor || work.prompts[0]?.name || t("correct.object");
@@ -115,7 +115,7 @@ export class Correct {
     const { work } = this;
     const { picture } = work;
     if (!picture) return;
-    const asked = { ...edit, gone: false, waits: ++this.asking.count };
+    const asked = { ...edit, gone: false, missed: false, waits: ++this.asking.count };
     work.selectedId = asked.id;
     work.edit([...work.edits.filter((one) => one.id !== asked.id), asked]);
     work.tell("selection");

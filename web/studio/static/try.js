@@ -113,7 +113,7 @@ function select() {
   const item = work.selected;
   const edit = work.edits.find((one) => one.id === work.selectedId);
   const drawn = edit && edit.points.length === 0 ? edit.box : null;
-  canvas.select(item?.mask ?? null, { points: edit?.points ?? [], box: drawn, waits: Boolean(edit?.waits) });
+  canvas.select(item?.mask ?? null, { points: edit?.points ?? [], box: drawn, waits: Boolean(edit?.waits && !edit.missed) });
 }
 
 /** Which buttons do anything now. */
