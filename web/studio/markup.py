@@ -31,13 +31,16 @@ def _environment() -> Environment:
     # Only now: most processes of a web server answer scripts alone.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # As an escape, a Chinese character takes twice the bytes.
+    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": True}
+    return made
 
 
 def _words_of(name: str, language: str) -> dict[str, words.Word]:
