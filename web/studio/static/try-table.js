@@ -61,6 +61,7 @@ export class Table {
     const after = later(() => this.list());
     work.on("items", () => {
       this.#count();
+      this.late = true;
       after();
     });
     work.on("selection", () => {
@@ -73,6 +74,7 @@ export class Table {
 
   /** List anew what there is. */
   list() {
+    this.late = false;
     const { work, order } = this;
     const value = VALUES[order.column];
     const known = work.items.filter((one) => one.reason !== "prompt");
@@ -109,6 +111,8 @@ export class Table {
    * @param {number} step
    */
   step(step) {
+    // A key may be quicker than the rows, which follow the picture.
+    if (this.late) this.list();
     if (!this.rows.length) return;
     const at = this.rows.findIndex((one) => one.id === this.work.selectedId);
     const next = at < 0 ? (step > 0 ? 0 : this.rows.length - 1) : at + step;
