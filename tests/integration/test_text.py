@@ -126,6 +126,8 @@ READING: dict[str, tuple[str, ...]] = {
     "team ls": (),
     "token ls": ("--user", "ann"),
     "grant ls": ("{team}",),
+    "glossary ls": (),
+    "glossary export": (),
 }
 
 

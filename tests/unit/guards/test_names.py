@@ -25,6 +25,7 @@ PATH = re.compile(
 #: What looks like a module's name and is a file's, a pool's or a word of SQL.
 NO_MODULES = {
     "shell.js",  # of the pages
+    "maskpool.try",  # what a page keeps in its browser
     "maskpool.sqlite",
     "maskpool.dump",
     "maskpool.db",  # of a layout that an ADR rejects, as the next two

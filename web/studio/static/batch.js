@@ -211,8 +211,7 @@ async function look() {
   batch = await get(path);
   draw();
   const moved = batch.done + batch.failed !== before || batch.total !== total;
-  const late = performance.now() - lookedAt > LOOK_FOUND;
-  if ((moved && late) || batch.state !== state) await lookAtFound();
+  if ((moved && seenAt - lookedAt > LOOK_FOUND) || batch.state !== state) await lookAtFound();
 }
 
 /** Look again at what was found: tiles, failures, counts. */
