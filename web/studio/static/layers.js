@@ -5,7 +5,7 @@
  */
 
 import * as paint from "./paint.js";
-import { Painted, within } from "./repaint.js";
+import { Painted } from "./repaint.js";
 
 /** @typedef {import("./paint.js").Mask} Mask */
 /** @typedef {import("./paint.js").Point} Point */
@@ -138,9 +138,9 @@ export class Layers {
     this.painted = { scale: view.scale, x: view.x, y: view.y };
     const masks = scene.veiled ? [] : scene.masks;
     const many = paint.areMany(masks);
-    const parts = this.known.next(masks, view, String(many));
-    if (parts) {
-      if (parts.length) this.#parts(ink, parts, within(masks, parts, view), many);
+    const changed = this.known.next(masks, view, String(many));
+    if (changed) {
+      if (changed.parts.length) this.#parts(ink, changed.parts, changed.masks, many);
       return;
     }
     const began = performance.now();

@@ -32,7 +32,8 @@ export class Painted {
    * @param {Mask[]} masks
    * @param {View} view
    * @param {string} style Of all masks.
-   * @returns {Part[] | null} What differs from the last time; null: everything.
+   * @returns {{parts: Part[], masks: Mask[]} | null} What differs from the last time, and the masks
+   *   that lie in it; null: everything.
    */
   next(masks, view, style) {
     const ratio = globalThis.devicePixelRatio || 1;
@@ -44,7 +45,8 @@ export class Painted {
     if (!same || !inOrder(before, this.masks)) return null;
     const stage = /** @type {Part} */ ([0, 0, Math.round(view.width * ratio), Math.round(view.height * ratio)]);
     const parts = joined(differing(before, this.masks).map((mask) => cut(partOf(mask, view, ratio), stage)));
-    return within(masks, parts, view).length > masks.length * WORTH ? null : parts;
+    const inside = within(masks, parts, view, ratio);
+    return inside.length > masks.length * WORTH ? null : { parts, masks: inside };
   }
 }
 
@@ -54,9 +56,9 @@ export class Painted {
  * @param {Mask[]} masks
  * @param {Part[]} parts
  * @param {View} view
+ * @param {number} ratio
  */
-export function within(masks, parts, view) {
-  const ratio = globalThis.devicePixelRatio || 1;
+function within(masks, parts, view, ratio) {
   return masks.filter((mask) => {
     const own = partOf(mask, view, ratio);
     return parts.some((part) => meets(own, part));
