@@ -216,14 +216,12 @@ def named(session: Session, batch_id: UUID, name: str) -> JobRow | None:
 
 
 def done_page(
-    session: Session, batch_id: UUID, *, after: int = -1, name: str = "", limit: int = 1_000
+    session: Session, batch_id: UUID, *, after: int = -1, limit: int = 1_000
 ) -> list[DoneJob]:
-    """One page of the jobs that are DONE, by ``seq``; with a name, the one job of that name."""
+    """One page of the jobs that are DONE, by ``seq``."""
     query = select(*(func.coalesce(column, nothing) for column, nothing in _DONE_COLUMNS)).where(
         JobRow.batch_id == batch_id, JobRow.seq > after, JobRow.state == JobState.DONE
     )
-    if name:
-        query = query.where(JobRow.name == name)
     rows = session.execute(query.order_by(JobRow.seq).limit(limit))
     return [DoneJob._make(row) for row in rows]
 

@@ -75,9 +75,21 @@ class ReadingRule:
         kept = [
             instance
             for instance, counts in zip(instances, counting, strict=True)
-            if counts and not (self.exclusive and _counts(counting, instance.contender))
+            if counts and not self.yields(instance, counting)
         ]
         return self._best(kept) if self.prompts else kept
+
+    def yields(self, instance: Instance, counting: Sequence[bool]) -> bool:
+        """Whether ``instance`` yields to its contender.
+
+        Args:
+            instance: Of an image.
+            counting: Whether each stored instance of that image counts by itself.
+        """
+        place = instance.contender
+        return (
+            self.exclusive and place is not None and 0 <= place < len(counting) and counting[place]
+        )
 
     def threshold_of(self, prompt_index: int) -> float:
         """Least score of a prompt's instances."""
@@ -107,8 +119,3 @@ class ReadingRule:
                 left[index] -= 1
             best.append(instance)
         return best
-
-
-def _counts(counting: Sequence[bool], ordinal: int | None) -> bool:
-    """Whether there is an instance at a place, and it counts."""
-    return ordinal is not None and 0 <= ordinal < len(counting) and counting[ordinal]

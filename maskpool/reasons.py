@@ -35,16 +35,14 @@ def reasons(rule: ReadingRule, instances: Sequence[Instance]) -> list[Reason]:
     counting = {id(one) for one in rule.admitted(instances)}
     alone = [rule.admits(one) for one in instances]
 
-    def reason(one: Instance) -> Reason:
+    def reason(one: Instance, *, by_itself: bool) -> Reason:
         if id(one) in counting:
             return Reason.COUNTS
-        if not rule.admits(one):
+        if not by_itself:
             return _by_itself(rule, one)
-        place = one.contender
-        yields = rule.exclusive and place is not None and place < len(alone) and alone[place]
-        return Reason.CONTENDER if yields else Reason.COUNT
+        return Reason.CONTENDER if rule.yields(one, alone) else Reason.COUNT
 
-    return [reason(one) for one in instances]
+    return [reason(one, by_itself=by) for one, by in zip(instances, alone, strict=True)]
 
 
 def _by_itself(rule: ReadingRule, one: Instance) -> Reason:

@@ -17,6 +17,7 @@ from maskpool.domain import JobState
 from maskpool.errors import NotFound, SpecError
 from maskpool.histogram import digest_of_thresholds
 from maskpool.packed_mask import Rle
+from maskpool.reasons import Reason, reasons
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.explained import Explained, explain
@@ -222,13 +223,14 @@ def judged(pool: Pool, found: FoundImage, *, everything: bool) -> OneImage:
     if view is None:
         return OneImage(job, ())
     record = record_of(pool, job.batch_id, job)
-    counting = {id(instance) for instance in view.rule.admitted(record.instances)}
+    whys = reasons(view.rule, record.instances)
+    named = reader.labelled(view, record, record.instances)
     every = [
-        StoredInstance(place, each, counts=id(each.instance) in counting)
-        for place, each in enumerate(reader.labelled(view, record, record.instances))
+        StoredInstance(place, each, counts=why is Reason.COUNTS)
+        for place, (each, why) in enumerate(zip(named, whys, strict=True))
     ]
     chosen = every if everything else [each for each in every if each.counts]
-    return OneImage(job, chosen, explain(view, record))
+    return OneImage(job, chosen, explain(view, record, whys))
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from maskpool.domain import Instance, PromptScores
-from maskpool.reasons import Reason, reasons
+from maskpool.reasons import Reason
 from producer.results.reader import BatchView
 from storage.objects.masks import MaskRecord
 
@@ -62,42 +63,45 @@ class Explained:
         return sentences[self.reason]
 
 
-def explain(view: BatchView, record: MaskRecord) -> list[Explained]:
+class _Judged(NamedTuple):
+    """An instance, its place among all of its image, and why it does not count."""
+
+    instance: Instance
+    place: int
+    why: Reason
+
+
+def explain(view: BatchView, record: MaskRecord, whys: Sequence[Reason]) -> list[Explained]:
     """Each prompt of a batch in one image, in the order of its spec; objects are not asked why.
 
     Args:
         view: How the batch is read.
         record: What is stored of the image.
+        whys: Why each instance of it does not count, as ``maskpool.reasons.reasons`` says.
     """
-    whys = reasons(view.rule, record.instances)
+    by_prompt: list[list[_Judged]] = [[] for _ in view.categories]
+    for place, (one, why) in enumerate(zip(record.instances, whys, strict=True)):
+        if one.found.object_index is None:
+            by_prompt[one.found.prompt_index].append(_Judged(one, place, why))
     return [
-        _explained(view, record, index, whys, record.scores[index] if record.scores else None)
-        for index in range(len(view.spec.prompts))
+        _explained(view, record, index, by_prompt[index]) for index in range(len(view.spec.prompts))
     ]
 
 
 def _explained(
-    view: BatchView,
-    record: MaskRecord,
-    index: int,
-    whys: Sequence[Reason],
-    scores: PromptScores | None,
+    view: BatchView, record: MaskRecord, index: int, mine: Sequence[_Judged]
 ) -> Explained:
-    mine = [
-        (one, place, why)
-        for place, (one, why) in enumerate(zip(record.instances, whys, strict=True))
-        if one.found.prompt_index == index and one.found.object_index is None
-    ]
-    counting = sum(why is Reason.COUNTS for _, _, why in mine)
+    scores = record.scores[index] if record.scores else None
+    counting = sum(one.why is Reason.COUNTS for one in mine)
     category, threshold = view.categories[index], view.rule.threshold_of(index)
     if counting or not mine:
         return Explained(category, counting, len(mine), threshold, scores)
     # What else than its score is in the way of one says more.
-    nearest, place, why = max(
-        mine, key=lambda one: (one[2] is not Reason.SCORE, one[0].found.score)
+    near, place, why = max(
+        mine, key=lambda one: (one.why is not Reason.SCORE, one.instance.found.score)
     )
-    rival = _rival(view, record, nearest)
-    return Explained(category, 0, len(mine), threshold, scores, nearest, place, why, rival)
+    rival = _rival(view, record, near)
+    return Explained(category, 0, len(mine), threshold, scores, near, place, why, rival)
 
 
 def _rival(view: BatchView, record: MaskRecord, one: Instance) -> str | None:

@@ -13,6 +13,7 @@ from db.jobs import DoneJob
 from db.models import JobRow
 from maskpool.domain import JobState
 from maskpool.errors import CorruptObject, NotFound
+from maskpool.reasons import reasons
 from producer.pool import Pool
 from producer.results.explained import Explained, explain
 from producer.results.pages import pages
@@ -38,8 +39,9 @@ def read_one(pool: Pool, view: BatchView, name: str) -> ImageResult:
         CorruptObject: Its masks are damaged or gone.
     """
     job = _one(pool, view, name)
-    found = tuple(counting(view, record_of(pool, view.batch_id, job)))
-    return ImageResult(job.seq, job.name, job.image_uri, job.width, job.height, found)
+    record = record_of(pool, view.batch_id, job)
+    found = tuple(counting(view, record))
+    return ImageResult(job.seq, job.name, job.image_uri, record.width, record.height, found)
 
 
 def read_explained(
@@ -53,7 +55,8 @@ def read_explained(
         name: Of the only image that is wanted; empty: all of them.
     """
     for job in [_one(pool, view, name)] if name else _all(pool, view):
-        yield job.name, explain(view, record_of(pool, view.batch_id, job))
+        record = record_of(pool, view.batch_id, job)
+        yield job.name, explain(view, record, reasons(view.rule, record.instances))
 
 
 def _all(pool: Pool, view: BatchView) -> Iterator[DoneJob]:
@@ -63,17 +66,16 @@ def _all(pool: Pool, view: BatchView) -> Iterator[DoneJob]:
     return chain.from_iterable(pages(pool.database, page))
 
 
-def _one(pool: Pool, view: BatchView, name: str) -> DoneJob:
+def _one(pool: Pool, view: BatchView, name: str) -> JobRow:
     with pool.database.read() as session:
-        found = jobs.done_page(session, view.batch_id, name=name, limit=1)
-        row = None if found else jobs.named(session, view.batch_id, name)
-    if found:
-        return found[0]
-    if row is None:
+        job = jobs.named(session, view.batch_id, name)
+    if job is None:
         raise NotFound(f"the batch has no image {name!r}; names are paths under its source")
-    if row.state == JobState.FAILED:
-        raise NotFound(f"image {name!r} failed: {row.error or 'no reason was recorded'}")
-    raise NotFound(f"image {name!r} has no result yet")
+    if job.state == JobState.FAILED:
+        raise NotFound(f"image {name!r} failed: {job.error or 'no reason was recorded'}")
+    if job.state != JobState.DONE:
+        raise NotFound(f"image {name!r} has no result yet")
+    return job
 
 
 def record_of(pool: Pool, batch_id: UUID, job: DoneJob | JobRow) -> MaskRecord:

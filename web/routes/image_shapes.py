@@ -105,11 +105,11 @@ class PromptShown(Shown):
     )
     reason: str = Field(
         description="Why the nearest stored instance does not count, where none does: `score`, "
-        "`area`, `overlap`, `clip`, `against`, `contender` or `count`.",
+        "`area`, `overlap`, `clip`, `against` or `contender`.",
         examples=["score"],
     )
     nearest: int | None = Field(description="Ordinal of that instance.", examples=[0])
-    sentence: str = Field(examples=["best .43 under .5"])
+    sentence: str = Field(examples=["best .43 under .50"])
 
 
 class OneImageShown(Shown):

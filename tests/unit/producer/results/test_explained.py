@@ -11,7 +11,7 @@ import pytest
 from maskpool import rle
 from maskpool.domain import Found, Instance, PromptScores
 from maskpool.reading import Reading
-from maskpool.reasons import Reason
+from maskpool.reasons import Reason, reasons
 from maskpool.spec import BatchSpec
 from producer.results.explained import Explained, explain
 from producer.results.reader import BatchView
@@ -33,7 +33,7 @@ def why(*instances: Instance, **reading: Any) -> Explained:
     rule = Reading.model_validate(reading).rule_for(["car", "truck"])
     scores = (PromptScores(0.02, 0.011), PromptScores(0.9, 0.8))
     record = MaskRecord(0, "a.jpg", 4, 4, "0" * 64, "demo", spec.prompts, instances, scores)
-    return explain(BatchView(UUID(int=1), spec, rule), record)[0]
+    return explain(BatchView(UUID(int=1), spec, rule), record, reasons(rule, instances))[0]
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_a_result_of_before_says_nothing_of_scores() -> None:
     spec = BatchSpec.read({"model": "demo", "prompts": PROMPTS})
     record = MaskRecord(0, "a.jpg", 4, 4, "0" * 64, "demo", spec.prompts, ())
     view = BatchView(UUID(int=1), spec, Reading().rule_for(["car", "truck"]))
-    assert [one.sentence for one in explain(view, record)] == ["nothing", "nothing"]
+    assert [one.sentence for one in explain(view, record, [])] == ["nothing", "nothing"]
