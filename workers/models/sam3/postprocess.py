@@ -43,20 +43,21 @@ class RowResult:
     scores: PromptScores
 
 
-def scores_of(logits: torch.Tensor, presence: torch.Tensor) -> npt.NDArray[np.float32]:
-    """Class probability × presence.
+def scores_of(
+    logits: torch.Tensor, presence: torch.Tensor
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Class probability × presence, and presence alone; in one copy from the device.
 
     Args:
         logits: (rows, queries).
         presence: Logits (rows, 1).
 
     Returns:
-        float32 (rows, queries) in [0, 1], on the host.
+        float32 (rows, queries) and (rows,) in [0, 1], on the host.
     """
-    scores: npt.NDArray[np.float32] = (
-        (logits.float().sigmoid() * presence.float().sigmoid()).cpu().numpy()
-    )
-    return scores
+    present = presence.float().sigmoid()
+    both = torch.cat([logits.float().sigmoid() * present, present], dim=1).cpu().numpy()
+    return both[:, :-1], both[:, -1]
 
 
 def presence_of(presence: torch.Tensor) -> npt.NDArray[np.float32]:

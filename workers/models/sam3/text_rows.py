@@ -50,8 +50,7 @@ class TextRows:
         """What each row finds."""
         with self.stage("detector"):
             detections = self._detect(portion)
-            scores = scores_of(detections.logits, detections.presence)
-            presence = presence_of(detections.presence)
+            scores, presence = scores_of(detections.logits, detections.presence)
         found: list[list[Found]] = [[] for _ in portion]
         if kept := kept_queries(scores):
             with self.stage("masks"):

@@ -128,9 +128,10 @@ def test_a_mask_that_falls_between_the_pixels_of_a_small_image_is_dropped() -> N
 
 
 def test_scores_are_class_times_presence() -> None:
-    scores = scores_of(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0]]))
+    scores, presence = scores_of(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0]]))
 
     sigmoid = [1 / (1 + np.exp(-value)) for value in (0.0, 2.0, 1.0)]
     np.testing.assert_allclose(
         scores, [[sigmoid[0] * sigmoid[2], sigmoid[1] * sigmoid[2]]], rtol=1e-6
     )
+    np.testing.assert_allclose(presence, [sigmoid[2]], rtol=1e-6)
