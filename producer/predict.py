@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 from uuid import UUID
 
@@ -82,7 +83,7 @@ class Question:
         Raises:
             SpecError: A text has not exactly one reading.
         """
-        words = lambda: glossary.current(session, team_id)  # noqa: E731 - of two words
+        words = partial(glossary.current, session, team_id)
         prompts, version = glossary.composed_prompts(words, self.prompts)
         return replace(self, prompts=prompts, glossary=version) if version else self
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from maskpool.errors import SourceError
+from maskpool.errors import SourceError, SpecError
 from maskpool.glossary.words import Kind, Word
 from maskpool.text import counted
 
@@ -67,9 +67,13 @@ def _take(
     words: dict[tuple[Kind, str], Word],
     refused: list[tuple[int, str]],
 ) -> None:
+    if len(cells) > len(names):
+        reason = "it has more cells than the first line; put a text with a comma in double quotes"
+        refused.append((line, reason))
+        return
     try:
         word = _word(names, cells)
-    except ValueError as error:
+    except SpecError as error:
         refused.append((line, str(error)))
         return
     earlier = words.setdefault((word.kind, word.key), word)
@@ -80,9 +84,6 @@ def _take(
 
 def _word(names: list[str], row: list[str]) -> Word:
     cells = dict(zip(names, row, strict=False))
-    if len(row) > len(names):
-        msg = "it has more cells than the first line; put a text with a comma in double quotes"
-        raise ValueError(msg)
     kind = cells.get("kind", "").strip() or Kind.NOUN
     return Word.checked(cells.get("word", ""), kind, cells.get("english", ""))
 

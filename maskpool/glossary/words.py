@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from maskpool.encoder_text import checked_text
+from maskpool.errors import SpecError
 from maskpool.glossary.chinese import has_chinese, plain
 from maskpool.text import is_storable, one_line
 
@@ -57,39 +58,35 @@ class Word:
         """A word from outside.
 
         Raises:
-            ValueError: It is refused, with a sentence that begins with the field's name.
+            SpecError: It is refused; names ``word``, ``kind`` or ``english``.
         """
         word, english = " ".join(word.split()), " ".join(english.split())
         if kind not in list(Kind):
-            msg = f"kind: {kind!r} is none; write noun, colour or material"
-            raise ValueError(msg)
+            raise SpecError("kind", f"{kind!r} is none; write noun, colour or material")
         for name, text, most in (("word", word, MAX_WORD), ("english", english, MAX_ENGLISH)):
             _require_plain(name, text, most)
         if not has_chinese(word):
-            msg = f"word: {word!r} holds no Chinese character, so it would never be looked up"
-            raise ValueError(msg)
+            reason = f"{word!r} holds no Chinese character, so it would never be looked up"
+            raise SpecError("word", reason)
         if has_chinese(english):
-            msg = f"english: {english!r} holds Chinese; write what is to be sent in English"
-            raise ValueError(msg)
+            reason = f"{english!r} holds Chinese; write what is to be sent in English"
+            raise SpecError("english", reason)
         try:
             return cls(word, Kind(kind), checked_text(english))
         except ValueError as error:
-            msg = f"english: {error}"
-            raise ValueError(msg) from None
+            raise SpecError("english", str(error)) from None
 
 
 def _require_plain(name: str, text: str, most: int) -> None:
     if not text:
-        msg = f"{name}: it is empty"
-    elif len(text) > most:
-        msg = f"{name}: it has {len(text)} characters; {most} are allowed"
-    elif not is_storable(text) or one_line(text) != text:
-        msg = f"{name}: it holds a control character, or is not UTF-8"
-    elif _FORMULA.match(text):
-        msg = f"{name}: {text!r} begins like a formula of a spreadsheet; begin it with a letter"
-    else:
-        return
-    raise ValueError(msg)
+        raise SpecError(name, "it is empty")
+    if len(text) > most:
+        raise SpecError(name, f"it has {len(text)} characters; {most} are allowed")
+    if not is_storable(text) or one_line(text) != text:
+        raise SpecError(name, "it holds a control character, or is not UTF-8")
+    if _FORMULA.match(text):
+        reason = f"{text!r} begins like a formula of a spreadsheet; begin it with a letter"
+        raise SpecError(name, reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maskpool.errors import SourceError, SpecError
+from maskpool.errors import SourceError
 from producer.cli import options, render
 from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works, Writes
@@ -32,7 +32,7 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 
 class _Kind(StrEnum):
-    """What a word may be in a phrase."""
+    """As ``maskpool.glossary.Kind``, which takes the whole glossary along; a test compares them."""
 
     NOUN = "noun"
     COLOUR = "colour"
@@ -64,11 +64,7 @@ def add(
     from producer.accounts.audit import Actor
     from producer.pool import open_pool
 
-    try:
-        new = words.Word.checked(word, kind, english)
-    except ValueError as error:
-        field, _, reason = str(error).partition(": ")
-        raise SpecError(field, reason) from None
+    new = words.Word.checked(word, kind, english)
     with open_pool() as pool:
         version = glossary.put(pool, Actor.at_shell(pool.settings), _team(pool, team), [new])
     render.say(f"{new.word} is sent as {new.english} ({_whose(team)}, version {version})")

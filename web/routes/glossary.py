@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
-from maskpool.errors import SpecError
 from maskpool.glossary import Glossary, GlossaryError, Kind, Word
 from maskpool.glossary.words import SHIPPED_VERSION, shipped_words
 from producer import glossary
@@ -122,7 +121,7 @@ def put_word(
     pool: Pooled, caller: Annotated[Caller, needs(Right.USERS)], word: str, asked: AskedWord
 ) -> Version:
     """Add a word for the whole pool, or give it other English."""
-    new = _checked(word, asked)
+    new = Word.checked(word, asked.kind, asked.english)
     return Version(version=glossary.put(pool, Actor.of(caller), None, [new]))
 
 
@@ -174,7 +173,7 @@ def put_team_word(
 ) -> Version:
     """Add a word for a team, or give it other English."""
     team = teams.visible(pool, caller, team_id, Right.SUBMIT)
-    new = _checked(word, asked)
+    new = Word.checked(word, asked.kind, asked.english)
     return Version(version=glossary.put(pool, Actor.of(caller), team, [new]))
 
 
@@ -189,14 +188,6 @@ def remove_team_word(
     """Take a word of a team's out; the pool's, or the shipped one, counts again."""
     team = teams.visible(pool, caller, team_id, Right.SUBMIT)
     return Version(version=glossary.remove(pool, Actor.of(caller), team, word, kind))
-
-
-def _checked(word: str, asked: AskedWord) -> Word:
-    try:
-        return Word.checked(word, asked.kind, asked.english)
-    except ValueError as error:
-        field, _, reason = str(error).partition(": ")
-        raise SpecError(field, reason) from None
 
 
 def _sent(words: Glossary, text: str) -> SentShown:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskpool.errors import SpecError
 from maskpool.glossary import Glossary, GlossaryError, Kind, Why, Word, compose, shipped
 from maskpool.glossary.chinese import has_chinese, plain
 from maskpool.glossary.words import shipped_words
@@ -148,7 +149,7 @@ def test_words_laid_over_win_and_the_others_stay() -> None:
     ],
 )
 def test_a_word_that_is_none_is_refused(fields: tuple[str, str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(SpecError, match=said):
         Word.checked(*fields)
 
 

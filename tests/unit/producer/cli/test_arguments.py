@@ -16,8 +16,10 @@ import typer.main
 from services.command_line import verbs
 
 from maskpool import exits
+from maskpool.glossary import Kind
 from maskpool.text import readable
 from producer import cli
+from producer.cli import glossary
 from producer.cli.verbs import PATHS, Reads
 
 _VERBS: dict[str, Any] = dict(verbs(typer.main.get_command(cli.app)))
@@ -123,3 +125,7 @@ def test_any_text_is_refused_in_words_or_comes_to_nothing(
     assert "bug in maskpool" not in said
     assert readable(said) == said
     assert len(said) < 20_000, "a panel of Typer's pads its lines"
+
+
+def test_the_kinds_of_words_are_those_of_the_glossary() -> None:
+    assert [one.value for one in glossary._Kind] == [one.value for one in Kind]
