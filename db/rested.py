@@ -1,7 +1,6 @@
 """A ping before a connection is used that rested for a while.
 
-SQLAlchemy's own ping costs every transaction a round trip. A server that was away was so for longer
-than what is trusted here, so that each connection from before is found out.
+SQLAlchemy's own ping costs every transaction a round trip.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-#: Seconds for which a connection that was used is trusted; no Postgres starts again as quickly.
+#: Seconds for which a connection that was used is trusted. One that is cut within them is found out
+#: by its next statement, which fails as all do whose server dies.
 _TRUSTED_SECONDS = 0.25
 
 _USED_AT = "maskpool_used_at"
