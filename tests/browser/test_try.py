@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from pycocotools import mask as coco
 from services.studio import PHONE, Desk, Site
 from services.try_page import CIRCLE, NOTHING, TRIANGLE, Bench, settled
@@ -347,6 +347,33 @@ def test_a_phone_with_fingers(desk: Desk) -> None:
     assert bench.canvas.bounding_box()["height"] > 250  # type: ignore[index]
     drag(-300)
     expect(main).to_have_attribute("data-sheet", "full")
+
+
+def test_a_late_answer_leaves_the_word_about_the_last_step(desk: Desk, tmp_path: Path) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    held: list[Route] = []
+    page.route("**/api/v1/predict*", lambda one: held.append(one), times=1)  # noqa: PLW0108
+    broken, text = tmp_path / "broken.jpg", tmp_path / "notes.txt"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no more")
+    text.write_text("no picture")
+    page.set_input_files("#file", broken)
+    page.get_by_label("Add a prompt").fill("circle")
+    page.keyboard.press("Enter")
+    strip = page.locator("#strip")
+    # The picture itself cannot be shown; what the model says of it comes later.
+    expect(strip).to_contain_text("This was refused: the image's header", timeout=30_000)
+    page.set_input_files("#file", text)
+    expect(strip).to_contain_text("None of these files is a picture")
+    with page.expect_response(lambda one: "/predict" in one.url and one.status != 202):
+        held[0].continue_()
+    # The question failed: it can be asked again, and the word stays.
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    expect(strip).to_contain_text("None of these files is a picture")
+    expect(strip).not_to_contain_text("header")
+    page.get_by_role("button", name="Try again").click()
+    expect(strip).to_contain_text("header is damaged", timeout=30_000)
+    expect(strip).not_to_contain_text("None of these")
 
 
 def test_what_fails_says_so_and_is_tried_again(desk: Desk, tmp_path: Path) -> None:

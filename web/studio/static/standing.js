@@ -17,11 +17,24 @@ export class Standing extends EventTarget {
     super();
     /** @type {State} */
     this.now = { phase: "idle" };
+    /** What somebody's last step could not do; a late answer to a question does not take its place. @type {unknown} */
+    this.word = null;
   }
 
   /** @param {State} state */
   set(state) {
     this.now = state;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /**
+   * Say why a step was not taken, until the next one.
+   *
+   * @param {unknown} word A sentence or an error; null to take it back.
+   */
+  say(word) {
+    if (this.word === word) return;
+    this.word = word;
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -50,6 +50,7 @@ export class Asking {
       return;
     }
     this.stop = new AbortController();
+    this.standing.say(null);
     await this.#ask(picture, key, this.stop.signal);
   }
 
@@ -122,6 +123,7 @@ export class Asking {
       ...(points.length ? { points: points.map((one) => [part(one.x, width), part(one.y, height), one.label]) } : {}),
     };
     this.open++;
+    standing.say(null);
     standing.set({ phase: "asking", since: performance.now() });
     try {
       const origin = await this.pictures.brought(picture);

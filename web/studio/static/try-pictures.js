@@ -58,7 +58,7 @@ export class Pictures {
   addFiles(files) {
     const some = [...files].filter(isPicture).slice(0, MOST);
     if (!some.length) {
-      this.standing.set({ phase: "failed", error: t("try.no_pictures") });
+      this.standing.say(t("try.no_pictures"));
       return;
     }
     this.add(some.map((file) => newPicture(file.name || "picture.png", file, null)));
@@ -73,6 +73,7 @@ export class Pictures {
   /** @param {number} at */
   go(at) {
     if (!this.work.pictures[at]) return;
+    this.standing.say(null);
     Object.assign(this.work, { at, selectedId: "", hoveredId: "", items: [] });
     this.work.tell("pictures");
     this.show();
@@ -206,7 +207,7 @@ export class Pictures {
       file.value = "";
     });
     document.querySelectorAll("[data-sample]").forEach((one) =>
-      on(one, "click", () => this.sample(/** @type {HTMLElement} */ (one)).catch((error) => this.standing.set({ phase: "failed", error })))
+      on(one, "click", () => this.sample(/** @type {HTMLElement} */ (one)).catch((error) => this.standing.say(error)))
     );
     work.on("pictures", () => this.#frame());
     work.on("items", () => this.#size());

@@ -24,7 +24,7 @@ export function wireStrip(standing, work, canvas) {
   let timer = 0;
   const draw = () => {
     clearTimeout(timer);
-    swap(strip, ...parts(standing.now, pool, aim(work, canvas)));
+    swap(strip, ...said(standing.word), ...parts(standing, pool, aim(work, canvas)));
     // Who answered is there; the pool was looked at before.
     if (standing.now.phase === "done" && pool?.workers.length === 0) lookAtPool().catch(() => {});
     if (standing.now.phase !== "asking") return;
@@ -45,19 +45,21 @@ export function wireStrip(standing, work, canvas) {
 }
 
 /**
- * @param {import("./standing.js").State} now
+ * @param {import("./standing.js").Standing} standing
  * @param {PoolState | null} pool
  * @param {Node | null} hint What the tool will do.
  * @returns {(Node | string)[]}
  */
-function parts(now, pool, hint) {
+function parts(standing, pool, hint) {
+  const { now, word } = standing;
   const demo = pool?.workers.length && pool.workers.every((one) => one.model === "demo");
   // On a phone there is room for it while nothing else is said.
   const wide = now.phase === "uploading" || now.phase === "asking" ? "wide-only" : "";
   const end = demo ? [el("span", { class: `strip__end muted ${wide}` }, t("strip.demo"))] : [];
   if (now.phase === "uploading") return [...uploading(now.share ?? 0), ...end];
   if (now.phase === "asking") return [...asking(now.since ?? 0, pool), ...end];
-  if (now.phase === "failed") return failed(now);
+  if (now.phase === "failed") return failed(standing);
+  if (word) return end;
   return [...ready(now, pool), ...(hint ? [hint] : []), ...end];
 }
 
@@ -99,12 +101,22 @@ function asking(since, pool) {
   return [state("dot--work", t("strip.waits", { time: duration(gone / 1000) })), el("span", {}, where)];
 }
 
-/** @param {import("./standing.js").State} now */
-function failed({ error, retry }) {
-  const sentence = typeof error === "string" ? error : explain(error);
-  const again = retry && el("button", { class: "btn", type: "button", onclick: retry }, icon("retry"), t("strip.again"));
-  const words = el("span", { class: "state is-bad", role: "alert" }, el("span", { class: "dot dot--bad" }), sentence);
-  return again ? [words, again] : [words];
+/** @param {unknown} word A sentence or an error. */
+function said(word) {
+  if (!word) return [];
+  const sentence = typeof word === "string" ? word : explain(word);
+  return [el("span", { class: "state is-bad", role: "alert" }, el("span", { class: "dot dot--bad" }), sentence)];
+}
+
+/** @param {import("./standing.js").Standing} standing */
+function failed(standing) {
+  const { now: { error, retry }, word } = standing;
+  const again = () => {
+    standing.say(null);
+    retry?.();
+  };
+  const button = retry && el("button", { class: "btn", type: "button", onclick: again }, icon("retry"), t("strip.again"));
+  return [...(word ? [] : said(error)), ...(button ? [button] : [])];
 }
 
 /**

@@ -33,7 +33,7 @@ import { percent } from "./words.js";
 const work = new Work();
 const canvas = byId("canvas", MaskCanvas);
 const standing = new Standing();
-const say = (/** @type {string} */ sentence) => standing.set({ phase: "failed", error: sentence });
+const say = (/** @type {unknown} */ word) => standing.say(word);
 const chosen = hasReading();
 const before = restore(work);
 const pictures = new Pictures(work, canvas, standing);
@@ -57,7 +57,7 @@ async function begin() {
   const [batch, image] = [wanted.get("batch"), Number(wanted.get("image"))];
   if (batch) {
     history.replaceState(null, "", location.pathname);
-    await pictures.fromBatch(batch, image).catch((error) => standing.set({ phase: "failed", error }));
+    await pictures.fromBatch(batch, image).catch(say);
     return;
   }
   const kept = before[work.at];
@@ -132,7 +132,7 @@ function buttons() {
 
 /** @param {() => Promise<void>} work Its failure is told. */
 function guarded(work) {
-  work().catch((error) => standing.set({ phase: "failed", error }));
+  work().catch(say);
 }
 
 /** @returns {Record<string, () => void>} */
@@ -141,6 +141,7 @@ function acts() {
     pick: () => byId("file", HTMLInputElement).click(),
     "from-batch": () => openFromBatch((batch, image) => guarded(() => pictures.fromBatch(batch, image))),
     first: () => {
+      standing.say(null);
       Object.assign(work, { pictures: [], at: 0, items: [], selectedId: "", hoveredId: "" });
       work.tell("pictures", "items", "selection");
     },
