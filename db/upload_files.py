@@ -123,16 +123,23 @@ def _insert(session: Session, new: Sequence[NewFile]) -> set[tuple[UUID, str]]:
     """Write the rows; returns which were not there, or not whole."""
     if not new:
         return set()
-    dialect: Any = postgresql if is_postgres(session) else sqlite
-    made = dialect.insert(UploadFileRow)
-    written = {"size": made.excluded.size, "sha256": made.excluded.sha256}
     rows = session.connection().execute(
-        made.on_conflict_do_update(
-            index_elements=["upload_id", "name"], set_=written, where=UploadFileRow.size.is_(None)
-        ).returning(UploadFileRow.upload_id, UploadFileRow.name),
+        _INSERT_POSTGRES if is_postgres(session) else _INSERT_SQLITE,
         [_values(one.upload_id, one.file) for one in new],
     )
     return {(row.upload_id, row.name) for row in rows}
+
+
+def _insert_statement(dialect: Any) -> Any:  # noqa: ANN401 - of one of two dialects
+    made = dialect.insert(UploadFileRow)
+    written = {"size": made.excluded.size, "sha256": made.excluded.sha256}
+    return made.on_conflict_do_update(
+        index_elements=["upload_id", "name"], set_=written, where=UploadFileRow.size.is_(None)
+    ).returning(UploadFileRow.upload_id, UploadFileRow.name)
+
+
+#: Made once: a file takes as long to make it as to run it.
+_INSERT_POSTGRES, _INSERT_SQLITE = map(_insert_statement, (postgresql, sqlite))
 
 
 def _stored(session: Session, asked: Sequence[NewFile]) -> dict[tuple[UUID, str], UploadFile]:

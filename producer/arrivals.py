@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,12 +116,12 @@ class Arrivals:
             return upload_files.file(session, upload.id, name), limit
 
     def note(self, upload: Upload, file: UploadFile) -> Noted:
-        """As ``Noting.note``."""
+        """As ``Noting.note``, for a file that holds no place."""
         return self._noting.note(upload, file)
 
     @contextmanager
-    def coming(self, upload: Upload) -> Iterator[Callable[[UploadFile], Noted]]:
-        """Keep a place for a file while it is written; gives what notes it. Raises as ``before``.
+    def place(self, upload: Upload) -> Iterator[None]:
+        """Keep a place for a file while it is written and until ``note_all``; raises as ``before``.
 
         Many may come at the same moment, so that a few more than may be may find a place.
         """
@@ -130,21 +130,25 @@ class Arrivals:
             if known is not None:
                 self._require_place(known)
             self._coming[upload.id] += 1
-        came: list[UploadFile] = []
-
-        def note(file: UploadFile) -> Noted:
-            noted = self.note(upload, file)
-            came.append(file)
-            return noted
-
         try:
-            yield note
-        finally:
-            self._over(upload.id, came)
+            yield
+        except BaseException:
+            self._over(upload.id, 1, [])
+            raise
 
-    def _over(self, upload_id: UUID, came: list[UploadFile]) -> None:
+    def note_all(self, upload: Upload, files: Sequence[UploadFile]) -> list[Noted]:
+        """As ``Noting.note_all``, for files that each hold a place; they hold none any more."""
+        came: Sequence[UploadFile] = []
+        try:
+            noted = self._noting.note_all(upload, files)
+            came = files
+        finally:
+            self._over(upload.id, len(files), came)
+        return noted
+
+    def _over(self, upload_id: UUID, places: int, came: Sequence[UploadFile]) -> None:
         with self._lock:
-            self._coming[upload_id] -= 1
+            self._coming[upload_id] -= places
             if not self._coming[upload_id]:
                 del self._coming[upload_id]
             if upload_id in self._known:

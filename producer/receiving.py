@@ -8,7 +8,7 @@ the last one joins them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -89,17 +89,66 @@ def receive(
         NotFound: The upload was deleted meanwhile.
         Unreachable: Store or database is away.
     """
-    _require_name(name)
     if arrivals is None:
         with Arrivals(pool) as alone:
             return receive(pool, upload, name, chunks, sha256=sha256, part=part, arrivals=alone)
-    coming = _Coming(pool, upload, name, arrivals)
-    there, limit = coming.arrivals.before(upload, name)
-    if part is not None:
-        return _receive_part(coming, _checked(chunks, sha256), part, there, limit)
+    chunks = _checked(chunks, sha256)
+    if part is None:
+        written = write(pool, upload, name, chunks, arrivals)
+        return _noted(pool, upload, written, arrivals)
+    _require_name(name)
+    there, limit = arrivals.before(upload, name)
+    return _receive_part(_Coming(pool, upload, name, arrivals), chunks, part, there, limit)
+
+
+def write(
+    pool: Pool, upload: Upload, name: str, chunks: Iterable[bytes], arrivals: Arrivals
+) -> Received | UploadFile:
+    """Write a whole file into the store, unless it is noted already. Raises as ``receive``.
+
+    Returns:
+        A file is written only, and holds a place: it is in its upload once ``note_all`` noted it.
+    """
+    _require_name(name)
+    there, limit = arrivals.before(upload, name)
     if there is not None and there.size is not None:
         return Received(_same(name, there, _hashed(chunks, limit)))
-    return coming.keep(_checked(chunks, sha256), limit)
+    return _Coming(pool, upload, name, arrivals).write(chunks, limit)
+
+
+def note_all(
+    pool: Pool, upload: Upload, written: Sequence[UploadFile], arrivals: Arrivals
+) -> list[Received | Conflict]:
+    """Note files that ``write`` wrote, of different names, in one transaction.
+
+    Raises:
+        NotFound: The upload was deleted meanwhile.
+        Unreachable: Store or database is away.
+    """
+    try:
+        noted = arrivals.note_all(upload, written)
+    except NotFound:
+        # Nobody will look for them any more.
+        pool.store().delete(keys.upload_object(upload.id, one.name) for one in written)
+        raise
+    found: list[Received | Conflict] = []
+    for file, one in zip(written, noted, strict=True):
+        if one.file.sha256 == file.sha256:
+            found.append(Received(file, task_id=one.task_id))
+        else:
+            found.append(_settle(pool, upload, file.name))
+    return found
+
+
+def _noted(
+    pool: Pool, upload: Upload, written: Received | UploadFile, arrivals: Arrivals
+) -> Received:
+    if isinstance(written, Received):
+        return written
+    [found] = note_all(pool, upload, [written], arrivals)
+    if isinstance(found, Conflict):
+        raise found
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +160,19 @@ class _Coming:
     name: str
     arrivals: Arrivals
 
-    def keep(self, chunks: Iterable[bytes], limit: int) -> Received:
-        """Write it, then note it."""
-        store, key = self.pool.store(), keys.upload_object(self.upload.id, self.name)
-        with self.arrivals.coming(self.upload) as note:
-            file = UploadFile(self.name, *store.put_stream(key, chunks, limit))
-            try:
-                noted = note(file)
-            except NotFound:
-                store.delete([key])  # nobody will look for it any more
-                raise
-        if noted.file.sha256 != file.sha256:
-            _settle(self.pool, self.upload, self.name)
-        return Received(file, task_id=noted.task_id)
+    def write(self, chunks: Iterable[bytes], limit: int) -> UploadFile:
+        """Write it; it holds a place until it is noted."""
+        key = keys.upload_object(self.upload.id, self.name)
+        with self.arrivals.place(self.upload):
+            return UploadFile(self.name, *self.pool.store().put_stream(key, chunks, limit))
 
 
-def _settle(pool: Pool, upload: Upload, name: str) -> None:
+def _settle(pool: Pool, upload: Upload, name: str) -> Conflict:
     """Two sent different files under one name at once: whichever object came last is the file."""
     found = _hashed(_read(pool, keys.upload_object(upload.id, name)), 1 << 62)
     with pool.database.write() as session:
         upload_files.correct(session, upload.id, name, *found)
-    raise _another(name)
+    return _another(name)
 
 
 def _receive_part(
@@ -150,7 +191,7 @@ def _receive_part(
     if len(parts) < part.count:
         return Received(noted, missing=part.count - len(parts))
     joined = (chunk for number in sorted(parts) for chunk in _read(pool, parts[number]))
-    received = coming.keep(joined, limit)
+    received = _noted(pool, upload, coming.write(joined, limit), coming.arrivals)
     store.delete(parts.values())
     return received
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal
 
+from db.upload_files import UploadFile
 from db.uploads import Upload
 from maskpool.errors import Conflict, MaskpoolError, Permanent, TooLarge
 from producer import receiving
@@ -35,6 +37,9 @@ _PIECE = 256 * 1024
 #: Members that are read into memory, so that several are written at once.
 _SMALL = 1024 * 1024
 
+#: Members that are noted by one transaction, and seconds after which fewer are.
+_NOTED_AT_ONCE, _NOTED_SECONDS = 32, 1.0
+
 #: Refusals that one answer names.
 _MAX_NAMED = 100
 
@@ -56,6 +61,11 @@ class Unpacked:
     passed_over: Counter[str] = field(default_factory=Counter)
     refused: dict[str, str] = field(default_factory=dict)
     refused_count: int = 0
+
+    def take(self, received: Received) -> None:
+        """Count a member that is in the upload now."""
+        self.files += 1
+        self.size += received.file.size or 0
 
     def refuse(self, name: str, reason: str) -> None:
         """Note a member that is not taken."""
@@ -128,7 +138,9 @@ class _Taking:
         self.pool = pool
         self._upload = upload
         self._arrivals = arrivals
-        self._under_way: deque[tuple[str, Future[Received]]] = deque()
+        self._under_way: deque[tuple[str, Future[Received | UploadFile]]] = deque()
+        self._written: dict[str, UploadFile] = {}
+        self._since = 0.0
 
     @contextmanager
     def into(self, done: Unpacked) -> Iterator[None]:
@@ -136,14 +148,7 @@ class _Taking:
         try:
             yield
         finally:
-            errors = []
-            while self._under_way:
-                try:
-                    self._settle(done)
-                except MaskpoolError as error:
-                    errors.append(error)
-            if errors:
-                raise errors[0]
+            self._settle_all(done)
 
     def take(self, name: str, size: int, file: IO[bytes], done: Unpacked) -> None:
         """Take one.
@@ -152,31 +157,66 @@ class _Taking:
             Permanent: The upload has as many files as it may have, or another member was refused.
             Transient: Store or database is away.
         """
+        if name in self._written or any(name == other for other, _ in self._under_way):
+            # The second of one name meets the first as it is noted, not half on its way.
+            self._settle_all(done)
         if size <= _SMALL:
             content = file.read()
-            work = self._arrivals.beside(lambda: self._receive(name, [content]))
+            work = self._arrivals.beside(lambda: self._write(name, [content]))
         else:
             work = Future()
             try:
-                work.set_result(self._receive(name, iter(lambda: file.read(_PIECE), b"")))
+                work.set_result(self._write(name, iter(lambda: file.read(_PIECE), b"")))
             except Conflict as error:
                 work.set_exception(error)
         self._under_way.append((name, work))
         while self._under_way and self._under_way[0][1].done():
             self._settle(done)
+        late = self._written and time.monotonic() - self._since > _NOTED_SECONDS
+        if late or len(self._written) >= _NOTED_AT_ONCE:
+            self._note(done)
 
-    def _receive(self, name: str, pieces: Iterable[bytes]) -> Received:
-        return receiving.receive(self.pool, self._upload, name, pieces, arrivals=self._arrivals)
+    def _write(self, name: str, pieces: Iterable[bytes]) -> Received | UploadFile:
+        return receiving.write(self.pool, self._upload, name, pieces, self._arrivals)
 
     def _settle(self, done: Unpacked) -> None:
         name, future = self._under_way.popleft()
         try:
-            received = future.result()
+            found = future.result()
         except Conflict as error:
             done.refuse(name, str(error))
-        else:
-            done.files += 1
-            done.size += received.file.size or 0
+            return
+        if isinstance(found, Received):
+            done.take(found)
+            return
+        if not self._written:
+            self._since = time.monotonic()
+        self._written[name] = found
+
+    def _note(self, done: Unpacked) -> None:
+        written, self._written = list(self._written.values()), {}
+        if not written:
+            return
+        noted = receiving.note_all(self.pool, self._upload, written, self._arrivals)
+        for file, found in zip(written, noted, strict=True):
+            if isinstance(found, Conflict):
+                done.refuse(file.name, str(found))
+            else:
+                done.take(found)
+
+    def _settle_all(self, done: Unpacked) -> None:
+        """Wait for all that is under way, and note it; the first fault is raised after the last."""
+        errors = []
+        while self._under_way or self._written:
+            try:
+                if self._under_way:
+                    self._settle(done)
+                else:
+                    self._note(done)
+            except MaskpoolError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 def _take(taking: _Taking, tar: tarfile.TarFile, member: tarfile.TarInfo, done: Unpacked) -> None:

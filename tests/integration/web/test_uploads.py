@@ -291,6 +291,25 @@ def test_a_tar_is_taken_as_it_comes(either: Door, mode: str) -> None:
     assert send_tar(door, upload, data).json()["files"] == 2, "again the same"
 
 
+@pytest.mark.parametrize("between", [0, 40], ids=["at once", "noted before"])
+def test_the_second_of_one_name_in_a_tar_is_told_and_the_first_stays(
+    either: Door, between: int
+) -> None:
+    upload = begin(either)
+    others = [(f"{number}.jpg", b"x%d" % number) for number in range(between)]
+    data = tar_of(("a.jpg", JPEG), *others, ("a.jpg", b"another"), ("a.jpg", JPEG))
+    answer = send_tar(either, upload, data).json()
+    assert answer["files"] == between + 2, "the third is the first once more"
+    [refused] = answer["refused"].values()
+    assert "there is another file" in refused
+    with either.pool.database.read() as session:
+        found = upload_files.file(session, UUID(upload), "a.jpg")
+    assert found is not None
+    assert found.sha256 == hashlib.sha256(JPEG).hexdigest()
+    key = keys.upload_object(UUID(upload), "a.jpg")
+    assert either.pool.store().get(key) == JPEG
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
