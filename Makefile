@@ -26,9 +26,10 @@ test: $(VENV)/dev.stamp ## Run every test against real servers, in several proce
 faults: $(VENV)/dev.stamp ## Hurt real processes in every way we know, at full size (25 minutes)
 	MASKPOOL_FAULTS=full $(BIN)/python -m pytest tests/faults
 
-bench: $(VENV)/dev.stamp ## Measure the segmenter and the queue beside the stock ways (15 minutes)
+bench: $(VENV)/dev.stamp ## Measure the segmenter and the queue beside the stock ways, and parity at full size (20 minutes)
 	$(BIN)/python bench/engine.py --results bench/results
 	$(BIN)/python bench/queue.py --results bench/results
+	$(BIN)/python -m pytest -s tests/published_size
 
 check: $(VENV)/dev.stamp ## Lint, format check, types, who may import whom, unit tests
 	$(BIN)/ruff check .

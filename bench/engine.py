@@ -13,8 +13,9 @@ autocast over weights that are kept in bf16 for products, which spares the stock
 ``bound`` is what sharing the vision pass alone can gain, P(V + H) / (V + P·H), with V the time of
 the vision pass and H that of the rest for one prompt, measured in the same run. ``used`` is the
 model's arithmetic – one vision pass an image, one pass of the detector a prompt – over the time
-and what one large matrix product reaches here. Needs torch, transformers, numpy and Pillow; the
-whole worker's line needs an installation.
+and what one large matrix product reaches here. The last line is ``bench/large_masks.py``: a hundred
+masks of a 16-MP image. Needs torch, transformers, numpy and Pillow; the whole worker's line needs
+an installation.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import Any
 import torch
 from transformers.utils import logging as transformers_logging
 
-from bench import machine
+from bench import large_masks, machine
 from bench.segmenting import UnderTest, measure, peak_tflops, pictures, under_test
 from bench.stages import NAMES
 
@@ -64,6 +65,8 @@ def main() -> None:
         one.ours.warm_up(max(int(cell.split("x")[0]) for cell in asked.cells))
     rows = _cells(one, asked, peak)
     workers = [] if asked.no_worker else _workers(one, asked)
+    large, sentence = large_masks.compare()
+    print(sentence)
     if asked.results:
         content = {
             "model": one.what,
@@ -72,6 +75,7 @@ def main() -> None:
             "peak_tflops": peak,
             "rows": rows,
             "whole_worker": workers,
+            "large_masks": large,
         }
         part = "engine-compiled" if asked.compile else "engine"
         print(f"kept in {machine.save(asked.results, where, part, content)}")

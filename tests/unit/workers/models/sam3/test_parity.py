@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from parity import BF16, EXACT, compare_all
 from PIL import Image as PillowImage
-from published_sam3 import Published, segment_one
 from small_models import find, scene, small_sam3, word_tokenizer
 
-from maskpool import rle
-from maskpool.domain import SCORE_FLOOR, Found
 from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_segmenter
 from workers.models.precision import cast_weights
@@ -28,72 +24,12 @@ needs_demo = pytest.mark.skipif(
     not (DEMO_MODELS / "sam3" / "model.safetensors").exists(), reason="no demo weights here"
 )
 
-Precision = Callable[[], AbstractContextManager[object]]
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far from the published path: of scores, of a mask's pixels, of a box's edges."""
-
-    score: float
-    pixels: float
-    edge: float
-
-
-EXACT = Tolerance(score=1e-3, pixels=1e-3, edge=0.0)
-#: A box is tight, in whole pixels: one pixel of a mask that falls on the other side moves an edge.
-BF16 = Tolerance(score=1e-2, pixels=1e-3, edge=1.0)
-
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def bf16() -> AbstractContextManager[object]:
     """What a CUDA device does, on the CPU."""
     return torch.autocast("cpu", dtype=torch.bfloat16)
-
-
-def tight_box(mask: np.ndarray) -> np.ndarray:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-
-
-def compare(mine: Sequence[Found], published: Published, tolerance: Tolerance) -> int:
-    """One prompt in one image; returns how many instances there were."""
-    filled = published.masks.any(axis=(1, 2))
-    scores, masks = published.scores[filled], published.masks[filled]
-    np.testing.assert_allclose([one.score for one in mine], scores, atol=tolerance.score)
-    for one in mine:
-        # Scores that are equal to a rounding may change places; the mask says which is meant.
-        rivals = masks[np.abs(scores - one.score) <= tolerance.score]
-        mask = rle.decode(one.mask)
-        differing = [(mask != rival).mean() for rival in rivals]
-        assert min(differing) <= tolerance.pixels
-        twin = rivals[int(np.argmin(differing))]
-        assert np.abs(tight_box(twin) - one.box_xyxy).max() <= tolerance.edge
-        assert one.box_xyxy == tuple(tight_box(mask))
-    return len(mine)
-
-
-def compare_all(
-    segmenter: Sam3Segmenter,
-    images: Sequence[np.ndarray],
-    prompts: Sequence[str],
-    tolerance: Tolerance,
-    precision: Precision = nullcontext,
-) -> list[int]:
-    """All prompts of all images at once against one published pass each; instances by image."""
-    model, tokenizer = segmenter._model, segmenter._tokens._tokenizer
-    counts = []
-    for image, found in zip(images, find(segmenter, images, prompts), strict=True):
-        count = 0
-        for index, prompt in enumerate(prompts):
-            with precision():
-                published = segment_one(model, tokenizer, image, prompt, SCORE_FLOOR)
-            mine = [one for one in found if one.prompt_index == index]
-            count += compare(mine, published, tolerance)
-        counts.append(count)
-    return counts
 
 
 def samples(*numbers: int) -> list[np.ndarray]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from parity import compare_object, published_object, scaled
 from small_models import find, scene, small_sam3, small_tracker, word_tokenizer
-from torch.nn import functional
 
 from maskpool import rle
 from maskpool.abilities import Ability
@@ -47,26 +45,6 @@ def segmenter(detector: Any, tracker: Any) -> Sam3Segmenter:
     return Sam3Segmenter(detector, word_tokenizer(), tracker=Tracker(tracker), pairs=4)
 
 
-def scaled(place: Sequence[float], image: np.ndarray) -> list[float]:
-    """From pixels of an image to those of the model's square, x and y in turn."""
-    height, width = image.shape[:2]
-    return [value * SIDE / (height if n % 2 else width) for n, value in enumerate(place)]
-
-
-@torch.inference_mode()
-def published(segmenter: Sam3Segmenter, tracker: Any, image: np.ndarray, ask: ObjectAsk) -> Any:
-    """The whole published forward pass for one object, and nothing else."""
-    pixels = segmenter._squares.stacked([segmenter.prepare(image)])
-    asked: dict[str, Any] = {}
-    if ask.points:
-        points = [scaled(point[:2], image) for point in ask.points]
-        asked["input_points"] = torch.tensor([[points]])
-        asked["input_labels"] = torch.tensor([[[label for *_, label in ask.points]]])
-    if ask.box_xyxy:
-        asked["input_boxes"] = torch.tensor([[scaled(ask.box_xyxy, image)]])
-    return tracker(pixel_values=pixels, **asked)
-
-
 def drawn(segmenter: Sam3Segmenter, *requests: Request[Any]) -> list[list[Found]]:
     return [answer.found for answer in segmenter.segment(requests)]
 
@@ -76,10 +54,10 @@ def test_candidates_are_those_of_the_published_pass(
     segmenter: Sam3Segmenter, tracker: Any, ask: ObjectAsk
 ) -> None:
     image = scene(100, 200, 3)
-    expected = published(segmenter, tracker, image, ask)
-    points = [(*scaled(point[:2], image), point[2]) for point in ask.points]
+    expected = published_object(segmenter, tracker, image, ask)
+    points = [(*scaled(point[:2], image, SIDE), point[2]) for point in ask.points]
     if ask.box_xyxy:
-        left, top, right, bottom = scaled(ask.box_xyxy, image)
+        left, top, right, bottom = scaled(ask.box_xyxy, image, SIDE)
         points += [(left, top, 2), (right, bottom, 3)]
     placed = torch.tensor([points])
     ours = Tracker(tracker)
@@ -107,16 +85,7 @@ def test_the_best_candidate_is_kept_at_the_size_of_the_image(
     (found,) = drawn(segmenter, Request(image, (), objects=ALL))
 
     for one, ask in zip(found, ALL, strict=True):
-        expected = published(segmenter, tracker, image, ask)
-        scores = expected.iou_scores[0, 0]
-        logits = expected.pred_masks[:, :, scores.argmax()]
-        whole = functional.interpolate(logits, (100, 200), mode="bilinear", align_corners=False)
-        mask = rle.decode(one.mask)
-        assert (mask != (whole[0, 0] > 0).numpy()).mean() <= 1e-4
-        assert one.predicted_iou == pytest.approx(float(scores.max()), abs=1e-5)
-        assert (one.object_index, one.prompt_index) == (ask.object_index, ask.prompt_index)
-        assert one.score == ask.score
-        assert one.box_xyxy == rle.box_xyxy(rle.to_runs(one.mask))
+        compare_object(one, ask, published_object(segmenter, tracker, image, ask), image)
 
 
 def test_company_changes_no_object_and_no_order(segmenter: Sam3Segmenter) -> None:
