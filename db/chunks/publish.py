@@ -23,6 +23,8 @@ _UNPUBLISHED_MS = 2_000
 #: How long a message may wait to be taken, by how often it was published: twice as long each time,
 #: up to ``_REPUBLISH_MAX_MS``.
 _REPUBLISH_MS = {publishes: 30_000 << (publishes - 1) for publishes in range(1, 6)}
+#: The same where somebody waits for the answer: a copy that was not needed costs less than they do.
+_REPUBLISH_NOW_MS = {publishes: 2_000 << (publishes - 1) for publishes in range(1, 10)}
 _REPUBLISH_MAX_MS = 600_000
 
 _MARK_PUBLISHED = (
@@ -70,8 +72,12 @@ def unpublished(
 @cache
 def _unpublished() -> Select[UUID, UUID, str, int, int, bool]:
     waited = now_ms() - ChunkRow.published_at
-    # A table of steps, since SQLite may lack an exponential function.
-    max_wait = case(_REPUBLISH_MS, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
+    # Tables of steps, since SQLite may lack an exponential function.
+    now, bulk = (
+        case(steps, value=ChunkRow.publishes, else_=_REPUBLISH_MAX_MS)
+        for steps in (_REPUBLISH_NOW_MS, _REPUBLISH_MS)
+    )
+    max_wait = case((BatchRow.klass == Klass.NOW, now), else_=bulk)
     overdue = or_(
         and_(ChunkRow.published_at.is_(None), ChunkRow.created_at < now_ms() - _UNPUBLISHED_MS),
         waited > max_wait,

@@ -207,6 +207,21 @@ def test_patience_with_a_message_doubles_up_to_ten_minutes(
     assert unheard(database) == 1
 
 
+@pytest.mark.parametrize(
+    ("publishes", "seconds"), [(1, 2), (2, 4), (3, 8), (4, 16), (8, 256), (9, 512), (10, 600)]
+)
+def test_a_message_that_somebody_waits_for_is_sent_again_after_two_seconds(
+    database: Database, publishes: int, seconds: int
+) -> None:
+    announce(database)
+    a_batch(database, 1, klass=Klass.NOW)
+    assert len(one_tick(database)) == 1
+    aged(database, publishes=publishes, published_at=seconds * 1000 - 1500)
+    assert unheard(database) == 0
+    aged(database, publishes=publishes, published_at=seconds * 1000 + 1)
+    assert unheard(database) == 1
+
+
 def test_a_chunk_whose_publisher_died_is_published_after_two_seconds(database: Database) -> None:
     announce(database)
     a_batch(database, 1)

@@ -15,6 +15,7 @@ from producer.cli.serve import dispatch
 
 if __name__ == "__main__":
     end_with_parent()
-    publish._REPUBLISH_MS = {times: wait // 10 for times, wait in publish._REPUBLISH_MS.items()}
+    for steps in (publish._REPUBLISH_MS, publish._REPUBLISH_NOW_MS):
+        steps |= {times: wait // 10 for times, wait in steps.items()}
     publish._REPUBLISH_MAX_MS //= 10
     dispatch()
