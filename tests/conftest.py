@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -70,6 +70,16 @@ def _leave(signum: int, frame: object) -> NoReturn:
 def pytest_xdist_auto_num_workers() -> int | None:
     """What ``-n auto`` means, unless the environment says another number."""
     return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else process_count()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """See ``services/together.py``; unless somebody asks for another way to share tests out."""
+    if config.option.dist != "loadfile":
+        return None
+    from services.together import Together  # only where there is pytest-xdist
+
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page
-from services.studio import Desk
 
 from web.studio import assets
 
@@ -63,12 +62,6 @@ _COMPARE = """async ([layersAt, viewAt, [scale, x, y, ratio]]) => {
   }
   return {differing, parts, least: Math.min(...painted)};
 }"""
-
-
-@pytest.fixture
-def page(desk: Desk) -> Page:
-    """A page of ours, so that its modules can be loaded."""
-    return desk.open("/login", None)
 
 
 @pytest.mark.parametrize("place", [(1, 10, 10, 1), (1.37, -31.3, 4.7, 1), (0.8, 3.2, 9.1, 1.5)])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from services.command_line import process_of
-from services.studio import Desk, Site
+from services.studio import Desk, Site, running_stack
 from services.try_page import CIRCLE, TRIANGLE, Bench, settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -31,9 +31,10 @@ _KEPT = "sessionStorage.getItem('maskpool.try') ?? '{\"pictures\": []}'"
 
 
 @pytest.fixture(scope="module")
-def site(stack: Site) -> Site:
-    """A whole pool, which starts again what dies."""
-    return stack
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A whole pool of our own, which starts again what dies."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as site:
+        yield site
 
 
 def process(site: Site, room: str) -> int:

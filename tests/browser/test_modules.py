@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pytest
 from playwright.sync_api import Page
 from pycocotools import mask as coco
-from services.studio import Desk
 
 from maskpool.domain import Found, Instance
 from maskpool.packed_mask import Rle
@@ -22,12 +21,6 @@ from maskpool.reasons import reasons
 from web.studio import assets
 
 MASKS, CASES = 300, 400
-
-
-@pytest.fixture
-def page(desk: Desk) -> Page:
-    """A page of ours, so that its modules can be loaded."""
-    return desk.open("/login", None)
 
 
 def call(page: Page, module: str, code: str, value: Any) -> Any:

@@ -22,6 +22,12 @@ from services.studio import Desk
 def test_a_fault_is_noticed(desk: Desk, script: str, fault: str) -> None:
     page = desk.open("/login", None)
     page.evaluate(f"({script})()")
-    page.wait_for_timeout(300)
+    # A busy machine tells late; a sleep long enough for it would be one for every machine.
+    for _ in range(500):
+        if any(fault in one for one in desk.faults):
+            break
+        page.wait_for_timeout(20)
     faults, desk.faults = desk.faults, []
     assert any(fault in one for one in faults), faults
+    # Some are told twice, by the page and by its console, and the second one may still come.
+    desk.expected.append("")

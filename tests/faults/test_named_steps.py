@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from faults import history
-from faults.sizes import Sizes
+from faults.conftest import built_world
+from faults.sizes import IS_FULL, Sizes
 from faults.world import HERE, PROMPTS, Load, Member, Report, World
 from services.command_line import PATIENCE
 from services.rows import counts_by_state
@@ -25,6 +27,18 @@ from maskpool.failpoints import PLACES
 
 #: Several blocks of the submitter in these tests.
 COUNT = 100
+
+
+@pytest.fixture(scope="module", params=["team", "embedded"])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """As for other files; in short nothing here runs on SQLite, so no world starts there."""
+    if request.param == "embedded" and not IS_FULL:
+        pytest.skip("on SQLite in `make faults` only")
+    with built_world(request.param, tmp_path_factory.mktemp(f"steps-{request.param}")) as one:
+        one.start()
+        yield one
 
 
 def places(of: str) -> list[str]:

@@ -34,6 +34,8 @@ def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """Logical workers, in two processes, that lease and beat as in production."""
+    if request.param == "embedded" and not IS_FULL:
+        pytest.skip("on SQLite in `make faults` only")
     workers = WORKERS[request.param]
     told = {
         "SIMULATED_WORKERS": str(workers // PROCESSES),

@@ -231,6 +231,10 @@ class Desk:
         for context in self._contexts:
             context.close()
         self._contexts.clear()
+        self.must_be_well()
+
+    def must_be_well(self) -> None:
+        """Fail if anything went wrong since the last time; what was expected is so no more."""
         faults, self.faults, self.expected = self.faults, [], []
         assert not faults, "\n".join(faults)
 

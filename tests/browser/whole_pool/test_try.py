@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Route, expect
 from pycocotools import mask as coco
-from services.studio import PHONE, Desk, Site
+from services.studio import PHONE, Desk
 from services.try_page import CIRCLE, NOTHING, TRIANGLE, Bench, settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -22,12 +22,6 @@ _AT_ONCE = """
 (keys) => keys.forEach((key) =>
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })))
 """
-
-
-@pytest.fixture(scope="module")
-def site(stack: Site) -> Site:
-    """A pool at work, for all tests of this module."""
-    return stack
 
 
 def test_a_slider_acts_on_what_is_stored(desk: Desk) -> None:

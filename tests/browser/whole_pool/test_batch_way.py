@@ -7,12 +7,11 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 from pycocotools.coco import COCO
-from services.studio import Desk, Site
+from services.studio import Desk
 
-SCENES = Path(__file__).parents[2] / "samples" / "scenes"
+SCENES = Path(__file__).parents[3] / "samples" / "scenes"
 NAMES = ("scene_02.jpg", "scene_04.jpg", "scene_13.jpg")
 
 #: Drop files where a person would.
@@ -36,12 +35,6 @@ _DRAWN = """
   return data.filter((value, at) => at % 4 === 3 && value > 0).length;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def site(stack: Site) -> Site:
-    """A whole pool."""
-    return stack
 
 
 def drop(page: Page, files: dict[str, bytes]) -> None:

@@ -1,0 +1,1 @@
+"""The Studio's pages in a real Chromium, before a real server or a whole pool."""
