@@ -31,6 +31,12 @@ PAGE_HEADERS = {
 _TLS_ONLY = "max-age=31536000"
 
 
+def usual(*, secure: bool) -> list[tuple[bytes, bytes]]:
+    """What every answer has; ``secure``: browsers are to speak TLS to this host, and only that."""
+    held = _HEADERS | ({"strict-transport-security": _TLS_ONLY} if secure else {})
+    return [(name.encode(), value.encode()) for name, value in held.items()]
+
+
 class Headers:
     """Adds the headers that an answer does not set itself.
 
@@ -41,8 +47,7 @@ class Headers:
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self._app = app
-        usual = _HEADERS | ({"strict-transport-security": _TLS_ONLY} if secure else {})
-        self._usual = [(name.encode(), value.encode()) for name, value in usual.items()]
+        self._usual = usual(secure=secure)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 from contextlib import suppress
+from functools import partial
 from threading import Event
 from types import FrameType
 
@@ -99,7 +100,7 @@ def _accept_all(listening: socket.socket) -> list[socket.socket]:
 async def _serve(app: FastAPI, listening: socket.socket, settings: Settings) -> None:
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=partial(Protocol, secure=app.state.place.secure),  # type: ignore[arg-type]
         log_config=None,
         # Requests may carry a one-time token in their address.
         access_log=False,

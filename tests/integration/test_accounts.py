@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from alembic import command
 from argon2 import PasswordHasher
 from services.plain_pool import PlainPool
 from sqlalchemy import delete, select, text, update
@@ -13,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db import accounts as rows
 from db.models import AuditRow, BatchRow, SessionRow, TokenRow, UploadRow, UserRow
+from db.schema import alembic_config, upgrade
 from maskpool.domain import BatchState
 from maskpool.errors import Conflict, MaskpoolError, NotFound, SourceError, SpecError
 from producer.accounts import audit, authenticate, grants, sessions, teams, tokens, users
@@ -371,6 +376,29 @@ def test_nobody_changes_the_audit_log(pool: Pool) -> None:
         ):
             session.execute(change)
     assert actions(pool) == ["user.create"]
+
+
+@pytest.mark.parametrize("from_revision", [None, "0005"], ids=["fresh", "upgraded"])
+def test_nobody_replaces_a_line_of_the_audit_log(
+    sqlite_url: str, tmp_path: Path, from_revision: str | None
+) -> None:
+    """SQLite deletes for INSERT OR REPLACE without a word to triggers on deletions."""
+    url = sqlite_url
+    if from_revision:
+        url = f"sqlite:///{tmp_path / 'old.sqlite'}"
+        command.upgrade(alembic_config(url), from_revision)
+    line = "INTO audit_log (id, at, action) VALUES (1, 5, 'first')"
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+        database.execute(f"INSERT {line}")
+        database.commit()
+        if from_revision:
+            upgrade(url)
+        for verb in ("INSERT OR REPLACE", "REPLACE"):
+            with pytest.raises(sqlite3.IntegrityError, match="the audit log only grows"):
+                database.execute(f"{verb} {line.replace('first', 'x')}")
+        database.execute("INSERT INTO audit_log (at, action) VALUES (6, 'second')")
+        found = database.execute("SELECT id, action FROM audit_log ORDER BY id").fetchall()
+    assert found == [(1, "first"), (2, "second")]
 
 
 def test_a_change_that_fails_leaves_no_line_and_one_that_works_leaves_one(pool: Pool) -> None:

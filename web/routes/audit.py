@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from producer.accounts import audit
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Pooled, needs
+from web.router import Router
 from web.shapes import Shown, moment
 
-router = APIRouter(prefix="/api/v1/audit", tags=["users"])
+router = Router(prefix="/api/v1/audit", tags=["users"])
 
 _MAX_ID = 2**63 - 1
 

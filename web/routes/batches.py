@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from pydantic import Field
 
 from db.seen import Filter, ListOrder, Place, SeenBatch, WholeBatch
@@ -20,11 +20,12 @@ from producer.pool import Pool
 from web import cursors, etags
 from web.access import Pooled, needs
 from web.problems import Problem
+from web.router import Router
 from web.shapes import Asked, Shown, moment, moment_or_none
 from web.speeds import Speeds
 from web.watcher import Watched, Written
 
-router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
+router = Router(prefix="/api/v1/batches", tags=["batches"])
 
 _ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
 _TIME = datetime.fromisoformat("2026-11-28T14:00:00Z")

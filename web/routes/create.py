@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from sqlalchemy.orm import Session
@@ -18,10 +17,11 @@ from producer.accounts.rights import Right
 from producer.create import MAX_LISTED, AskedBatch, create
 from web.access import Pooled, needs
 from web.idempotency import Answer, Idempotent, Seal
+from web.router import Router
 from web.routes.batches import AskedTask, Batch, shown
 from web.shapes import Asked
 
-router = APIRouter(prefix="/api/v1/batches", tags=["batches"])
+router = Router(prefix="/api/v1/batches", tags=["batches"])
 
 _ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -18,11 +18,12 @@ from producer.accounts.rights import Right
 from web.access import needs
 from web.crier import Crier
 from web.listeners import Listening
+from web.router import Router
 from web.routes.batches import Batch, shown
 from web.shapes import Shown
 from web.watcher import Snapshot
 
-router = APIRouter(prefix="/api/v1/events", tags=["events"])
+router = Router(prefix="/api/v1/events", tags=["events"])
 
 #: A stream that has nothing to say says so: else proxies close it.
 _PING_SECONDS = 15.0

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field, StringConstraints
 
 from maskpool.glossary import Glossary, GlossaryError, Kind, Word
@@ -20,9 +20,10 @@ from producer.glossary import Entry
 from web import cursors
 from web.access import Pooled, needs
 from web.problems import problem_of
+from web.router import Router
 from web.shapes import Asked, Shown, moment
 
-router = APIRouter(prefix="/api/v1", tags=["glossary"])
+router = Router(prefix="/api/v1", tags=["glossary"])
 
 _TEXT = "红色汽车"
 

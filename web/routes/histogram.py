@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from pydantic import Field
 
 from maskpool.histogram import BARS
@@ -15,9 +15,10 @@ from producer.accounts.rights import Right
 from producer.counting import Exact
 from web import etags
 from web.access import Pooled, needs
+from web.router import Router
 from web.shapes import Shown
 
-router = APIRouter(prefix="/api/v1/batches/{batch_id}", tags=["reading"])
+router = Router(prefix="/api/v1/batches/{batch_id}", tags=["reading"])
 
 _BARS = [0] * 90 + [1] + [0] * (BARS - 91)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from db.images import Order
 from producer import images, visible
@@ -16,9 +16,10 @@ from web import cursors, pictures
 from web.access import Pooled, needs
 from web.drawing import Drawn
 from web.problems import Problem
+from web.router import Router
 from web.routes.image_shapes import Images, OneImageShown, State, row, shown
 
-router = APIRouter(prefix="/api/v1/batches/{batch_id}/images", tags=["images"])
+router = Router(prefix="/api/v1/batches/{batch_id}/images", tags=["images"])
 
 #: What a row's integer can hold.
 _MAX_SEQ = 2**31 - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
@@ -15,9 +15,10 @@ from producer.keep import keep
 from producer.predict import Prediction
 from web.access import Pooled, needs
 from web.idempotency import Answer, Idempotent
+from web.router import Router
 from web.shapes import Asked, Shown
 
-router = APIRouter(prefix="/api/v1/predictions", tags=["predict"])
+router = Router(prefix="/api/v1/predictions", tags=["predict"])
 
 _ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
 

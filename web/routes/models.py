@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from maskpool.reading import Reading
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Pooled, needs
+from web.router import Router
 from web.shapes import Shown
 
-router = APIRouter(prefix="/api/v1/models", tags=["pool"])
+router = Router(prefix="/api/v1/models", tags=["pool"])
 
 _READING: dict[str, Any] = Reading(max_overlap=0.5).dump()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict, Field
 
@@ -19,10 +19,11 @@ from web import picture_answers
 from web.access import Pooled, needs
 from web.picture_answers import BYTES, JPEG
 from web.problems import Problem
+from web.router import Router
 from web.shapes import Shown
 from web.watcher import Watcher
 
-router = APIRouter(prefix="/api/v1/batches/{batch_id}/images/{seq}", tags=["pictures"])
+router = Router(prefix="/api/v1/batches/{batch_id}/images/{seq}", tags=["pictures"])
 
 Reader = Annotated[Caller, needs(Right.READ)]
 

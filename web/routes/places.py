@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from producer.accounts import grants, teams
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Pooled, needs
+from web.router import Router
 from web.shapes import Shown
 
-router = APIRouter(prefix="/api/v1/places", tags=["places"])
+router = Router(prefix="/api/v1/places", tags=["places"])
 
 
 class Place(Shown):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from producer.accounts.caller import Caller
@@ -13,9 +12,10 @@ from producer.accounts.rights import Right
 from producer.pool import why_idle
 from producer.queue import waiting
 from web.access import Pooled, needs
+from web.router import Router
 from web.shapes import Shown
 
-router = APIRouter(prefix="/api/v1/pool", tags=["pool"])
+router = Router(prefix="/api/v1/pool", tags=["pool"])
 
 
 class Worker(Shown):

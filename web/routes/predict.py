@@ -7,7 +7,7 @@ from uuid import UUID
 
 import anyio
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
 from maskpool.asks import ImageAsks
@@ -21,11 +21,12 @@ from producer.predict import FromBatch, FromUpload, Prediction, Question
 from web.access import Pooled, needs
 from web.drawing import Drawing, Drawn
 from web.problems import Problem
+from web.router import Router
 from web.routes.image_shapes import OneImageShown, shown
 from web.shapes import Asked, Shown
 from web.waiting import Waiting
 
-router = APIRouter(prefix="/api/v1", tags=["predict"])
+router = Router(prefix="/api/v1", tags=["predict"])
 
 Asker = Annotated[Caller, needs(Right.PREDICT)]
 Wait = Annotated[float, Query(ge=0.0, le=30.0, description="Seconds to wait for the answer.")]

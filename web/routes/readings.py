@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import Body, Header, Query, Response
 from pydantic import Field
 
 from maskpool.failure_kinds import FailureKind
@@ -18,9 +18,10 @@ from producer.accounts.rights import Right
 from producer.readings import BatchReading
 from web import cursors, etags
 from web.access import Pooled, needs
+from web.router import Router
 from web.shapes import Shown, moment
 
-router = APIRouter(prefix="/api/v1/batches/{batch_id}", tags=["reading"])
+router = Router(prefix="/api/v1/batches/{batch_id}", tags=["reading"])
 
 _EXAMPLE = {"threshold": 0.6, "exclusive": True, "prompts": {"bus": {"min_area": 400}}}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
 
@@ -19,10 +19,11 @@ from web.access import Pooled, needs, public
 from web.authentication import Who, require_own_page
 from web.limits import Limited, Limits, network_of
 from web.problems import Problem
+from web.router import Router
 from web.shapes import Asked, Shown
 from web.studio.missing import wants_page
 
-router = APIRouter(tags=["session"])
+router = Router(tags=["session"])
 
 #: Log-ins in a window of five minutes: of one name, and from one address, where many may sit.
 _MOST_OF_NAME, _MOST_OF_ADDRESS, _WINDOW_SECONDS = 10, 60, 300

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from producer.accounts import sessions
@@ -14,9 +13,10 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import Pooled, needs
 from web.authentication import Who
+from web.router import Router
 from web.shapes import Shown, moment
 
-router = APIRouter(prefix="/api/v1/sessions", tags=["session"])
+router = Router(prefix="/api/v1/sessions", tags=["session"])
 
 _MOMENT = datetime.fromisoformat("2026-11-28T14:00:00Z")
 

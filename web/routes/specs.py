@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from maskpool.spec_file import Question
@@ -12,9 +11,10 @@ from maskpool.yaml_file import parse_yaml
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web.access import needs
+from web.router import Router
 from web.shapes import Asked, Shown
 
-router = APIRouter(prefix="/api/v1/specs", tags=["batches"])
+router = Router(prefix="/api/v1/specs", tags=["batches"])
 
 
 #: Characters; a million of YAML would keep a process busy for nine seconds.

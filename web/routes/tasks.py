@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -21,10 +21,11 @@ from producer.accounts.rights import Right
 from web import cursors
 from web.access import Pooled, needs
 from web.idempotency import Answer, Idempotent, Seal
+from web.router import Router
 from web.routes.batches import AskedTask
 from web.shapes import Asked, Shown, moment, moment_or_none
 
-router = APIRouter(prefix="/api/v1", tags=["tasks"])
+router = Router(prefix="/api/v1", tags=["tasks"])
 
 _ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
 _TIME = datetime.fromisoformat("2026-11-28T14:00:00Z")

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -18,9 +17,10 @@ from producer.accounts.rights import Right, Role
 from web.access import Pooled, needs
 from web.authentication import Who
 from web.idempotency import Answer, Idempotent, Seal
+from web.router import Router
 from web.shapes import Asked, Shown, moment
 
-router = APIRouter(prefix="/api/v1/teams", tags=["teams"])
+router = Router(prefix="/api/v1/teams", tags=["teams"])
 
 _ID = "01a1fcdc-b907-771a-84fd-d7ac484311e2"
 

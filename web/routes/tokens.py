@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -18,9 +17,10 @@ from producer.accounts.rights import Right
 from web.access import Pooled, needs
 from web.authentication import Who
 from web.idempotency import Answer, Idempotent, Seal
+from web.router import Router
 from web.shapes import Asked, Shown, moment, moment_or_none
 
-router = APIRouter(prefix="/api/v1/tokens", tags=["session"])
+router = Router(prefix="/api/v1/tokens", tags=["session"])
 
 _MOMENT = datetime.fromisoformat("2026-11-28T14:00:00Z")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from db.seen import Place
@@ -15,10 +15,11 @@ from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from web import cursors
 from web.access import Pooled, needs
+from web.router import Router
 from web.routes.batches import AskedTask, Batch, shown
 from web.shapes import Shown, moment
 
-router = APIRouter(prefix="/api/v1/trash", tags=["batches"])
+router = Router(prefix="/api/v1/trash", tags=["batches"])
 
 _TIME = datetime.fromisoformat("2026-11-28T14:00:00Z")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from producer import originals, uploads
@@ -17,8 +17,9 @@ from web import picture_answers
 from web.access import Pooled, needs
 from web.names import NAME
 from web.picture_answers import BYTES, JPEG
+from web.router import Router
 
-router = APIRouter(prefix="/api/v1/uploads/{upload_id}", tags=["pictures"])
+router = Router(prefix="/api/v1/uploads/{upload_id}", tags=["pictures"])
 
 Reader = Annotated[Caller, needs(Right.READ)]
 

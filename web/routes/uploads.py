@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from web.access import Pooled, needs
 from web.bodies import promised_sha256, read_in_thread
 from web.idempotency import Answer, Idempotent, Seal
 from web.names import NAME
+from web.router import Router
 from web.routes.upload_shapes import (
     FileAnswer,
     FilePage,
@@ -34,7 +35,7 @@ from web.routes.upload_shapes import (
     UploadPage,
 )
 
-router = APIRouter(prefix="/api/v1/uploads", tags=["uploads"])
+router = Router(prefix="/api/v1/uploads", tags=["uploads"])
 
 Uploader = Annotated[Caller, needs(Right.UPLOAD)]
 Reader = Annotated[Caller, needs(Right.READ)]

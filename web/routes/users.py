@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
@@ -15,9 +15,10 @@ from producer.accounts.rights import Right
 from web.access import Pooled, needs
 from web.authentication import Who
 from web.idempotency import Answer, Idempotent, Seal
+from web.router import Router
 from web.shapes import Asked, Shown
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = Router(prefix="/api/v1/users", tags=["users"])
 
 #: As far as both databases count.
 _Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
