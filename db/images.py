@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
@@ -86,6 +86,10 @@ class Image(NamedTuple):
     error: str | None
 
 
+#: Of an image in a list: its key and ``seq``.
+Place: TypeAlias = tuple[Any, int]
+
+
 def page(
     session: Session,
     batch_id: UUID,
@@ -135,6 +139,22 @@ def _rows(key: ColumnElement[Any]) -> Select[Any]:
 
 def _images(session: Session, query: Select[Any]) -> list[Image]:
     return [Image(*row)._replace(state=JobState(row.state)) for row in session.execute(query)]
+
+
+def at(session: Session, batch_id: UUID, places: Sequence[Place], order: Order) -> list[Image]:
+    """The images at some places of a list, in their order; by name, the key is the name.
+
+    Args:
+        session: Read from.
+        batch_id: Whose.
+        places: Key and ``seq`` of each.
+        order: Of the list.
+    """
+    which = (JobRow.batch_id == batch_id, JobRow.seq.in_([seq for _, seq in places]))
+    rows = {image.seq: image for image in _images(session, _rows(literal(0)).where(*which))}
+    found = ((key, rows[seq]) for key, seq in places if seq in rows)
+    by_name = order is Order.NAME
+    return [image._replace(key=image.name if by_name else key) for key, image in found]
 
 
 def _kept(batch_id: UUID, version: int) -> Subquery:
@@ -261,14 +281,15 @@ def _key(order: Order, seed: int) -> ColumnElement[Any]:
     if order is Order.NAME:
         return JobRow.name.expression
     if order is Order.RANDOM:
-        return _mixed(seed)
+        mixed: ColumnElement[int] = mixing(cast(JobRow.seq, BigInteger), seed)
+        return mixed
     return literal(0)
 
 
-def _mixed(seed: int) -> ColumnElement[int]:
+def mixing(seqs: Any, seed: int) -> Any:  # noqa: ANN401 - a column, or an array of int64
     """A number for each image that looks like chance; where two are equal, ``seq`` decides."""
     start = (seed * _SECOND + 1) % _PRIME
-    first = (cast(JobRow.seq, BigInteger) * _FIRST + start) % _PRIME
+    first = (seqs * _FIRST + start) % _PRIME
     squared = (first * first + _SECOND) % _PRIME
     return ((squared * _THIRD + first) % _PRIME * _FIRST) % _PRIME
 

@@ -40,20 +40,31 @@ def total(session: Session, view: BatchView, choice: Choice, known: Counted | No
         choice: Which images.
         known: What its kept counts are of.
     """
+    said = said_by_histogram(session, view, choice, known)
+    if said is not None:
+        return said
     everything = lookup.progress(session, view.batch_id).loaded
-    if not choice.states and choice.found is None:
-        return Total(everything)
-    kept = None if known is None else _from_kept(session, view, choice, known)
-    if kept is not None:
-        # Of those that are not done, no instance is known.
-        others = everything if not choice.states else known.images if known is not None else 0
-        return Total(kept if choice.found else others - kept)
     chosen = (session, view.batch_id, view.rule, choice)
     if everything <= MANY:
         return Total(images.count(*chosen))
     stretches = sample(everything)
     found = sum(images.count(*chosen, seqs) for seqs in stretches)
     return Total(round(found * everything / sum(map(len, stretches))), is_about=True)
+
+
+def said_by_histogram(
+    session: Session, view: BatchView, choice: Choice, known: Counted | None
+) -> Total | None:
+    """The same where a batch's row or its kept histogram say it; None where they do not."""
+    everything = lookup.progress(session, view.batch_id).loaded
+    if not choice.states and choice.found is None:
+        return Total(everything)
+    kept = None if known is None else _from_kept(session, view, choice, known)
+    if kept is None:
+        return None
+    # Of those that are not done, no instance is known.
+    others = everything if not choice.states else known.images if known is not None else 0
+    return Total(kept if choice.found else others - kept)
 
 
 def _from_kept(session: Session, view: BatchView, choice: Choice, known: Counted) -> int | None:
