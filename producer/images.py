@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import histogram, images, jobs
-from db.images import Choice, Image, Order
+from db.image_rows import Choice, Image
+from db.images import Order
 from db.models import JobRow
 from maskpool.domain import JobState
 from maskpool.errors import NotFound, SpecError

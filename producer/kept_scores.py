@@ -16,8 +16,10 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from db import score_blocks
-from db.images import CERTAIN, Choice, Order, Place, mixing
+from db.image_rows import Choice, Place
+from db.images import Order, mixing
 from db.session import is_postgres
+from db.uncertain import CERTAIN
 from maskpool.reading_rule import ReadingRule
 from maskpool.score_block import NO_STATE, ScoreBlock
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from db import images
 from db.histogram import Counted
-from db.images import Choice, Image, Order, Place
+from db.image_rows import Choice, Image, Place
+from db.images import Order
 from maskpool.errors import CorruptObject
 from maskpool.histogram import digest_of_thresholds
 from producer.results.reader import BatchView
