@@ -27,10 +27,18 @@ from sqlalchemy.orm import Session
 
 from db import removal, tasks
 from db.clock import now_ms
-from db.histogram import IS_COUNTED, count_done
+from db.histogram import HAS_BLOCKS, IS_COUNTED, count_done
 from db.inserts import insert_or_nothing
 from db.instances import within
-from db.models import BatchRow, CountRow, InstanceRow, ScoreCountRow, TaskRow, UncertaintyRow
+from db.models import (
+    BatchRow,
+    CountRow,
+    InstanceRow,
+    ScoreBlockRow,
+    ScoreCountRow,
+    TaskRow,
+    UncertaintyRow,
+)
 from maskpool.domain import BatchState
 from maskpool.histogram import Bars, digest_of, digest_of_thresholds
 from maskpool.reading_rule import ReadingRule
@@ -102,7 +110,9 @@ def uncounted(session: Session) -> list[UUID]:
         )
         .exists()
     )
-    is_counted = select(CountRow.batch_id).where(CountRow.batch_id == BatchRow.id, IS_COUNTED)
+    is_counted = select(CountRow.batch_id).where(
+        CountRow.batch_id == BatchRow.id, IS_COUNTED, HAS_BLOCKS
+    )
     query = select(BatchRow.id).where(_is_kept(), ~is_counted.correlate(BatchRow).exists(), ~lately)
     return list(session.scalars(query.limit(_AT_ONCE)))
 
@@ -151,10 +161,17 @@ def _is_still(session: Session, begun: Begun) -> bool:
     return session.scalar(there.with_for_update()) is not None
 
 
-def write_uncertainties(session: Session, begun: Begun, rule: ReadingRule, seqs: range) -> bool:
-    """Write those of some images that have an instance; False where the batch went on.
+def write_block(
+    session: Session, begun: Begun, rule: ReadingRule, seqs: range, content: bytes
+) -> bool:
+    """Write what is kept of some images; False where the batch went on.
 
-    An image without any stands behind all others, and has no row.
+    Args:
+        session: Written to.
+        begun: Their batch.
+        rule: Which instances count.
+        seqs: The images. One without an instance stands behind all others, and has no uncertainty.
+        content: Their scores: ``maskpool.score_block``.
     """
     if not _is_still(session, begun):
         return False
@@ -174,6 +191,8 @@ def write_uncertainties(session: Session, begun: Begun, rule: ReadingRule, seqs:
     )
     columns = ["batch_id", "version", "distance", "seq"]
     session.execute(insert(UncertaintyRow).from_select(columns, found))
+    place = {"batch_id": begun.batch_id, "version": begun.version, "first_seq": seqs.start}
+    session.execute(insert(ScoreBlockRow).values(**place, content=content))
     return True
 
 
@@ -218,13 +237,15 @@ def keep(session: Session, begun: Begun, rule: ReadingRule, found: Mapping[int, 
             rule=digest_of(rule),
             thresholds=digest_of_thresholds(rule),
             images=count_done(session, begun.batch_id),
+            blocks_version=begun.version,
         )
     )
     return True
 
 
 def forget_earlier(session: Session, batch_id: UUID) -> bool:
-    """Delete a block of uncertainties that nobody reads any more; whether there may be others."""
+    """Delete a part of what nobody reads any more; whether there may be more of it."""
     version = session.scalar(select(CountRow.version).where(CountRow.batch_id == batch_id))
+    removal.remove_score_blocks(session, batch_id, before=version or 0)
     gone = removal.remove_uncertainties(session, batch_id, before=version or 0)
     return gone >= removal.BLOCK

@@ -44,12 +44,14 @@ class Counted(NamedTuple):
         rule: ``maskpool.histogram.digest_of``.
         thresholds: ``maskpool.histogram.digest_of_thresholds``; of the uncertainties alone.
         images: Images that are DONE.
+        blocks: Whether all blocks of scores of that version are there.
     """
 
     version: int
     rule: str
     thresholds: str
     images: int
+    blocks: bool
 
     def is_of(self, rule: ReadingRule) -> bool:
         """Whether all of it holds for a rule."""
@@ -59,12 +61,16 @@ class Counted(NamedTuple):
 def counted(session: Session, batch_id: UUID) -> Counted | None:
     """What is kept; None where nothing is, or the batch went on since it was counted."""
     row = session.execute(
-        select(CountRow.version, CountRow.rule, CountRow.thresholds, CountRow.images)
+        select(CountRow.version, CountRow.rule, CountRow.thresholds, CountRow.images, HAS_BLOCKS)
         .join(BatchRow, BatchRow.id == CountRow.batch_id)
         .where(CountRow.batch_id == batch_id, IS_COUNTED)
     ).one_or_none()
     return None if row is None else Counted._make(row)
 
+
+#: Whether the blocks of scores are of the same version as the other counts. A clerk of before there
+#: were any leaves NULL, or an earlier version.
+HAS_BLOCKS = and_(CountRow.blocks_version.is_not(None), CountRow.blocks_version == CountRow.version)
 
 #: Whether a batch's counts are those of its end; its row is joined to that of its counts.
 IS_COUNTED = and_(

@@ -20,6 +20,7 @@ from db.models import (
     CountRow,
     InstanceRow,
     JobRow,
+    ScoreBlockRow,
     ScoreCountRow,
     TaskRow,
     UncertaintyRow,
@@ -193,7 +194,8 @@ def stray_instances(
 def rows_of_no_batch(session: Session, *, limit: int) -> list[tuple[str, UUID]]:
     """Tables with rows of batches that are gone, and which batches."""
     found = []
-    for table in (JobRow, InstanceRow, ChunkRow, CountRow, ScoreCountRow, UncertaintyRow):
+    counts = (CountRow, ScoreCountRow, UncertaintyRow, ScoreBlockRow)
+    for table in (JobRow, InstanceRow, ChunkRow, *counts):
         gone = (
             select(table.batch_id)
             .where(~select(BatchRow.id).where(BatchRow.id == table.batch_id).exists())

@@ -21,6 +21,7 @@ from db.models import (
     JobRow,
     KeptRow,
     ReadingChangeRow,
+    ScoreBlockRow,
     ScoreCountRow,
     UncertaintyRow,
     UploadFileRow,
@@ -134,6 +135,15 @@ def remove_uncertainties(session: Session, batch_id: UUID, *, before: int | None
     return int(gone.rowcount)
 
 
+def remove_score_blocks(session: Session, batch_id: UUID, *, before: int) -> None:
+    """Delete a batch's blocks of scores of versions before one; there are few, as each is large."""
+    session.execute(
+        delete(ScoreBlockRow).where(
+            ScoreBlockRow.batch_id == batch_id, ScoreBlockRow.version < before
+        )
+    )
+
+
 def remove_batch(session: Session, batch_id: UUID) -> None:
     """Delete a batch's row, and the few that hang on it; its jobs and instances are gone."""
     # Its row first, as everybody locks it before its chunks.
@@ -143,6 +153,7 @@ def remove_batch(session: Session, batch_id: UUID) -> None:
         CountRow,
         KeptRow,
         ReadingChangeRow,
+        ScoreBlockRow,
         ScoreCountRow,
         UploadUseRow,
     ):

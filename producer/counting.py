@@ -141,17 +141,22 @@ def count(
     names = [prompt.name for prompt in spec.prompts]
     rule = reading_of(begun.spec, begun.reading).rule_for(names)
     same = same_names(spec.categories)
-    if known is not None and known.is_of(rule):
+    if known is not None and known.is_of(rule) and known.blocks:
         _forget_earlier(database, batch_id)
         return begun.total
+    from producer import kept_scores  # noqa: PLC0415 - numpy, which the web's start is spared
+
     found: dict[int, Bars] = {}
+    with database.snapshot() as session:
+        places = kept_scores.places_by_name(session, batch_id, begun.total)
     for first in range(0, begun.total, BLOCK):
         seqs = range(first, min(first + BLOCK, begun.total))
         with database.read() as session:
             _add(found, histogram.bars(session, batch_id, rule, same, seqs))
+            content = kept_scores.make(session, batch_id, rule, seqs, places)
         with database.write() as session:
             fence(session)
-            if not counting.write_uncertainties(session, begun, rule, seqs):
+            if not counting.write_block(session, begun, rule, seqs, content):
                 return None
         rest(database)
         failpoints.reach("count.block")

@@ -11,20 +11,21 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from db import histogram, images, jobs
-from db.images import Choice, Image, Order
+from db.image_rows import Choice, Image
+from db.images import Order
 from db.models import JobRow
 from maskpool.domain import JobState
 from maskpool.errors import NotFound, SpecError
-from maskpool.histogram import digest_of_thresholds
 from maskpool.packed_mask import Rle
 from maskpool.reasons import Reason, reasons
+from producer import listing
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.explained import Explained, explain
 from producer.results.reader import BatchView
 from producer.results.records import LabelledInstance
 from producer.results.single import record_of
-from producer.totals import Total, total
+from producer.totals import Total
 from storage.objects.masks import MaskRecord
 
 #: States as people ask for them; an image that comes back waits as well.
@@ -161,25 +162,12 @@ def page(
         scores=wanted.scores,
         found=wanted.found,
     )
-    # One moment: the kept uncertainties of a page may be in the way of newer ones a moment later.
+    # One moment: what is kept for a page may be in the way of something newer a moment later.
     with pool.database.snapshot() as session:
         known = histogram.counted(session, batch_id)
-        fits = known is not None and known.thresholds == digest_of_thresholds(view.rule)
-        found = images.page(
-            *(session, batch_id, view.rule, choice),
-            order=wanted.order,
-            seed=wanted.seed,
-            after=after,
-            skip=skip,
-            limit=limit,
-            version=known.version if known is not None and fits else None,
-        )
+        asked = listing.Asked(view, choice, wanted.order, wanted.seed, after, skip, limit)
+        found, of_all = listing.listed(session, asked, known)
         counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])
-        of_all = None
-        if after is None:
-            # Nothing behind what was passed over says nothing about how much that was.
-            ends_here = len(found) < limit and (found or not skip)
-            of_all = Total(skip + len(found)) if ends_here else total(session, view, choice, known)
     listed = [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]
     return ListedImages(listed, of_all)
 

@@ -17,7 +17,7 @@ from db.models.accounts import (
     UserRow,
 )
 from db.models.base import Base
-from db.models.counts import CountRow, ScoreCountRow, UncertaintyRow
+from db.models.counts import CountRow, ScoreBlockRow, ScoreCountRow, UncertaintyRow
 from db.models.glossary import GlossaryRow, GlossaryWordRow
 from db.models.queue import BatchRow, ChunkRow, InstanceRow, JobRow, ServiceRow, WorkerRow
 from db.models.requests import (
@@ -43,6 +43,7 @@ __all__ = [
     "KeptRow",
     "MembershipRow",
     "ReadingChangeRow",
+    "ScoreBlockRow",
     "ScoreCountRow",
     "ServiceRow",
     "SessionRow",

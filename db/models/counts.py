@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Float, Integer, SmallInteger, Uuid
+from sqlalchemy import BigInteger, Float, Integer, LargeBinary, SmallInteger, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base
@@ -28,6 +28,8 @@ class CountRow(Base):
     thresholds: Mapped[str] = mapped_column(server_default="")
     #: Images that are DONE.
     images: Mapped[int] = mapped_column(server_default="0")
+    #: The version whose blocks of scores are whole; they are read where it is ``version``.
+    blocks_version: Mapped[int | None] = mapped_column(Integer)
 
 
 class ScoreCountRow(Base):
@@ -57,3 +59,15 @@ class UncertaintyRow(Base):
     seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
 
     __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class ScoreBlockRow(Base):
+    """The scores of a block of images, for lists of them: ``maskpool.score_block``."""
+
+    __tablename__ = "score_blocks"
+
+    batch_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    #: Of the first image; the others follow it.
+    first_seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

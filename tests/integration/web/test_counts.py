@@ -374,7 +374,7 @@ def test_of_many_images_the_total_is_about(
     batch = submitted(door, work)
     monkeypatch.setattr(totals, "MANY", COUNT - 1)
     monkeypatch.setattr("producer.stretches._STRETCHES", 4)
-    monkeypatch.setattr("producer.stretches._STRETCH", 5)
+    monkeypatch.setattr("producer.stretches._STRETCH", 10)
     true = len(get(door, f"{batch}/images", prompt="a")["images"])
     page = get(door, f"{batch}/images", prompt="a", limit=3)
     assert page["total_is_about"]
