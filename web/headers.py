@@ -24,7 +24,7 @@ PAGE_HEADERS = {
         "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "cross-origin-opener-policy": "same-origin",
-    "vary": "Cookie, Accept-Language",
+    "vary": "Cookie, Accept-Language, Accept-Encoding",
 }
 
 #: A year: what browsers take for good.

@@ -12,7 +12,7 @@ from services.studio import PHONE, Desk
 #: A new page belongs here; ``{id}`` is left to the tests of a page that needs a batch.
 PAGES = ("/login", "/try", "/batches", "/batches/new", "/pool", "/account", "/nowhere")
 
-#: Bytes of a page with all its files, before anything is compressed.
+#: Bytes of a page with all its files, as they come to a browser that takes gzip.
 _MAX_FIRST_LOAD = 150_000
 
 #: Pixels of a finger's tip.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from services.studio import PHONE, Desk, Site, running_site
@@ -190,6 +191,13 @@ def test_a_page_and_its_files_say_what_a_browser_may_do(desk: Desk) -> None:
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     assert page.headers["cache-control"] == "private, no-cache"
+    packed, plain = (
+        httpx.get(page.url, headers={"accept-encoding": encoding}) for encoding in ("gzip", "br")
+    )
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert "Accept-Encoding" in plain.headers["vary"]
+    assert packed.content == plain.content
     address = page.text().split('rel="stylesheet" href="')[1].split('"')[0]
     sheet = request.get(f"{desk.site.url}{address}")
     assert sheet.headers["cache-control"] == "public, max-age=31536000, immutable"

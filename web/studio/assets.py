@@ -33,6 +33,9 @@ _TYPES = {
 #: How a module names another one. They lie side by side, so their addresses share the hash.
 _IMPORT = re.compile(r"""^(?:import|export)\b[^"']*?["']\./([\w.-]+\.js)["']""", re.MULTILINE)
 
+#: How a module loads another one when somebody wants it; types in comments name modules otherwise.
+_WANTED = re.compile(r"""=> import\(["']\./([\w.-]+\.js)["']\)(?!\.[A-Z])""")
+
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 #: Of a page that another version served: what it gets now must not be kept under that name.
@@ -65,13 +68,21 @@ class Assets:
 
     def modules(self, name: str) -> list[str]:
         """A module and all that it imports: a page names them, or each would wait for another."""
+        return self._reached(name, _IMPORT)
+
+    def ever(self, name: str) -> list[str]:
+        """The same, and what is loaded only when somebody wants it: a page holds its words, too."""
+        return self._reached(name, _IMPORT, _WANTED)
+
+    def _reached(self, name: str, *ways: re.Pattern[str]) -> list[str]:
         found: dict[str, None] = {}
         waiting = [name]
         while waiting:
             module = waiting.pop()
             if module not in found:
                 found[module] = None
-                waiting += _IMPORT.findall(self.files[module].decode())
+                text = self.files[module].decode()
+                waiting += [one for way in ways for one in way.findall(text)]
         return list(found)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,9 @@ def _environment() -> Environment:
 
 
 def _words_of(name: str, language: str) -> dict[str, words.Word]:
-    """The words that a page's scripts may say: a page need not load those of all others."""
+    """The words that a page's scripts may ever say: a page need not load those of all others."""
     files = assets.load()
-    scripts = b"\n".join(files.files[module] for module in files.modules(f"{name}.js")).decode()
+    scripts = b"\n".join(files.files[module] for module in files.ever(f"{name}.js")).decode()
     rooms = set(_ROOM.findall(scripts))
     known = words.words_of(language)
     return {key: word for key, word in known.items() if key.partition(".")[0] in rooms}
@@ -79,4 +80,13 @@ def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
             modules=files.modules(f"{name}.js"),
         )
     )
-    return HTMLResponse(html, status, headers=dict(PAGE_HEADERS))
+    headers = dict(PAGE_HEADERS)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return HTMLResponse(html, status, headers=headers)
+    return HTMLResponse(_packed(html), status, headers=headers | {"content-encoding": "gzip"})
+
+
+@lru_cache(maxsize=64)
+def _packed(html: str) -> bytes:
+    """As gzip. A page holds nothing of anybody's, so its length tells nothing of anybody."""
+    return gzip.compress(html.encode(), mtime=0)

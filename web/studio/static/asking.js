@@ -10,11 +10,20 @@ const PATIENCE = 20;
 const HOW = { masks: "rle", which: "stored", scale: "view" };
 
 /**
+ * What the model thought of a prompt; null for answers of before that was kept.
+ *
+ * @typedef {object} Scores
+ * @property {number | null} presence How likely there is any of it.
+ * @property {number | null} best Score of the best candidate, stored or not.
+ */
+
+/**
  * @typedef {object} Told
  * @property {string} link Of the prediction, under the server's prefix.
  * @property {import("./items.js").Instance[]} instances
  * @property {number} width Of the picture itself, pixels.
  * @property {number} height
+ * @property {Scores[]} scores Of the prompts, in their order; empty where they are not known.
  * @property {number} ms From the question to the answer.
  */
 
@@ -65,5 +74,7 @@ async function ended(answer, signal, how = HOW) {
  * @returns {Told}
  */
 function told({ id, result }, ms) {
-  return { link: id, instances: result.instances, width: result.width, height: result.height, ms };
+  const { instances, width, height, prompts = [] } = result;
+  const scores = prompts.map((/** @type {Scores} */ { presence, best }) => ({ presence, best }));
+  return { link: id, instances, width, height, scores, ms };
 }

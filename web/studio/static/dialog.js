@@ -1,7 +1,8 @@
 // @ts-check
 /** A window over the page, which Escape and a press beside it close. */
 
-import { el, iconButton } from "./dom.js";
+import { ApiError, explain } from "./api.js";
+import { append, el, iconButton, swap } from "./dom.js";
 import { t } from "./words.js";
 
 let count = 0;
@@ -28,4 +29,31 @@ export function openDialog(title, body, acts = []) {
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/**
+ * Open a window at once and fill it when its part of the page is there: keys that are pressed
+ * meanwhile are the window's, so that none of them acts on the page behind it.
+ *
+ * @param {string} title
+ * @param {(close: () => void) => Promise<{body: Node[], acts?: Node[]}>} load
+ */
+export function openPart(title, load) {
+  const body = el("div", { class: "stack" });
+  const dialog = openDialog(title, [body]);
+  const close = () => dialog.close();
+  const fill = async () => {
+    swap(body, el("p", { class: "muted", role: "status" }, t("dialog.loading")));
+    try {
+      const { body: parts, acts = [] } = await load(close);
+      if (!dialog.open) return;
+      swap(body, ...parts);
+      if (acts.length) append(dialog, el("div", { class: "dialog__acts" }, ...acts));
+    } catch (error) {
+      const again = el("button", { class: "btn", type: "button", onclick: fill }, t("dialog.again"));
+      swap(body, el("p", { class: "hint hint--bad", role: "alert" }, explain(error)), el("div", {}, again));
+      if (!(error instanceof ApiError)) throw error;
+    }
+  };
+  fill();
 }

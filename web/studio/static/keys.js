@@ -1,11 +1,12 @@
 // @ts-check
 /**
- * Keys of the page: what each does, and the dialog that lists them all.
+ * Keys of the page: what each does; the window that lists them is loaded when it is wanted.
  *
  * Single letters rest while a field has focus or a dialog is open.
  */
 
-import { el, iconButton } from "./dom.js";
+import { openPart } from "./dialog.js";
+import { part } from "./part.js";
 import { t } from "./words.js";
 
 /**
@@ -23,9 +24,6 @@ import { t } from "./words.js";
 
 /** @type {Map<string, Hotkey[]>} Sections by their titles, in the order of adding. */
 const sections = new Map();
-
-/** @type {Record<string, string>} */
-const CAPS = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "␣", Escape: "Esc" };
 
 /**
  * Add keys.
@@ -56,45 +54,13 @@ export function wireKeys() {
   );
 }
 
-/**
- * The cap of a key, as it stands on a button.
- *
- * @param {Hotkey} hotkey
- */
-function cap(hotkey) {
-  const one = hotkey.shown ?? CAPS[hotkey.key] ?? hotkey.key;
-  return el("kbd", {}, one.length === 1 ? one.toUpperCase() : one);
-}
-
 /** Show all keys of this page. */
 function showKeys() {
   if (document.querySelector("dialog[open]")) return;
-  const close = () => dialog.close();
-  const title = el("h2", { id: "keys-title" }, t("keys.title"));
-  const dialog = el(
-    "dialog",
-    { class: "dialog", "aria-labelledby": "keys-title", onclose: () => dialog.remove() },
-    el("div", { class: "dialog__head" }, title, iconButton("close", t("close"), close)),
-    el("div", { class: "dialog__body keylist" }, ...[...sections].map(section)),
-  );
-  dialog.addEventListener("click", (event) => event.target === dialog && close());
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-/**
- * @param {[string, Hotkey[]]} titled
- */
-function section([title, keys]) {
-  const rows = keys.filter((one) => !one.untold).map((one) =>
-    el(
-      "div",
-      {},
-      el("dt", {}, ...(one.ctrl ? [el("kbd", {}, "Ctrl"), " "] : []), cap(one)),
-      el("dd", {}, one.name),
-    )
-  );
-  return el("section", {}, el("h3", {}, title), el("dl", {}, ...rows));
+  openPart(t("keys.title"), async () => {
+    const { keyList } = await part(() => import("./key-list.js"));
+    return { body: [keyList(sections)] };
+  });
 }
 
 /**

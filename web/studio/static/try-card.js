@@ -4,7 +4,7 @@
 import { byId, el, icon, iconButton, show, svg, swap } from "./dom.js";
 import { look } from "./palette.js";
 import { isDrawn, labelField } from "./try-label.js";
-import { why } from "./try-table.js";
+import { whyExactly } from "./try-why.js";
 import { count, number, t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
@@ -73,7 +73,7 @@ function contents(work, item, acts) {
     "dl",
     { class: "figs" },
     fact(t("masks.score"), number(shown.score, 3)),
-    fact(t("masks.clip"), shown.clip_score === null ? "–" : number(shown.clip_score, 3)),
+    ...(shown.clip_score === null ? [] : [fact(t("masks.clip"), number(shown.clip_score, 3))]),
     fact(t("masks.area"), count(shown.area), "is-more", t("card.pixels")),
   );
   return [head, figures, against(work, item), buttons(item, acts)];
@@ -103,7 +103,7 @@ function against(work, item) {
   const other = work.items[shown.contender ?? -1];
   if (shown.contended && other) parts.push([t("card.contended", { name: other.name }), shown.contended]);
   if (shown.overlap > 0.005) parts.push([t("card.overlap"), shown.overlap]);
-  const out = item.edit?.gone ? t("why.gone") : why(item, work);
+  const out = whyExactly(item, work);
   const rows = parts.map(([text, share]) =>
     el("li", {}, el("span", { class: "trunc", title: text }, text), bar(share), el("span", { class: "num" }, number(share, 2)))
   );
@@ -112,7 +112,7 @@ function against(work, item) {
     { class: "against" },
     el("h3", {}, t("card.against")),
     rows.length ? el("ul", {}, ...rows) : el("p", { class: "muted" }, t("card.nothing")),
-    out && el("p", {}, t("card.out", { why: out })),
+    out && el("p", { class: "against__out" }, t("card.out", { why: out })),
   );
 }
 

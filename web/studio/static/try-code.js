@@ -2,7 +2,6 @@
 /** The same as code: what the page asks, as curl, Python, a command line and a spec. */
 
 import { root } from "./api.js";
-import { openDialog } from "./dialog.js";
 import { el, icon, swap } from "./dom.js";
 import { asked, typed } from "./prompts.js";
 import { usual } from "./reading.js";
@@ -10,8 +9,8 @@ import { t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
 
-/** @param {Work} work */
-export function openCode(work) {
+/** What its window holds. @param {Work} work */
+export function codeParts(work) {
   const texts = codes(work);
   let now = "curl";
   const code = el("pre", { class: "code", tabindex: "0" });
@@ -28,8 +27,8 @@ export function openCode(work) {
   const copy = async () => swap(copied, (await put(texts[now] ?? "")) ? t("code.copied") : t("code.select"));
   const button = el("button", { class: "btn btn--primary", type: "button", onclick: copy }, icon("copy"), t("code.copy"));
   const seg = el("div", { class: "seg", role: "radiogroup", "aria-label": t("try.as_code") }, ...choices);
-  openDialog(t("try.as_code"), [el("p", { class: "hint" }, t("code.token")), seg, code], [copied, button]);
   choose(now);
+  return { body: [el("p", { class: "hint" }, t("code.token")), seg, code], acts: [copied, button] };
 }
 
 /** @param {string} text */

@@ -2,17 +2,20 @@
 /** Choose a picture of a batch. */
 
 import { address, explain, get } from "./api.js";
-import { openDialog } from "./dialog.js";
 import { el, icon, iconButton, swap } from "./dom.js";
 import { ago, number, t } from "./words.js";
 
 /** Batches and pictures that are offered; more are found under Batches. */
 const BATCHES = 30, PICTURES = 60;
 
-/** @param {(batch: string, image: number) => void} choose */
-export function openFromBatch(choose) {
-  const body = el("div", { class: "stack" }, el("p", { class: "muted" }, t("choose.loading")));
-  const dialog = openDialog(t("try.from_batch"), [body]);
+/**
+ * What its window holds.
+ *
+ * @param {(batch: string, image: number) => void} choose
+ * @param {() => void} close
+ */
+export function batchParts(choose, close) {
+  const body = el("div", { class: "stack" }, el("p", { class: "muted" }, t("dialog.loading")));
   const fail = (/** @type {unknown} */ error) => swap(body, el("p", { class: "hint hint--bad", role: "alert" }, explain(error)));
   const batches = async () => {
     const { batches: all } = await get("/api/v1/batches", { query: { limit: BATCHES } });
@@ -24,13 +27,14 @@ export function openFromBatch(choose) {
     const back = iconButton("back", t("choose.back"), () => batches().catch(fail));
     const tiles = images.map((/** @type {any} */ one) =>
       tile(batch.id, one, () => {
-        dialog.close();
+        close();
         choose(batch.id, one.seq);
       })
     );
     swap(body, el("div", { class: "row" }, back, el("h3", { class: "trunc" }, batch.name || batch.id)), el("div", { class: "tiles" }, tiles));
   };
   batches().catch(fail);
+  return { body: [body] };
 }
 
 /**

@@ -2,7 +2,6 @@
 /** Presets: prompts and what counts, under a name, kept by this browser. */
 
 import { root } from "./api.js";
-import { openDialog } from "./dialog.js";
 import { el, iconButton } from "./dom.js";
 import { usual } from "./reading.js";
 import { t } from "./words.js";
@@ -12,11 +11,16 @@ import { t } from "./words.js";
 
 const KEY = `maskpool.presets${root}`;
 
-/** @param {Work} work */
-export function openPresets(work) {
+/**
+ * What their window holds.
+ *
+ * @param {Work} work
+ * @param {() => void} close
+ */
+export function presetParts(work, close) {
   const name = el("input", { class: "input", id: "preset-name", maxlength: 80, autocomplete: "off", required: true });
   const list = el("ul", { class: "choices", "aria-label": t("presets.title") });
-  const draw = () => list.replaceChildren(...rows(work, () => dialog.close(), draw));
+  const draw = () => list.replaceChildren(...rows(work, close, draw));
   const save = (/** @type {Event} */ event) => {
     event.preventDefault();
     const key = name.value.trim();
@@ -31,8 +35,8 @@ export function openPresets(work) {
     el("label", { for: "preset-name" }, t("presets.name")),
     el("div", { class: "row" }, name, el("button", { class: "btn", type: "submit", disabled: !work.prompts.length }, t("presets.save"))),
   );
-  const dialog = openDialog(t("presets.title"), [el("div", { class: "stack" }, list, form)]);
   draw();
+  return { body: [list, form] };
 }
 
 /**

@@ -4,12 +4,19 @@
 import { byId, el, icon, iconButton, on, onEnter, show, swap } from "./dom.js";
 import { later } from "./later.js";
 import { freeSlot, look } from "./palette.js";
+import { ApiError, explain } from "./api.js";
+import { composed, mustCompose } from "./glossary.js";
 import { clean, MOST, parse } from "./prompts.js";
 import { onPool } from "./shell.js";
+import { askEnglish, isSent, sentLine } from "./try-sent.js";
+import { whyNothing } from "./try-why.js";
 import { number, t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
 /** @typedef {import("./prompts.js").Prompt} Prompt */
+
+/** @typedef {{name: string, what: "not" | "sent"}} Typing */
+/** @typedef {(name: string, what?: "not" | "sent") => void} Type Begin to type; an empty name: end. */
 
 /** What the demo model knows, to begin with. */
 const KNOWN = ["red circle", "yellow star", "green triangle", "blue square", "circle", "purple cross"];
@@ -18,20 +25,23 @@ const KNOWN = ["red circle", "yellow star", "green triangle", "blue square", "ci
 export function wirePrompts(work) {
   const add = byId("add", HTMLInputElement);
   let demo = false;
-  /** Name of the prompt that a "not" is typed for. */
-  let typing = "";
-  on(byId("add-form", HTMLElement), "submit", (event) => {
+  /** What is typed beside a prompt: its "not", or another text to be sent. @type {Typing} */
+  let typing = { name: "", what: "not" };
+  on(byId("add-form", HTMLElement), "submit", async (event) => {
     event.preventDefault();
-    if (addPrompt(work, add.value)) add.value = "";
+    const typed = add.value;
+    // What is sent for Chinese is asked first; what is typed meanwhile stays.
+    if ((await addPrompt(work, typed)) && add.value === typed) add.value = "";
     work.tell("prompts");
-    add.focus();
+    if (!document.activeElement?.matches("[data-sent]")) add.focus();
   });
   on(add, "input", () => say(""));
   const draw = () => {
-    drawList(work, typing, (name) => {
-      typing = name;
+    drawList(work, typing, (name, what = "not") => {
+      typing = { name, what };
       draw();
-      document.getElementById("add-not")?.focus();
+      const field = document.querySelector(what === "not" ? "#add-not" : "#prompts [data-sent]");
+      if (field instanceof HTMLInputElement) field.select();
     });
     show(byId("known", HTMLElement), demo && work.prompts.length === 0);
     show(byId("prompts-hint", HTMLElement), work.prompts.length === 0);
@@ -59,27 +69,65 @@ function say(sentence) {
   const fault = byId("add-fault", HTMLElement);
   swap(fault, sentence);
   show(fault, sentence !== "");
+  askEnglish("");
 }
 
 /**
  * @param {Work} work
  * @param {string} typed
- * @returns {boolean} Whether it was added.
+ * @returns {Promise<boolean>} Whether it was added.
  */
-function addPrompt(work, typed) {
+async function addPrompt(work, typed) {
   const read = parse(typed);
   if (!read) {
     if (typed.trim()) say(t("prompts.unclear"));
     return false;
   }
-  if (work.prompts.some((one) => one.name === read.name)) {
-    say(t("prompts.twice", { name: read.name }));
-    return false;
+  if (!room(work, read.name)) return false;
+  const sent = await english(read, (text) => {
+    addRead(work, { ...read, text });
+    const add = byId("add", HTMLInputElement);
+    if (add.value === typed) add.value = "";
+    add.focus();
+  });
+  return sent !== null && addRead(work, sent);
+}
+
+/**
+ * A prompt as it is sent; null where it is refused, which is said with a field for its English.
+ *
+ * @template {{name: string, text: string, not: string[], said?: Record<string, string>}} T
+ * @param {T} read
+ * @param {(text: string) => void} take The English of its text.
+ * @returns {Promise<T | null>}
+ */
+async function english(read, take) {
+  if (!mustCompose(read)) return read;
+  try {
+    return await composed(read);
+  } catch (error) {
+    say(explain(error));
+    const refused = error instanceof ApiError && error.params.text === read.text;
+    if (refused) askEnglish(read.text, take);
+    return null;
   }
-  if (work.prompts.length >= MOST) {
-    say(t("prompts.many", { count: MOST }));
-    return false;
-  }
+}
+
+/** Whether there is room for a prompt of this name; it is said where there is none. @param {Work} work @param {string} name */
+function room(work, name) {
+  const twice = work.prompts.some((one) => one.name === name);
+  if (twice) say(t("prompts.twice", { name }));
+  else if (work.prompts.length >= MOST) say(t("prompts.many", { count: MOST }));
+  else return true;
+  return false;
+}
+
+/**
+ * @param {Work} work
+ * @param {{name: string, text: string, not: string[]}} read
+ */
+function addRead(work, read) {
+  if (!room(work, read.name)) return false;
   say("");
   const slot = freeSlot(work.prompts.map((one) => one.slot));
   work.setPrompts([...work.prompts, { ...read, slot, hidden: false }]);
@@ -88,8 +136,8 @@ function addPrompt(work, typed) {
 
 /**
  * @param {Work} work
- * @param {string} typing
- * @param {(name: string) => void} type Begin to type a "not" of a prompt; empty: end.
+ * @param {Typing} typing
+ * @param {Type} type
  */
 function drawList(work, typing, type) {
   swap(byId("prompts", HTMLElement), work.prompts.map((one) => row(work, one, typing, type)));
@@ -99,23 +147,30 @@ function drawList(work, typing, type) {
 /**
  * @param {Work} work
  * @param {Prompt} prompt
- * @param {string} typing
- * @param {(name: string) => void} type
+ * @param {Typing} typing
+ * @param {Type} type
  */
 function row(work, prompt, typing, type) {
   const { name, text } = prompt;
   const change = (/** @type {Partial<Prompt>} */ by) =>
-    work.setPrompts(work.prompts.map((one) => (one === prompt ? { ...one, ...by } : one)));
+    work.setPrompts(work.prompts.map((one) => (one.name === name ? { ...one, ...by } : one)));
   const own = () => {
     work.readingFor = work.readingFor === name ? "" : name;
     work.tell("reading", "prompts");
   };
   const chosen = work.readingFor === name;
+  const typed = (/** @type {"not" | "sent"} */ what) => typing.name === name && typing.what === what;
+  const send = async (/** @type {string} */ other) => {
+    const sent = await english({ ...prompt, text: other }, send);
+    if (!sent) return;
+    say("");
+    change({ text: sent.text, said: { ...prompt.said, ...sent.said } });
+  };
   const head = el(
     "button",
     { class: "prompt__name", type: "button", onclick: own, "aria-pressed": String(chosen), title: t("prompts.choose") },
     el("b", {}, name),
-    name !== text && el("code", {}, text),
+    name !== text && !isSent(prompt) && el("code", {}, text),
   );
   const eye = iconButton(prompt.hidden ? "eye-off" : "eye", t(prompt.hidden ? "prompts.show" : "prompts.hide", { name }), () => {
     prompt.hidden = !prompt.hidden;
@@ -133,7 +188,9 @@ function row(work, prompt, typing, type) {
     "li",
     { class: `prompt${prompt.hidden ? " is-off" : ""}${chosen ? " is-own" : ""}` },
     el("div", { class: "prompt__row" }, swatch, head, figure, not, eye, gone),
-    (prompt.not.length > 0 || typing === name) && nots(prompt, change, typing === name, type),
+    isSent(prompt) && sentLine(prompt, typed("sent"), (open) => type(open ? name : "", "sent"), send),
+    el("p", { class: "prompt__why", "data-why": name, hidden: true }),
+    (prompt.not.length > 0 || typed("not")) && nots(prompt, change, typed("not"), type),
   );
 }
 
@@ -141,7 +198,7 @@ function row(work, prompt, typing, type) {
  * @param {Prompt} prompt
  * @param {(by: Partial<Prompt>) => void} change
  * @param {boolean} typing
- * @param {(name: string) => void} type
+ * @param {Type} type
  */
 function nots(prompt, change, typing, type) {
   const chips = prompt.not.map((text) =>
@@ -154,7 +211,8 @@ function nots(prompt, change, typing, type) {
         onclick: () => change({ not: prompt.not.filter((one) => one !== text) }),
       },
       el("b", {}, t("prompts.not")),
-      text,
+      prompt.said?.[text] ?? text,
+      prompt.said?.[text] && el("code", { lang: "en" }, text),
       icon("close"),
     )
   );
@@ -164,16 +222,19 @@ function nots(prompt, change, typing, type) {
 /**
  * @param {Prompt} prompt
  * @param {(by: Partial<Prompt>) => void} change
- * @param {(name: string) => void} type
+ * @param {Type} type
  */
 function field(prompt, change, type) {
   let done = false;
-  const end = (/** @type {string} */ text) => {
+  const end = async (/** @type {string} */ typed) => {
     if (done) return;
     done = true;
     type("");
-    const one = clean(text);
-    if (one && !prompt.not.includes(one)) change({ not: [...prompt.not, one] });
+    const one = clean(typed);
+    const sent = one && (await english({ name: "", text: "", not: [one], said: {} }, () => {}));
+    const [text = one] = sent ? sent.not : [];
+    if (!sent || prompt.not.includes(text)) return;
+    change({ not: [...prompt.not, text], said: { ...prompt.said, ...sent.said } });
   };
   /** @type {HTMLInputElement} */
   const input = el("input", {
@@ -207,5 +268,9 @@ function count(work) {
     swap(figure, known ? number(some) : "", known && all > some && el("span", { class: "muted" }, ` / ${number(all)}`));
     figure.setAttribute("title", known ? t("prompts.counts", { count: some, all }) : "");
     figure.closest(".prompt")?.classList.toggle("is-none", Boolean(known) && some === 0);
+    const none = figure.closest(".prompt")?.querySelector("[data-why]") ?? null;
+    const because = whyNothing(work, name);
+    show(none, because !== "");
+    if (none && none.textContent !== because) none.textContent = because;
   });
 }

@@ -5,6 +5,7 @@ import { arrange, byId, el, on, show, swap } from "./dom.js";
 import { later } from "./later.js";
 import { look } from "./palette.js";
 import { isDrawn, labelField } from "./try-label.js";
+import { why } from "./try-why.js";
 import { count, number, t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
@@ -92,9 +93,13 @@ export class Table {
       swap(rest, t("masks.rest", { count: out.length }));
     }
     const none = byId("masks-none", HTMLElement);
-    swap(none, t(!work.picture?.answer ? "masks.none" : out.length ? "masks.none_count" : "masks.none_found"));
+    const low = out.every((one) => one.reason === "score");
+    const count = low ? t("masks.none_count") : t("masks.none_why");
+    swap(none, !work.picture?.answer ? t("masks.none") : out.length ? count : t("masks.none_found"));
     show(none, this.rows.length === 0);
     show(this.table, this.rows.length > 0);
+    // Where CLIP was not asked, its column says nothing.
+    this.table.classList.toggle("no-clip", known.every((one) => one.shown.clip_score === null));
     this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.#draw();
   }
@@ -260,21 +265,6 @@ export class Table {
       scroll.scrollTop = top + height + head - scroll.clientHeight;
     }
   }
-}
-
-/**
- * Why an item does not count, in some words.
- *
- * @param {Item} item
- * @param {Work} work
- */
-export function why(item, work) {
-  if (item.reason === "contender") {
-    const other = work.items[item.instance.contender ?? -1];
-    return t("why.contender", { name: other?.name ?? "" });
-  }
-  if (item.reason === "against") return t("why.against", { text: item.instance.against_text ?? "" });
-  return item.reason === "" || item.reason === "prompt" ? "" : t(`why.${item.reason}`);
 }
 
 /** @param {EventTarget | null} target */

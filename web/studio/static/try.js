@@ -4,23 +4,21 @@
 import "./shell.js";
 import { address } from "./api.js";
 import { carry } from "./carry.js";
+import { openPart } from "./dialog.js";
 import { byId, on } from "./dom.js";
 import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
+import { part } from "./part.js";
 import { asked } from "./prompts.js";
 import { usual } from "./reading.js";
 import { wireSheet } from "./sheet.js";
 import { Standing } from "./standing.js";
 import { Asking } from "./try-asking.js";
 import { wireCard, wireTip } from "./try-card.js";
-import { openCode } from "./try-code.js";
 import { Correct } from "./try-correct.js";
-import { downloadCoco, downloadCutout, downloadLabels, downloadMasks } from "./try-download.js";
-import { openFromBatch } from "./try-from-batch.js";
 import { hasReading, keep, restore } from "./try-kept.js";
 import { setTool, wireKeys } from "./try-keys.js";
 import { Pictures } from "./try-pictures.js";
-import { openPresets } from "./try-presets.js";
 import { wirePrompts } from "./try-prompts.js";
 import { asAll, setThreshold, thresholdOf, wireReading } from "./try-reading.js";
 import { wireStrip } from "./try-strip.js";
@@ -28,7 +26,7 @@ import { Table } from "./try-table.js";
 import { askUsual } from "./usual-reading.js";
 import { Work } from "./work.js";
 import { onBack } from "./shell.js";
-import { percent } from "./words.js";
+import { percent, t } from "./words.js";
 
 const work = new Work();
 const canvas = byId("canvas", MaskCanvas);
@@ -102,8 +100,8 @@ function wireCanvas() {
     fix: () => setTool(canvas, "add"),
     leaveOut: () => correct.leaveOut(),
     rename: (id, name) => correct.rename(id, name),
-    cutOut: () => guarded(() => downloadCutout(work, work.items.filter((one) => one.id === work.selectedId))),
-    png: () => guarded(() => downloadMasks(work, work.items.filter((one) => one.id === work.selectedId))),
+    cutOut: () => save((one) => one.downloadCutout(work, chosenOnes())),
+    png: () => save((one) => one.downloadMasks(work, chosenOnes())),
   });
   wireTip(work, canvas);
 }
@@ -130,6 +128,22 @@ function buttons() {
   able("[data-act^=download]", work.shown.length > 0);
 }
 
+/** The selected mask, as what is downloaded. */
+function chosenOnes() {
+  return work.items.filter((one) => one.id === work.selectedId);
+}
+
+/** @param {(downloads: typeof import("./try-download.js")) => Promise<void>} how */
+function save(how) {
+  guarded(async () => how(await part(() => import("./try-download.js"))));
+}
+
+/** Choose a picture of a batch, in a window. */
+function fromBatch() {
+  const choose = (/** @type {string} */ batch, /** @type {number} */ image) => guarded(() => pictures.fromBatch(batch, image));
+  openPart(t("try.from_batch"), async (close) => (await part(() => import("./try-from-batch.js"))).batchParts(choose, close));
+}
+
 /** @param {() => Promise<void>} work Its failure is told. */
 function guarded(work) {
   work().catch(say);
@@ -139,7 +153,7 @@ function guarded(work) {
 function acts() {
   return {
     pick: () => byId("file", HTMLInputElement).click(),
-    "from-batch": () => openFromBatch((batch, image) => guarded(() => pictures.fromBatch(batch, image))),
+    "from-batch": fromBatch,
     first: () => {
       standing.say(null);
       Object.assign(work, { pictures: [], at: 0, items: [], selectedId: "", hoveredId: "" });
@@ -166,16 +180,17 @@ function acts() {
       work.rest = !work.rest;
       table.list();
     },
-    presets: () => openPresets(work),
-    code: () => openCode(work),
+    presets: () =>
+      openPart(t("presets.title"), async (close) => (await part(() => import("./try-presets.js"))).presetParts(work, close)),
+    code: () => openPart(t("try.as_code"), async () => (await part(() => import("./try-code.js"))).codeParts(work)),
     batch: () => {
       carry({ prompts: work.prompts.map(asked), reading: work.reading });
       location.assign(address("/batches/new"));
     },
-    "download-masks": () => guarded(() => downloadMasks(work, work.shown)),
-    "download-labels": () => guarded(() => downloadLabels(work)),
-    "download-cutout": () => guarded(() => downloadCutout(work, work.shown)),
-    "download-coco": () => guarded(() => downloadCoco(work)),
+    "download-masks": () => save((one) => one.downloadMasks(work, work.shown)),
+    "download-labels": () => save((one) => one.downloadLabels(work)),
+    "download-cutout": () => save((one) => one.downloadCutout(work, work.shown)),
+    "download-coco": () => save((one) => one.downloadCoco(work)),
   };
 }
 

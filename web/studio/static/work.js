@@ -33,6 +33,7 @@ import { Undo } from "./undo.js";
  * @property {string} link Where it can be asked for again.
  * @property {{name: string, text: string}[]} prompts That were asked.
  * @property {Instance[]} instances
+ * @property {import("./asking.js").Scores[]} scores What the model thought of each of them.
  * @property {number} width Of the picture itself, pixels.
  * @property {number} height
  */
