@@ -23,7 +23,7 @@ from producer.integrity.findings import Tally
 from storage.objects import open_store
 
 #: What was written down of each schema; older ones stay, as nobody has to upgrade every time.
-WORLDS = ("0002", "0003", "0004")
+WORLDS = ("0002", "0003", "0004", "0005")
 PREVIOUS = WORLDS[-1]
 
 
