@@ -28,6 +28,7 @@ from db.turns import catch_up
 from maskpool.domain import BatchState, ChunkState, JobState, Klass, Priority, new_id
 from maskpool.errors import Conflict, NotFound
 from maskpool.reading import Reading, reading_of
+from maskpool.sample import Sample, read_sample
 from maskpool.spec import same_question
 
 # Every submit runs these, so they are built once: building a statement costs ten times running it.
@@ -36,7 +37,7 @@ _FIND_OWNER = select(UserRow.id).where(UserRow.name == bindparam("name"))
 
 _FIND = select(
     *(BatchRow.id, BatchRow.state, BatchRow.loaded),
-    *(BatchRow.spec, BatchRow.reading, BatchRow.source),
+    *(BatchRow.spec, BatchRow.reading, BatchRow.source, BatchRow.sample),
 ).where(BatchRow.owner_id == bindparam("owner"), BatchRow.idempotency_key == bindparam("key"))
 
 _LOADING = select(BatchRow.state, BatchRow.loaded).where(BatchRow.id == bindparam("batch"))
@@ -65,6 +66,7 @@ class NewBatch:
         reading: How it is read.
         team_id: Whose members see it; None: its owner alone.
         uploads: Those that its images lie in, which stay as long as it does.
+        sample: Of which images of its source it is; None: of all.
     """
 
     owner: str
@@ -78,6 +80,7 @@ class NewBatch:
     reading: Reading | None = None
     team_id: UUID | None = None
     uploads: tuple[UUID, ...] = ()
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
         "spec": new.spec,
         "reading": _beside(new.spec, new.reading),
         "source": new.source,
+        "sample": None if new.sample is None else new.sample.dump(),
         "klass": int(new.klass),
         "priority": str(new.priority),
         "team_id": new.team_id,
@@ -129,12 +133,22 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which has another spec or "
             "source; submit under another key"
         )
+    _require_same_sample(new, row.id, read_sample(row.sample))
     use_uploads(session, row.id, new.uploads)
     reading = new.reading or reading_of(new.spec, None)
     read_anew = reading_of(row.spec, row.reading) != reading
     if read_anew:
         set_reading(session, row.id, reading)
     return Loading(row.id, BatchState(row.state), row.loaded, read_anew)
+
+
+def _require_same_sample(new: NewBatch, batch_id: UUID, there: Sample | None) -> None:
+    if (there and there.drawing) != (new.sample and new.sample.drawing):
+        what = "all images of the source" if there is None else there.sentence()
+        raise Conflict(
+            f"the key {new.idempotency_key!r} belongs to batch {batch_id}, which is of {what}; "
+            "submit under another key"
+        )
 
 
 def use_uploads(session: Session, batch_id: UUID, uploads: Sequence[UUID]) -> None:

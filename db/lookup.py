@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.models import BatchRow, UserRow
 from maskpool.domain import BatchState, Klass, Priority, Progress
 from maskpool.errors import NotFound
+from maskpool.sample import read_sample
 
 #: What was deleted is seen by nobody, although its rows may take minutes to go.
 _THERE = BatchRow.deleted_at.is_(None)
@@ -98,6 +99,7 @@ def read_progress(row: Any) -> Progress:  # noqa: ANN401 - a Row of the select a
         gpu_seconds=batch.gpu_seconds,
         created_at_ms=batch.created_at,
         finished_at_ms=batch.finished_at,
+        sample=read_sample(batch.sample),
     )
 
 

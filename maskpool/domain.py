@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from maskpool.packed_mask import Rle
+from maskpool.sample import Sample
 
 #: Instances below this score are never stored; it is the floor of every later threshold.
 SCORE_FLOOR = 0.05
@@ -310,6 +311,8 @@ class Progress:
     gpu_seconds: float
     created_at_ms: int
     finished_at_ms: int | None
+    #: Of which images of its source it is; None: of all.
+    sample: Sample | None = None
 
     @property
     def ended(self) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from maskpool.domain import Klass, Priority
 from maskpool.errors import SourceError, SpecError
+from maskpool.sample import Sample
 from maskpool.spec_file import Question, asked
 from maskpool.tasks import TaskKind
 from producer import glossary, tasks, uploads
@@ -20,6 +21,7 @@ from producer.accounts.rights import Right
 from producer.pool import Pool
 from producer.sources.allowed import Allowed
 from producer.sources.listed import listed
+from producer.sources.sampled import sampled
 
 if TYPE_CHECKING:  # they take numpy, which a web server that makes no batch does without
     from producer.submission import Draft
@@ -45,6 +47,7 @@ class AskedBatch:
         team: Whose members see it; None: the owner's only one.
         klass: Of the queue.
         priority: Among the owner's batches.
+        sample: Of which images of the source; None: of all.
     """
 
     question: Question
@@ -56,6 +59,7 @@ class AskedBatch:
     team: UUID | None = None
     klass: Klass = Klass.BULK
     priority: Priority = Priority.NORMAL
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def create(
     for place, text in enumerate(batch.images):
         if reason := readable.refusal(text):
             raise SourceError(f"images[{place}]", f"{_shown(text)} {reason}")
-    if batch.klass is Klass.NOW and max(sum(sizes), len(batch.images)) > MAX_NOW:
+    if batch.klass is Klass.NOW and _known_images(batch, sum(sizes)) > MAX_NOW:
         raise SpecError("class", f"now is for {MAX_NOW} images at most; say bulk")
     if batch.images:
         return Created(_submit(pool, caller, batch, team, draft))
@@ -118,8 +122,10 @@ def create(
         key=batch.key,
         klass="now" if batch.klass is Klass.NOW else "bulk",
         priority=batch.priority,
-        # Clerks of the version before know no such field: it is there where it says something.
+        # Clerks of the version before know no such fields: they are there where they say
+        # something, and such a clerk then refuses rather than load the whole.
         **({"glossary": version} if version else {}),
+        **_sample_args(batch.sample),
     )
     if not batch.places and sum(sizes) <= MAX_AT_ONCE:
         loaded = load(pool, args, key=batch.key)
@@ -130,6 +136,20 @@ def create(
         also(session, task_id)
     pool.wake()
     return Created(task_id=task_id)
+
+
+def _known_images(batch: AskedBatch, uploaded: int) -> int:
+    """Images of a batch, as far as they are known before its places are listed."""
+    count = max(uploaded, len(batch.images))
+    return count if batch.sample is None else min(count, batch.sample.images)
+
+
+def _sample_args(sample: Sample | None) -> dict[str, Any]:
+    from producer.load import SampleArgs  # noqa: PLC0415 - see above
+
+    if sample is None:
+        return {}
+    return {"sample": SampleArgs(images=sample.images, seed=sample.seed)}
 
 
 def team_for(pool: Pool, caller: Caller, asked_team: UUID | None) -> UUID | None:
@@ -155,7 +175,8 @@ def _submit(pool: Pool, caller: Caller, batch: AskedBatch, team: UUID | None, dr
     from producer.submission import Submission  # noqa: PLC0415 - see above
     from producer.submit import submit  # noqa: PLC0415
 
-    source = listed(batch.images, Allowed.by(pool.settings, any_file=False))
+    addresses = listed(batch.images, Allowed.by(pool.settings, any_file=False))
+    source = sampled(addresses, batch.sample)
     submission = Submission(
         source=source,
         spec=draft.spec(source),

@@ -14,6 +14,7 @@ from pydantic import Field
 from db import upload_files
 from maskpool.domain import Klass, Priority
 from maskpool.errors import SourceError, SpecError
+from maskpool.sample import MAX_IMAGES, MAX_SEED, Sample
 from maskpool.spec import GLOSSARY_PATTERN
 from maskpool.spec_file import Question, asked
 from maskpool.strict import Strict
@@ -24,6 +25,7 @@ from producer.sources import Source, open_source
 from producer.sources.allowed import Allowed
 from producer.sources.guard import Guard
 from producer.sources.joined import BoundedSource, JoinedSource
+from producer.sources.sampled import sampled
 from producer.sources.uploads import UploadSource
 from producer.submission import Draft, Submission
 from producer.submit import Fence, OnLoaded, Submitted, Submitter
@@ -33,6 +35,13 @@ from storage.images.web.urls import is_web, without_query
 MAX_NOW = 100
 
 _Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+
+
+class SampleArgs(Strict):
+    """A ``maskpool.sample.Sample`` that nobody drew yet."""
+
+    images: Annotated[int, Field(ge=1, le=MAX_IMAGES)]
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
 
 
 class LoadArgs(Strict):
@@ -49,6 +58,7 @@ class LoadArgs(Strict):
         klass: ``now`` for at most ``MAX_NOW`` images.
         priority: Among the owner's batches.
         glossary: Version of the glossary that the question was composed with; empty: none was.
+        sample: Of which images of the source; None: of all.
     """
 
     question: Question
@@ -61,6 +71,7 @@ class LoadArgs(Strict):
     klass: Literal["now", "bulk"] = "bulk"
     priority: Priority = Priority.NORMAL
     glossary: Annotated[str, Field(pattern=GLOSSARY_PATTERN)] = ""
+    sample: SampleArgs | None = None
 
 
 def load(
@@ -98,7 +109,8 @@ def load(
 
 def _submission(pool: Pool, args: LoadArgs, key: str) -> Submission:
     draft = Draft.of(pool.settings, replace(asked(args.question), glossary=args.glossary))
-    source = _opened(pool, args)
+    drawn = None if args.sample is None else Sample(args.sample.images, args.sample.seed)
+    source = sampled(_opened(pool, args), drawn)
     klass = Klass[args.klass.upper()]
     if klass == Klass.NOW:
         reason = f"has more than {MAX_NOW} images, the most for class now; submit it as bulk"

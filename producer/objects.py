@@ -12,6 +12,7 @@ from maskpool.domain import ImageRef
 from producer.sources import Source
 from producer.sources.boxed import BoxedSource
 from producer.sources.lists import ListSource
+from producer.sources.sampled import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,13 @@ def survey(source: Source) -> Objects:
     Raises:
         SourceError: A line is refused.
     """
-    if not isinstance(source, BoxedSource) and not (
-        isinstance(source, ListSource) and source.may_ask()
+    asking = whole(source)
+    if not isinstance(asking, BoxedSource) and not (
+        isinstance(asking, ListSource) and asking.may_ask()
     ):
         return Objects()
     digest = Digest()
-    classes = dict.fromkeys(source.classes if isinstance(source, BoxedSource) else ())
+    classes = dict.fromkeys(asking.classes if isinstance(asking, BoxedSource) else ())
     asked = False
     for ref in digest.over(source.refs()):
         objects = orjson.loads(ref.prompts).get("objects", ()) if ref.prompts else ()

@@ -10,6 +10,7 @@ from uuid import UUID
 from maskpool.domain import Klass, Priority, new_id
 from maskpool.errors import SourceError, SpecError
 from maskpool.reading import Reading
+from maskpool.sample import Sample
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec
 from maskpool.spec_file import Asked
@@ -19,6 +20,7 @@ from producer.sources import Source, open_source
 from producer.sources.allowed import LISTS, Allowed
 from producer.sources.boxed import BoxedSource
 from producer.sources.passed import passed_over
+from producer.sources.sampled import SampledSource, sampled, whole
 
 #: Characters of a name, a key or an owner; Postgres indexes no value above some 2,700 bytes.
 _MAX_TEXT = 500
@@ -68,6 +70,7 @@ def prepare(
     klass: Klass = Klass.BULK,
     priority: Priority = Priority.NORMAL,
     same_paths: bool = False,
+    sample: Sample | None = None,
     strict: bool = False,
 ) -> Submission:
     """Check what is asked for, and refuse what the workers would refuse; nothing is written yet.
@@ -82,6 +85,7 @@ def prepare(
         klass: Of the queue.
         priority: Among the owner's own batches.
         same_paths: Workers see the same paths as we do: upload nothing.
+        sample: Of which images of the source; None: of all.
         strict: Refuse a source of which anything is passed over.
 
     Raises:
@@ -103,6 +107,7 @@ def prepare(
     )
     allowed.require_root(opened)
     opened = opened if boxes is None else BoxedSource(opened, boxes)
+    opened = sampled(opened, sample)
     spec = draft.spec(opened)
     upload_images = must_upload and opened.kind != "s3"
     if strict:
@@ -170,6 +175,11 @@ class Draft:
 
 def _nothing_asked(source: Source) -> SourceError | SpecError:
     """The refusal of a source that was read to its end, and asks for nothing by itself."""
+    if isinstance(source, SampledSource) and isinstance(source.source, BoxedSource):
+        return SourceError(
+            str(source.source.path),
+            "gives no box to any image of the sample; draw a larger one, or with another seed",
+        )
     if isinstance(source, BoxedSource):
         why = next(iter(left_out_boxes(source)), "it has no box for any image of the source")
         return SourceError(str(source.path), f"gives no box to work on: {why}")
@@ -192,6 +202,7 @@ def require_all_boxes(source: Source) -> None:
 
 def left_out_boxes(source: Source) -> list[str]:
     """What of a file of boxes is not used, each as a sentence; the source was read to its end."""
+    source = whole(source)
     if not isinstance(source, BoxedSource):
         return []
     return [*source.problems, *filter(None, [str(source.unmatched)])]

@@ -27,6 +27,7 @@ from producer.pool import Pool
 from producer.sources import Source
 from producer.sources.guard import Guard
 from producer.sources.passed import PassedOver
+from producer.sources.sampled import sample_of
 from producer.submission import Submission
 from producer.upload import upload
 
@@ -282,4 +283,5 @@ def _new_batch(submission: Submission) -> NewBatch:
         reading=submission.reading,
         team_id=submission.team_id,
         uploads=submission.uploads,
+        sample=sample_of(submission.source),
     )

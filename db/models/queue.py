@@ -49,6 +49,8 @@ class BatchRow(Base):
     reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: What was submitted, as its owner wrote it; for people, never opened again.
     source: Mapped[str] = mapped_column(server_default="")
+    #: ``maskpool.sample.Sample.dump()``; NULL: a batch of all images of its source.
+    sample: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     total: Mapped[int] = mapped_column(server_default="0")
     #: Jobs written so far; the compare-and-set that orders two submitters of one key.
     loaded: Mapped[int] = mapped_column(server_default="0")

@@ -45,8 +45,7 @@ def list_batches(
     if as_json:
         render.print_json([render.batch_json(one) for one in found])
     else:
-        rows = [render.batch_row(one) for one in found]
-        render.print_table("", render.BATCH_COLUMNS, rows, wide=wide)
+        render.print_batches(found, wide=wide)
 
 
 def status(
@@ -84,7 +83,7 @@ def _show_batch(pool: Pool, batch: str, *, watch: bool, wide: bool, as_json: boo
     if as_json:
         render.print_json(render.batch_json(progress))
     else:
-        render.print_table("", render.BATCH_COLUMNS, [render.batch_row(progress)], wide=wide)
+        render.print_batches([progress], wide=wide)
         counts = batches.count_instances(pool, batch_id)
         rows = [(name, f"{count:,}") for name, count in counts.items()]
         render.print_table("\nfound so far", _PROMPTS, rows, wide=wide)

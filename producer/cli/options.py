@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskpool.domain import DEFAULT_THRESHOLD, SCORE_FLOOR
+from maskpool.sample import MAX_IMAGES, MAX_SEED, Sample
 from producer.cli import render
 
 if TYPE_CHECKING:  # imported only when a verb runs
@@ -120,6 +121,26 @@ OwnExclusive = Annotated[
         show_default=False,
     ),
 ]
+SampleImages = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        min=1,
+        max=MAX_IMAGES,
+        help="Only so many images of the source, drawn by lot: to look before the whole is paid.",
+        show_default=False,
+    ),
+]
+SampleSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=MAX_SEED,
+        help="Another seed draws another sample; 0 if not given.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Wide = Annotated[
     bool, typer.Option("--wide", help="All columns, whole ids and names, however long the lines.")
@@ -160,3 +181,17 @@ def asked(
     )
     render.warn(filter(None, map(why_misread, question.prompts)))
     return question
+
+
+def sample(images: int | None, seed: int | None) -> Sample | None:
+    """The sample that two flags ask for; None for all images.
+
+    Raises:
+        BadParameter: A seed without a sample draws nothing.
+    """
+    if images is None:
+        if seed is not None:
+            msg = "it draws a sample; say how large: --sample 200"
+            raise typer.BadParameter(msg, param_hint="--seed")
+        return None
+    return Sample(images, seed or 0)

@@ -177,6 +177,7 @@ def batch_json(progress: BatchProgress) -> dict[str, object]:
         "model": progress.model,
         "total": progress.total,
         "loaded": progress.loaded,
+        "sample": progress.sample and progress.sample.dump(),
         "done": progress.done,
         "failed": progress.failed,
         "remaining": progress.remaining,
@@ -213,6 +214,19 @@ BATCH_COLUMNS = (
     number("%", drop=4),
     number("GPU s", drop=6),
 )
+
+#: Where a column goes that says more of a batch's images.
+_AFTER_IMAGES = 5
+
+
+def print_batches(found: Sequence[BatchProgress], *, wide: bool) -> None:
+    """A table of batches; where one is a sample, with a column that says of how many images."""
+    columns, rows = list(BATCH_COLUMNS), [list(batch_row(one)) for one in found]
+    if any(one.sample for one in found):
+        columns.insert(_AFTER_IMAGES, Column("sample of", right=True))
+        for row, one in zip(rows, found, strict=True):
+            row.insert(_AFTER_IMAGES, f"{one.sample.of:,}" if one.sample else "")
+    print_table("", columns, rows, wide=wide)
 
 
 def duration(seconds: float | None) -> str:

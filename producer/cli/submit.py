@@ -33,6 +33,8 @@ def submit(
         bool,
         typer.Option("--no-upload", help="Workers see the same paths: copy nothing to the store."),
     ] = False,
+    sample: options.SampleImages = None,
+    seed: options.SampleSeed = None,
     strict: options.Strict = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -40,11 +42,13 @@ def submit(
     from producer import glossary
     from producer import submit as submitting
     from producer.pool import open_pool, why_idle
+    from producer.sources.sampled import sample_of
     from producer.submission import left_out_boxes, prepare
 
     asked = options.asked(
         spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
     )
+    drawn = options.sample(sample, seed)
     with open_pool() as pool:
         asked = glossary.composed(pool, None, asked)
         for sentence in glossary.sentences(asked):
@@ -59,6 +63,7 @@ def submit(
             klass=Klass.NOW if now else Klass.BULK,
             priority=priority,
             same_paths=no_upload,
+            sample=drawn,
             strict=strict,
         )
         render.warn(why_idle(pool, submission.spec.model))
@@ -74,21 +79,26 @@ def submit(
                     f"interrupted; go on with the same command and --key {submission.key}"
                 )
                 raise
+    drawn = sample_of(submission.source)
     if as_json:
         render.print_json(
             {
                 "id": str(done.batch_id),
                 "total": done.total,
                 "new": done.created,
+                "sample": drawn and drawn.dump(),
                 "read_anew": done.read_anew,
                 "passed_over": done.passed_over.counts,
             }
         )
         return
     word = "submitted" if done.created else "was submitted before"
-    render.console.print(f"{done.batch_id}  {word}: {done.total:,} images")
+    of = f", a sample of {drawn.of:,}" if drawn else ""
+    render.console.print(f"{done.batch_id}  {word}: {done.total:,} images{of}")
     if done.read_anew:
         render.say("its results count in the way that was asked for now; no image is run again")
     if done.passed_over:
         render.say(done.passed_over.sentence())
+    if drawn:
+        render.say("for all of them, submit the same without --sample")
     render.errors.print(f"watch it: maskpool status --watch {done.batch_id}", style="dim")

@@ -43,6 +43,14 @@ class BatchPace(Shown):
     seconds_left: float | None = Field(examples=[12.0])
 
 
+class DrawnSample(Shown):
+    """Of which images of its source a batch is."""
+
+    images: int = Field(description="At most so many were drawn.", examples=[200])
+    seed: int = Field(description="By which they were drawn.", examples=[0])
+    of: int = Field(description="Images of the source then.", examples=[12_000])
+
+
 class Batch(Shown):
     """How far a batch is."""
 
@@ -55,6 +63,9 @@ class Batch(Shown):
     priority: Priority = Field(examples=[Priority.NORMAL])
     model: str = Field(examples=["demo"])
     source: str = Field(examples=["2 images"])
+    sample: DrawnSample | None = Field(
+        description="Null: of all images of its source.", examples=[None]
+    )
     total: int = Field(examples=[1_000])
     loaded: int = Field(examples=[1_000])
     done: int = Field(examples=[510])
@@ -114,6 +125,7 @@ def shown(batch: SeenBatch) -> dict[str, Any]:
         "priority": now.priority,
         "model": now.model,
         "source": batch.source,
+        "sample": None if now.sample is None else now.sample.dump(),
         "total": now.total,
         "loaded": now.loaded,
         "done": now.done,

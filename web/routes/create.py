@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from sqlalchemy.orm import Session
 
 from maskpool.domain import Klass, Priority, new_id
+from maskpool.sample import MAX_IMAGES, MAX_SEED, Sample
 from maskpool.spec_file import Question
 from producer import visible
 from producer.accounts.caller import Caller
@@ -68,6 +69,13 @@ class Source(Asked):
         return self
 
 
+class AskedSample(Asked):
+    """How many images of the source are drawn, by lot; the same seed draws the same."""
+
+    images: int = Field(ge=1, le=MAX_IMAGES, examples=[200])
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, examples=[7])
+
+
 class NewBatch(Asked):
     """What is asked of which images."""
 
@@ -76,6 +84,9 @@ class NewBatch(Asked):
         examples=[{"prompts": ["bus", {"text": "car", "not": ["van"], "threshold": 0.6}]}],
     )
     source: Source = Field(examples=[{"uploads": [_ID]}])
+    sample: AskedSample | None = Field(
+        default=None, description="Of so many images of the source alone; null: of all."
+    )
     name: Text = Field(default="", description="The source's, if empty.", examples=["street"])
     team: Id | None = Field(
         default=None, description="Whose members see it; your only one, if null."
@@ -117,6 +128,7 @@ def create_batch(
         team=asked.team,
         klass=Klass[asked.klass.upper()],
         priority=asked.priority,
+        sample=None if asked.sample is None else Sample(**asked.sample.model_dump()),
     )
 
     def work(seal: Seal) -> Answer:

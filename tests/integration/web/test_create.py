@@ -23,7 +23,7 @@ from producer.accounts import grants
 from producer.accounts.audit import Actor
 from producer.accounts.rights import Right
 from producer.accounts.teams import find
-from producer.load import LoadArgs
+from producer.load import LoadArgs, load
 from storage.objects import keys
 
 BUCKET, HOST = "s3://photos/2026/", "https://images.example.org/"
@@ -134,6 +134,68 @@ def test_an_upload_becomes_a_batch_at_once(door: Door) -> None:
     answer = post(door, {"uploads": [upload]})
     assert answer.status_code == 201, answer.text
     assert (answer.json()["total"], answer.json()["name"]) == (2, "yard")
+
+
+def test_a_sample_of_an_upload_is_a_batch_that_says_of_how_many(door: Door) -> None:
+    source = {"uploads": [an_upload(door, 12)]}
+    made = post(door, source, sample={"images": 4, "seed": 7})
+    assert made.status_code == 201, made.text
+    batch = made.json()
+    assert batch["total"] == 4
+    assert batch["sample"] == {"images": 4, "seed": 7, "of": 12}
+    headers = door.token("maker", Right.READ)
+    [listed] = door.client.get("/api/v1/batches", headers=headers).json()["batches"]
+    assert listed["sample"] == batch["sample"]
+    whole = post(door, source).json()
+    assert (whole["total"], whole["sample"]) == (12, None)
+    other = post(door, source, sample={"images": 4, "seed": 8}).json()
+    assert names(door, batch["id"]) != names(door, other["id"])
+
+
+def test_a_sample_of_a_list_may_be_waited_for_where_the_whole_may_not(door: Door) -> None:
+    source = {"images": [f"{BUCKET}{n}.jpg" for n in range(101)]}
+    refused = post(door, source, **{"class": "now"})
+    assert (refused.status_code, "now is for 100 images" in refused.text) == (422, True)
+    made = post(door, source, sample={"images": 20}, **{"class": "now"})
+    assert made.json()["sample"] == {"images": 20, "seed": 0, "of": 101}
+    assert made.json()["total"] == len(set(names(door, made.json()["id"]))) == 20
+
+
+def test_a_key_stands_for_one_sample(door: Door) -> None:
+    source = {"uploads": [an_upload(door, 5)]}
+    headers = door.token("maker", Right.SUBMIT)
+
+    def ask(sample: dict[str, int] | None) -> Any:
+        body = {"spec": SPEC, "source": source, "sample": sample, "key": "k"}
+        return door.client.post("/api/v1/batches", json=body, headers=headers)
+
+    first, again = ask({"images": 2}), ask({"images": 2})
+    assert first.json()["id"] == again.json()["id"]
+    for other in ({"images": 3}, {"images": 2, "seed": 1}, None):
+        refused = ask(other)
+        assert refused.status_code == 409, other
+        assert "which is of a sample of 2 images" in refused.json()["detail"]
+
+
+def test_the_clerk_draws_a_sample_of_what_is_larger(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.create.MAX_AT_ONCE", 5)
+    asked = post(door, {"uploads": [an_upload(door, 9)]}, sample={"images": 3, "seed": 2})
+    assert asked.status_code == 202, asked.text
+    with door.pool.database.read() as session:
+        stored = session.scalar(select(TaskRow.args))
+    made = load(door.pool, LoadArgs.read(stored), key="task")
+    assert made.total == 3
+    with door.pool.database.read() as session:
+        drawn = session.scalar(select(BatchRow.sample))
+    assert drawn == {"images": 3, "seed": 2, "of": 9}
+
+
+def names(door: Door, batch: str) -> list[str]:
+    with door.pool.database.read() as session:
+        which = JobRow.batch_id == UUID(batch)
+        return list(session.scalars(select(JobRow.name).where(which).order_by(JobRow.seq)))
 
 
 def test_what_is_not_in_a_batch_is_said(door: Door) -> None:
