@@ -8,12 +8,12 @@ import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from services.command_line import maskpool, maskpool_json, processes_naming, serving, until
+from services.stack import await_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "PROMPTS.md").read_text()
@@ -117,8 +117,7 @@ def test_clicks_on_five_objects_and_a_box(desk: Path) -> None:
 def pool(desk: Path) -> Iterator[Path]:
     up, *_ = commands("Change your mind later")
     with serving(*up, log=desk / "up.log", cwd=desk):
-        until((desk / ".maskpool" / "stack.json").exists, what="the stack")
-        until(partial(maskpool_json, "status", cwd=desk), what="a worker")
+        await_stack(desk)
         yield desk
     until(lambda: not processes_naming(str(desk / ".maskpool")), seconds=90, what="a clean end")
 

@@ -8,6 +8,7 @@ import shutil
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ import pytest
 from services.command_line import maskpool, maskpool_json, serving, until
 from services.process import free_port
 from services.rows import instances_of, unfolded_chunks
+from services.stack import await_workers
 
 from db import lookup
 from db.session import Database
@@ -69,9 +71,8 @@ def pool(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
             program=("-m", "celery"),
         ),
     ):
-        until(
-            lambda: len(maskpool_json("status", env=environment)) == 2, what="two workers' greeting"
-        )
+        with closing(Database(environment["MASKPOOL_DATABASE_URL"])) as database:
+            await_workers(database, 2)
         yield f"http://127.0.0.1:{port}"
 
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from hostile.paths import ALL_IN_ONE
 from services.command_line import maskpool, maskpool_json, processes_naming, serving, until
+from services.stack import await_stack
 
 from maskpool import exits
 
@@ -35,8 +35,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     words, log = ("up", "--open"), folder / "up.log"
     # Ctrl-C, as people end it; SIGTERM is the end of the stack in test_the_door.py.
     with serving(*words, log=log, cwd=folder, env=env, end=signal.SIGINT) as process:
-        until((folder / ".maskpool" / "stack.json").exists, what="the stack")
-        until(partial(ask, "status", cwd=folder), what="a worker")
+        await_stack(folder)
         yield folder
     until(lambda: not processes_naming(str(folder / ".maskpool")), seconds=90, what="a clean end")
     assert process.returncode == exits.INTERRUPTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 import threading
 import time
@@ -19,13 +18,14 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, Response
 from pydantic import SecretStr
 
-from db import accounts, workers
+from db import accounts
 from db.session import Database
 from maskpool.listening import listen
 from maskpool.settings import Settings
 from producer.accounts import sessions
 from services.command_line import serving, until
 from services.process import Missing, free_port
+from services.stack import await_stack
 from web.app import create_app
 
 #: Of every browser: nothing but the page speaks to anybody.
@@ -129,19 +129,11 @@ def running_stack(folder: Path) -> Iterator[Site]:
     # What a killed worker had taken is given to the next one after this long.
     soon = {"MASKPOOL_LEASE_SECONDS": "6"}
     with serving("up", log=folder / "up.log", cwd=folder, env=soon) as up:
-        known = folder / ".maskpool" / "stack.json"
-        until(known.exists, what="the stack")
-        stack = json.loads(known.read_text())
+        stack = await_stack(folder)
         url = f"http://{stack['serve_address']}"
         with closing(Database(stack["database_url"])) as database:
             until(lambda: _answers(f"{url}/healthz"), what="the web server")
-            until(lambda: _has_worker(database), what="a worker")
             yield Site(url, database, folder / ".maskpool", up.pid)
-
-
-def _has_worker(database: Database) -> bool:
-    with database.read() as session:
-        return bool(workers.alive(session))
 
 
 def _answers(url: str) -> bool:

@@ -74,7 +74,7 @@ SMALL = zipped({"a.png": PNG * 100})
         (renamed("aa\\a.png"), "backslash"),
         (linked(), "is a link"),
         (patched(SMALL, {CENTRAL: 8}, b"\x01"), "is encrypted"),
-        (zipped({"a.png": bytes(80_000_000)}), "times its size"),
+        (None, "times its size"),
         (patched(SMALL, {CENTRAL: 24}, (2**31).to_bytes(4, "little")), "MAX_IMAGE_BYTES"),
         (patched(SMALL, {CENTRAL: 24, LOCAL: 22}, (5).to_bytes(4, "little")), "a.png"),
         (patched(SMALL, {CENTRAL: 16, LOCAL: 14}, b"1234"), "is damaged"),
@@ -82,7 +82,11 @@ SMALL = zipped({"a.png": PNG * 100})
         (b"", "is no zip"),
     ],
 )
-def test_a_bad_zip_leaves_nothing_but_a_sentence(office: Office, content: bytes, said: str) -> None:
+def test_a_bad_zip_leaves_nothing_but_a_sentence(
+    office: Office, content: bytes | None, said: str
+) -> None:
+    if content is None:  # a bomb, made here: at import, each process that runs tests would make it
+        content = zipped({"a.png": bytes(80_000_000)})
     upload_id, task_id = asked(office, content)
     assert said in office.failed(task_id)
     archive = keys.upload_object(upload_id, "all.zip")

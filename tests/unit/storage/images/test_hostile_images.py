@@ -240,8 +240,12 @@ BYTES_A_PIXEL = 20
 
 def _large_png(colour: int, depth: int, bytes_a_pixel: int) -> Callable[[], bytes]:
     row = 1 + 65_535 * bytes_a_pixel
-    pixels = png_chunk(b"IDAT", zeros(1_311 * row))
-    return lambda: png_of(65_535, 1_311, pixels, depth=depth, colour=colour)
+
+    def made() -> bytes:  # by the test: whatever runs at import, each of several processes runs
+        pixels = png_chunk(b"IDAT", zeros(1_311 * row))
+        return png_of(65_535, 1_311, pixels, depth=depth, colour=colour)
+
+    return made
 
 
 def _large(kind: str, mode: str = "RGB", **options: object) -> Callable[[], bytes]:
