@@ -11,7 +11,7 @@ import orjson
 from maskpool.domain import ImageRef
 from producer.sources import Source
 from producer.sources.boxed import BoxedSource
-from producer.sources.lists import ListSource
+from producer.sources.joined import may_ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,7 @@ def survey(source: Source) -> Objects:
     Raises:
         SourceError: A line is refused.
     """
-    if not isinstance(source, BoxedSource) and not (
-        isinstance(source, ListSource) and source.may_ask()
-    ):
+    if not isinstance(source, BoxedSource) and not may_ask(source):
         return Objects()
     digest = Digest()
     classes = dict.fromkeys(source.classes if isinstance(source, BoxedSource) else ())
