@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from db import upload_files
 from maskpool.domain import Klass, Priority
 from maskpool.errors import SourceError, SpecError
 from maskpool.sample import Sample
@@ -19,6 +20,7 @@ from producer.accounts import grants, teams
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from producer.pool import Pool
+from producer.sources import names
 from producer.sources.allowed import Allowed
 from producer.sources.listed import listed
 from producer.sources.sampled import sampled
@@ -35,12 +37,13 @@ MAX_LISTED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class AskedBatch:
-    """What somebody asks for; of the three sources one is given.
+    """What somebody asks for; of the four sources one is given.
 
     Attributes:
         question: As in a spec file.
         key: The same again of one owner is the same batch.
         uploads: Whose files are its images.
+        manifest: An upload, and which file of it names the images.
         places: Prefixes of buckets, or addresses of images.
         images: Addresses of images.
         name: For people.
@@ -53,6 +56,7 @@ class AskedBatch:
     question: Question
     key: str
     uploads: Sequence[UUID] = ()
+    manifest: tuple[UUID, str] | None = None
     places: Sequence[str] = ()
     images: Sequence[str] = ()
     name: str = ""
@@ -94,24 +98,25 @@ def create(
         ConfigError: A living worker of the model could not do what is asked.
         Conflict: The key belongs to another question or source.
     """
-    from producer.load import MAX_NOW, LoadArgs, load  # noqa: PLC0415 - see above
+    from producer.load import MAX_NOW, LoadArgs, ManifestArgs, SampleArgs, load  # noqa: PLC0415 - see above
     from producer.submission import Draft  # noqa: PLC0415
 
     team = team_for(pool, caller, batch.team)
     question, version = glossary.composed_question(pool, team, batch.question)
     draft = Draft.of(pool.settings, replace(asked(question), glossary=version))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
-    readable = grants.readable(pool, caller, team)
-    for text in batch.places:
-        if reason := readable.refusal(text):
-            raise SourceError(_shown(text), reason)
-    for place, text in enumerate(batch.images):
-        if reason := readable.refusal(text):
-            raise SourceError(f"images[{place}]", f"{_shown(text)} {reason}")
+    if batch.manifest is not None:
+        _require_manifest(pool, caller, *batch.manifest)
+    _require_granted(batch, grants.readable(pool, caller, team))
     if batch.klass is Klass.NOW and _known_images(batch, sum(sizes)) > MAX_NOW:
         raise SpecError("class", f"now is for {MAX_NOW} images at most; say bulk")
     if batch.images:
         return Created(_submit(pool, caller, batch, team, draft))
+    # Clerks of the version before know no such fields: they are there where they say something,
+    # and such a clerk then refuses rather than load the whole.
+    later: dict[str, Any] = {"glossary": version} if version else {}
+    later |= {"manifest": ManifestArgs.of(batch.manifest)} if batch.manifest else {}
+    later |= {"sample": SampleArgs.of(batch.sample)} if batch.sample else {}
     args = LoadArgs(
         question=question,
         uploads=tuple(batch.uploads),
@@ -122,12 +127,9 @@ def create(
         key=batch.key,
         klass="now" if batch.klass is Klass.NOW else "bulk",
         priority=batch.priority,
-        # Clerks of the version before know no such fields: they are there where they say
-        # something, and such a clerk then refuses rather than load the whole.
-        **({"glossary": version} if version else {}),
-        **_sample_args(batch.sample),
+        **later,
     )
-    if not batch.places and sum(sizes) <= MAX_AT_ONCE:
+    if not batch.places and batch.manifest is None and sum(sizes) <= MAX_AT_ONCE:
         loaded = load(pool, args, key=batch.key)
         return Created(loaded.batch_id, passed_over=loaded.passed_over.counts)
     with pool.database.write() as session:
@@ -144,12 +146,27 @@ def _known_images(batch: AskedBatch, uploaded: int) -> int:
     return count if batch.sample is None else min(count, batch.sample.images)
 
 
-def _sample_args(sample: Sample | None) -> dict[str, Any]:
-    from producer.load import SampleArgs  # noqa: PLC0415 - see above
+def _require_granted(batch: AskedBatch, readable: grants.Readable) -> None:
+    for text in batch.places:
+        if reason := readable.refusal(text):
+            raise SourceError(_shown(text), reason)
+    for place, text in enumerate(batch.images):
+        if reason := readable.refusal(text):
+            raise SourceError(f"images[{place}]", f"{_shown(text)} {reason}")
 
-    if sample is None:
-        return {}
-    return {"sample": SampleArgs(images=sample.images, seed=sample.seed)}
+
+def _require_manifest(pool: Pool, caller: Caller, upload_id: UUID, file: str) -> None:
+    """Refuse what cannot become a batch whatever stands in it; the clerk reads its lines."""
+    upload = uploads.find(pool, caller, upload_id, Right.SUBMIT)
+    shown, endings = names.shown(file), ", ".join(names.LIST_SUFFIXES)
+    if not names.is_list(file):
+        raise SpecError("source.manifest.file", f"{shown} is no manifest by its name ({endings})")
+    with pool.database.read() as session:
+        there = upload_files.file(session, upload.id, file)
+    if there is None:
+        raise SpecError("source.manifest.file", f"{shown} is not in this upload; bring it first")
+    if there.size is None:
+        raise SpecError("source.manifest.file", f"parts of {shown} are missing; send them first")
 
 
 def team_for(pool: Pool, caller: Caller, asked_team: UUID | None) -> UUID | None:

@@ -5,6 +5,7 @@ A route checks who may read what and creates a task with ``LoadArgs``; the clerk
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
@@ -18,13 +19,16 @@ from maskpool.sample import MAX_IMAGES, MAX_SEED, Sample
 from maskpool.spec import GLOSSARY_PATTERN
 from maskpool.spec_file import Question, asked
 from maskpool.strict import Strict
+from producer import uploads
 from producer.abilities import require_abilities
 from producer.accounts import grants, users
+from producer.accounts.rights import Right
 from producer.pool import Pool
 from producer.sources import Source, open_source
 from producer.sources.allowed import Allowed
 from producer.sources.guard import Guard
 from producer.sources.joined import BoundedSource, JoinedSource
+from producer.sources.manifests import ManifestSource
 from producer.sources.sampled import sampled
 from producer.sources.uploads import UploadSource
 from producer.submission import Draft, Submission
@@ -33,6 +37,9 @@ from storage.images.web.urls import is_web, without_query
 
 #: Images of a batch that somebody waits for.
 MAX_NOW = 100
+
+#: Called with the number of lines looked at so far.
+OnRead = Callable[[int], object]
 
 _Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 
@@ -43,6 +50,28 @@ class SampleArgs(Strict):
     images: Annotated[int, Field(ge=1, le=MAX_IMAGES)]
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
 
+    @classmethod
+    def of(cls, sample: Sample) -> SampleArgs:
+        """As many, with the same seed."""
+        return cls(images=sample.images, seed=sample.seed)
+
+
+class ManifestArgs(Strict):
+    """A manifest that is a file of an upload.
+
+    Attributes:
+        upload: Which upload.
+        file: Its name there.
+    """
+
+    upload: UUID
+    file: Annotated[str, Field(max_length=800, pattern=r"^[^\x00]*$")]
+
+    @classmethod
+    def of(cls, named: tuple[UUID, str]) -> ManifestArgs:
+        """The file of this name in an upload."""
+        return cls(upload=named[0], file=named[1])
+
 
 class LoadArgs(Strict):
     """What a batch is made of; ``model_dump(mode="json")`` is the task's arguments.
@@ -50,6 +79,7 @@ class LoadArgs(Strict):
     Attributes:
         question: What is asked, as in a spec file.
         uploads: Whose files are its images.
+        manifest: That names its images.
         sources: Granted places, as ``s3://bucket/prefix`` or ``https://host/image``.
         owner: Name of the user whose batch it becomes.
         team: Whose members see it.
@@ -63,6 +93,7 @@ class LoadArgs(Strict):
 
     question: Question
     uploads: tuple[UUID, ...] = ()
+    manifest: ManifestArgs | None = None
     sources: tuple[_Text, ...] = ()
     owner: _Text
     team: UUID | None = None
@@ -80,6 +111,7 @@ def load(
     *,
     key: str,
     fence: Fence = lambda _session, _batch_id: None,
+    on_read: OnRead = lambda _: None,
     on_loaded: OnLoaded = lambda _: None,
 ) -> Submitted:
     """List the sources and load their images into a batch, which becomes active at the end.
@@ -89,17 +121,19 @@ def load(
         args: What of.
         key: The batch's key where the arguments name none.
         fence: Called in every transaction that writes.
+        on_read: Called with the lines of a manifest that were looked at so far.
         on_loaded: Called with the number of images loaded so far.
 
     Raises:
         SpecError: What is asked is refused.
-        SourceError: A place is refused, empty or unreadable; no batch is left.
+        SourceError: A place, or a line of a manifest, is refused, empty or unreadable; no batch is
+            left.
         ConfigError: A living worker of the model could not do what is asked.
         NotFound: An upload, or the owner, is gone.
         Refused: The owner may no more submit for the team.
         Unreachable: Database or store is away.
     """
-    submission = _submission(pool, args, key)
+    submission = _submission(pool, args, key, on_read)
     with pool.database.read() as session:
         require_abilities(session, submission.spec)
     guard = Guard(pool.settings.store_url)
@@ -107,10 +141,10 @@ def load(
     return submitter.submit(submission, on_loaded)
 
 
-def _submission(pool: Pool, args: LoadArgs, key: str) -> Submission:
+def _submission(pool: Pool, args: LoadArgs, key: str, on_read: OnRead) -> Submission:
     draft = Draft.of(pool.settings, replace(asked(args.question), glossary=args.glossary))
     drawn = None if args.sample is None else Sample(args.sample.images, args.sample.seed)
-    source = sampled(_opened(pool, args), drawn)
+    source = sampled(_opened(pool, args, on_read), drawn)
     klass = Klass[args.klass.upper()]
     if klass == Klass.NOW:
         reason = f"has more than {MAX_NOW} images, the most for class now; submit it as bulk"
@@ -125,30 +159,47 @@ def _submission(pool: Pool, args: LoadArgs, key: str) -> Submission:
         priority=args.priority,
         reading=draft.reading,
         team_id=args.team,
-        uploads=args.uploads,
+        uploads=_uploads(args),
     )
 
 
-def _opened(pool: Pool, args: LoadArgs) -> Source:
+def _opened(pool: Pool, args: LoadArgs, on_read: OnRead) -> Source:
     store = pool.store()
     opened: list[Source] = [
         UploadSource(upload_id, pool.database, store) for upload_id in args.uploads
     ]
     opened += [_open_granted(pool, text) for text in args.sources]
-    _require_granted(pool, args)
+    if args.sources or args.manifest:
+        opened += _readable_still(pool, args, on_read)
     if not opened:
         raise SpecError("source", "nothing is named; name an upload or a granted place")
     return opened[0] if len(opened) == 1 else JoinedSource(tuple(opened))
 
 
-def _require_granted(pool: Pool, args: LoadArgs) -> None:
-    """What the owner's team could read when they asked, it may not be able to read any more."""
-    if not args.sources:
-        return
-    readable = grants.readable(pool, users.as_caller(pool, args.owner), args.team)
+def _readable_still(pool: Pool, args: LoadArgs, on_read: OnRead) -> list[Source]:
+    """Refuse what the owner's team could read when they asked, and cannot any more.
+
+    Returns:
+        The manifest, if one is named: its lines are looked at here.
+    """
+    owner = users.as_caller(pool, args.owner)
+    readable = grants.readable(pool, owner, args.team)
     for text in args.sources:
         if reason := readable.refusal(text):
             raise SourceError(without_query(text) if is_web(text) else text, reason)
+    if args.manifest is None:
+        return []
+    uploads.find(pool, owner, args.manifest.upload, Right.SUBMIT)
+    manifest = ManifestSource(
+        args.manifest.upload,
+        args.manifest.file,
+        pool.database,
+        pool.store(),
+        readable.refusal,
+        Allowed.by(pool.settings, any_file=False),
+    )
+    manifest.require_good(on_read)
+    return [manifest]
 
 
 def _open_granted(pool: Pool, text: str) -> Source:
@@ -165,8 +216,14 @@ def _open_granted(pool: Pool, text: str) -> Source:
     )
 
 
+def _uploads(args: LoadArgs) -> tuple[UUID, ...]:
+    """Those that stay as long as the batch does; a manifest's as well, where images of it lie."""
+    of_manifest = [] if args.manifest is None else [args.manifest.upload]
+    return tuple(dict.fromkeys((*args.uploads, *of_manifest)))
+
+
 def _upload_name(pool: Pool, args: LoadArgs) -> str:
-    if not args.uploads:
+    if not (named := _uploads(args)):
         return ""
     with pool.database.read() as session:
-        return upload_files.name_of(session, args.uploads[0])
+        return upload_files.name_of(session, named[0])

@@ -11,7 +11,7 @@ import orjson
 from maskpool.domain import ImageRef
 from producer.sources import Source
 from producer.sources.boxed import BoxedSource
-from producer.sources.lists import ListSource
+from producer.sources.joined import may_ask
 from producer.sources.sampled import whole
 
 
@@ -35,9 +35,7 @@ def survey(source: Source) -> Objects:
         SourceError: A line is refused.
     """
     asking = whole(source)
-    if not isinstance(asking, BoxedSource) and not (
-        isinstance(asking, ListSource) and asking.may_ask()
-    ):
+    if not isinstance(asking, BoxedSource) and not may_ask(source):
         return Objects()
     digest = Digest()
     classes = dict.fromkeys(asking.classes if isinstance(asking, BoxedSource) else ())

@@ -16,15 +16,14 @@ from db import upload_files
 from db.upload_files import UploadFile
 from db.uploads import Upload
 from maskpool.errors import Conflict, NotFound, Permanent, SpecError
+from producer import parts as file_parts
 from producer.arrivals import Arrivals
 from producer.noting import ARCHIVE
+from producer.parts import MAX_PARTS
 from producer.pool import Pool
 from producer.sources import names
 from storage.objects import keys
 from storage.objects.streams import Measured
-
-#: Parts of one file.
-MAX_PARTS = 10_000
 
 #: Bytes of a file's name: its key has more in front.
 _MAX_NAME_BYTES = 800
@@ -183,11 +182,10 @@ def _receive_part(
         raise SpecError("part", f"must be from 1 to of, and of at most {MAX_PARTS:,}")
     if there is not None and there.size is not None:
         return Received(_same_part(coming, part, there, _hashed(chunks, limit)))
-    key = keys.part_object(upload.id, _file_id(name, part.count), part.number)
     store = pool.store()
-    store.put_stream(key, chunks, limit)
+    store.put_stream(file_parts.key_of(upload.id, name, part.number, part.count), chunks, limit)
     noted = coming.arrivals.note(upload, UploadFile(name, None, None)).file
-    parts = _parts(pool, upload, name, part.count)
+    parts = file_parts.there(pool, upload.id, name, part.count)
     if len(parts) < part.count:
         return Received(noted, missing=part.count - len(parts))
     joined = (chunk for number in sorted(parts) for chunk in _read(pool, parts[number]))
@@ -216,17 +214,7 @@ def _same_part(coming: _Coming, part: Part, there: UploadFile, came: tuple[int, 
 def parts(pool: Pool, upload: Upload, name: str, count: int) -> list[int]:
     """Numbers of the parts of a file that are there."""
     _require_name(name)
-    return sorted(_parts(pool, upload, name, count))
-
-
-def _parts(pool: Pool, upload: Upload, name: str, count: int) -> dict[int, str]:
-    prefix = f"{keys.parts_prefix(upload.id)}{_file_id(name, count)}/"
-    found = (info.key for info in pool.store().list(prefix))
-    return {int(key.rpartition("/")[2]): key for key in found}
-
-
-def _file_id(name: str, count: int) -> str:
-    return hashlib.sha256(f"{count}\0{name}".encode()).hexdigest()[:32]
+    return sorted(file_parts.there(pool, upload.id, name, count))
 
 
 def refusal(name: str) -> str:
@@ -240,8 +228,12 @@ def refusal(name: str) -> str:
         return "has a control character"
     if any(len(part.encode()) > 255 for part in parts) or len(name.encode()) > _MAX_NAME_BYTES:
         return f"is too long: {_MAX_NAME_BYTES} bytes are allowed, and 255 between two '/'"
-    if not names.is_image(name) and not name.lower().endswith(ARCHIVE):
-        return f"is neither an image ({', '.join(sorted(names.IMAGE_SUFFIXES))}) nor a {ARCHIVE}"
+    is_taken = names.is_image(name) or names.is_list(name) or name.lower().endswith(ARCHIVE)
+    if not is_taken:
+        return (
+            f"is no image ({', '.join(sorted(names.IMAGE_SUFFIXES))}), no manifest "
+            f"({', '.join(names.LIST_SUFFIXES)}) and no {ARCHIVE}"
+        )
     return ""
 
 

@@ -12,7 +12,7 @@ from db.upload_files import UploadFile
 from db.uploads import Upload
 from maskpool.errors import Conflict, NotFound, SpecError
 from maskpool.tasks import TaskKind
-from producer import tasks
+from producer import parts, tasks
 from producer.accounts import teams
 from producer.accounts.caller import Caller
 from producer.accounts.refusals import Refused
@@ -115,19 +115,26 @@ def files(pool: Pool, upload: Upload, *, after: str, limit: int) -> list[UploadF
 
 
 def remove_file(pool: Pool, upload: Upload, name: str) -> None:
-    """Delete a file that no batch uses.
+    """Delete a file that no batch uses: of an upload that one uses, one that is not whole yet.
 
     Raises:
-        Conflict: A batch uses the upload.
+        Conflict: A batch uses the upload, and the file is whole.
         NotFound: There is no such file.
     """
-    if upload.used:
-        raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
     with pool.database.write() as session:
+        # Held from here on, so that nobody notes meanwhile that the file is whole.
+        uploads.require(session, upload.id)
         there = upload_files.file(session, upload.id, name)
-        if there is None or not upload_files.remove(session, upload.id, name):
+        if there is None:
             raise NotFound(f"there is no file {name!r} in upload {upload.id}")
-    pictures = OfUpload(upload.id, name, there.sha256).keys() if there.sha256 else []
+        used = (uploads.find(session, upload.id) or upload).used
+        if used and there.size is not None:
+            raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
+        upload_files.remove(session, upload.id, name)
+    parts.forget(pool, upload.id, name)
+    if there.sha256 is None:  # an object of its name is of somebody who sends it just now
+        return
+    pictures = OfUpload(upload.id, name, there.sha256).keys()
     pool.store().delete([keys.upload_object(upload.id, name), *pictures])
 
 

@@ -20,6 +20,7 @@ def do(work: Work) -> Finished:
         LoadArgs.read(work.task.args),
         key=str(work.task.id),
         fence=work.fence,
+        on_read=lambda lines: work.step(lines=lines),
         on_loaded=lambda images: work.step(images=images),
     )
     return Finished(

@@ -9,26 +9,16 @@ from typing import Protocol
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources.allowed import ANYWHERE, Allowed
-from producer.sources.csv_lists import CsvSource
 from producer.sources.folders import FolderSource, GlobSource, open_image
 from producer.sources.globs import is_glob
+from producer.sources.grounds import LocalGround
 from producer.sources.guard import require_outside
-from producer.sources.json_lists import JsonlSource
+from producer.sources.list_kinds import LISTS
 from producer.sources.names import IMAGE_SUFFIXES, is_image
 from producer.sources.passed import PassedOver
-from producer.sources.plain_lists import TextSource
 from producer.sources.walk import refuse_ours
 from producer.sources.web import open_web
 from storage.images.web.urls import is_web
-
-_LISTS = {
-    ".csv": CsvSource,
-    ".tsv": CsvSource,
-    ".jsonl": JsonlSource,
-    ".ndjson": JsonlSource,
-    ".manifest": JsonlSource,
-    ".txt": TextSource,
-}
 
 _EXPECTED = (
     "write a folder, an image, a quoted glob ('photos/**/*.jpg'), s3://bucket/prefix, "
@@ -99,7 +89,7 @@ def open_source(
 
         return open_bucket(text, endpoint_url, own_store)
     if is_web(text):
-        return open_web(text, _LISTS, allowed.hosts)
+        return open_web(text, LISTS, allowed.hosts)
     if separator and not Path(text).exists():
         raise SourceError(text, f"{scheme}:// is not read; {_EXPECTED}")
     return _open_local(text, allowed)
@@ -130,11 +120,11 @@ def _open_local(text: str, allowed: Allowed) -> Source:
 def _open_file(text: str, path: Path, allowed: Allowed) -> Source:
     if is_image(path.name):
         return open_image(text, path)
-    reader = _LISTS.get(path.suffix.lower())
+    reader = LISTS.get(path.suffix.lower())
     if reader is None:
         raise SourceError(
             text,
             f"{path.suffix or 'a file without an ending'} is neither an image "
-            f"({', '.join(sorted(IMAGE_SUFFIXES))}) nor a manifest ({', '.join(_LISTS)})",
+            f"({', '.join(sorted(IMAGE_SUFFIXES))}) nor a manifest ({', '.join(LISTS)})",
         )
-    return reader(text, path.absolute(), allowed)
+    return reader(text, LocalGround(path.absolute(), allowed))

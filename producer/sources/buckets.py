@@ -20,9 +20,6 @@ from storage.uris import split_s3
 
 _IMAGE, _FOLDER = "image", "folder"
 
-#: Endings of manifests.
-_LISTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".manifest", ".txt")
-
 
 def open_bucket(
     text: str, endpoint_url: str = "", own_store: str = ""
@@ -44,7 +41,7 @@ def open_bucket(
         raise SourceError(text, "what follows s3:// must be a bucket's name")
     bucket, key = place
     prefix = key.strip("/")
-    if prefix.lower().endswith(_LISTS):
+    if prefix.lower().endswith(names.LIST_SUFFIXES):
         raise SourceError(text, "a manifest must be a local file; its lines may name s3:// objects")
     store = open_store(f"s3://{bucket}", endpoint_url=endpoint_url)
     prefix = f"{prefix}/" if prefix else ""

@@ -5,11 +5,31 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
 from maskpool.domain import ImageRef
-from producer.sources.lists import PROMPTS, URI_FIELDS, Base, ListSource
+from maskpool.errors import SourceError
+from producer.sources.grounds import Places
+from producer.sources.lists import MAX_LINE_BYTES, PROMPTS, URI_FIELDS, ListSource
+
+
+class _Columns(NamedTuple):
+    """How many columns a table has, and where those are that are read."""
+
+    width: int
+    image: int
+    name: int | None
+    prompts: int | None
+
+    @classmethod
+    def of(cls, names_row: list[str]) -> _Columns:
+        image = next(names_row.index(field) for field in URI_FIELDS if field in names_row)
+        name, prompts = (
+            names_row.index(one) if one in names_row else None for one in ("name", PROMPTS)
+        )
+        return cls(len(names_row), image, name, prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +40,30 @@ class CsvSource(ListSource):
 
     def numbered(self) -> Iterator[tuple[int, ImageRef]]:
         """See ``ListSource``."""
-        base = Base.of(self)
+        places = self.ground.places()
         texts = (text for _, text in self.texts())
         header = next(texts, None)
         if header is None:
             return
-        delimiter, columns = self._columns(header)
-        image = next(columns.index(field) for field in URI_FIELDS if field in columns)
-        name = columns.index("name") if "name" in columns else None
-        prompts = columns.index(PROMPTS) if PROMPTS in columns else None
+        delimiter, names_row = self._columns(header)
+        columns = _Columns.of(names_row)
         for number, row in self._rows(texts, delimiter):
-            if len(row) != len(columns):
-                raise self.error(
-                    number, f"has {len(row)} columns, but the first row names {len(columns)}"
-                )
-            given = row[name].strip() if name is not None else ""
-            uri = self.unpadded(base, number, row[image])
-            asks = self._json(number, row[prompts]) if prompts is not None else None
-            yield number, self.ref(base, number, uri, given or None, asks)
+            try:
+                ref = self._read(places, number, row, columns)
+            except SourceError as error:
+                self.on_bad(error)
+                continue
+            yield number, ref
+
+    def _read(self, places: Places, number: int, row: list[str], columns: _Columns) -> ImageRef:
+        if len(row) != columns.width:
+            raise self.error(
+                number, f"has {len(row)} columns, but the first row names {columns.width}"
+            )
+        given = "" if columns.name is None else row[columns.name].strip()
+        uri = self.unpadded(places, number, row[columns.image])
+        asks = None if columns.prompts is None else self._json(number, row[columns.prompts])
+        return self.ref(places, number, uri, given or None, asks)
 
     def may_ask(self) -> bool:
         """See ``ListSource``."""
@@ -76,10 +102,23 @@ class CsvSource(ListSource):
                 raise self.error(1, f"names the column {field!r} twice; give one another name")
 
     def _rows(self, texts: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(texts, delimiter=delimiter, strict=True)
-        start = 2
+        start, held = 2, 0
+
+        def bounded() -> Iterator[str]:
+            nonlocal held
+            for text in texts:
+                held += len(text)
+                if held > MAX_LINE_BYTES:  # a quote that is never closed takes in all that follows
+                    raise self.error(
+                        start,
+                        f"is a row of more than {MAX_LINE_BYTES:,} characters; is a quote open?",
+                    )
+                yield text
+
+        reader = csv.reader(bounded(), delimiter=delimiter, strict=True)
         try:
             for row in reader:
+                held = 0
                 if any(field.strip() for field in row):
                     yield start, row
                 start = reader.line_num + 2

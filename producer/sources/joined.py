@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,15 @@ from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import Source
 from producer.sources.passed import PassedOver
+
+
+def may_ask(source: Source) -> bool:
+    """Whether a source's images may be asked something each; false alarms are no harm.
+
+    Only manifests can, and what holds one: they have a method of this name.
+    """
+    asked: Callable[[], bool] | None = getattr(source, "may_ask", None)
+    return asked is not None and asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,10 @@ class JoinedSource:
     def inside(self) -> tuple[str, ...]:
         """See ``producer.sources.uploads.UploadSource``."""
         return tuple(start for source in self.sources for start in getattr(source, "inside", ()))
+
+    def may_ask(self) -> bool:
+        """See the function."""
+        return any(map(may_ask, self.sources))
 
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """See ``producer.sources.Source``."""
@@ -71,6 +84,10 @@ class BoundedSource:
     def inside(self) -> tuple[str, ...]:
         """See ``producer.sources.uploads.UploadSource``."""
         return getattr(self.source, "inside", ())
+
+    def may_ask(self) -> bool:
+        """See the function."""
+        return may_ask(self.source)
 
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """As its source's; raises ``SourceError`` at the first image that is too many."""

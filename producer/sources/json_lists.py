@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 
 from maskpool.domain import ImageRef
-from producer.sources.lists import PROMPTS, URI_FIELDS, Base, ListSource
+from maskpool.errors import SourceError
+from producer.sources.grounds import Places
+from producer.sources.lists import PROMPTS, URI_FIELDS, ListSource
 
 #: Fields beside the image's own.
 _OTHERS = ("name", PROMPTS)
@@ -27,16 +29,25 @@ class JsonlSource(ListSource):
 
     def numbered(self) -> Iterator[tuple[int, ImageRef]]:
         """See ``ListSource``."""
-        base = Base.of(self)
-        loads = orjson.loads
+        places = self.ground.places()
         for number, line in self.lines():
             try:
-                item = loads(line)
-            except orjson.JSONDecodeError as error:
-                if not line.strip():
-                    continue
-                raise self.error(number, f"is no JSON ({error.msg})") from None
-            yield number, self.ref(base, number, *self._fields(number, item, line))
+                ref = self._read(places, number, line)
+            except SourceError as error:
+                self.on_bad(error)
+                continue
+            if ref is not None:
+                yield number, ref
+
+    def _read(self, places: Places, number: int, line: bytes) -> ImageRef | None:
+        """One line's reference; None of a blank line."""
+        try:
+            item = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            if not line.strip():
+                return None
+            raise self.error(number, f"is no JSON ({error.msg})") from None
+        return self.ref(places, number, *self._fields(number, item, line))
 
     def may_ask(self) -> bool:
         """See ``ListSource``."""

@@ -36,10 +36,18 @@ IMAGE_SUFFIXES = frozenset(
     }
 )
 
+#: Manifests, in lower case; ``producer.sources.list_kinds`` has a reader for each.
+LIST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".manifest", ".txt")
+
 
 def is_image(name: str) -> bool:
     """Whether a file's name says that it is an image."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - no Path for each key
+
+
+def is_list(name: str) -> bool:
+    """Whether a file's name says that it is a manifest."""
+    return os.path.splitext(name)[1].lower() in LIST_SUFFIXES  # noqa: PTH122 - as above
 
 
 def refusal(name: str) -> str:

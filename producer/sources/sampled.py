@@ -8,6 +8,7 @@ from pathlib import Path
 from maskpool.domain import ImageRef
 from maskpool.sample import Sample, draw
 from producer.sources import Source
+from producer.sources.joined import may_ask
 from producer.sources.passed import PassedOver
 
 
@@ -43,6 +44,10 @@ class SampledSource:
     def inside(self) -> tuple[str, ...]:
         """See ``producer.sources.uploads.UploadSource``."""
         return getattr(self.source, "inside", ())
+
+    def may_ask(self) -> bool:
+        """See ``producer.sources.joined.may_ask``."""
+        return may_ask(self.source)
 
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """Those that were drawn, in the source's order."""

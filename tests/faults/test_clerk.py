@@ -17,7 +17,7 @@ from services.clerk_office import load_args
 from services.plain_pool import PlainPool
 from sqlalchemy import func, select
 
-from db import batches, histogram, removal, tasks
+from db import batches, histogram, removal, tasks, uploads
 from db.models import (
     BatchRow,
     InstanceRow,
@@ -185,6 +185,35 @@ def test_killed_in_the_middle_of_a_load(office: Office, place: str) -> None:
     assert (row.result["images"], row.batch_id) == (IMAGES, batch_id)
     assert office.count(JobRow, batch_id) == IMAGES
     with office.world.database.read() as session:
+        batch = session.get_one(BatchRow, batch_id)
+        assert (batch.state, batch.total) == (BatchState.ACTIVE, IMAGES)
+    office.check()
+
+
+@pytest.mark.parametrize("place", ["submit.block_committed@2", "submit.loaded", "task.finishing"])
+def test_killed_in_the_middle_of_a_manifest(office: Office, place: str) -> None:
+    """Clerk killed while it loads a batch from a manifest."""
+    _at_full_size_or_first(office, place, "submit.block_committed@2")
+    name, _, time = place.partition("@")
+    first = office.clerk(MASKPOOL_FAILPOINTS=f"{name}=kill@{time or 1}")
+    upload_id, file = office.upload(), "list.jsonl"
+    lines = b"".join(b'{"uri": "%03d.png", "name": "n/%d"}\n' % (n, n) for n in range(IMAGES))
+    office.world.store.put(keys.upload_object(upload_id, file), lines)
+    with office.world.database.write() as session:
+        whole = {"size": len(lines), "sha256": "0"}
+        session.add(UploadFileRow(upload_id=upload_id, name=file, **whole))
+        uploads.count(session, upload_id, files=1, size=len(lines))
+    args = load_args(manifest={"upload": str(upload_id), "file": file})
+    task_id = office.ask(TaskKind.LOAD, args)
+    assert first.wait() == -signal.SIGKILL
+    office.clerk()
+    row = office.until(task_id, TaskState.DONE)
+    assert row.result is not None
+    batch_id = UUID(row.result["batch"])
+    assert (row.attempts, row.result["images"]) == (2, IMAGES)
+    with office.world.database.read() as session:
+        asked = select(JobRow.name).where(JobRow.batch_id == batch_id).order_by(JobRow.seq)
+        assert session.scalars(asked).all() == [f"n/{n}" for n in range(IMAGES)]
         batch = session.get_one(BatchRow, batch_id)
         assert (batch.state, batch.total) == (BatchState.ACTIVE, IMAGES)
     office.check()

@@ -1,4 +1,4 @@
-"""Batches, made of uploads, granted places or lists of addresses."""
+"""Batches, made of uploads, manifests, granted places or lists of addresses."""
 
 from __future__ import annotations
 
@@ -32,10 +32,28 @@ Address = Annotated[str, StringConstraints(min_length=1, max_length=2_000, patte
 Id = Annotated[UUID, Field(strict=False)]
 
 
+class Manifest(Asked):
+    """A file of an upload that names images, one a line."""
+
+    upload: Id = Field(description="Which upload it is in.", examples=[_ID])
+    file: Annotated[str, StringConstraints(min_length=1, max_length=800, pattern=r"^[^\x00]*$")] = (
+        Field(
+            description="Its name there, ending in .csv, .tsv, .jsonl, .ndjson, .manifest or .txt.",
+            examples=["list.jsonl"],
+        )
+    )
+
+
 class Source(Asked):
-    """Where the images are; one of the three."""
+    """Where the images are; one of the four."""
 
     uploads: list[Id] = Field(default=[], max_length=100, examples=[[_ID]])
+    manifest: Manifest | None = Field(
+        default=None,
+        description="A list of any length. Its lines name files of its upload, and addresses that "
+        "your team may read; the clerk reads it, and one line that is refused refuses the batch.",
+        examples=[{"upload": _ID, "file": "list.jsonl"}],
+    )
     places: list[Address] = Field(
         default=[],
         max_length=100,
@@ -55,16 +73,16 @@ class Source(Asked):
         if len(value) > MAX_LISTED:
             msg = (
                 f"{len(value):,} addresses, and one request takes {MAX_LISTED:,}; make several "
-                "batches, or name the prefix of their bucket under places, or bring the files as "
-                "an upload: for both there is no such limit"
+                "batches, or name the prefix of their bucket under places, or bring the files, or "
+                "a manifest, as an upload: for these there is no such limit"
             )
             raise ValueError(msg)
         return value
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Source:
-        if sum(map(bool, (self.uploads, self.places, self.images))) != 1:
-            msg = "name uploads, places or images: one of them, and at least one of it"
+        if sum(map(bool, (self.uploads, self.manifest, self.places, self.images))) != 1:
+            msg = "name uploads, a manifest, places or images: one of them, and at least one of it"
             raise ValueError(msg)
         return self
 
@@ -118,10 +136,12 @@ def create_batch(
     once: Idempotent,
 ) -> JSONResponse:
     """Make a batch: at once of listed images or small uploads, else by the clerk."""
+    manifest = asked.source.manifest
     batch = AskedBatch(
         question=Question.read(asked.spec),
         key=asked.key or (f"request {once.key}" if once.key else str(new_id())),
         uploads=asked.source.uploads,
+        manifest=None if manifest is None else (manifest.upload, manifest.file),
         places=asked.source.places,
         images=asked.source.images,
         name=asked.name,

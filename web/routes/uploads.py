@@ -19,6 +19,7 @@ from producer import receiving, tars, uploads
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
 from producer.arrivals import Arrivals
+from producer.parts import MAX_PARTS
 from web.access import Pooled, needs
 from web.bodies import promised_sha256, read_in_thread
 from web.idempotency import Answer, Idempotent, Seal
@@ -113,8 +114,8 @@ async def put_file(
     request: Request,
     pool: Pooled,
     caller: Uploader,
-    part: Annotated[int | None, Query(ge=1, le=receiving.MAX_PARTS)] = None,
-    of: Annotated[int | None, Query(ge=1, le=receiving.MAX_PARTS)] = None,
+    part: Annotated[int | None, Query(ge=1, le=MAX_PARTS)] = None,
+    of: Annotated[int | None, Query(ge=1, le=MAX_PARTS)] = None,
 ) -> FileAnswer:
     """Send a file as the raw body, or with ``part`` and ``of`` a part of it; a .zip is unpacked."""
     sha256 = promised_sha256(request.headers.get("content-digest"))
@@ -147,7 +148,7 @@ def _part(part: int | None, of: int | None) -> receiving.Part | None:
 
 @router.delete(f"/{{upload_id}}/files/{NAME}", status_code=204)
 def delete_file(upload_id: UUID, name: str, pool: Pooled, caller: Deleter) -> Response:
-    """Delete one file of an upload that no batch uses."""
+    """Delete a file that no batch uses; one that is not whole yet is never used."""
     uploads.remove_file(pool, uploads.find(pool, caller, upload_id, Right.DELETE), name)
     return Response(status_code=204)
 
@@ -158,7 +159,7 @@ def parts(
     name: str,
     pool: Pooled,
     caller: Reader,
-    of: Annotated[int, Query(ge=1, le=receiving.MAX_PARTS)],
+    of: Annotated[int, Query(ge=1, le=MAX_PARTS)],
 ) -> PartsAnswer:
     """Say which parts of a file are there, to go on where it was cut off."""
     found = uploads.find(pool, caller, upload_id)

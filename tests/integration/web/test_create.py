@@ -235,7 +235,7 @@ def test_whoever_may_not_is_told_which_right_it_takes(door: Door) -> None:
     assert answer.json()["detail"] == "this needs the right read, which you have not here"
     assert door.client.get("/api/v1/batches").headers["www-authenticate"] == "Bearer"
     no_source = post(door, {})
-    assert no_source.json()["detail"].startswith("source: name uploads, places or images")
+    assert no_source.json()["detail"].startswith("source: name uploads, a manifest, places or")
 
 
 def test_a_prefix_is_listed_by_the_clerk(door: Door) -> None:
@@ -249,7 +249,49 @@ def test_a_prefix_is_listed_by_the_clerk(door: Door) -> None:
     assert args.question.max_overlap is None
 
 
+def a_manifest(door: Door, **size: Any) -> dict[str, Any]:
+    upload = an_upload(door)
+    row = {"upload_id": UUID(upload), "name": "list.txt", "size": 9, "sha256": "0"} | size
+    with door.pool.database.write() as session:
+        session.execute(insert(UploadFileRow).values(row))
+    return {"upload": upload, "file": "list.txt"}
+
+
+def test_a_manifest_is_read_by_the_clerk_and_never_in_the_request(door: Door) -> None:
+    named = a_manifest(door)
+    answer = post(door, {"manifest": named}, key="m")
+    assert answer.status_code == 202, "its file is not even in the store"
+    assert post(door, {"manifest": named}, key="m").json() == answer.json()
+    args = LoadArgs.read(tasks.find(door.pool, UUID(answer.json()["task"])).args)
+    assert args.manifest is not None
+    assert (str(args.manifest.upload), args.manifest.file) == (named["upload"], "list.txt")
+    assert (args.uploads, args.sources, args.team) == ((), (), door.team)
+
+
+@pytest.mark.parametrize(
+    ("size", "file", "said"),
+    [
+        ({}, "0.jpg", "'0.jpg' is no manifest by its name (.csv, .tsv, .jsonl,"),
+        ({}, "other.txt", "'other.txt' is not in this upload; bring it first"),
+        ({"size": None, "sha256": None}, "list.txt", "parts of 'list.txt' are missing"),
+    ],
+)
+def test_what_cannot_be_read_as_a_manifest_is_refused_at_once(
+    door: Door, size: dict[str, Any], file: str, said: str
+) -> None:
+    answer = post(door, {"manifest": a_manifest(door, **size) | {"file": file}})
+    assert answer.json()["params"]["field"] == "source.manifest.file"
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True)
+
+
+def test_a_manifest_of_somebody_else_is_not_there(door: Door) -> None:
+    assert post(door, {"manifest": a_manifest(door)}, who="of no team").status_code == 404
+
+
 WRONG: list[Any] = [
+    {"source": {"manifest": {"upload": str(new_id())}}},
+    {"source": {"manifest": {"upload": "x", "file": "a.txt"}}},
+    {"source": {"manifest": {"upload": str(new_id()), "file": "a.txt"}, "places": [BUCKET]}},
     {"source": {}},
     {"source": {"images": []}},
     {"source": {"images": [f"{BUCKET}a.jpg"], "places": [BUCKET]}},

@@ -167,7 +167,7 @@ def test_a_promised_hash_is_checked(door: Door, digest: bytes, status: int) -> N
         ".maskpool-writing-x.jpg",
         ".hidden/a.jpg",
         "a%0Ab.jpg",
-        "a.txt",
+        "a.json",
         "a.exe",
         "noending",
         "x" * 256 + ".jpg",
@@ -206,6 +206,41 @@ def test_parts_come_in_any_order_and_are_joined(either: Door) -> None:
     again = put(door, upload, "a.tif?part=2&of=3", cut[1])
     assert again.json()["sha256"] == last["sha256"], "the answer was lost"
     assert put(door, upload, "b.tif?part=4&of=3", b"x").status_code == 422
+
+
+def test_what_is_left_of_a_file_that_was_never_whole_can_be_deleted_and_sent_anew(
+    either: Door,
+) -> None:
+    """Also where a batch uses the upload: it has no such file."""
+    door, upload = either, begin(either)
+    put(door, upload, "whole.tif", JPEG)
+    for number in (1, 2):
+        put(door, upload, f"a.tif?part={number}&of=3", b"wrong")
+        put(door, upload, f"b.tif?part={number}&of=3", b"right")
+    with door.pool.database.write() as session:
+        values = {"upload_id": rows_id(upload), "batch_id": new_id()}
+        session.execute(insert(UploadUseRow).values(values))
+    url = f"/api/v1/uploads/{upload}/files"
+    assert door.client.delete(f"{url}/whole.tif", headers=door.as_("ann")).status_code == 409
+    assert door.client.delete(f"{url}/a.tif", headers=door.as_("ann")).status_code == 204
+    assert door.client.delete(f"{url}/a.tif", headers=door.as_("ann")).status_code == 404
+    assert names_in(door, upload) == ["b.tif", "whole.tif"]
+    missing = [put(door, upload, f"a.tif?part={n}&of=3", b"right").json() for n in (3, 2, 1)]
+    assert [one["missing"] for one in missing] == [2, 1, 0], "no part of before was joined"
+    assert put(door, upload, "b.tif?part=3&of=3", b"right").json()["size"] == 15
+    assert door.pool.store().get(keys.upload_object(rows_id(upload), "a.tif")) == b"right" * 3
+
+
+def test_manifests_are_taken_and_other_files_are_told_what_would_be(lone: Door) -> None:
+    door, upload = lone, begin(lone)
+    taken = ["a.txt", "b/c.JSONL", "d.csv", "e.tsv", "f.ndjson", "g.manifest"]
+    for name in taken:
+        assert put(door, upload, name, b"a.jpg\n").status_code == 201
+    assert names_in(door, upload) == sorted(taken)
+    refused = put(door, upload, "h.json", b"{}")
+    assert (refused.status_code, refused.json()["params"]["field"]) == (422, "name")
+    for ending in (".jpg", ".jsonl", ".zip"):
+        assert ending in refused.json()["detail"]
 
 
 def test_a_part_of_another_file_is_not_taken_for_one_of_the_file_that_is_there(

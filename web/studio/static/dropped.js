@@ -14,8 +14,11 @@ const ENDINGS = new Set(
     .split(" "),
 );
 
+/** Manifests, as the server takes them. */
+const LISTS = ["csv", "tsv", "jsonl", "ndjson", "manifest", "txt"];
+
 /** For the dialog in which files are picked. */
-export const ACCEPT = [...ENDINGS].map((ending) => `.${ending}`).join(",");
+export const ACCEPT = [...ENDINGS, ...LISTS].map((ending) => `.${ending}`).join(",");
 
 const BYTES = new TextEncoder();
 
@@ -68,7 +71,16 @@ async function walk(entry, found) {
 }
 
 /**
- * Sort out what is no picture.
+ * Whether a file's name says that it is a list of pictures.
+ *
+ * @param {string} name
+ */
+export function isManifest(name) {
+  return LISTS.includes(name.slice(name.lastIndexOf(".") + 1).toLowerCase());
+}
+
+/**
+ * Sort out what is no picture. A manifest counts where it comes alone: beside pictures it is a note.
  *
  * @param {Named[]} files
  * @param {(name: string, size: number) => boolean} isThere Whether such a file was taken before.
@@ -82,7 +94,7 @@ export function sort(files, isThere) {
   const names = new Set();
   for (const one of files) {
     const name = one.name.normalize("NFC");
-    const reason = whyNot(name, one.file) ??
+    const reason = whyNot(name, one.file, files.length === 1 && !name.includes("/")) ??
       (names.has(name) || isThere(name, one.file.size) ? "twice" : null);
     if (reason) {
       passed.push({ name, reason });
@@ -97,14 +109,16 @@ export function sort(files, isThere) {
 /**
  * @param {string} name
  * @param {File} file
+ * @param {boolean} alone
  * @returns {Reason | null}
  */
-function whyNot(name, file) {
+function whyNot(name, file, alone) {
   const parts = name.split("/");
   const last = parts[parts.length - 1] ?? "";
   const hidden = (/** @type {string} */ part) => part.startsWith(".") || part === "__MACOSX";
   if (parts.some(hidden) || ["Thumbs.db", "desktop.ini"].includes(last)) return "hidden";
-  if (!ENDINGS.has(last.slice(last.lastIndexOf(".") + 1).toLowerCase())) return "kind";
+  const isTaken = ENDINGS.has(last.slice(last.lastIndexOf(".") + 1).toLowerCase()) || (alone && isManifest(last));
+  if (!isTaken) return "kind";
   if (!file.size) return "empty";
   // deno-lint-ignore no-control-regex
   const odd = /[\\\u0000-\u001f\u007f]/.test(name);

@@ -167,7 +167,11 @@ function wirePrompts() {
 
 /** The source as the API takes it; null where there is none yet. */
 function source() {
-  if (draft.source === "upload") return upload.queue?.images ? { uploads: [upload.queue.id] } : null;
+  if (draft.source === "upload") {
+    const { id, images, manifest } = upload.queue ?? {};
+    if (manifest) return { manifest: { upload: id, file: manifest } };
+    return images ? { uploads: [id] } : null;
+  }
   if (draft.source === "places") {
     const places = draft.places.map(({ place, below }) => `s3://${place}${below.replace(/^\/+/, "")}`);
     return places.length ? { places } : null;
@@ -178,7 +182,7 @@ function source() {
 
 /** Pictures as far as they can be counted before the batch is made. */
 function pictures() {
-  if (draft.source === "upload") return upload.queue?.images ?? 0;
+  if (draft.source === "upload") return upload.queue?.manifest ? null : upload.queue?.images ?? 0;
   return draft.source === "list" ? addresses(draft.list).length : null;
 }
 

@@ -4,7 +4,7 @@
 import { ApiError, explain, post } from "./api.js";
 import { shareBar } from "./batch-parts.js";
 import { byId, el, icon, show, swap } from "./dom.js";
-import { ACCEPT, filesOf, filesOfField, sort } from "./dropped.js";
+import { ACCEPT, filesOf, filesOfField, isManifest, sort } from "./dropped.js";
 import { UploadQueue } from "./upload-queue.js";
 import { bytes, count, t } from "./words.js";
 
@@ -140,6 +140,9 @@ export class UploadForm {
     const known = queue?.count("known") ?? 0;
     show(byId("resumed", HTMLElement), known > 0);
     swap(byId("resumed", HTMLElement), t("upload.resumed", { count: known }));
+    const manifest = queue?.manifest ?? null;
+    show(byId("manifest", HTMLElement), manifest !== null);
+    swap(byId("manifest-name", HTMLElement), t("upload.manifest", { name: manifest ?? "" }));
     this._drawPassed();
     this._onchange();
   }
@@ -179,7 +182,7 @@ function groups(queue) {
   const found = new Map();
   for (const item of queue.items.values()) {
     const slash = item.name.indexOf("/");
-    const archive = item.name.toLowerCase().endsWith(".zip");
+    const archive = item.name.toLowerCase().endsWith(".zip") || isManifest(item.name);
     const name = slash > 0 ? `${item.name.slice(0, slash)}/` : archive ? item.name : "";
     const group = found.get(name);
     if (group) group.push(item);
@@ -206,7 +209,7 @@ function groupLine(name, items) {
     : unpacking
     ? t("upload.unpacking")
     : done
-    ? `${t("images", { count: images })} · ${bytes(all)}`
+    ? images ? `${t("images", { count: images })} · ${bytes(all)}` : bytes(all)
     : items.length > 1
     ? t("upload.of", { done: there, all: items.length })
     : t("upload.of", { done: bytes(sent), all: bytes(all) });

@@ -7,6 +7,7 @@
  */
 
 import { ApiError, get, upload } from "./api.js";
+import { isManifest } from "./dropped.js";
 
 /** Files at once; bytes of a part, and of a file that goes in parts. */
 const AT_ONCE = 4, PART = 16 * 1024 * 1024, IN_PARTS = 2 * PART;
@@ -80,8 +81,9 @@ export class UploadQueue {
    */
   add(files) {
     for (const { name, file } of files) {
+      const images = isManifest(name) ? 0 : 1;
       /** @type {Item} */
-      const item = { name, file, size: file.size, sent: 0, state: "waiting", error: null, passed: null, images: 1 };
+      const item = { name, file, size: file.size, sent: 0, state: "waiting", error: null, passed: null, images };
       this.items.set(name, item);
       this._waiting.push(item);
     }
@@ -120,6 +122,14 @@ export class UploadQueue {
     let count = 0;
     for (const item of this.items.values()) if (item.state === state) count++;
     return count;
+  }
+
+  /** The list that names the pictures of the batch, once it is there; the last one counts. */
+  get manifest() {
+    const there = [...this.items.values()].filter(({ name, state }) =>
+      isManifest(name) && (state === "there" || state === "known")
+    );
+    return there[there.length - 1]?.name ?? null;
   }
 
   /** Pictures that are there, as far as is known. */
@@ -239,7 +249,7 @@ export class UploadQueue {
  * @returns {Item}
  */
 function known(name, size) {
-  const images = name.toLowerCase().endsWith(".zip") ? 0 : 1;
+  const images = name.toLowerCase().endsWith(".zip") || isManifest(name) ? 0 : 1;
   return { name, file: null, size, sent: size, state: "known", error: null, passed: null, images };
 }
 
