@@ -33,7 +33,7 @@ from uuid import UUID
 
 import numpy as np
 from pydantic import SecretStr
-from sqlalchemy import text, update
+from sqlalchemy import func, select, text, update
 
 from bench import machine, scored
 from bench.pool import Servers, servers
@@ -42,7 +42,7 @@ from db import batches, chunks, jobs
 from db.batches import NewBatch
 from db.chunks import Done
 from db.images import Order
-from db.models import BatchRow, ChunkRow
+from db.models import BatchRow, ChunkRow, ScoreBlockRow
 from db.schema import upgrade
 from db.session import Database
 from maskpool.domain import BatchState, ChunkState, ImageRef, new_id
@@ -67,6 +67,9 @@ READINGS = {
     ", exclusive": Reading(exclusive=True, max_overlap=0.5),
 }
 
+#: Databases.
+KINDS = ("Postgres", "SQLite")
+
 _CHUNK = 64
 _INDEX = "CREATE INDEX ix_bench ON instances (batch_id, prompt_index, score, seq)"
 
@@ -81,18 +84,23 @@ class Run:
     def lists(self) -> list[Row]:
         """Pages of images, and the clerk's counting, on both databases."""
         rows = []
-        for kind, url in (("Postgres", self._postgres()), ("SQLite", self._sqlite())):
-            with _pool(url, self.here) as pool:
+        for kind in self.asked.databases:
+            with _pool(self._fresh(kind), self.here) as pool:
                 batch_id = scored.fill(pool.database, self.asked.images)
                 rows += self._orders(pool, batch_id, f"{kind}, not counted", counted=False)
-                began = time.perf_counter()
-                _count(pool, batch_id)
-                taken = time.perf_counter() - began
-                rows.append(Row(f"{kind}: the clerk counts it", taken, "s"))
+                counted = _cost(partial(_count, pool, batch_id), 1, warm=False)
+                rows += [
+                    Row(f"{kind}: the clerk counts it", counted.cpu_ms / 1e3, "s CPU"),
+                    Row(f"{kind}: its blocks of scores", _blocks_mb(pool, batch_id), "MB"),
+                ]
                 took = _cost(partial(counting.read, pool, batch_id), 5)
                 rows.append(Row(f"{kind}: its histogram is read", took.cpu_ms, "ms CPU", "≤ 50"))
+                show(rows[-3:])
                 rows += self._orders(pool, batch_id, f"{kind}, counted", counted=True)
         return rows
+
+    def _fresh(self, kind: str) -> str:
+        return self._postgres() if kind == "Postgres" else self._sqlite()
 
     def _orders(self, pool: Pool, batch_id: UUID, what: str, *, counted: bool) -> list[Row]:
         rows = []
@@ -113,6 +121,7 @@ class Run:
                 rows.append(
                     Row(f"{what}{said}: by {order}", cost.cpu_ms, "ms CPU", target, None, note)
                 )
+                show(rows[-1:])
         return rows
 
     def index(self) -> list[Row]:
@@ -132,11 +141,13 @@ class Run:
         each = {name: 1e3 * used / len(times[name]) for name, used in cpu.items()}
         note = f"{_CHUNK} images; stock: without it"
         more = 100 * (each["with"] / each["without"] - 1)
-        return [
+        rows = [
             Row("finish with the index, p50", ms["with"], "ms", "", ms["without"], note),
             Row("  CPU of Postgres", each["with"], "ms", "", each["without"]),
             Row("  more CPU", more, "%"),
         ]
+        show(rows)
+        return rows
 
     def _finishing(self, index: str) -> Callable[[], float]:
         """A function that finishes one more chunk and says how long that took."""
@@ -186,6 +197,13 @@ def _count(pool: Pool, batch_id: UUID) -> None:
     counting.count(pool.database, batch_id, fence=lambda _: None, on_step=lambda *_: None)
 
 
+def _blocks_mb(pool: Pool, batch_id: UUID) -> float:
+    size = select(func.sum(func.length(ScoreBlockRow.content)))
+    with pool.database.read() as session:
+        found = session.scalar(size.where(ScoreBlockRow.batch_id == batch_id))
+    return (found or 0) / 1e6
+
+
 @dataclass(frozen=True)
 class Cost:
     """What something costs: in CPU, and by the clock."""
@@ -194,8 +212,9 @@ class Cost:
     ms: float
 
 
-def _cost(act: Callable[[], object], times: int) -> Cost:
-    act()
+def _cost(act: Callable[[], object], times: int, *, warm: bool = True) -> Cost:
+    if warm:
+        act()
     taken, before = [], machine.cpu_seconds(os.getpid())
     for _ in range(times):
         began = time.perf_counter()
@@ -243,9 +262,7 @@ def main() -> None:
         print(f"{machine.name()}, fsync {machine.fsync_ms(here.folder):.2f} ms", flush=True)
         run = Run(here, asked)
         for section in asked.only or SECTIONS:
-            measured = SECTIONS[section](run)
-            show(measured)
-            rows += measured
+            rows += SECTIONS[section](run)
     sum_up(rows)
     if asked.results:
         content = {"images": asked.images, "rows": [asdict(row) for row in rows]}
@@ -255,6 +272,7 @@ def main() -> None:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections, no others")
+    parser.add_argument("--databases", nargs="+", choices=KINDS, default=KINDS, help="of lists")
     parser.add_argument("--images", type=int, default=100_000, help="in a batch")
     parser.add_argument("--times", type=int, default=2, help="each page is asked for")
     parser.add_argument("--chunks", type=int, default=100, help="finished in a turn")

@@ -6,7 +6,7 @@ A block is kept as bytes: a zstd frame with a head and then each array, little-e
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,11 @@ class ScoreBlock:
         arrays = (self.states, self.places, self.image, self.prompt, self.score, flags)
         content = b"".join(one.astype(one.dtype.newbyteorder("<")).tobytes() for one in arrays)
         return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(head + content)
+
+    def same_as(self, other: ScoreBlock) -> bool:
+        """Whether two blocks say the same."""
+        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
+        return all(np.array_equal(mine, its) for mine, its in pairs)
 
     @classmethod
     def load(cls, content: bytes) -> ScoreBlock:

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
-from db import histogram
+from db import histogram, score_blocks
+from db.histogram import Counted
 from db.models import BatchRow
-from maskpool.errors import SpecError
+from maskpool.errors import CorruptObject, SpecError
 from maskpool.histogram import ANY, digest_of
 from maskpool.reading import reading_of
+from maskpool.reading_rule import ReadingRule
+from maskpool.score_block import ScoreBlock
 from maskpool.spec import BatchSpec
+from producer import kept_scores
 from producer.counting import same_names
 from producer.integrity.findings import Finding, Kind
 
@@ -39,4 +43,29 @@ def check_counts(session: Session, batch: BatchRow) -> Iterator[Finding]:
     images = histogram.count_done(session, batch.id)
     if images != known.images:
         sentence = f"{known.images:,} images were counted, and {images:,} are done"
+        yield Finding(Kind.COUNTS, batch.id, "images", sentence)
+    if known.blocks and known.is_of(rule):
+        yield from _check_blocks(session, batch, known, rule)
+
+
+def _check_blocks(
+    session: Session, batch: BatchRow, known: Counted, rule: ReadingRule
+) -> Iterator[Finding]:
+    """Make each kept block of scores again, and compare."""
+    places = kept_scores.places_by_name(session, batch.id, batch.total)
+    reached = 0
+    for first, content in score_blocks.contents(session, batch.id, known.version):
+        try:
+            block = ScoreBlock.load(content)
+        except CorruptObject as error:
+            yield Finding(Kind.COUNTS, batch.id, f"images from {first:,} on", str(error))
+            return
+        seqs = range(first, first + block.states.size)
+        again = ScoreBlock.load(kept_scores.make(session, batch.id, rule, seqs, places))
+        if first != reached or not block.same_as(again):
+            sentence = "their kept scores are not what their rows say"
+            yield Finding(Kind.COUNTS, batch.id, f"images from {first:,} on", sentence)
+        reached = seqs.stop
+    if reached != batch.total:
+        sentence = f"the scores of {reached:,} images are kept, and there are {batch.total:,}"
         yield Finding(Kind.COUNTS, batch.id, "images", sentence)

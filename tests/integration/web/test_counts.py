@@ -21,6 +21,7 @@ from db.models import (
     CountRow,
     InstanceRow,
     JobRow,
+    ScoreBlockRow,
     ScoreCountRow,
     TaskRow,
     UncertaintyRow,
@@ -35,6 +36,9 @@ from producer.accounts.rights import Right
 from producer.integrity.check import verify
 
 COUNT = 40
+
+#: Tables of what a clerk counted.
+COUNTS = (CountRow, ScoreCountRow, UncertaintyRow, ScoreBlockRow)
 
 READINGS: list[dict[str, Any]] = [
     {},
@@ -315,7 +319,7 @@ def test_counts_go_with_their_batch(door: Door, work: PlainPool) -> None:
         deletion = trash.clear_now(session, batch)
     assert runner(door).run(counted) == "count done"
     assert runner(door).run(deletion) == "delete done"
-    assert [rows_of(door, one) for one in (CountRow, ScoreCountRow, UncertaintyRow)] == [0, 0, 0]
+    assert [rows_of(door, one) for one in COUNTS] == [0] * len(COUNTS)
     with door.pool.database.write() as session:
         session.add(
             ScoreCountRow(batch_id=batch, prompt_index=0, hundredth=1, images=1, instances=1)
@@ -333,6 +337,29 @@ def test_the_checker_finds_counts_that_are_wrong(door: Door, work: PlainPool) ->
         bar.images += 1
     [finding] = verify(door.pool.database, door.pool.store(), batch)
     assert (finding.kind, finding.batch_id) == ("counts", batch)
+
+
+@pytest.mark.usefixtures("large")
+def test_the_checker_finds_blocks_of_scores_that_are_wrong(door: Door, work: PlainPool) -> None:
+    batch = submitted(door, work)
+    let_clerk_count(door)
+    assert list(verify(door.pool.database, door.pool.store(), batch)) == []
+    with door.pool.database.write() as session:
+        [first, second, third, *_] = session.scalars(
+            select(ScoreBlockRow).order_by(ScoreBlockRow.first_seq)
+        )
+        first.content, second.content = second.content, b"nonsense"
+        session.delete(third)
+    findings = list(verify(door.pool.database, door.pool.store(), batch))
+    assert [finding.subject for finding in findings] == ["images from 0 on", "images from 7 on"]
+    with door.pool.database.write() as session:
+        session.execute(delete(ScoreBlockRow).where(ScoreBlockRow.first_seq < 35))
+    [*_, last] = verify(door.pool.database, door.pool.store(), batch)
+    assert "their kept scores are not what their rows say" in last.sentence
+    with door.pool.database.write() as session:
+        session.execute(delete(ScoreBlockRow))
+    [last] = verify(door.pool.database, door.pool.store(), batch)
+    assert last.sentence == f"the scores of 0 images are kept, and there are {COUNT}"
 
 
 @pytest.mark.usefixtures("large")
