@@ -203,6 +203,66 @@ def test_the_label_of_a_drawn_object_can_be_changed(desk: Desk, tmp_path: Path) 
     expect(corrected).to_contain_text(re.compile(r"leaf \d"))
 
 
+def test_a_box_after_the_other_begins_another_object(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    bench.prompt("purple cross")
+
+    def box(left: int, top: int, right: int, bottom: int) -> None:
+        page.mouse.move(*bench.place((left, top)))
+        page.mouse.down()
+        page.mouse.move(*bench.place((right, bottom)), steps=3)
+        page.mouse.up()
+
+    page.keyboard.press("o")
+    box(240, 150, 400, 310)
+    expect(page.locator("#masks-count")).to_have_text("1")
+    expect(page.locator("#strip")).to_contain_text("Around purple cross 1: corrects it.")
+    # The first one is still selected; a box elsewhere leaves it as it is.
+    box(80, 210, 235, 370)
+    expect(page.locator("#masks-count")).to_have_text("2")
+    # A box around the selected one corrects it, and undo takes that back.
+    box(85, 205, 240, 365)
+    expect(page.locator("#strip")).to_contain_text("Ready")
+    expect(page.locator("#masks-count")).to_have_text("2")
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    expect(page.locator("#masks-count")).to_have_text("1")
+
+
+def test_a_correction_that_waits_survives_a_reload(desk: Desk) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    bench.bring()
+    bench.prompt("circle")
+    count = bench.count()
+    page.route("**/api/v1/predict?*", lambda _: None)
+    page.keyboard.press("p")
+    with page.expect_request("**/api/v1/predict?*"):
+        bench.click(TRIANGLE)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    with page.expect_request("**/api/v1/predict?*"):
+        bench.click((CIRCLE[0] - 40, CIRCLE[1]))
+    desk.expected += ["net::ERR"]
+    page.unroute("**/api/v1/predict?*")
+    page.reload()
+    settled(lambda: sum("corrected" in row for row in bench.rows()) == 2)
+    assert bench.count() == count + 1
+    expect(page.locator("#strip")).to_contain_text("Ready")
+
+
+@pytest.mark.parametrize("sample", ["On black", "Overlapping", "Checkered", "On pink", "On green"])
+def test_the_first_suggestion_finds_something(desk: Desk, sample: str) -> None:
+    bench = Bench(desk)
+    page = bench.page
+    page.get_by_role("button", name=sample).click()
+    page.locator("#known-prompts button").first.click()
+    settled(lambda: bench.count() > 0)
+
+
 def test_a_reload_loses_nothing(desk: Desk) -> None:
     bench = Bench(desk)
     page = bench.page
@@ -341,6 +401,21 @@ def test_a_phone_with_fingers(desk: Desk) -> None:
     assert bench.canvas.bounding_box()["height"] > 250  # type: ignore[index]
     drag(-300)
     expect(main).to_have_attribute("data-sheet", "full")
+
+
+def test_a_finger_finds_small_things(desk: Desk) -> None:
+    bench = Bench(desk, window=PHONE)
+    page = bench.page
+    page.get_by_role("button", name="On black").tap()
+    bench.prompt("circle")
+    # Heads that sort, and what takes a "not" back, are large enough for a finger.
+    page.locator("#prompts .prompt__not").tap()
+    page.locator("#add-not").fill("ring")
+    page.keyboard.press("Enter")
+    for small in (*page.locator("[data-sort]:visible").all(), page.locator(".chip--not")):
+        box = small.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 44
 
 
 def test_a_late_answer_leaves_the_word_about_the_last_step(desk: Desk, tmp_path: Path) -> None:

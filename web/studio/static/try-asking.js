@@ -143,6 +143,18 @@ export class Asking {
     }
   }
 
+  /**
+   * Ask again what an earlier page of this tab was not told.
+   *
+   * @param {Picture} picture Which is shown, so that the size of its masks is known.
+   */
+  takeUp(picture) {
+    const left = picture.edits.now.filter((one) => one.waits < 0).map((one) => ({ ...one, waits: ++this.count }));
+    const asked = new Map(left.map((one) => [one.id, one]));
+    picture.edits.amend((step) => step.map((one) => (one.waits < 0 ? (asked.get(one.id) ?? one) : one)));
+    for (const edit of left) this.object(picture, edit);
+  }
+
   #failed() {
     this.standing.set({ phase: "failed", error: this.fault, retry: () => this.retry() });
   }

@@ -44,8 +44,18 @@ export function wireCard(work, canvas, acts) {
     const item = work.selected;
     if (item && getComputedStyle(card).position === "absolute") beside(card, canvas, item);
   };
-  work.on("selection", draw);
-  work.on("items", draw);
+  // An answer tells of items and of the selection; both are one drawing, and one layout.
+  let asked = false;
+  const soon = () => {
+    if (asked) return;
+    asked = true;
+    queueMicrotask(() => {
+      asked = false;
+      draw();
+    });
+  };
+  work.on("selection", soon);
+  work.on("items", soon);
   canvas.addEventListener("mask-view", place);
   draw();
 }

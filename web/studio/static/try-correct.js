@@ -11,6 +11,9 @@ import { t } from "./words.js";
 /** Points that one object may have. */
 const MOST = 32;
 
+/** From which intersection over union on a box is around a mask: what is cut off makes it less. */
+const AROUND = 0.3;
+
 export class Correct {
   /**
    * @param {Work} work
@@ -43,9 +46,16 @@ export class Correct {
     this.#ask({ ...edit, box, points: [...edit.points, { x, y, label }] });
   }
 
-  /** @param {Box} box */
+  /**
+   * A box around the selected mask corrects it; elsewhere it begins a new object, so that who draws one box
+   * after the other loses none.
+   *
+   * @param {Box} box
+   */
   box(box) {
-    this.#ask({ ...this.#of(this.work.selectedId), box, points: [] });
+    const { selected } = this.work;
+    const around = selected !== null && iou(selected.mask.box, box) >= AROUND;
+    this.#ask({ ...this.#of(around ? selected.id : ""), box, points: [] });
   }
 
   /** Leave the selected mask out, or take it back. */
@@ -121,6 +131,18 @@ export class Correct {
     work.tell("selection");
     this.asking.object(picture, asked);
   }
+}
+
+/**
+ * @param {Box} one
+ * @param {Box} other
+ */
+function iou(one, other) {
+  const wide = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
+  const high = Math.min(one[3], other[3]) - Math.max(one[1], other[1]);
+  const both = Math.max(0, wide) * Math.max(0, high);
+  const area = ([left, top, right, bottom] = one) => (right - left) * (bottom - top);
+  return both / (area(one) + area(other) - both);
 }
 
 /**

@@ -22,6 +22,7 @@ const QUIET = 150;
  * @typedef {object} Kept
  * @property {import("./prompts.js").Prompt[]} prompts
  * @property {import("./reading.js").Reading} reading
+ * @property {string} readingFor
  * @property {string} typed
  * @property {number} at
  * @property {{name: string, origin: import("./work.js").Origin, edits: Edit[],
@@ -39,6 +40,7 @@ export function restore(work) {
   if (!kept) return [];
   work.prompts = kept.prompts ?? [];
   work.reading = { ...usual(), ...kept.reading };
+  work.readingFor = work.prompts.some((one) => one.name === kept.readingFor) ? (kept.readingFor ?? "") : "";
   byId("add", HTMLInputElement).value = kept.typed ?? "";
   const pictures = kept.pictures ?? [];
   work.pictures = pictures.map(({ name, origin, edits }) => ({
@@ -46,7 +48,8 @@ export function restore(work) {
     origin,
     blob: null,
     answer: null,
-    edits: new Undo(/** @type {Edit[]} */ (edits ?? [])),
+    // What had no answer is asked again once its picture is there; numbers of questions begin anew.
+    edits: new Undo(/** @type {Edit[]} */ ((edits ?? []).map((one) => ({ ...one, waits: one.waits ? -1 : 0, missed: false })))),
   }));
   work.at = Math.min(kept.at ?? 0, Math.max(0, pictures.length - 1));
   return pictures;
@@ -73,15 +76,15 @@ export function keep(work) {
 
 /** @param {Work} work */
 function write(work) {
-  const { prompts, reading, at } = work;
+  const { prompts, reading, readingFor, at } = work;
   const typed = byId("add", HTMLInputElement).value;
   const pictures = work.pictures.flatMap(({ name, origin, answer, edits }) => {
     if (!origin) return [];
     const told = answer && { key: answer.key, link: answer.link, prompts: answer.prompts };
-    return [{ name, origin, answer: told, edits: edits.now.filter((one) => one.found || one.gone) }];
+    return [{ name, origin, answer: told, edits: edits.now.filter((one) => one.found || one.gone || one.waits) }];
   });
   try {
-    sessionStorage.setItem(KEY, JSON.stringify({ prompts, reading, typed, at, pictures }));
+    sessionStorage.setItem(KEY, JSON.stringify({ prompts, reading, readingFor, typed, at, pictures }));
     localStorage.setItem(KEY, JSON.stringify({ prompts, reading }));
   } catch {
     // Full, or forbidden: the page works, and a reload begins anew.

@@ -47,6 +47,8 @@ export class Pictures {
     this.standing = standing;
     /** @type {Picture | null} The one on the canvas. */
     this.seen = null;
+    /** Told of each picture once it is on the canvas. @type {(picture: Picture) => void} */
+    this.onshown = () => {};
     /** @type {Map<Picture, Promise<Origin>>} */
     this.coming = new Map();
     /** @type {Map<Picture, Promise<ImageBitmap>>} Of the last ones and their neighbours. */
@@ -94,6 +96,7 @@ export class Pictures {
       canvas.show(bitmap, width, height);
       work.rebuild();
       work.tell("pictures");
+      this.onshown(picture);
     } catch (error) {
       if (work.picture === picture) this.standing.set({ phase: "failed", error, retry: () => this.show() });
     }

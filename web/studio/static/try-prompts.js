@@ -21,6 +21,9 @@ import { number, t } from "./words.js";
 /** What the demo model knows, to begin with. */
 const KNOWN = ["red circle", "yellow star", "green triangle", "blue square", "circle", "purple cross"];
 
+/** Which of them a sample holds, if not the first. @type {Record<string, string>} */
+const HOLDS = { "overlap.jpg": "yellow star", "checks.jpg": "blue square", "pink.jpg": "yellow star", "green.jpg": "blue square" };
+
 /** @param {Work} work */
 export function wirePrompts(work) {
   const add = byId("add", HTMLInputElement);
@@ -52,7 +55,13 @@ export function wirePrompts(work) {
     demo = pool.workers.length > 0 && pool.workers.every((one) => one.model === "demo");
     draw();
   });
-  swap(byId("known-prompts", HTMLElement), KNOWN.map((text) => suggestion(work, text)));
+  const suggest = () => {
+    const first = HOLDS[work.picture?.name ?? ""];
+    const texts = first ? [first, ...KNOWN.filter((one) => one !== first)] : KNOWN;
+    swap(byId("known-prompts", HTMLElement), texts.map((text) => suggestion(work, text)));
+  };
+  work.on("pictures", suggest);
+  suggest();
   draw();
 }
 

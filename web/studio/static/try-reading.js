@@ -114,15 +114,24 @@ function drawHistogram(work) {
   const least = thresholdOf(work);
   const at = ((least - LEAST) / (MOST - LEAST)) * WIDE;
   const step = WIDE / BINS;
+  const drawn = JSON.stringify([counts, hist.childElementCount]);
+  const inside = (/** @type {number} */ bin) => ((bin + 1) * step > at + 0.01 ? "in" : "");
+  // A step of the slider moves the line and leaves the bars where they are.
+  if (hist.dataset.drawn === drawn && most) {
+    [...hist.children].forEach((one, bin) => one.setAttribute("class", bin < BINS ? inside(bin) : "at"));
+    hist.lastElementChild?.setAttribute("d", `M${at} 0V${HIGH}`);
+    return;
+  }
   const bars = counts.map((count, bin) => {
     // One instance among a thousand is to be seen as well.
     const height = count ? Math.max(2, Math.sqrt(count / most) * HIGH) : 0;
     const x = bin * step + 0.75;
     const place = { x, y: HIGH - height, width: step - 1.5, height, rx: 1 };
-    return svg("rect", { ...place, class: (bin + 1) * step > at + 0.01 ? "in" : "" });
+    return svg("rect", { ...place, class: inside(bin) });
   });
   if (most) hist.replaceChildren(...bars, svg("path", { class: "at", d: `M${at} 0V${HIGH}` }));
   else hist.replaceChildren(svg("path", { class: "flat", d: `M0 ${HIGH - 0.5}H${WIDE}` }));
+  hist.dataset.drawn = JSON.stringify([counts, hist.childElementCount]);
 }
 
 /** @param {number} value */

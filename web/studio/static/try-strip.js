@@ -72,7 +72,9 @@ function parts(standing, pool, hint) {
 function aim({ picture, selected }, { tool }) {
   if (!picture || tool === "select" || tool === "move") return null;
   if (!selected) return el("span", {}, t("aim.new"));
-  const corrects = t("aim.corrects", { name: `${selected.name} ${selected.number}` });
+  const name = `${selected.name} ${selected.number}`;
+  if (tool === "box") return el("span", {}, t("aim.box", { name }));
+  const corrects = t("aim.corrects", { name });
   return el("span", {}, corrects, el("span", { class: "desk-only" }, " ", t("aim.anew")));
 }
 

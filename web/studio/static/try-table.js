@@ -48,6 +48,9 @@ export class Table {
     this.rows = [];
     this.height = 28;
     this.frame = 0;
+    /** Rows are to be listed anew after the picture; and the selected one is to be brought into sight then. */
+    this.late = false;
+    this.owed = false;
     on(this.scroll, "scroll", () => this.#soon());
     on(this.table, "click", (event) => this.#click(event));
     on(this.body, "dblclick", (event) => this.rename(idOf(event.target)));
@@ -59,13 +62,20 @@ export class Table {
     on(this.body, "mouseover", (event) => this.work.hover(idOf(event.target)));
     on(this.body, "mouseleave", () => this.work.hover(""));
     new ResizeObserver(() => this.#soon()).observe(this.scroll);
-    const after = later(() => this.list());
+    const after = later(() => {
+      this.list();
+      if (this.owed) this.#reveal();
+      this.owed = false;
+    });
     work.on("items", () => {
       this.#count();
       this.late = true;
       after();
     });
     work.on("selection", () => {
+      // Rows that are listed anew after the picture are not drawn before it as well.
+      this.owed = this.late;
+      if (this.late) return;
       this.#draw();
       this.#reveal();
     });

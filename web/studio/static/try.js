@@ -36,6 +36,7 @@ const chosen = hasReading();
 const before = restore(work);
 const pictures = new Pictures(work, canvas, standing);
 const asking = new Asking(work, pictures, standing);
+pictures.onshown = (/** @type {import("./work.js").Picture} */ picture) => asking.takeUp(picture);
 const correct = new Correct(work, asking, say);
 const table = new Table(work, (id, name) => correct.rename(id, name));
 

@@ -49,7 +49,7 @@ import { Undo } from "./undo.js";
  * @property {Box | null} box
  * @property {Instance | null} found
  * @property {string} link Of the prediction.
- * @property {number} waits Number of the question that is not answered; 0: none.
+ * @property {number} waits Number of the question that is not answered; 0: none; -1: it was asked by an earlier page.
  * @property {boolean} missed That question got no answer; it is asked again with the next retry.
  * @property {boolean} gone It was left out.
  */
