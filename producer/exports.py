@@ -26,6 +26,8 @@ class ExportFile(NamedTuple):
     name: str
     key: str
     size: int
+    #: What it is called where somebody saves it.
+    saved_as: str
 
 
 def ask(
@@ -75,7 +77,15 @@ def files(task: TaskRow) -> list[ExportFile]:
     """The files that a task made; none before its end."""
     # Of an archive, "files" is how many came out of it.
     made = (task.result or {}).get("files", []) if task.kind == TaskKind.EXPORT else []
-    return [ExportFile(str(one["name"]), str(one["key"]), int(one["bytes"])) for one in made]
+    return [
+        ExportFile(
+            str(one["name"]),
+            str(one["key"]),
+            int(one["bytes"]),
+            str(one.get("saved_as") or one["name"].rpartition("/")[2]),
+        )
+        for one in made
+    ]
 
 
 def find_file(task: TaskRow, name: str) -> ExportFile:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from clerk.scratch import scratch_folder
 from clerk.work.port import Finished, Work
+from db import lookup
 from db.tasks import TakenTask
 from maskpool import failpoints
 from maskpool.errors import SpecError
@@ -22,6 +23,7 @@ from maskpool.strict import Strict
 from producer import marks
 from producer.export import Exported, export
 from producer.formats import FORMATS
+from producer.report.safe_names import SafeNames
 from storage.objects import keys
 
 #: Failed images that the result names; the data set's own ``info`` names all.
@@ -73,7 +75,8 @@ def do(work: Work) -> Finished:
             fresh=True,
             on_image=lambda done, total: work.step(done=done, total=total),
         )
-        files = [_put(work, store, folder, path) for path in _files(written.target)]
+        saved_as = _saved_as(work, args)
+        files = [_put(work, store, folder, path, saved_as) for path in _files(written.target)]
     return Finished({"files": files, **_told(written)})
 
 
@@ -101,13 +104,26 @@ def _files(target: Path) -> Iterator[Path]:
             yield path
 
 
-def _put(work: Work, store: ObjectStore, folder: Path, path: Path) -> dict[str, Any]:
+def _saved_as(work: Work, args: ExportArgs) -> str:
+    """What the file is called where somebody saves it; empty: as it is called here."""
+    if len(args.batches) != 1:
+        return ""
+    with work.pool.database.read() as session:
+        name = lookup.progress(session, args.batches[0]).name
+    # A name may hold anything, and a slash is no folder here.
+    plain = name.replace("/", "_").replace("\\", "_")
+    return f"{SafeNames('').claim(f'{plain}.json')}-{FORMATS[args.format].default_target}"
+
+
+def _put(work: Work, store: ObjectStore, folder: Path, path: Path, saved_as: str) -> dict[str, Any]:
     work.step()
     name = path.relative_to(folder).as_posix()
     key = keys.export_object(work.task.id, work.task.lease_id, name)
     store.put_file(key, path)
     failpoints.reach("task.stored")
-    return {"name": name, "key": key, "bytes": path.stat().st_size}
+    told = {"name": name, "key": key, "bytes": path.stat().st_size}
+    # Of a folder of many files, each keeps its own name.
+    return {**told, "saved_as": saved_as} if saved_as and saved_as.endswith(f"-{name}") else told
 
 
 def _told(written: Exported) -> dict[str, Any]:

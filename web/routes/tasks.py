@@ -38,6 +38,10 @@ class TaskFile(Shown):
 
     name: str = Field(examples=["coco.json"])
     size: int = Field(description="Bytes.", examples=[48_200])
+    saved_as: str = Field(
+        description="What it is called where it is saved: after its batch.",
+        examples=["street-coco.json"],
+    )
 
 
 class Task(Shown):
@@ -92,7 +96,10 @@ def _shown(task: TaskRow) -> Task:
             "progress": task.progress,
             "result": result if task.result is not None else None,
             "error": task.error,
-            "files": [TaskFile(name=one.name, size=one.size) for one in exports.files(task)],
+            "files": [
+                TaskFile(name=one.name, size=one.size, saved_as=one.saved_as)
+                for one in exports.files(task)
+            ],
             "created_at": moment(task.created_at),
             "finished_at": moment_or_none(task.finished_at),
             "expires_at": moment_or_none(task.expires_at),
@@ -169,9 +176,8 @@ def download(
     pieces = exports.pieces(pool, file)
     # The first one now: what is gone is then a refusal, and no answer that breaks off.
     whole = chain([next(pieces, b"")], pieces)
-    last = quote(file.name.rpartition("/")[2])
     headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{last}",
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(file.saved_as)}",
         "content-length": str(file.size),
     }
     return StreamingResponse(whole, media_type="application/octet-stream", headers=headers)

@@ -422,17 +422,24 @@ def test_an_export_is_asked_given_up_and_downloaded(door: Door) -> None:
     with door.pool.database.write() as session:
         row = session.scalars(select(TaskRow)).one()
         assert ExportArgs.read(row.args).threshold == 0.7
-        row.result = {"files": [{"name": "sub/ä.json", "key": key, "bytes": 3_000_000}], "n": 1}
+        plain = {"name": "sub/ä.json", "key": key, "bytes": 3_000_000}
+        # As a clerk of the version before leaves it, and as this one does.
+        row.result = {"files": [plain, {**plain, "name": "b", "saved_as": "ö-b"}], "n": 1}
     content = bytes(range(250)) * 12_000
     door.pool.store().put(key, content)
     told = door.client.get(task, headers=headers).json()
     assert (told["result"], told["files"]) == (
         {"n": 1},
-        [{"name": "sub/ä.json", "size": 3_000_000}],
+        [
+            {"name": "sub/ä.json", "size": 3_000_000, "saved_as": "ä.json"},
+            {"name": "b", "size": 3_000_000, "saved_as": "ö-b"},
+        ],
     )
     got = door.client.get(f"{task}/files/sub/ä.json", headers=headers)
     assert got.content == content
     assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%A4.json"
+    got = door.client.get(f"{task}/files/b", headers=headers)
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%B6-b"
     assert door.client.get(f"{task}/files/other", headers=headers).status_code == 404
     assert door.client.post(f"{task}/cancel", headers=headers).json()["state"] == "cancelled"
     page = door.client.get("/api/v1/tasks", headers=headers).json()

@@ -11,7 +11,7 @@ import { ago, bytes, number, t } from "./words.js";
  * @import { Batch } from "./batch-parts.js"
  * @import { BatchReading } from "./batch-reading.js"
  *
- * @typedef {{name: string, size: number}} File
+ * @typedef {{name: string, size: number, saved_as: string}} File
  * @typedef {{id: string, kind: string, state: string, progress: any, error: string | null, files: File[],
  *   finished_at: string | null}} Task
  */
@@ -95,10 +95,10 @@ async function watch(id, state, signal) {
  * @param {string} id
  * @param {File} file
  */
-function fileLine(id, { name, size }) {
+function fileLine(id, { name, size, saved_as }) {
   const path = name.split("/").map(encodeURIComponent).join("/");
   const href = address(`/api/v1/tasks/${id}/files/${path}`);
-  const link = el("a", { href, download: name.slice(name.lastIndexOf("/") + 1), class: "trunc" }, name);
+  const link = el("a", { href, download: saved_as, class: "trunc", title: saved_as }, saved_as);
   return el("li", {}, icon("down"), link, el("span", {}), el("span", { class: "num" }, bytes(size)));
 }
 

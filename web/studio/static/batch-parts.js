@@ -2,9 +2,11 @@
 /** How a batch's state and progress are shown, on every page alike. */
 
 import { el, svg } from "./dom.js";
-import { t } from "./words.js";
+import { count, t } from "./words.js";
 
 /**
+ * @typedef {{images: number, seed: number, of: number}} Sample
+ *
  * @typedef {object} Batch As `GET /batches` shows it.
  * @property {string} id
  * @property {string} name
@@ -15,6 +17,7 @@ import { t } from "./words.js";
  * @property {"low" | "normal" | "high"} priority
  * @property {string} model
  * @property {string} source
+ * @property {Sample | null} sample Of which pictures of its source it is; null: of all.
  * @property {number} total
  * @property {number} loaded
  * @property {number} done
@@ -31,6 +34,26 @@ import { t } from "./words.js";
  */
 export function sourceOf({ source }) {
   return source.startsWith("upload:") ? t("batch.source.upload") : source;
+}
+
+/**
+ * What the model is asked for a prompt, where that is not its name: of a Chinese one, in English.
+ *
+ * @param {Record<string, any>} spec
+ * @returns {Record<string, string>} By name.
+ */
+export function sentTexts(spec) {
+  const prompts = /** @type {{name: string, text: string}[]} */ (spec.prompts);
+  return Object.fromEntries(prompts.filter(({ name, text }) => name !== text).map(({ name, text }) => [name, text]));
+}
+
+/**
+ * Of how many pictures it is a sample.
+ *
+ * @param {Sample} sample
+ */
+export function sampleWords({ images, of }) {
+  return images < of ? t("sample.of", { images: count(images), count: of }) : t("sample.all");
 }
 
 /** @param {Batch} batch */

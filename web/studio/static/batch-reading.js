@@ -25,13 +25,15 @@ export class BatchReading {
    * @param {object} how
    * @param {string} how.batchId
    * @param {string[]} how.names Of the prompts.
+   * @param {Record<string, string>} how.texts What was sent for a name, where it is another text.
    * @param {boolean} how.mayChange
    * @param {() => void} how.onchange What counts changed.
    * @param {() => void} how.onsave It was saved.
    */
-  constructor({ batchId, names, mayChange, onchange, onsave }) {
+  constructor({ batchId, names, texts, mayChange, onchange, onsave }) {
     this._path = `/api/v1/batches/${batchId}`;
     this._names = names;
+    this._texts = texts;
     this._mayChange = mayChange;
     this._onchange = onchange;
     this._onsave = onsave;
@@ -141,12 +143,12 @@ export class BatchReading {
    * @param {number} most
    */
   _line({ name, count }, most) {
-    const { className } = look(Math.max(0, this._names.indexOf(name)));
+    const { className } = look(Math.max(0, this._names.indexOf(name))), sent = this._texts[name];
     return el(
       "li",
       { class: className },
       el("span", { class: "sw", "aria-hidden": "true" }),
-      el("span", { class: "trunc", title: name }, name),
+      el("span", { class: "trunc", title: sent ? t("what_of", { what: name, about: t("batch.sent_as", { text: sent }) }) : name }, name, sent && el("small", { class: "muted" }, ` ${sent}`)),
       el("span", { class: "num" }, number(count, 0)),
       shareBar(count / most, className),
     );

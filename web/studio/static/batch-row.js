@@ -2,7 +2,7 @@
 /** A batch's line in the list. */
 
 import { root } from "./api.js";
-import { Paces, progressBar, sourceOf, stateLabel } from "./batch-parts.js";
+import { Paces, progressBar, sampleWords, sourceOf, stateLabel } from "./batch-parts.js";
 import { el, swap } from "./dom.js";
 import { ago, count, dateTime, duration, t } from "./words.js";
 
@@ -40,6 +40,7 @@ export function redraw(row, batch) {
 /** @param {Batch} batch */
 function about(batch) {
   const parts = [sourceOf(batch), batch.model];
+  if (batch.sample) parts.unshift(sampleWords(batch.sample));
   if (batch.class === "now") parts.push(t("batch.class.now"));
   return parts.filter(Boolean).join(" · ");
 }

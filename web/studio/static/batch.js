@@ -2,19 +2,22 @@
 /** One batch: how far it is, what was found, and what counts. */
 
 import { ApiError, explain, get, root } from "./api.js";
+import { drawAbout } from "./batch-about.js";
 import { ACTS, share } from "./batch-acts.js";
+import { BatchChart } from "./batch-chart.js";
 import { openExport } from "./batch-export.js";
 import { drawFailures } from "./batch-failures.js";
 import { BatchGallery } from "./batch-gallery.js";
-import { hasEnded, sourceOf, stateLabel } from "./batch-parts.js";
-import { CURRENCIES, drawProgress, price, setPrice } from "./batch-progress.js";
+import { hasEnded, sentTexts, stateLabel } from "./batch-parts.js";
+import { drawProgress } from "./batch-progress.js";
 import { BatchReading } from "./batch-reading.js";
+import { drawSample } from "./batch-sample.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
 import { onBatches } from "./events.js";
 import { addKeys } from "./keys.js";
 import { me, onBack, whileSeen } from "./shell.js";
 import { Viewer } from "./viewer.js";
-import { dateTime, t } from "./words.js";
+import { t } from "./words.js";
 
 /**
  * @import { OneBatch } from "./batch-progress.js"
@@ -45,6 +48,8 @@ let gallery;
 /** @type {Viewer} */
 let viewer;
 
+const chart = new BatchChart(byId("chart", HTMLElement));
+
 let lookedAt = 0, seenAt = 0, drawnEnded = -1;
 
 async function begin() {
@@ -60,6 +65,7 @@ async function begin() {
   reading = new BatchReading({
     batchId: id,
     names,
+    texts: sentTexts(batch.spec),
     mayChange: mayChange(),
     onchange: () => {
       gallery?.redraw();
@@ -98,7 +104,9 @@ function draw() {
   if (state.textContent !== label.textContent) swap(state, label);
   drawProgress(batch, reading.masks);
   drawActs();
-  drawSettings();
+  drawAbout(batch, () => drawProgress(batch, reading.masks));
+  chart.note(batch);
+  drawSample(batch, who, () => reading.now);
 }
 
 function teamName() {
@@ -168,42 +176,6 @@ function tell(error) {
   swap(byId("refused", HTMLElement), explain(error));
 }
 
-function drawSettings() {
-  const box = byId("settings", HTMLElement);
-  const rows = [
-    ["batch.owner", batch.owner],
-    ["batch.source", sourceOf(batch)],
-    ["batch.priority", t(`batch.priority.${batch.priority}`)],
-    ["batch.class", t(`batch.class.${batch.class}`)],
-    ["batch.model", batch.model],
-    ["batch.started", dateTime(batch.created_at)],
-    ...(batch.finished_at ? [["batch.finished", dateTime(batch.finished_at)]] : []),
-  ];
-  const key = rows.join();
-  if (box.dataset.key === key) return;
-  box.dataset.key = key;
-  box.replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, t(String(name))), el("dd", {}, value)]), ...priceRow());
-}
-
-/** What an hour of a GPU costs this person. */
-function priceRow() {
-  const known = price();
-  const amount = el("input", { class: "input num", id: "price", type: "number", min: "0", step: "0.01", value: known ? String(known.amount) : "", "aria-describedby": "price-hint" });
-  const currency = el("select", { class: "select select--auto", "aria-label": t("price.currency") }, ...CURRENCIES.map((one) => el("option", { value: one }, one)));
-  currency.value = known?.currency ?? CURRENCIES[0] ?? "";
-  const change = () => {
-    const said = Number(amount.value);
-    setPrice(said > 0 ? { amount: said, currency: currency.value } : null);
-    drawProgress(batch, reading.masks);
-  };
-  amount.addEventListener("input", change);
-  currency.addEventListener("change", change);
-  return [
-    el("dt", {}, el("label", { for: "price" }, t("price.hour"))),
-    el("dd", {}, el("span", { class: "price row" }, amount, currency), el("span", { class: "hint", id: "price-hint" }, t("price.hint"))),
-  ];
-}
-
 /** Look at the batch again. */
 async function look() {
   const before = batch.done + batch.failed, state = batch.state, { total } = batch;
@@ -270,12 +242,13 @@ async function follow() {
 function wire() {
   // On a phone the pictures come first.
   if (matchMedia("(max-width: 720px)").matches) {
-    for (const name of ["counts-box", "about-box"]) byId(name, HTMLDetailsElement).open = false;
+    for (const name of ["reading-box", "counts-box", "about-box"]) byId(name, HTMLDetailsElement).open = false;
   }
   on(globalThis, "popstate", follow);
   follow();
   onBatches((batches) => {
     const mine = batches.find((one) => one.id === id);
+    if (mine) chart.note(/** @type {OneBatch} */ (mine));
     if (mine && (mine.state !== batch.state || mine.name !== batch.name)) look().catch(() => {});
   });
   whileSeen(async () => {

@@ -65,6 +65,8 @@ async function load() {
   const trash = which === "trash";
   show(byId("list", HTMLElement), !trash);
   show(byId("trash", HTMLElement), trash);
+  // The trash is not searched: what does nothing there is not shown.
+  show(byId("list-tools", HTMLElement), !trash);
   if (trash) {
     openTrash(byId("trash", HTMLElement));
     return;

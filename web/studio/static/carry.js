@@ -1,5 +1,5 @@
 // @ts-check
-/** Prompts and reading on their way from Try to a new batch, in this tab alone. */
+/** What is on its way to a new batch, in this tab alone: from Try, or from a sample. */
 
 import { root } from "./api.js";
 
@@ -7,9 +7,13 @@ import { root } from "./api.js";
  * @typedef {object} Carried
  * @property {{text: string, name?: string, not?: string[]}[]} prompts As a spec writes them.
  * @property {import("./reading.js").Reading} reading
+ *
+ * @typedef {object} CarriedWhole
+ * @property {string} whole The sample whose whole is wanted.
+ * @property {import("./reading.js").Reading} reading As somebody left it there.
  */
 
-const KEY = `maskpool.carry${root}`;
+const KEY = `maskpool.carry${root}`, WHOLE = `maskpool.carry-whole${root}`;
 
 /** @param {Carried} what */
 export function carry(what) {
@@ -22,8 +26,27 @@ export function carry(what) {
  * @returns {Carried | null}
  */
 export function carried() {
-  const text = sessionStorage.getItem(KEY);
-  sessionStorage.removeItem(KEY);
+  return take(KEY);
+}
+
+/** @param {CarriedWhole} what */
+export function carryWhole(what) {
+  sessionStorage.setItem(WHOLE, JSON.stringify(what));
+}
+
+/**
+ * The sample that was left for its whole, once.
+ *
+ * @returns {CarriedWhole | null}
+ */
+export function carriedWhole() {
+  return take(WHOLE);
+}
+
+/** @param {string} key */
+function take(key) {
+  const text = sessionStorage.getItem(key);
+  sessionStorage.removeItem(key);
   try {
     return text ? JSON.parse(text) : null;
   } catch {

@@ -19,9 +19,10 @@ import { nothingAsked } from "./spec-form.js";
  * @property {string} klass
  * @property {string} team
  * @property {string} key Of the request: a second click makes no second batch.
+ * @property {string} sampled The sample that this is the whole of; empty: of none.
  */
 
-const KEPT = `maskpool.new-batch${root}`;
+const KEPT = `maskpool.new-batch${root}`, SAMPLED = `maskpool.sampled${root}`;
 
 /** @returns {Draft} */
 export function newDraft() {
@@ -36,6 +37,7 @@ export function newDraft() {
     klass: "bulk",
     team: "",
     key: newKey(),
+    sampled: "",
   };
 }
 
@@ -48,12 +50,48 @@ export function readDraft() {
   }
 }
 
-/** @param {Draft} draft */
+/**
+ * Keep it. A browser keeps some 5 MB: the list of a large batch has more, and would not be there after a reload.
+ *
+ * @param {Draft} draft
+ * @returns {boolean} Whether all of it is kept; false: all but the list.
+ */
 export function keepDraft(draft) {
   try {
     localStorage.setItem(KEPT, JSON.stringify(draft));
+    return true;
   } catch {
-    // A browser keeps some 5 MB: the list of a large batch has more, and is not there after a reload.
     localStorage.setItem(KEPT, JSON.stringify({ ...draft, list: "" }));
+    return false;
+  }
+}
+
+/**
+ * Keep what a sample was made of, for its whole: that of the latest sample alone.
+ *
+ * @param {string} sample
+ * @param {Draft} draft
+ */
+export function keepSampled(sample, draft) {
+  const { source, list, places, name, proposed, priority, klass, team } = draft;
+  try {
+    localStorage.setItem(SAMPLED, JSON.stringify({ sample, source, list, places, name, proposed, priority, klass, team }));
+  } catch {
+    localStorage.removeItem(SAMPLED);
+  }
+}
+
+/**
+ * What a sample was made of; null where it was made elsewhere, or its list was too long to be kept.
+ *
+ * @param {string} sample
+ * @returns {Partial<Draft> | null}
+ */
+export function readSampled(sample) {
+  try {
+    const { sample: known, ...draft } = JSON.parse(localStorage.getItem(SAMPLED) ?? "{}");
+    return known === sample ? draft : null;
+  } catch {
+    return null;
   }
 }

@@ -1,20 +1,23 @@
 // @ts-check
 /** The form for a new batch: pictures, prompts, what counts, name; kept while somebody types. */
 
-import { ApiError, explain, get, newKey, post, root } from "./api.js";
+import { explain, get, newKey, post, root } from "./api.js";
 import { proposedName } from "./batch-name.js";
-import { carried } from "./carry.js";
+import { carried, carriedWhole } from "./carry.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
-import { keepDraft, newDraft, readDraft } from "./new-batch-draft.js";
+import { keepDraft, keepSampled, newDraft, readDraft } from "./new-batch-draft.js";
+import { send } from "./new-batch-send.js";
+import { chosenOf, readWhole, sayWhole, suffix } from "./new-batch-whole.js";
 import { drawPlaceChoices, placesOf } from "./places-form.js";
 import { promptList } from "./prompt-list.js";
 import { usual } from "./reading.js";
 import { readingForm } from "./reading-form.js";
 import { me, onPool } from "./shell.js";
+import { drawSum, picturesIn, sourceAsked } from "./new-batch-sum.js";
 import { addresses, UploadForm } from "./source-form.js";
-import { namedTwice, readSpec, toSpec } from "./spec-form.js";
+import { namedTwice, readSpec } from "./spec-form.js";
 import { askUsual } from "./usual-reading.js";
-import { count, duration, t } from "./words.js";
+import { t } from "./words.js";
 
 /**
  * @import { Asked } from "./spec-form.js"
@@ -26,7 +29,13 @@ import { count, duration, t } from "./words.js";
 /** Images that somebody may wait for, and that are loaded at once from a list; the server's own limits. */
 const MAX_NOW = 100, MAX_LIST = 100000;
 
-const draft = readDraft();
+/** Pictures of a sample. */
+const SAMPLE = 200;
+
+const brought = carriedWhole();
+// A sample that is gone meanwhile leaves the form as it was.
+const whole = brought && await readWhole(brought).catch(() => null);
+const draft = whole?.draft ?? readDraft();
 const fields = {
   list: byId("list", HTMLTextAreaElement),
   name: byId("name", HTMLInputElement),
@@ -34,10 +43,14 @@ const fields = {
   klass: byId("class", HTMLSelectElement),
   team: byId("team", HTMLSelectElement),
 };
-const start = byId("start", HTMLButtonElement), note = byId("start-note", HTMLElement);
+const start = byId("start", HTMLButtonElement), few = byId("few", HTMLButtonElement), note = byId("start-note", HTMLElement);
 
-/** Pressed while files are on their way: the batch is made when they are there. */
-let armed = false;
+/**
+ * Pressed while files are on their way: the batch is made when they are there.
+ *
+ * @type {{sample: number | null} | null}
+ */
+let armed = null;
 let sending = false;
 
 /** @type {PoolState | null} */
@@ -57,19 +70,19 @@ byId("prompt-list", HTMLElement).append(prompts.element);
 byId("reading", HTMLElement).append(reading.element);
 const upload = new UploadForm(() => {
   sum();
-  if (armed && upload.queue && !upload.queue.busy) go();
+  if (armed && upload.queue && !upload.queue.busy) go(armed.sample);
 });
 
 /** Something was typed: another request than before. */
 function changed() {
   draft.key = newKey();
-  keepDraft(draft);
+  show(byId("list-unkept", HTMLElement), !keepDraft(draft));
   disarm();
   sum();
 }
 
 function disarm() {
-  armed = false;
+  armed = null;
   show(note, false);
 }
 
@@ -126,7 +139,13 @@ async function wireTeams() {
   if (!mine.some((one) => one.id === draft.team)) draft.team = mine.length > 1 ? mine[0]?.id ?? "" : "";
   fields.team.value = draft.team;
   granted = await placesOf().catch(() => []);
+  if (whole?.places.length && !draft.places.length) {
+    const chosen = chosenOf(whole.places, granted);
+    draft.places = chosen ?? [];
+    if (!chosen) sayWhole(whole.name, true);
+  }
   drawPlaces();
+  sum();
 }
 
 function drawPlaces() {
@@ -161,40 +180,24 @@ function wirePrompts() {
     takeOver(readSpec(spec, how), t("prompts.from_batch", { name }));
     earlier.value = "";
   });
-  const brought = carried();
-  if (brought) takeOver(readSpec({ prompts: brought.prompts }, brought.reading), t("prompts.from_try"));
+  const tried = carried();
+  if (tried) takeOver(readSpec({ prompts: tried.prompts }, tried.reading), t("prompts.from_try"));
+  if (whole) sayWhole(whole.name, whole.lost);
 }
 
-/** The source as the API takes it; null where there is none yet. */
-function source() {
-  if (draft.source === "upload") {
-    const { id, images, manifest } = upload.queue ?? {};
-    if (manifest) return { manifest: { upload: id, file: manifest } };
-    return images ? { uploads: [id] } : null;
-  }
-  if (draft.source === "places") {
-    const places = draft.places.map(({ place, below }) => `s3://${place}${below.replace(/^\/+/, "")}`);
-    return places.length ? { places } : null;
-  }
-  const images = addresses(draft.list);
-  return images.length ? { images } : null;
-}
-
-/** Pictures as far as they can be counted before the batch is made. */
-function pictures() {
-  if (draft.source === "upload") return upload.queue?.manifest ? null : upload.queue?.images ?? 0;
-  return draft.source === "list" ? addresses(draft.list).length : null;
-}
-
-/** Why the batch cannot be made yet; empty: it can. */
-function missing() {
+/**
+ * Why the batch cannot be made yet; empty: it can.
+ *
+ * @param {number | null} [sample] As `go`'s.
+ */
+function missing(sample = null) {
   const twice = namedTwice(draft.asked.prompts);
   if (twice.length) return t("prompts.twice", { name: twice[0] });
   if (!draft.asked.prompts.length) return t("new.no_prompts");
   if (draft.source === "list" && addresses(draft.list).length > MAX_LIST) return t("list.too_many", { count: MAX_LIST });
-  if (draft.klass === "now" && (pictures() ?? 0) > MAX_NOW) return t("new.too_many_now", { count: MAX_NOW });
+  if (draft.klass === "now" && Math.min(picturesIn(draft, upload.queue) ?? 0, sample ?? Infinity) > MAX_NOW) return t("new.too_many_now", { count: MAX_NOW });
   if (upload.queue?.busy && draft.source === "upload") return "";
-  return source() ? "" : t(`new.no.${draft.source}`);
+  return sourceAsked(draft, upload.queue) ? "" : t(`new.no.${draft.source}`);
 }
 
 /** Show the name that the batch gets if nobody gives it one. */
@@ -211,84 +214,76 @@ function propose() {
 /** Draw what stands beside the form. */
 function sum() {
   propose();
-  const images = pictures(), busy = draft.source === "upload" && Boolean(upload.queue?.busy);
-  const speed = pool?.workers.reduce((all, one) => all + (one.images_per_s ?? 0), 0) ?? 0;
-  const ahead = pool?.queue.filter((one) => one.class === draft.klass) ?? [];
-  const waiting = ahead.reduce((all, one) => all + one.images, 0);
-  const rows = [
-    ["sum.pictures", images === null ? t("sum.unknown") : count(images)],
-    ["sum.prompts", count(draft.asked.prompts.length)],
-    ["sum.ahead", t("images", { count: waiting })],
-    ...(speed && images ? [["sum.takes", t("sum.about", { time: duration(Math.max(1, images / speed)) })]] : []),
-  ];
-  byId("sum", HTMLElement).replaceChildren(
-    ...rows.flatMap(([key, value]) => [el("dt", {}, t(String(key))), el("dd", {}, value)]),
-  );
+  const images = picturesIn(draft, upload.queue), busy = draft.source === "upload" && Boolean(upload.queue?.busy);
+  drawSum(draft, images, pool);
   const why = missing();
-  start.disabled = Boolean(why) || sending || armed;
+  start.disabled = Boolean(why) || sending || Boolean(armed);
+  few.disabled = Boolean(missing(SAMPLE)) || sending || Boolean(armed);
+  // Of few pictures, or where nobody may wait for so many, there is nothing to look at before.
+  show(byId("few-box", HTMLElement), (images === null || images > SAMPLE) && draft.klass !== "now");
   swap(start, busy ? t("new.start_later") : t("new.start"));
   swap(byId("why-not", HTMLElement), why);
-  const steps = [Boolean(source()), draft.asked.prompts.length > 0, true, true];
+  const steps = [Boolean(sourceAsked(draft, upload.queue)), draft.asked.prompts.length > 0, true, true];
   document.querySelectorAll(".step").forEach((step, at) => step.classList.toggle("is-done", steps[at]));
 }
 
-/** Make the batch; with the same key as long as nothing was changed. */
-async function go() {
-  armed = false;
-  const from = source();
-  if (sending || !from || missing()) return sum();
+/**
+ * Make the batch.
+ *
+ * @param {number | null} sample Of so many pictures alone; null: of all.
+ */
+async function go(sample) {
+  armed = null;
+  const from = sourceAsked(draft, upload.queue);
+  if (sending || !from || missing(sample)) return sum();
   sending = true;
   sum();
-  const { asked, priority, klass, team, key } = draft;
-  const name = draft.name.trim() || (draft.source === "upload" ? draft.proposed : "");
-  const body = { spec: toSpec(asked), source: from, name, priority, class: klass, ...(team ? { team } : {}) };
+  const given = draft.name.trim() || (draft.source === "upload" ? draft.proposed : "");
+  const name = given && sample ? `${given}${suffix()}` : given;
+  const onwait = (/** @type {number} */ done) => tell("clock", "quiet", t("new.loading", { count: done }));
   try {
-    const made = await post("/api/v1/batches", body, { key });
-    const id = made.id ?? await loaded(made.task);
+    const id = await send(draft, { source: from, name, sample, onwait });
+    if (sample) keepSampled(id, draft);
     upload.used();
-    keepDraft({ ...newDraft(), team });
+    keepDraft({ ...newDraft(), team: draft.team });
     location.assign(`${root}/batches/${id}`);
   } catch (error) {
     sending = false;
-    swap(note, icon("warn"), el("p", {}, explain(error)));
-    note.className = "note note--bad";
-    show(note, true);
+    tell("warn", "bad", explain(error));
     sum();
   }
 }
 
 /**
- * Wait until the clerk made a large batch; the answer is its id.
+ * Say how it stands with the request.
  *
- * @param {string} task
+ * @param {string} sign
+ * @param {"quiet" | "bad"} kind
+ * @param {string} words
  */
-async function loaded(task) {
-  for (;;) {
-    const found = await get(`/api/v1/tasks/${task}`);
-    const done = found.progress?.done ?? found.progress?.images ?? 0;
-    swap(note, icon("clock"), el("p", {}, t("new.loading", { count: done })));
-    note.className = "note note--quiet";
-    show(note, true);
-    if (found.state === "done") return found.batch ?? found.result?.batch;
-    if (found.state === "failed" || found.state === "cancelled") {
-      throw new ApiError(422, "refused", found.error ?? found.state);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 700));
-  }
+function tell(sign, kind, words) {
+  swap(note, icon(sign), el("p", {}, words));
+  note.className = `note note--${kind}`;
+  show(note, true);
+}
+
+/** @param {number | null} sample As `go`'s. */
+function begin(sample) {
+  if (draft.source !== "upload" || !upload.queue?.busy) return void go(sample);
+  armed = { sample };
+  tell("clock", "quiet", t("new.armed"));
+  sum();
 }
 
 byId("form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  if (draft.source !== "upload" || !upload.queue?.busy) return void go();
-  armed = true;
-  swap(note, icon("clock"), el("p", {}, t("new.armed")));
-  note.className = "note note--quiet";
-  show(note, true);
-  sum();
+  begin(null);
 });
+few.addEventListener("click", () => begin(SAMPLE));
 on(globalThis, "beforeunload", (event) => {
   if (upload.queue?.busy) event.preventDefault();
 });
+swap(few, t("sample.first", { count: SAMPLE }));
 swap(byId("class-hint", HTMLElement), t("new.class_hint", { count: MAX_NOW }));
 wireSource();
 wireFields();

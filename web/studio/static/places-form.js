@@ -33,6 +33,7 @@ export function drawPlaceChoices(granted, chosen, onchange) {
   );
   byId("places", HTMLElement).replaceChildren(...lines);
   show(byId("no-places", HTMLElement), buckets.length === 0);
+  show(byId("places-what", HTMLElement), buckets.length > 0);
   const all = granted.map((one) => (one.kind === "bucket" ? `s3://${one.place}` : one.place));
   const words = all.length ? t("list.granted", { places: all.join(t("and_comma")) }) : t("list.none");
   swap(byId("list-hosts", HTMLElement), words);
