@@ -18,6 +18,7 @@ from maskpool.errors import NotFound, SpecError
 from maskpool.histogram import digest_of_thresholds
 from maskpool.packed_mask import Rle
 from maskpool.reasons import Reason, reasons
+from maskpool.tiling.record import Tiled
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.explained import Explained, explain
@@ -114,11 +115,13 @@ class OneImage:
         job: Its row.
         instances: What counts, or all that is stored; empty while it is not done.
         explained: Each prompt of its batch; empty while it is not done.
+        tiled: How it was looked at; None while it is not done, and where no tiles were asked for.
     """
 
     job: JobRow
     instances: Sequence[StoredInstance]
     explained: Sequence[Explained] = ()
+    tiled: Tiled | None = None
 
     @property
     def state(self) -> str:
@@ -230,7 +233,7 @@ def judged(pool: Pool, found: FoundImage, *, everything: bool) -> OneImage:
         for place, (each, why) in enumerate(zip(named, whys, strict=True))
     ]
     chosen = every if everything else [each for each in every if each.counts]
-    return OneImage(job, chosen, explain(view, record, whys))
+    return OneImage(job, chosen, explain(view, record, whys), record.tiled)
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:

@@ -21,6 +21,7 @@ def submit(
     threshold: options.Threshold = None,
     exclusive: options.Exclusive = False,
     verify: options.Verify = False,
+    tiles: options.Tiles = None,
     priority: Annotated[Priority, typer.Option(help="Among your own batches.")] = Priority.NORMAL,
     now: Annotated[
         bool, typer.Option("--now", help="Someone is waiting: before all bulk.")
@@ -43,7 +44,13 @@ def submit(
     from producer.submission import left_out_boxes, prepare
 
     asked = options.asked(
-        spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
+        spec,
+        prompt,
+        model=model,
+        threshold=threshold,
+        exclusive=exclusive,
+        verify=verify,
+        tiles=tiles,
     )
     with open_pool() as pool:
         asked = glossary.composed(pool, None, asked)
