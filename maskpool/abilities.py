@@ -18,6 +18,8 @@ class Ability(StrEnum):
     OBJECTS = "objects"
     #: A spec that names the glossary its texts were composed with.
     GLOSSARY = "glossary"
+    #: Large images in tiles.
+    TILES = "tiles"
 
 
 def needed(spec: BatchSpec, *, objects: bool) -> frozenset[Ability]:
@@ -33,5 +35,6 @@ def needed(spec: BatchSpec, *, objects: bool) -> frozenset[Ability]:
         Ability.STUFF: bool(spec.rows.stuff),
         Ability.OBJECTS: objects,
         Ability.GLOSSARY: bool(spec.glossary),
+        Ability.TILES: spec.tiles != "off",
     }
     return frozenset(ability for ability, is_asked in asked.items() if is_asked)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from maskpool.packed_mask import Rle
 from maskpool.sample import Sample
+from maskpool.tiling.record import Tiled
 
 #: Instances below this score are never stored; it is the floor of every later threshold.
 SCORE_FLOOR = 0.05
@@ -253,6 +254,7 @@ class JobResult:
         instances: Everything found with score ≥ ``SCORE_FLOOR``, best first within a prompt.
         image_sha256: Hex digest of the image's bytes as fetched.
         scores: Of each prompt of the batch; empty where the model says none.
+        tiled: How it was looked at; None where its batch asks for no tiles.
     """
 
     seq: int
@@ -261,6 +263,7 @@ class JobResult:
     instances: tuple[Instance, ...]
     image_sha256: str
     scores: tuple[PromptScores, ...] = ()
+    tiled: Tiled | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Candidate:
         fresh: Jobs from there on.
         due: Jobs in RETRY whose time has come.
         seconds_per_image: GPU-seconds an image of this batch took so far; None before the first.
+        tiled: Whether its images may be cut into tiles, of which one image has up to thousands.
     """
 
     batch_id: UUID
@@ -60,6 +61,7 @@ class Candidate:
     fresh: int
     due: int
     seconds_per_image: float | None
+    tiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class _Turn:
         self.left = candidate.fresh + candidate.due
         self.chunks = 0
         self.size = chunk_size(fleet, self.left)
+        if candidate.tiled:
+            self.size = min(self.size, _tiled_size(candidate.seconds_per_image))
         # The mean of the workers, not the slowest: an owner who comes now starts at the present
         # clocks, and would wait for those that were charged too much until that is corrected.
         self.image_seconds = candidate.seconds_per_image or (
@@ -168,6 +172,11 @@ def chunk_size(fleet: Fleet, left: int) -> int:
         size = int(min(MAX_CHUNK, max(1.0, _CHUNK_SECONDS * fleet.images_per_s)))
     fair = math.ceil(left / max(1, fleet.bulk_window))
     return min(size, max(fair, min(_SMALL_CHUNK, size)))
+
+
+def _tiled_size(image_seconds: float | None) -> int:
+    """Jobs a chunk by the batch's own images, of which workers' speed in views says nothing."""
+    return 1 if not image_seconds else int(min(MAX_CHUNK, max(1.0, _CHUNK_SECONDS / image_seconds)))
 
 
 def cost(*, size: int, done: int, spent: float, charged: float, held: float) -> float:

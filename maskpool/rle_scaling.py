@@ -43,13 +43,13 @@ def scaled_runs(runs: Runs, size: tuple[int, int]) -> Runs:
         msg = f"a mask of {runs.size} cannot be made smaller to {size}"
         raise ValueError(msg)
     column_of, row_of = _columns(width, new_width), _first_not_before(height, new_height)
-    column, top, bottom = _pieces(runs)
+    column, top, bottom = pieces(runs)
     # Each column of the mask is the source of one new column at most, or of none.
     new_column = column_of[column]
     taken = new_column >= 0
     base = new_column[taken] * new_height
     starts, ends = base + row_of[top[taken]], base + row_of[bottom[taken]]
-    return _joined(starts, ends, size)
+    return joined(starts, ends, size)
 
 
 @lru_cache(64)
@@ -72,7 +72,7 @@ def _first_not_before(old: int, new: int) -> _Places:
     return _sources(old, new).searchsorted(np.arange(old + 1)).astype(np.int64)
 
 
-def _pieces(runs: Runs) -> tuple[_Places, _Places, _Places]:
+def pieces(runs: Runs) -> tuple[_Places, _Places, _Places]:
     """Runs cut at the columns' ends: the column of each piece, its first row, and that behind."""
     height = runs.size[0]
     first, top = np.divmod(runs.starts, height)
@@ -89,7 +89,7 @@ def _pieces(runs: Runs) -> tuple[_Places, _Places, _Places]:
     return column, tops, bottoms
 
 
-def _joined(starts: _Places, ends: _Places, size: tuple[int, int]) -> Runs:
+def joined(starts: _Places, ends: _Places, size: tuple[int, int]) -> Runs:
     """Runs in rising order, of which some are empty, and some begin where the one before ends."""
     solid = ends > starts
     starts, ends = starts[solid], ends[solid]

@@ -24,6 +24,8 @@ from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
 from maskpool.settings_web import WebSettings
 from maskpool.text import is_storable
+from maskpool.tiling.asked import MAX_SIDE, MIN_SIDE
+from maskpool.tiling.plan import TILE_SIDE
 
 #: Where the demo checkpoints live, beside the code that trains them.
 DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
@@ -36,6 +38,7 @@ class ModelAlias(BaseModel):
         sam3: Folder, or hub name with an optional ``@revision``.
         clip: Folder, or hub name with an optional ``@revision``.
         max_overlap: Default suppression of duplicates on reading; None as SAM3 was published.
+        tile: Side of the tiles of large images, pixels: at that scale the model knows things best.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,12 +46,16 @@ class ModelAlias(BaseModel):
     sam3: str
     clip: str
     max_overlap: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    tile: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] = TILE_SIDE
 
 
 BUILT_IN_MODELS = {
     # The small DETR head gives duplicate queries; the published one was trained not to.
     "demo": ModelAlias(
-        sam3=str(DEMO_MODELS / "sam3"), clip=str(DEMO_MODELS / "clip"), max_overlap=0.5
+        sam3=str(DEMO_MODELS / "sam3"),
+        clip=str(DEMO_MODELS / "clip"),
+        max_overlap=0.5,
+        tile=320,
     ),
     "sam3": ModelAlias(sam3="facebook/sam3", clip="openai/clip-vit-large-patch14"),
 }
@@ -167,6 +174,12 @@ class Settings(WebSettings):
     )
     max_image_bytes: int = Field(
         default=256 * 1024 * 1024, gt=0, description="Largest image file that is read, in bytes."
+    )
+    max_decoded_bytes: int = Field(
+        default=1024 * 1024 * 1024,
+        gt=0,
+        description="Bytes of decoded images of each class that a worker holds at once, three a "
+        "pixel; one image alone may have more.",
     )
     max_aspect: float = Field(
         default=50.0, gt=1, description="Longest side over shortest of an image that is accepted."

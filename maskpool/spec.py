@@ -2,7 +2,8 @@
 
 Version 1 asks for texts. Version 2 adds ``kind``, negatives that the segmenter looks for as well,
 classes of objects that images are asked for one by one, and keeps what counts on reading beside the
-spec (``maskpool.reading``). A spec is written in the lowest version that can say it.
+spec (``maskpool.reading``). Version 3 adds tiles. A spec is written in the lowest version that can
+say it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pydantic import (
 from maskpool.encoder_text import checked_text, require_text
 from maskpool.reading import Reading, ReadingSettings
 from maskpool.strict import Strict, spec_error
+from maskpool.tiling.asked import Tiles, Tiling
 
 #: More prompts than this in one batch is almost surely a mistake, and one image must fit a GPU.
 MAX_PROMPTS = 256
@@ -156,9 +158,10 @@ class BatchSpec(Strict):
         verify: Whether CLIP weighs each instance's crop against the negatives of its prompt. In
             version 1 that is what negatives are for.
         glossary: Version of the glossary that texts were composed with; empty where none was.
+        tiles: Whether large images are looked at in tiles, too.
     """
 
-    version: Literal[1, 2] = 1
+    version: Literal[1, 2, 3] = 1
     model: Annotated[str, Field(min_length=1, max_length=64, pattern=f"^{MODEL_PATTERN}$")]
     # Before the prompts, which may be none where there are classes.
     classes: Annotated[tuple[str, ...], Field(max_length=MAX_CLASSES)] = ()
@@ -167,6 +170,7 @@ class BatchSpec(Strict):
     digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     verify: bool = False
     glossary: Annotated[str, Field(pattern=GLOSSARY_PATTERN)] = ""
+    tiles: Tiles = "off"
 
     @field_validator("classes", "digest", "verify", "glossary")
     @classmethod
@@ -197,6 +201,22 @@ class BatchSpec(Strict):
             msg = (
                 f"and their negatives are {count} different texts, and one image may be asked for "
                 f"{MAX_PROMPTS}; ask for fewer, or in two batches"
+            )
+            raise ValueError(msg)
+        return value
+
+    @field_validator("tiles")
+    @classmethod
+    def _of_version_3(cls, value: Tiles, info: ValidationInfo) -> Tiles:
+        if value == "off":
+            return value
+        if info.data.get("version") in (1, 2):
+            msg = "are known from version 3 on; write version: 3"
+            raise ValueError(msg)
+        if info.data.get("classes"):
+            msg = (
+                "serve texts, and objects of boxes and points are drawn from the whole image; ask "
+                "for them in a batch of their own, without tiles"
             )
             raise ValueError(msg)
         return value
@@ -240,6 +260,7 @@ class BatchSpec(Strict):
         digest: str = "",
         verify: bool = False,
         glossary: str = "",
+        tiles: Tiles = "off",
     ) -> BatchSpec:
         """Put a spec together, in the lowest version that can say it.
 
@@ -251,6 +272,7 @@ class BatchSpec(Strict):
             digest: Of what each image is asked.
             verify: Whether CLIP weighs negatives as well.
             glossary: Version of the glossary that texts were composed with.
+            tiles: Whether large images are looked at in tiles, too.
 
         Raises:
             SpecError: Together they are refused; names the field.
@@ -259,9 +281,10 @@ class BatchSpec(Strict):
         reading.require_prompts(frozenset(one.name for one in prompts))
         needs_2 = any(one.negatives or one.kind is Kind.STUFF for one in prompts)
         parts: dict[str, Any] = {"model": model, "prompts": tuple(prompts)}
-        if needs_2 or classes or verify or glossary or not reading.plain:
-            parts |= {"version": 2, "classes": tuple(classes), "digest": digest}
-            parts |= {"verify": verify, "glossary": glossary}
+        tiled = tiles != "off"
+        if needs_2 or classes or verify or glossary or tiled or not reading.plain:
+            parts |= {"classes": tuple(classes), "digest": digest, "verify": verify}
+            parts |= {"version": 3 if tiled else 2, "glossary": glossary, "tiles": tiles}
         else:
             parts |= {"settings": reading.in_version_1()}
         try:
@@ -277,7 +300,12 @@ class BatchSpec(Strict):
             return {**head, "settings": self.settings.model_dump(mode="json")}
         objects = {"classes": list(self.classes), "digest": self.digest} if self.classes else {}
         composed = {"glossary": self.glossary} if self.glossary else {}
-        return {**head, **objects, "verify": self.verify, **composed}
+        return {**head, **objects, "verify": self.verify, **composed, **self._tiles_json()}
+
+    def _tiles_json(self) -> dict[str, Any]:
+        if isinstance(self.tiles, Tiling):
+            return {"tiles": self.tiles.model_dump(mode="json", exclude_none=True)}
+        return {} if self.tiles == "off" else {"tiles": self.tiles}
 
 
 #: What of a spec asks nothing of an image.

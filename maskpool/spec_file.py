@@ -24,6 +24,7 @@ from maskpool.prompts import parse, read_prompts, refuse_alike
 from maskpool.reading import PromptReading, Reading, Share
 from maskpool.spec import MAX_PROMPTS, MODEL_PATTERN, Prompt
 from maskpool.strict import Strict, spec_error
+from maskpool.tiling.asked import Tiles
 
 #: What of a prompt counts on reading alone.
 _OF_READING = frozenset(PromptReading.model_fields)
@@ -69,6 +70,7 @@ class Question(Strict):
         max_against: Most that negatives may say for an instance.
         exclusive: Whether an object belongs to the prompt that scores highest, and to no other.
         verify: Whether CLIP weighs each instance's crop against the negatives as well.
+        tiles: Whether large images are looked at in tiles, too.
     """
 
     version: Literal[2] = 2
@@ -87,6 +89,7 @@ class Question(Strict):
     max_against: Share | None = None
     exclusive: bool = False
     verify: bool = False
+    tiles: Tiles = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Asked:
         verify: Whether CLIP weighs negatives as well.
         reading: What was said of reading, by the fields of ``maskpool.reading.Reading``.
         glossary: Version of the glossary that texts were composed with; empty where none was.
+        tiles: Whether large images are looked at in tiles, too.
     """
 
     prompts: tuple[Prompt, ...]
@@ -106,6 +110,7 @@ class Asked:
     verify: bool
     reading: dict[str, Any]
     glossary: str = ""
+    tiles: Tiles = "off"
 
     def reading_with(self, **usual: object) -> Reading:
         """How results are read: as it was said, else as ``usual``."""
@@ -137,6 +142,7 @@ def asked(
     threshold: float | None = None,
     exclusive: bool = False,
     verify: bool = False,
+    tiles: Tiles | None = None,
 ) -> Asked:
     """Put flags and a file together: flags are added to the file's prompts, and win over its rest.
 
@@ -160,6 +166,7 @@ def asked(
         model=model or question.model,
         verify=verify or question.verify,
         reading={name: value for name, value in reading.items() if value is not None},
+        tiles=question.tiles if tiles is None else tiles,
     )
 
 

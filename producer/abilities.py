@@ -13,6 +13,7 @@ _WORDS = {
     Ability.SPEC2: "of this version (specs of version 2)",
     Ability.STUFF: "that know kind: stuff",
     Ability.GLOSSARY: "of this version (prompts in Chinese)",
+    Ability.TILES: "of this version (tiles)",
     Ability.OBJECTS: "whose model makes masks of boxes and points (SAM3 with its tracker)",
 }
 

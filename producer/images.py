@@ -18,6 +18,7 @@ from maskpool.domain import JobState
 from maskpool.errors import NotFound, SpecError
 from maskpool.packed_mask import Rle
 from maskpool.reasons import Reason, reasons
+from maskpool.tiling.record import Tiled
 from producer import listing
 from producer.pool import Pool
 from producer.results import reader
@@ -115,11 +116,13 @@ class OneImage:
         job: Its row.
         instances: What counts, or all that is stored; empty while it is not done.
         explained: Each prompt of its batch; empty while it is not done.
+        tiled: How it was looked at; None while it is not done, and where no tiles were asked for.
     """
 
     job: JobRow
     instances: Sequence[StoredInstance]
     explained: Sequence[Explained] = ()
+    tiled: Tiled | None = None
 
     @property
     def state(self) -> str:
@@ -218,7 +221,7 @@ def judged(pool: Pool, found: FoundImage, *, everything: bool) -> OneImage:
         for place, (each, why) in enumerate(zip(named, whys, strict=True))
     ]
     chosen = every if everything else [each for each in every if each.counts]
-    return OneImage(job, chosen, explain(view, record, whys))
+    return OneImage(job, chosen, explain(view, record, whys), record.tiled)
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:

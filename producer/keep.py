@@ -128,7 +128,10 @@ def _append(pool: Pool, batch_id: UUID, seq: int, found: tuple[JobRow, MaskRecor
     with pool.database.read() as session:
         name = _free_name(session, batch_id, job.name, uri)
     # The masks first, the row last (ADR 3); gc lets a new chunk's object lie for its age.
-    result = JobResult(seq, record.width, record.height, record.instances, record.image_sha256)
+    result = JobResult(
+        *(seq, record.width, record.height, record.instances, record.image_sha256),
+        tiled=record.tiled,
+    )
     content = masks.encode_chunk(batch_id, new_id(), record.model, record.prompts, [(name, result)])
     key = keys.mask_object(batch_id, content.masks_key)
     pool.store().put(key, content.data, "application/zstd")

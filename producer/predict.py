@@ -24,6 +24,7 @@ from maskpool.errors import NotFound, SpecError, TooMany
 from maskpool.reading import Reading
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, Prompt
+from maskpool.tiling.asked import Tiles
 from producer import glossary, images, originals
 from producer import uploads as of_caller
 from producer.abilities import require_abilities
@@ -70,12 +71,14 @@ class Question:
         asks: Objects, meant by boxes or points.
         model: Alias; empty: the pool's.
         glossary: Version of the glossary that texts were composed with; empty where none was.
+        tiles: Whether a large image is looked at in tiles, too.
     """
 
     prompts: Sequence[Prompt] = ()
     asks: ImageAsks = ImageAsks()  # noqa: RUF009 - it is frozen
     model: str = ""
     glossary: str = ""
+    tiles: Tiles = "off"
 
     def composed(self, session: Session, team_id: UUID | None) -> Question:
         """The question with its Chinese texts as they are sent.
@@ -105,7 +108,14 @@ class Question:
         classes = tuple(sorted({one.class_name for one in self.asks.objects}))
         model = self.model or settings.model
         reading = Reading(max_overlap=settings.alias(model).max_overlap)
-        return BatchSpec.of(model, self.prompts, reading, classes=classes, glossary=self.glossary)
+        return BatchSpec.of(
+            model,
+            self.prompts,
+            reading,
+            classes=classes,
+            glossary=self.glossary,
+            tiles=self.tiles,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,12 @@ class Draft:
         reading = asked.reading_with(max_overlap=settings.alias(model).max_overlap)
         if asked.prompts:
             BatchSpec.of(
-                model, asked.prompts, reading, verify=asked.verify, glossary=asked.glossary
+                model,
+                asked.prompts,
+                reading,
+                verify=asked.verify,
+                glossary=asked.glossary,
+                tiles=asked.tiles,
             )
         return cls(asked, model, reading)
 
@@ -170,6 +175,7 @@ class Draft:
             digest=objects.digest,
             verify=self.asked.verify,
             glossary=self.asked.glossary,
+            tiles=self.asked.tiles,
         )
 
 

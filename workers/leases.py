@@ -45,8 +45,15 @@ class Holding:
         self._lost = False
         self._stopping = False
         self._awaited: set[Future[Any]] = set()
-        self._lock = threading.Lock()
+        # Reentrant: a future that is cancelled under it takes itself out.
+        self._lock = threading.RLock()
         self._progress = time.monotonic()
+        self._spent = 0.0
+
+    @property
+    def spent(self) -> float:
+        """The device's seconds for the chunk so far, also for what was broken off."""
+        return self._spent
 
     @property
     def subject(self) -> str:
@@ -83,15 +90,26 @@ class Holding:
         Raises:
             CancelledError: The chunk must stop; the engine never began.
         """
+        self.expect(future)
+        return future.result()
+
+    def expect(self, future: Future[Any]) -> None:
+        """Have the engine's answer cancelled if the chunk stops before the engine began."""
         with self._lock:
             self._awaited.add(future)
+        future.add_done_callback(self._came)
+        with self._lock:
             if self._lost or self._stopping:
                 future.cancel()
-        try:
-            return future.result()
-        finally:
-            with self._lock:
-                self._awaited.discard(future)
+
+    def _came(self, future: Future[Any]) -> None:
+        with self._lock:
+            self._awaited.discard(future)
+
+    def spend(self, seconds: float) -> None:
+        """Note what the device needed for one of the chunk's images, or for a part of it."""
+        with self._lock:
+            self._spent += seconds
 
     def made_progress(self) -> None:
         """Note that an image or an upload ended."""
@@ -114,7 +132,7 @@ class Holding:
     def _forgo(self) -> None:
         """Cancel what waits for the engine and was not begun."""
         with self._lock:
-            for future in self._awaited:
+            for future in tuple(self._awaited):
                 future.cancel()
 
 

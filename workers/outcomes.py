@@ -34,7 +34,6 @@ class Annotated:
     """A job with a result that is not stored yet."""
 
     result: JobResult
-    gpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,12 @@ from maskpool.domain import ChunkMessage, Job, JobFailure, JobResult, Klass
 from maskpool.errors import ConfigError, LeaseLost, NoAccess, Permanent, Transient
 from maskpool.ports import ObjectStore
 from maskpool.spec import BatchSpec
+from maskpool.tiling.plan import TILE_SIDE
 from storage.images.fetch import Fetcher
 from storage.objects import keys, masks
 from workers.engine.engine import Engine
 from workers.gate import Gate
-from workers.image.annotate import Annotator
+from workers.image.annotate import DECODED_BYTES, Annotator, rooms_of
 from workers.leases import Holding, LeaseKeeper
 from workers.outcomes import Annotated, Outcome, Unable, done, end_of, not_stored
 
@@ -63,6 +64,8 @@ class Pipeline:
         images_in_work: Images of each class that may be fetched, decoded or waiting for the engine
             at once.
         abilities: What the models can do beside looking for texts.
+        tile_side: Of the model's alias, pixels.
+        decoded_bytes: Of the images of each class that are decoded and in work.
     """
 
     def __init__(
@@ -77,10 +80,14 @@ class Pipeline:
         model: str,
         images_in_work: int,
         abilities: frozenset[Ability] = frozenset(Ability),
+        tile_side: int = TILE_SIDE,
+        decoded_bytes: int = DECODED_BYTES,
     ) -> None:
         self._database = database
         self._store = store
-        self._annotator = Annotator(fetcher, engine, store, abilities)
+        self._annotator = Annotator(
+            fetcher, engine, store, abilities, tile_side, rooms_of(decoded_bytes)
+        )
         self._engine = engine
         self._leases = leases
         self._worker_id = worker_id
@@ -166,8 +173,7 @@ class Pipeline:
         outcomes = _collect(futures, holding)
         holding.require()
         ends = self._ends(taken, spec, outcomes, holding)
-        seconds = sum(o.gpu_seconds for o in outcomes if isinstance(o, Annotated))
-        self._finish(taken, holding, ends, seconds)
+        self._finish(taken, holding, ends, holding.spent)
         n_done, n_failed = counts(ends)
         returned = len(ends) - n_done - n_failed
         return f"done {n_done}, failed {n_failed}, returned {returned}"
@@ -184,7 +190,7 @@ class Pipeline:
         reason = f"internal error, please report it: {error!r}"
         failures = [JobFailure(job.seq, reason, transient=True) for job in taken.jobs]
         ends = [end_of(job, one) for job, one in zip(taken.jobs, failures, strict=True)]
-        self._finish(taken, holding, ends, 0.0)
+        self._finish(taken, holding, ends, holding.spent)
         return f"given up: {error!r}"
 
     def _ends(

@@ -185,6 +185,8 @@ def start(
         model=settings.model,
         images_in_work=_AHEAD * models.engine.micro_batch + 1,
         abilities=models.abilities,
+        tile_side=settings.alias(settings.model).tile,
+        decoded_bytes=settings.max_decoded_bytes,
     )
     leases.start()
     health.start()

@@ -35,6 +35,7 @@ _CANDIDATES = (
         BatchRow.total,
         (BatchRow.done + BatchRow.failed).label("ended"),
         BatchRow.gpu_seconds,
+        (BatchRow.spec["tiles"].as_string().is_not(None)).label("tiled"),
         select(func.count())
         .select_from(JobRow)
         .where(JobRow.batch_id == BatchRow.id, _IS_DUE)
@@ -80,6 +81,7 @@ def _candidate(row: Any) -> Candidate:  # noqa: ANN401 - a Row of the statement 
         fresh=row.total - row.next_seq,
         due=row.due,
         seconds_per_image=row.gpu_seconds / row.ended if row.ended and row.gpu_seconds else None,
+        tiled=bool(row.tiled),
     )
 
 

@@ -80,6 +80,14 @@ Verify = Annotated[
     bool,
     typer.Option("--verify", help="CLIP weighs each mask against the 'not' texts, too."),
 ]
+Tiles = Annotated[
+    str | None,
+    typer.Option(
+        help="Look at large images in overlapping tiles, too: off, auto, a side in pixels, or a "
+        "side and an overlap as 1008/0.25.",
+        show_default=False,
+    ),
+]
 OwnThreshold = Annotated[
     float | None,
     typer.Option(
@@ -159,6 +167,7 @@ def asked(
     threshold: float | None,
     exclusive: bool,
     verify: bool,
+    tiles: str | None,
 ) -> Asked:
     """Put the flags of a question, and its file where there is one, together.
 
@@ -170,6 +179,7 @@ def asked(
     from maskpool.prompts import why_misread
     from maskpool.spec_file import asked as asked_for
     from maskpool.spec_file import read_question
+    from maskpool.tiling.asked import parse as parse_tiles
 
     question = asked_for(
         None if spec is None else read_question(spec),
@@ -178,6 +188,7 @@ def asked(
         threshold=threshold,
         exclusive=exclusive,
         verify=verify,
+        tiles=None if tiles is None else parse_tiles(tiles),
     )
     render.warn(filter(None, map(why_misread, question.prompts)))
     return question

@@ -15,6 +15,7 @@ from producer.cli.tables import Column, sentence
 from producer.results.records import ImageResult, LabelledInstance
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
+    from maskpool.tiling.record import Tiled
     from producer.pool import Pool
     from producer.results.explained import Explained
     from producer.results.lacks import Lacks
@@ -98,9 +99,10 @@ def _explained(
 ) -> _Rows:
     from producer.results.single import read_explained
 
-    for name, prompts in islice(read_explained(pool, view, image), stop):
+    for name, prompts, tiled in islice(read_explained(pool, view, image), stop):
         if as_json:
-            yield {"image": name, "prompts": [_explained_json(one) for one in prompts]}
+            shown = {"image": name, "prompts": [_explained_json(one) for one in prompts]}
+            yield shown | _tiled_json(tiled)
             continue
         for place, one in enumerate(prompts):
             yield {
@@ -108,6 +110,12 @@ def _explained(
                 "prompt": one.category,
                 "why": one.sentence,
             }
+        if tiled is not None:
+            yield {"image": "", "prompt": "", "why": tiled.sentence}
+
+
+def _tiled_json(tiled: Tiled | None) -> dict[str, Any]:
+    return {} if tiled is None else {"tiles": {**tiled.to_json(), "sentence": tiled.sentence}}
 
 
 def _explained_json(one: Explained) -> Mapping[str, Any]:
@@ -149,6 +157,7 @@ def _image_json(image: ImageResult) -> Mapping[str, object]:
         "width": image.width,
         "height": image.height,
         "instances": [_instance_json(one) for one in image.instances],
+        **_tiled_json(image.tiled),
     }
 
 

@@ -47,6 +47,7 @@ def run(
     threshold: options.Threshold = None,
     exclusive: options.Exclusive = False,
     verify: options.Verify = False,
+    tiles: options.Tiles = None,
     truth: Annotated[
         Path | None, typer.Option(help="COCO file to score the result against.", exists=True)
     ] = None,
@@ -64,7 +65,13 @@ def run(
     from producer.run.records import Run
 
     question = options.asked(
-        spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
+        spec,
+        prompt,
+        model=model,
+        threshold=threshold,
+        exclusive=exclusive,
+        verify=verify,
+        tiles=tiles,
     )
     asked = Run(
         source=source,

@@ -21,6 +21,7 @@ def submit(
     threshold: options.Threshold = None,
     exclusive: options.Exclusive = False,
     verify: options.Verify = False,
+    tiles: options.Tiles = None,
     priority: Annotated[Priority, typer.Option(help="Among your own batches.")] = Priority.NORMAL,
     now: Annotated[
         bool, typer.Option("--now", help="Someone is waiting: before all bulk.")
@@ -46,7 +47,13 @@ def submit(
     from producer.submission import left_out_boxes, prepare
 
     asked = options.asked(
-        spec, prompt, model=model, threshold=threshold, exclusive=exclusive, verify=verify
+        spec,
+        prompt,
+        model=model,
+        threshold=threshold,
+        exclusive=exclusive,
+        verify=verify,
+        tiles=tiles,
     )
     drawn = options.sample(sample, seed)
     with open_pool() as pool:

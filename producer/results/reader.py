@@ -240,6 +240,7 @@ def _image(parts: _Parts, chunks: _Chunks) -> ImageResult:
         width=job.width,
         height=job.height,
         instances=tuple(found for view, record in records for found in counting(view, record)),
+        tiled=next((record.tiled for _, record in records if record.tiled is not None), None),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from maskpool.domain import Instance
+from maskpool.tiling.record import Tiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class ImageResult:
         height: Pixels, after EXIF orientation.
         instances: By prompt, best first, then those of objects in the order of their source; empty
             where nothing was found.
+        tiled: How it was looked at; None where its batch asked for no tiles.
     """
 
     seq: int
@@ -48,6 +50,7 @@ class ImageResult:
     width: int
     height: int
     instances: tuple[LabelledInstance, ...]
+    tiled: Tiled | None = None
 
 
 class ImageStream(Protocol):

@@ -14,6 +14,7 @@ from db.models import JobRow
 from maskpool.domain import JobState
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.reasons import reasons
+from maskpool.tiling.record import Tiled
 from producer.pool import Pool
 from producer.results.explained import Explained, explain
 from producer.results.pages import pages
@@ -41,13 +42,16 @@ def read_one(pool: Pool, view: BatchView, name: str) -> ImageResult:
     job = _one(pool, view, name)
     record = record_of(pool, view.batch_id, job)
     found = tuple(counting(view, record))
-    return ImageResult(job.seq, job.name, job.image_uri, record.width, record.height, found)
+    place = (job.seq, job.name, job.image_uri)
+    return ImageResult(*place, record.width, record.height, found, record.tiled)
 
 
 def read_explained(
     pool: Pool, view: BatchView, name: str = ""
-) -> Iterator[tuple[str, Sequence[Explained]]]:
+) -> Iterator[tuple[str, Sequence[Explained], Tiled | None]]:
     """Names of the images that are DONE, and why each prompt found what it found; raises likewise.
+
+    Last comes how the image was looked at, where its batch asked for tiles.
 
     Args:
         pool: Where they are.
@@ -56,7 +60,8 @@ def read_explained(
     """
     for job in [_one(pool, view, name)] if name else _all(pool, view):
         record = record_of(pool, view.batch_id, job)
-        yield job.name, explain(view, record, reasons(view.rule, record.instances))
+        why = explain(view, record, reasons(view.rule, record.instances))
+        yield job.name, why, record.tiled
 
 
 def _all(pool: Pool, view: BatchView) -> Iterator[DoneJob]:

@@ -20,6 +20,8 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image as Pillow
@@ -34,6 +36,9 @@ from storage.images.decode_budget import BudgetedFile
 from storage.images.decode_limits import refuse_over_limits
 from storage.images.layouts import Layout, layout_of
 from storage.images.tiff_layout import why_not_read
+
+#: Makes room for so many bytes.
+Take: TypeAlias = Callable[[int], None]
 
 #: The only decoders that read outside bytes; Pillow has more, some of them poorly maintained.
 _WANTED = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", heif.FORMAT)
@@ -92,12 +97,13 @@ _MAX_REASON_CHARS = 200
 _quiet_lock = threading.Lock()
 
 
-def decode(data: bytes, settings: Settings) -> Image:
+def decode(data: bytes, settings: Settings, take: Take | None = None) -> Image:
     """Decode one image file.
 
     Args:
         data: The file's bytes.
         settings: Its ``max_image_pixels`` and ``max_aspect`` are kept before pixels are decoded.
+        take: Called with the bytes of the array before its pixels are decoded; may wait.
 
     Returns:
         RGB uint8 (height, width, 3), upright, contiguous, writable.
@@ -109,7 +115,7 @@ def decode(data: bytes, settings: Settings) -> Image:
         raise ImageError("the file is empty (0 bytes)")
     _keep_quiet()
     try:
-        return _decode(data, settings)
+        return _decode(data, settings, take)
     except MemoryError:
         raise ImageError(
             "the worker has too little memory to decode it; lower MASKPOOL_MAX_IMAGE_PIXELS or "
@@ -117,12 +123,14 @@ def decode(data: bytes, settings: Settings) -> Image:
         ) from None
 
 
-def _decode(data: bytes, settings: Settings) -> Image:
+def _decode(data: bytes, settings: Settings, take: Take | None) -> Image:
     file = BudgetedFile(data)
     with _open(file, data) as image:
         _check_size(image, settings)
         refuse_over_limits(image, data, settings.max_image_pixels)
         layout = _layout_of(image, data)
+        if take is not None:
+            take(3 * image.width * image.height)
         file.allow(image.width * image.height)
         size = image.size
         _load(image)

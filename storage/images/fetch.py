@@ -24,7 +24,7 @@ from maskpool.errors import (
 )
 from maskpool.ports import Image, ObjectStore
 from maskpool.settings import Settings
-from storage.images.decode import decode
+from storage.images.decode import Take, decode
 from storage.images.web.reader import WebReader, open_web
 from storage.images.web.urls import is_web
 from storage.own_store import OwnStore
@@ -66,19 +66,22 @@ class Fetcher:
         self._web: WebReader | None = None
         self._client_lock = threading.Lock()
 
-    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
+    def fetch(
+        self, uri: str, batch_id: UUID | None = None, take: Take | None = None
+    ) -> FetchedImage:
         """Read and decode one image.
 
         Args:
             uri: Where it lies.
             batch_id: Whose job names it; None for an image of no batch.
+            take: As of ``decode``.
 
         Raises:
             ImageError: It cannot be used; the sentence is for the person who labels.
             Unreachable: The place it lies in does not answer just now, or breaks off.
         """
         data = self.read(uri, batch_id)
-        return FetchedImage(decode(data, self._settings), hashlib.sha256(data).hexdigest())
+        return FetchedImage(decode(data, self._settings, take), hashlib.sha256(data).hexdigest())
 
     def read(self, uri: str, batch_id: UUID | None = None) -> bytes:
         """The bytes of an image, at most ``max_image_bytes``.

@@ -21,12 +21,15 @@ from maskpool.domain import Instance, JobResult, PromptScores
 from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
 from maskpool.spec import Prompt
+from maskpool.tiling.record import Tiled
 from storage.objects import instances, keys
 
 _VERSION = 1
 
-#: The key of ``JobResult.scores``, which came later.
+#: The keys of ``JobResult.scores`` and ``JobResult.tiled``, which came later.
 _SCORES = "scores"
+_TILES = "tiles"
+
 _LEVEL = 3
 
 #: A job's JSON is refused above this: 256 prompts × 200 instances × 2 kB fit four times over.
@@ -62,6 +65,7 @@ class MaskRecord:
         prompts: What was looked for; ``Found.prompt_index`` points into it.
         instances: Everything found with score ≥ ``SCORE_FLOOR``.
         scores: Of each prompt, to a thousandth; empty in objects that say none.
+        tiled: How the image was looked at; None where its batch asked for no tiles.
     """
 
     seq: int
@@ -73,6 +77,7 @@ class MaskRecord:
     prompts: tuple[Prompt, ...]
     instances: tuple[Instance, ...]
     scores: tuple[PromptScores, ...] = ()
+    tiled: Tiled | None = None
 
     @property
     def picture(self) -> tuple[int, int, str]:
@@ -218,8 +223,12 @@ def _job_json(name: str, result: JobResult) -> dict[str, Any]:
         "image_sha256": result.image_sha256,
         "instances": [instances.to_json(instance) for instance in result.instances],
     }
-    # Readers of before pass over it.
-    return content | {_SCORES: _thousandths(result.scores)} if result.scores else content
+    # Readers of before pass over them.
+    if result.scores:
+        content[_SCORES] = _thousandths(result.scores)
+    if result.tiled is not None:
+        content[_TILES] = result.tiled.to_json()
+    return content
 
 
 def _thousandths(scores: Sequence[PromptScores]) -> list[int]:
@@ -283,6 +292,7 @@ def _record(content: dict[str, Any]) -> MaskRecord:
         prompts=prompts,
         instances=tuple(instances.from_json(item, size) for item in content["instances"]),
         scores=_scores(content.get(_SCORES, ()), len(prompts)),
+        tiled=Tiled.from_json(content[_TILES]) if _TILES in content else None,
     )
 
 

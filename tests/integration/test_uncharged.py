@@ -72,7 +72,7 @@ class Images:
     fails: MaskpoolError | None = None
     asked: list[str] = field(default_factory=list)
 
-    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:  # noqa: ARG002 - as the real one
+    def fetch(self, uri: str, batch_id: UUID | None = None, take: Any = None) -> FetchedImage:  # noqa: ARG002 - as the real one
         self.asked.append(uri)
         if self.fails:
             raise self.fails
@@ -195,7 +195,7 @@ def test_a_lost_engine_charges_nobody_and_takes_nothing_more(
             {"version": 2, "prompts": [{"text": "sky", "kind": "stuff"}]},
             "cannot do .*: spec2, stuff",
         ),
-        ({"version": 3, "prompts": "a layout that nobody knows yet"}, "does not know version 3"),
+        ({"version": 4, "prompts": "a layout that nobody knows yet"}, "does not know version 4"),
     ],
 )
 def test_what_a_worker_cannot_do_it_leaves_to_another_and_charges_nobody(

@@ -25,6 +25,7 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from threading import Event, Thread
+from typing import Any
 from uuid import UUID
 
 from kombu import Connection, Consumer, Exchange, Message, Queue
@@ -62,7 +63,7 @@ class RememberingFetcher(Fetcher):
         super().__init__(*args)  # type: ignore[arg-type]
         self._remembered = cache(super().fetch)
 
-    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
+    def fetch(self, uri: str, batch_id: UUID | None = None, take: Any = None) -> FetchedImage:  # noqa: ARG002 - as the real one
         return self._remembered(uri, batch_id)
 
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from maskpool import packed_mask
+from maskpool.tiling.plan import Why
+from maskpool.tiling.record import Tiled
 from producer.images import ListedImage, OneImage, StoredInstance, state_word
 from producer.results.explained import Explained
 from web import pictures
@@ -112,6 +114,28 @@ class PromptShown(Shown):
     sentence: str = Field(examples=["best .43 under .50"])
 
 
+class TilesShown(Shown):
+    """How an image was looked at."""
+
+    why: Why = Field(
+        description="asked: the batch asks for tiles; large: by auto, more than two tiles long; "
+        "small: not cut, not much larger than a tile; "
+        "regions: not cut, only regions were asked for.",
+        examples=["large"],
+    )
+    side: int = Field(description="Of a tile, pixels.", examples=[1008])
+    overlap: float = Field(description="Share that neighbours have in common.", examples=[0.25])
+    count: int = Field(description="Tiles beside the whole view; 0: not cut.", examples=[48])
+    left_out: int = Field(
+        description="Masks beyond the 2,000 that are kept of a prompt.", examples=[0]
+    )
+    sentence: str = Field(
+        examples=[
+            "looked at as a whole and in 48 tiles of 1008 pixels, as it is more than two tiles long"
+        ]
+    )
+
+
 class OneImageShown(Shown):
     """One image with all that counts in it, or all that is stored of it."""
 
@@ -128,6 +152,9 @@ class OneImageShown(Shown):
     error: str | None = Field(examples=[None])
     instances: list[Instance]
     prompts: list[PromptShown] = Field(description="Empty while it is not done.")
+    tiles: TilesShown | None = Field(
+        description="Null while it is not done, and where its batch asks for no tiles."
+    )
 
 
 def row(listed: ListedImage) -> ImageRow:
@@ -158,6 +185,18 @@ def shown(one: OneImage, drawn: Drawing) -> OneImageShown:
         error=one.job.error,
         instances=[_instance(stored, drawn) for stored in one.instances],
         prompts=[_prompt(explained) for explained in one.explained],
+        tiles=None if one.tiled is None else _tiles(one.tiled),
+    )
+
+
+def _tiles(tiled: Tiled) -> TilesShown:
+    return TilesShown(
+        why=tiled.why,
+        side=tiled.side,
+        overlap=tiled.overlap,
+        count=tiled.count,
+        left_out=tiled.left_out,
+        sentence=tiled.sentence,
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from maskpool.asks import ImageAsks
 from maskpool.spec import Prompt
+from maskpool.tiling.asked import Tiles
 from producer import predict
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -65,6 +66,11 @@ class PredictAsked(Asked):
         description="Objects that become one mask each: class, and box or points.",
     )
     unit: Literal["pixel", "fraction"] = "pixel"
+    tiles: Tiles = Field(
+        default="off",
+        description="Whether the image, where it is large, is looked at in tiles, too.",
+        examples=["auto"],
+    )
 
     @model_validator(mode="after")
     def _one_image(self) -> Self:
@@ -85,7 +91,7 @@ class PredictAsked(Asked):
     def question(self) -> Question:
         """What is asked of it."""
         asks = ImageAsks.read({"objects": self.objects, "unit": self.unit})
-        return Question(self.prompts, asks, self.model)
+        return Question(self.prompts, asks, self.model, tiles=self.tiles)
 
 
 class PredictionShown(Shown):

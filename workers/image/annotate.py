@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from maskpool.abilities import Ability, needed
@@ -24,7 +24,10 @@ from maskpool.errors import (
 from maskpool.ports import Image, ObjectStore
 from maskpool.spec import BatchSpec
 from maskpool.text import readable
+from maskpool.tiling.plan import TILE_SIDE, decide
+from maskpool.tiling.record import Tiled
 from storage.images.fetch import FetchedImage, Fetcher
+from storage.images.room import NoRoom, Room
 from storage.objects import keys
 from workers.engine.engine import Engine
 from workers.engine.work import Scored
@@ -32,6 +35,7 @@ from workers.image.asked import Asked
 from workers.image.asks import place, say_outside
 from workers.image.relate import relate
 from workers.image.verify import verify
+from workers.image.views import Views
 from workers.leases import Holding
 from workers.outcomes import Annotated, Outage, Outcome, Unable
 
@@ -44,6 +48,15 @@ _PROBE_KEY = f"{keys.MASKS}nowhere"
 _TRACEBACK_CHARS = 2_000
 
 
+#: Bytes of decoded images of one class, unless a setting says otherwise.
+DECODED_BYTES = 1 << 30
+
+
+def rooms_of(most: int) -> dict[Klass, Room]:
+    """Room for so many bytes of each class."""
+    return {klass: Room(most) for klass in Klass}
+
+
 @dataclass(frozen=True, slots=True)
 class Annotator:
     """What annotating an image needs; used by many threads at once.
@@ -53,12 +66,16 @@ class Annotator:
         engine: Runs the models.
         store: The pool's own store, which may hold images, too.
         abilities: What the models can do beside looking for texts.
+        tile_side: Of the model's alias, pixels; a batch may ask for another.
+        rooms: For the decoded images of each class: what is asked now waits for no bulk image.
     """
 
     fetcher: Fetcher
     engine: Engine[object]
     store: ObjectStore
     abilities: frozenset[Ability] = frozenset(Ability)
+    tile_side: int = TILE_SIDE
+    rooms: Mapping[Klass, Room] = field(default_factory=lambda: rooms_of(DECODED_BYTES))
 
     def annotate(
         self,
@@ -83,8 +100,7 @@ class Annotator:
         if lacking := needed(spec, objects=objects) - self.abilities:
             return Unable(f"this worker cannot do what is asked: {', '.join(sorted(lacking))}")
         try:
-            fetched = self.fetcher.fetch(job.uri, batch_id)
-            return self._find(job, fetched, spec, holding, klass)
+            return self._look(job, spec, holding, klass, batch_id)
         except Permanent as error:
             return JobFailure(job.seq, str(error))
         except Transient as error:
@@ -96,6 +112,17 @@ class Annotator:
             return JobFailure(job.seq, readable(sentence))
         finally:
             holding.made_progress()
+
+    def _look(
+        self, job: Job, spec: BatchSpec, holding: Holding, klass: Klass, batch_id: UUID | None
+    ) -> Annotated | None:
+        """Fetch an image once there is room for it, and hold that room while it is asked."""
+        try:
+            with self.rooms[klass].place(lambda: holding.go_on) as place:
+                fetched = self.fetcher.fetch(job.uri, batch_id, place.take)
+                return self._find(job, fetched, spec, holding, klass)
+        except NoRoom:  # the chunk stopped meanwhile
+            return None
 
     def _find(
         self,
@@ -112,24 +139,27 @@ class Annotator:
         """
 
         def score(crops: Sequence[Image], texts: Sequence[str]) -> Scored:
-            return holding.wait_for(self.engine.score(crops, texts, klass))
+            scored = holding.wait_for(self.engine.score(crops, texts, klass))
+            holding.spend(scored.seconds)
+            holding.made_progress()
+            return scored
 
         height, width = fetched.image.shape[:2]
         asked = Asked.of_spec(spec)
         placed = place(job.prompts, (height, width), spec.class_index)
         say_outside(job.name, placed)
+        views = Views(self.engine, holding, klass)
+        stuff = sorted(spec.rows.stuff)
+        tiled: Tiled | None = None
         try:
-            answer = holding.wait_for(
-                self.engine.submit(
-                    fetched.image,
-                    asked.texts,
-                    klass,
-                    stuff=sorted(spec.rows.stuff),
-                    objects=placed.inside,
-                )
-            )
+            if spec.tiles == "off":
+                answer = views.whole(fetched.image, asked.texts, stuff=stuff, objects=placed.inside)
+            else:
+                things = len(stuff) < len(spec.prompts)
+                plan = decide(spec.tiles, (height, width), self.tile_side, things=things)
+                answer, tiled = views.tiled(fetched.image, asked.texts, plan, stuff=stuff)
             found = placed.complete(answer.found)
-            clip_scores, seconds = verify(fetched.image, found, asked, score)
+            clip_scores = verify(fetched.image, found, asked, score)
         except CancelledError:
             return None
         except SpecError as error:
@@ -142,8 +172,8 @@ class Annotator:
         instances = relate(found, clip_scores, asked)
         # Negatives come behind the prompts.
         scores = answer.scores[: len(spec.prompts)]
-        result = JobResult(job.seq, width, height, instances, fetched.sha256, scores)
-        return Annotated(result, answer.seconds + seconds)
+        result = JobResult(job.seq, width, height, instances, fetched.sha256, scores, tiled)
+        return Annotated(result)
 
     def _put_off(self, job: Job, error: Transient, holding: Holding) -> Outcome:
         """Charge the job, unless the fault is the pool's: its store, its credentials, its clock."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from maskpool.domain import Found
+from maskpool.domain import MAX_INSTANCES_PER_PROMPT, Found
 from maskpool.ports import Image
 from workers.engine.work import Scored
 from workers.image.asked import Asked
@@ -17,9 +17,7 @@ from workers.models.clip.crop import crop_for_clip
 Score = Callable[[Sequence[Image], Sequence[str]], Scored]
 
 
-def verify(
-    image: Image, found: Sequence[Found], asked: Asked, score: Score
-) -> tuple[dict[int, float], float]:
+def verify(image: Image, found: Sequence[Found], asked: Asked, score: Score) -> dict[int, float]:
     """Compare each instance's crop with its prompt's text and negative texts.
 
     Args:
@@ -30,19 +28,19 @@ def verify(
 
     Returns:
         The probability that the prompt's text wins against its strongest negative text, by index
-        in ``found``: the logistic function of the difference of CLIP's logits. And the device's
-        seconds for all of it. Nothing and no seconds where CLIP is not asked.
+        in ``found``: the logistic function of the difference of CLIP's logits. Nothing where CLIP
+        is not asked.
     """
     scores: dict[int, float] = {}
-    seconds = 0.0
     for prompt_index, prompt in enumerate(asked.prompts if asked.verify else ()):
         indices = [i for i, one in enumerate(found) if one.prompt_index == prompt_index]
         if not prompt.negatives or not indices:
             continue
-        crops = [crop_for_clip(image, found[i].box_xyxy) for i in indices]
-        scored = score(crops, (prompt.text, *prompt.negatives))
-        margin = scored.similarities[:, 0] - scored.similarities[:, 1:].max(axis=1)
-        wins = 1 / (1 + np.exp(-margin.astype(np.float64)))
-        scores |= zip(indices, map(float32, wins), strict=True)
-        seconds += scored.seconds
-    return scores, seconds
+        for start in range(0, len(indices), MAX_INSTANCES_PER_PROMPT):
+            some = indices[start : start + MAX_INSTANCES_PER_PROMPT]
+            crops = [crop_for_clip(image, found[i].box_xyxy) for i in some]
+            scored = score(crops, (prompt.text, *prompt.negatives))
+            margin = scored.similarities[:, 0] - scored.similarities[:, 1:].max(axis=1)
+            wins = 1 / (1 + np.exp(-margin.astype(np.float64)))
+            scores |= zip(some, map(float32, wins), strict=True)
+    return scores

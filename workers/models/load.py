@@ -61,7 +61,7 @@ class LoadedModels:
     @property
     def abilities(self) -> frozenset[Ability]:
         """What a worker with this pair can do beside finding instances of texts."""
-        return self.segmenter.abilities | {Ability.SPEC2, Ability.GLOSSARY}
+        return self.segmenter.abilities | {Ability.SPEC2, Ability.GLOSSARY, Ability.TILES}
 
     def engine(self, micro_batch: int = 0) -> Engine[Square]:
         """An engine over the pair, warmed up and not yet started.

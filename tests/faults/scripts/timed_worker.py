@@ -24,6 +24,7 @@ from maskpool import rle
 from maskpool.domain import Found
 from maskpool.ports import Image, Request
 from maskpool.settings import Settings
+from storage.images.decode import Take
 from storage.images.fetch import FetchedImage, Fetcher
 from workers.__main__ import main
 from workers.engine.engine import Engine
@@ -36,8 +37,10 @@ MICRO_BATCH = 4
 class PoisonableFetcher(Fetcher):
     """Reads as its parent does, and dies of poison."""
 
-    def fetch(self, uri: str, batch_id: UUID | None = None) -> FetchedImage:
-        fetched = super().fetch(uri, batch_id)
+    def fetch(
+        self, uri: str, batch_id: UUID | None = None, take: Take | None = None
+    ) -> FetchedImage:
+        fetched = super().fetch(uri, batch_id, take)
         if uri.rpartition("/")[2].startswith("poison"):
             os.kill(os.getpid(), signal.SIGKILL)
         return fetched

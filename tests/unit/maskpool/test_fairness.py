@@ -334,3 +334,16 @@ def test_planning_changes_nothing() -> None:
     fleets, open_chunks = {"demo": Fleet(1, 2, 4.0, 4.0)}, {("demo", Klass.BULK): 0}
     assert plan(batches, fleets, open_chunks) == plan(batches, fleets, open_chunks)
     assert open_chunks == {("demo", Klass.BULK): 0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "size"), [(None, 1), (0.0, 1), (60.0, 1), (0.5, 4), (0.001, 20)]
+)
+def test_chunks_of_tiled_images_are_sized_by_their_own_seconds(
+    seconds: float | None, size: int
+) -> None:
+    """The workers' speed counts views, of which an image may have hundreds."""
+    fleet = Fleet(workers=1, bulk_window=2, images_per_s=10.0, mean_images_per_s=10.0)
+    batch = a_batch(tiled=True, seconds_per_image=seconds)
+    [claim] = plan([batch], {"demo": fleet}, {})
+    assert claim.size == size

@@ -27,7 +27,7 @@ def a_spec(**changes: object) -> dict[str, object]:
         ({}, "model"),
         ({"prompts": [{"text": "cone"}]}, "model"),
         ({"model": "demo"}, "prompts"),
-        (a_spec(version=3), "version"),
+        (a_spec(version=4), "version"),
         (a_spec(model=""), "model"),
         (a_spec(model="../weights"), "model"),
         (a_spec(model="demo\n"), "model"),

@@ -22,6 +22,7 @@
  * @property {Reading} reading
  * @property {string} model Empty: the pool's own.
  * @property {boolean} verify
+ * @property {unknown} [tiles] As the spec says it; carried along, and not shown.
  */
 
 import { asked, parse } from "./prompts.js";
@@ -70,6 +71,7 @@ export function readSpec(spec, reading = {}) {
     },
     model: spec.model ?? "",
     verify: spec.verify ?? false,
+    ...(spec.tiles && spec.tiles !== "off" ? { tiles: spec.tiles } : {}),
   };
 }
 
@@ -79,7 +81,7 @@ export function readSpec(spec, reading = {}) {
  * @param {Asked} asked
  * @returns {Record<string, unknown>}
  */
-export function toSpec({ prompts, reading, model, verify }) {
+export function toSpec({ prompts, reading, model, verify, tiles }) {
   /** @type {Record<string, unknown>} */
   const spec = {
     prompts: prompts.map((one) => ({ ...one.rest, ...asked(one) })),
@@ -90,6 +92,7 @@ export function toSpec({ prompts, reading, model, verify }) {
   }
   if (model) spec.model = model;
   if (verify) spec.verify = verify;
+  if (tiles) spec.tiles = tiles;
   return spec;
 }
 

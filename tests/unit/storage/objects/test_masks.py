@@ -19,6 +19,8 @@ from maskpool.domain import Found, Instance, JobResult, PromptScores
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import Prompt
+from maskpool.tiling.plan import Why
+from maskpool.tiling.record import Tiled
 from storage.objects import keys, masks, open_store
 
 BATCH = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -323,3 +325,17 @@ def line_of(jobs: list[tuple[str, JobResult]]) -> dict[str, object]:
     line = zstandard.ZstdDecompressor().decompress(encode(jobs).data)
     found: dict[str, object] = orjson.loads(line)
     return found
+
+
+def test_how_an_image_was_looked_at_is_a_key_that_readers_of_before_pass_over(
+    store: ObjectStore,
+) -> None:
+    [(name, without)] = one_job()
+    tiled = Tiled(Why.LARGE, 320, 0.25, 40, left_out=3)
+    told = line_of([(name, dataclasses.replace(without, tiled=tiled))])
+    assert told.pop("tiles") == tiled.to_json()
+    made = encode([(name, dataclasses.replace(without, tiled=tiled))])
+    store.put(keys.mask_object(BATCH, made.masks_key), made.data)
+    read = masks.read_job(store, BATCH, made.masks_key, *made.spans[without.seq])
+    assert read.tiled == tiled
+    assert told == line_of(one_job())

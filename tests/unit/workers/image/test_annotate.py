@@ -37,7 +37,7 @@ class Failing:
 
     error: Exception
 
-    def fetch(self, _uri: str, _batch_id: object = None) -> Any:
+    def fetch(self, _uri: str, _batch_id: object = None, _take: object = None) -> Any:
         raise self.error
 
 
@@ -58,7 +58,7 @@ def test_a_host_that_breaks_off_is_told_from_one_that_is_away(
 class Grey:
     """A fetcher that knows one image, 60 × 40 pixels."""
 
-    def fetch(self, _uri: str, _batch_id: object = None) -> FetchedImage:
+    def fetch(self, _uri: str, _batch_id: object = None, _take: object = None) -> FetchedImage:
         return FetchedImage(np.full((40, 60, 3), 127, np.uint8), "0" * 64)
 
 
@@ -119,11 +119,13 @@ def test_nothing_asked_is_done_with_nothing_found(annotator: Annotator) -> None:
     segmenter: Any = annotator.engine._segmenter
     segmenter.segment = lambda _: pytest.fail("there is nothing to look for")
 
-    end = annotate(annotator, None, prompts=[], classes=["cat"])
+    spec = BatchSpec.read({"version": 2, "model": "demo", "prompts": [], "classes": ["cat"]})
+    holding = Holding(new_id(), time.monotonic() + 60)
+    end = annotator.annotate(Job(3, "a.jpg", "file:///a.jpg"), spec, holding, Klass.BULK)
 
     assert isinstance(end, Annotated)
     assert (end.result.width, end.result.height, end.result.instances) == (60, 40, ())
-    assert end.gpu_seconds == 0
+    assert holding.spent == 0
 
 
 def test_what_a_worker_cannot_do_is_no_fault_of_the_image(annotator: Annotator) -> None:
