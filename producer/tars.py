@@ -112,7 +112,7 @@ def unpack(pool: Pool, upload: Upload, chunks: Iterable[bytes], arrivals: Arriva
     return done
 
 
-def _plain(stream: io.BufferedReader) -> io.BufferedReader:
+def _plain(stream: io.BufferedReader[Any]) -> io.BufferedReader[Any]:
     """The archive as ``tar`` made it.
 
     Raises:
