@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import tarfile
 import time
+import zlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from db.upload_files import UploadFile
 from db.uploads import Upload
 from maskpool.errors import Conflict, MaskpoolError, Permanent, TooLarge
 from producer import receiving
 from producer.arrivals import Arrivals
+from producer.gunzip import gunzipped
 from producer.pool import Pool
 from producer.receiving import Received
 from producer.sources import names, passed
@@ -99,17 +101,20 @@ def unpack(pool: Pool, upload: Upload, chunks: Iterable[bytes], arrivals: Arriva
     done, taking = Unpacked(), _Taking(pool, upload, arrivals)
     stream = io.BufferedReader(_Stream(chunks), _PIECE)
     limit = pool.settings.upload_bytes
+    plain = _plain(stream)
     try:
         with (
             taking.into(done),
-            tarfile.open(fileobj=stream, mode=_mode(stream), tarinfo=_Member) as tar,
+            tarfile.open(fileobj=plain, mode="r|", tarinfo=_Member) as tar,
         ):
             for member in tar:
                 if member.offset_data + member.size > limit:
                     raise TooLarge(limit)
                 _take(taking, tar, member, done)
                 tar.members.clear()  # type: ignore[attr-defined]  # else it remembers each
-    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
+            # Behind the last member stand gzip's checksums.
+            plain.read(_PIECE)
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, zlib.error) as error:
         raise Permanent(
             f"the archive is no tar, or is damaged or cut off: {error}; {done.files:,} of its "
             "files are in the upload"
@@ -117,8 +122,8 @@ def unpack(pool: Pool, upload: Upload, chunks: Iterable[bytes], arrivals: Arriva
     return done
 
 
-def _mode(stream: Any) -> Literal["r|", "r|gz"]:  # noqa: ANN401 - a reader
-    """How ``tarfile`` is to read on.
+def _plain(stream: io.BufferedReader[Any]) -> io.BufferedReader[Any]:
+    """The archive as ``tar`` made it.
 
     Raises:
         Permanent: Some bytes of it could become any number in one step, as of bzip2 and xz.
@@ -128,7 +133,10 @@ def _mode(stream: Any) -> Literal["r|", "r|gz"]:  # noqa: ANN401 - a reader
         raise Permanent(
             "the archive is made smaller by bzip2, xz or zstd; send it as .tar or .tar.gz"
         )
-    return "r|gz" if start.startswith(b"\x1f\x8b") else "r|"
+    if not start.startswith(b"\x1f\x8b"):
+        return stream
+    pieces = gunzipped(iter(lambda: stream.read1(_PIECE), b""))
+    return io.BufferedReader(_Stream(pieces), _PIECE)
 
 
 class _Taking:

@@ -8,7 +8,9 @@ import gzip
 import hashlib
 import io
 import tarfile
+import time
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -383,6 +385,37 @@ def test_bombs_stop_at_the_limits(sqlite_url: str, folder_store_url: str) -> Non
         assert put(door, other, "a.zip", bytes(3_000_001)).status_code == 413
         used = sum(one.size for one in door.pool.store().list(""))
     assert used < 1_000_000
+
+
+def test_zeros_behind_a_refused_member_are_not_unpacked(lone: Door) -> None:
+    """Python's reader takes minutes for them: it copies what it made for each piece it reads."""
+    zeros = tarfile.TarInfo("zeros.jpg")
+    zeros.size = 400_000_000
+    squeeze = zlib.compressobj(9, wbits=31)
+    data = squeeze.compress(
+        tar_of(("a.jpg", JPEG))[: 512 + -(-len(JPEG) // 512) * 512] + zeros.tobuf()
+    )
+    data += b"".join(squeeze.compress(bytes(1_000_000)) for _ in range(400)) + squeeze.flush()
+    assert len(data) < 500_000
+    upload, began = begin(lone), time.process_time()
+    answer = send_tar(lone, upload, data)
+    assert answer.status_code == 422
+    assert "over 200 from each" in answer.json()["detail"]
+    assert time.process_time() - began < 3
+
+
+def test_files_of_gzip_that_follow_each_other_are_one_archive(lone: Door) -> None:
+    whole = tar_of(("a.jpg", JPEG), ("b.jpg", JPEG))
+    at = len(whole) // 2
+    data = gzip.compress(whole[:at]) + gzip.compress(whole[at:]) + bytes(512)
+    assert send_tar(lone, begin(lone), data).json()["files"] == 2
+
+
+def test_a_tar_that_gzip_says_is_damaged_is_refused(lone: Door) -> None:
+    data = bytearray(gzip.compress(tar_of(("a.jpg", JPEG), ("b.jpg", bytes(100_000)))))
+    data[-6] ^= 1
+    answer = send_tar(lone, begin(lone), bytes(data))
+    assert (answer.status_code, "damaged" in answer.json()["detail"]) == (422, True)
 
 
 def test_a_zip_waits_for_the_clerk(door: Door) -> None:

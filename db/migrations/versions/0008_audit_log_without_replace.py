@@ -3,15 +3,15 @@
 It deletes the line whose id it takes, and triggers on deletions do not see that. Nothing else
 changes, and no one's insert: they leave the id to the database.
 
-Revision: 0006
-Revises: 0005
+Revision: 0008
+Revises: 0007
 """
 
 from alembic import op
 
 
-revision = '0006'
-down_revision = '0005'
+revision = '0008'
+down_revision = '0007'
 branch_labels = None
 depends_on = None
 
