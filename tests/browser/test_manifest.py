@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import Request, expect
+from services.dropping import drop
 from services.studio import Desk
-
-from browser.test_batch_way import drop
 
 
 def test_a_manifest_that_comes_alone_names_the_pictures(desk: Desk) -> None:

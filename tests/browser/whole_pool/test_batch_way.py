@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 from pycocotools.coco import COCO
+from services.dropping import drop
 from services.studio import Desk
 
 SCENES = Path(__file__).parents[3] / "samples" / "scenes"
 NAMES = ("scene_02.jpg", "scene_04.jpg", "scene_13.jpg")
-
-#: Drop files where a person would.
-_DROP = """
-(files) => {
-  const transfer = new DataTransfer();
-  for (const [name, text] of files) {
-    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-    transfer.items.add(new File([bytes], name));
-  }
-  const about = { dataTransfer: transfer, bubbles: true, cancelable: true };
-  document.getElementById("drop").dispatchEvent(new DragEvent("drop", about));
-}
-"""
 
 #: How many pixels of a tile's masks are drawn.
 _DRAWN = """
@@ -35,10 +22,6 @@ _DRAWN = """
   return data.filter((value, at) => at % 4 === 3 && value > 0).length;
 }
 """
-
-
-def drop(page: Page, files: dict[str, bytes]) -> None:
-    page.evaluate(_DROP, [[name, base64.b64encode(data).decode()] for name, data in files.items()])
 
 
 def number(text: str | None) -> int:
