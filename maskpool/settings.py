@@ -124,7 +124,7 @@ class Settings(WebSettings):
     models: dict[str, ModelAlias] = Field(
         default_factory=dict,
         description='More model aliases, as JSON: {"name": {"sam3": "name@revision or folder", '
-        '"clip": "…"}}.',
+        '"clip": "…", "tile": 1008}}; "tile", the side of its tiles in pixels, may be left out.',
     )
     model: str = Field(
         default="demo", description="Alias that a worker serves and that a batch asks for."
