@@ -125,7 +125,9 @@ class Protocol(HttpToolsProtocol):
             self._timer = None
         self._armed = due
         if due is not None:
-            self._came, self._held = 0, self.flow.read_paused
+            # Whoever is told to go on within a span has all of the next one.
+            told_to_wait = due is _Due.BODY and self.cycle.waiting_for_100_continue
+            self._came, self._held = 0, self.flow.read_paused or told_to_wait
             seconds = _HEAD_SECONDS if due is _Due.HEAD else _BODY_SECONDS
             self._timer = self.loop.call_later(seconds, self._on_late)
 
