@@ -100,13 +100,16 @@ def find_file(task: TaskRow, name: str) -> ExportFile:
     raise NotFound(f"task {task.id} made no file {name!r}")
 
 
-def pieces(pool: Pool, file: ExportFile) -> Iterator[bytes]:
-    """A file's bytes; a piece of it is in memory at once.
+def pieces(
+    pool: Pool, file: ExportFile, start: int = 0, stop: int | None = None
+) -> Iterator[bytes]:
+    """A file's bytes from ``start`` up to ``stop``; a piece of it is in memory at once.
 
     Raises:
         NotFound: It is gone.
         Unreachable: The store is away.
     """
     store = pool.store()
-    for start in range(0, file.size, _PIECE):
-        yield store.get(file.key, start, min(_PIECE, file.size - start))
+    end = file.size if stop is None else stop
+    for at in range(start, end, _PIECE):
+        yield store.get(file.key, at, min(_PIECE, end - at))

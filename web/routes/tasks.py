@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import Path, Query
+from fastapi import Header, Path, Query
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from maskpool.tasks import TaskKind, TaskState
 from producer import exports, tasks, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from web import cursors
+from web import cursors, etags, ranges
 from web.access import Pooled, needs
 from web.idempotency import Answer, Idempotent, Seal
 from web.router import Router
@@ -163,21 +163,39 @@ def create_export(
 @router.get(
     "/tasks/{task_id}/files/{name:path}",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
+    responses={
+        200: {"content": {"application/octet-stream": {}}, "description": "The file."},
+        206: {"content": {"application/octet-stream": {}}, "description": "The part of `Range`."},
+    },
 )
 def download(
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.EXPORT)],
     task_id: UUID,
     name: Annotated[str, Path(max_length=1_000)],
+    range_: Annotated[str | None, Header(alias="range")] = None,
+    if_range: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """Download a file that a task made."""
+    """Download a file that a task made; with `Range` a part of it, as to go on with one."""
     file = exports.find_file(visible.find_task(pool, caller, task_id, Right.EXPORT), name)
-    pieces = exports.pieces(pool, file)
+    # What a task made never changes.
+    etag = etags.etag_of([str(task_id), file.key, file.size])
+    part = ranges.wanted(range_, if_range, etag, file.size)
+    start, stop = part or (0, file.size)
+    pieces = exports.pieces(pool, file, start, stop)
     # The first one now: what is gone is then a refusal, and no answer that breaks off.
     whole = chain([next(pieces, b"")], pieces)
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(file.saved_as)}",
-        "content-length": str(file.size),
+        "content-length": str(stop - start),
+        "accept-ranges": "bytes",
+        "etag": etag,
     }
-    return StreamingResponse(whole, media_type="application/octet-stream", headers=headers)
+    if part is not None:
+        headers["content-range"] = f"bytes {start}-{stop - 1}/{file.size}"
+    return StreamingResponse(
+        whole,
+        status_code=200 if part is None else 206,
+        media_type="application/octet-stream",
+        headers=headers,
+    )

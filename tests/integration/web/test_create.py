@@ -440,6 +440,32 @@ def test_an_export_is_asked_given_up_and_downloaded(door: Door) -> None:
     assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%A4.json"
     got = door.client.get(f"{task}/files/b", headers=headers)
     assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%B6-b"
+    for said, start, stop in (
+        ("bytes=2999990-", 2_999_990, 3_000_000),
+        ("bytes=0-0", 0, 1),
+        ("bytes=1000000-2500000", 1_000_000, 2_500_001),
+        ("bytes=-7", 2_999_993, 3_000_000),
+        ("bytes=5-9999999", 5, 3_000_000),
+    ):
+        part = {**headers, "Range": said, "If-Range": got.headers["etag"]}
+        came = door.client.get(f"{task}/files/b", headers=part)
+        assert (came.status_code, came.content) == (206, content[start:stop]), said
+        assert came.headers["content-range"] == f"bytes {start}-{stop - 1}/3000000"
+        assert came.headers["content-length"] == str(stop - start)
+    for said, version in (
+        ("bytes=0-1,5-6", None),
+        ("lines=1-2", None),
+        ("bytes=9-3", None),
+        ("bytes=-", None),
+        ("bytes=5-", '"of another file"'),
+    ):
+        part = {**headers, "Range": said} | ({"If-Range": version} if version else {})
+        came = door.client.get(f"{task}/files/b", headers=part)
+        assert (came.status_code, len(came.content)) == (200, 3_000_000), said
+    for said in ("bytes=3000000-", "bytes=-0"):
+        came = door.client.get(f"{task}/files/b", headers={**headers, "Range": said})
+        assert (came.status_code, came.json()["code"]) == (416, "download.range")
+        assert came.headers["content-range"] == "bytes */3000000"
     assert door.client.get(f"{task}/files/other", headers=headers).status_code == 404
     assert door.client.post(f"{task}/cancel", headers=headers).json()["state"] == "cancelled"
     page = door.client.get("/api/v1/tasks", headers=headers).json()
