@@ -29,10 +29,11 @@ class _Finder:
     """In place of ``workers.image.annotate``."""
 
     def annotate(
-        self, job: Job, _spec: BatchSpec, _holding: Holding, _klass: Klass, _batch: UUID
+        self, job: Job, _spec: BatchSpec, holding: Holding, _klass: Klass, _batch: UUID
     ) -> Annotated:
         found = (Instance(_FOUND, 1, 0.0),)
-        return Annotated(JobResult(job.seq, 48, 8, found, "0" * 64), 0.001)
+        holding.spend(0.001)
+        return Annotated(JobResult(job.seq, 48, 8, found, "0" * 64))
 
 
 class PredictPipeline(Pipeline):

@@ -12,7 +12,7 @@ from services.studio import Desk
 def test_a_manifest_that_comes_alone_names_the_pictures(desk: Desk) -> None:
     page = desk.open("/batches/new")
     asked: list[Request] = []
-    page.on("request", asked.append)
+    page.on("request", lambda one: asked.append(one))  # noqa: PLW0108
     drop(page, {"list.jsonl": b'"1.jpg"\n', "1.jpg": b"x"})
     expect(page.locator("#passed-count")).to_have_text(re.compile("1 file"))
     expect(page.locator("#manifest")).to_be_hidden()

@@ -276,6 +276,6 @@ def test_the_doctor_tries_a_model_on_an_image(desk: Path) -> None:
     report = ask("doctor", "--model", "demo", image, "-p", "circle", "-o", "seen.jpg", cwd=desk)
     assert (desk / "seen.jpg").stat().st_size > 1000
     assert report["segment_seconds"] > 0
-    assert report["abilities"] == ["glossary", "objects", "spec2", "stuff"]
+    assert report["abilities"] == ["glossary", "objects", "spec2", "stuff", "tiles"]
     unknown = maskpool("doctor", "--model", "nonesuch", cwd=desk)
     assert unknown.returncode == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from services.studio import PHONE, Desk, Site
+from services.studio import PHONE, Desk
 from services.try_page import Bench, settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -29,12 +29,6 @@ _WORDS = {
         "说明“红色圆形”不是什么",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def site(stack: Site) -> Site:
-    """A pool at work, for all tests of this module."""
-    return stack
 
 
 @pytest.mark.parametrize("language", _WORDS)
