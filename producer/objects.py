@@ -10,8 +10,8 @@ import orjson
 
 from maskpool.domain import ImageRef
 from producer.sources import Source
+from producer.sources.around import may_ask
 from producer.sources.boxed import BoxedSource
-from producer.sources.joined import may_ask
 from producer.sources.sampled import whole
 
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
 from producer.sources import Source
+from producer.sources.around import AroundSource, may_ask
 from producer.sources.passed import PassedOver
-
-
-def may_ask(source: Source) -> bool:
-    """Whether a source's images may be asked something each; false alarms are no harm.
-
-    Only manifests can, and what holds one: they have a method of this name.
-    """
-    asked: Callable[[], bool] | None = getattr(source, "may_ask", None)
-    return asked is not None and asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +49,13 @@ class JoinedSource:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class BoundedSource:
+@dataclass(frozen=True)
+class BoundedSource(AroundSource):
     """A source that must not have more images than so many."""
 
     source: Source
     most: int
     reason: str
-
-    @property
-    def text(self) -> str:
-        """See ``producer.sources.Source``."""
-        return self.source.text
-
-    @property
-    def kind(self) -> str:
-        """See ``producer.sources.Source``."""
-        return self.source.kind
-
-    @property
-    def root(self) -> Path | None:
-        """See ``producer.sources.Source``."""
-        return self.source.root
-
-    @property
-    def inside(self) -> tuple[str, ...]:
-        """See ``producer.sources.uploads.UploadSource``."""
-        return getattr(self.source, "inside", ())
-
-    def may_ask(self) -> bool:
-        """See the function."""
-        return may_ask(self.source)
 
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """As its source's; raises ``SourceError`` at the first image that is too many."""
@@ -95,7 +63,3 @@ class BoundedSource:
             if count > self.most:
                 raise SourceError(self.text, self.reason)
             yield ref
-
-    def places(self, name: str) -> list[str]:
-        """See ``producer.sources.Source``."""
-        return self.source.places(name)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from maskpool.domain import ImageRef
 from maskpool.sample import Sample, draw
 from producer.sources import Source
-from producer.sources.joined import may_ask
+from producer.sources.around import AroundSource
 from producer.sources.passed import PassedOver
 
 
-class SampledSource:
+class SampledSource(AroundSource):
     """A sample of another source, which is read to its end before the first image.
 
     Args:
@@ -25,39 +24,11 @@ class SampledSource:
         #: With the number of the source's images, once it was read.
         self.sample = sample
 
-    @property
-    def text(self) -> str:
-        """See ``producer.sources.Source``."""
-        return self.source.text
-
-    @property
-    def kind(self) -> str:
-        """See ``producer.sources.Source``."""
-        return self.source.kind
-
-    @property
-    def root(self) -> Path | None:
-        """See ``producer.sources.Source``."""
-        return self.source.root
-
-    @property
-    def inside(self) -> tuple[str, ...]:
-        """See ``producer.sources.uploads.UploadSource``."""
-        return getattr(self.source, "inside", ())
-
-    def may_ask(self) -> bool:
-        """See ``producer.sources.joined.may_ask``."""
-        return may_ask(self.source)
-
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """Those that were drawn, in the source's order."""
         drawn, count = draw(self.sample, self.source.refs(passed), lambda ref: ref.name)
         self.sample = self.sample.drawn_from(count)
         yield from drawn
-
-    def places(self, name: str) -> list[str]:
-        """See ``producer.sources.Source``."""
-        return self.source.places(name)
 
 
 def sampled(source: Source, sample: Sample | None) -> Source:
@@ -72,8 +43,7 @@ def whole(source: Source) -> Source:
 
 def sample_of(source: Source) -> Sample | None:
     """The sample that a source is, which knows of how many images once it was read."""
-    # A bound lies around what it bounds.
-    inner = getattr(source, "source", None)
     if isinstance(source, SampledSource):
         return source.sample
-    return None if inner is None else sample_of(inner)
+    # A bound lies around what it bounds.
+    return sample_of(source.source) if isinstance(source, AroundSource) else None
