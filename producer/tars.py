@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from db.upload_files import UploadFile
 from db.uploads import Upload
-from maskpool.errors import Conflict, MaskpoolError, Permanent, TooLarge
+from maskpool.errors import Conflict, Permanent, TooLarge
 from producer import receiving
 from producer.arrivals import Arrivals
 from producer.gunzip import gunzipped
@@ -221,7 +221,7 @@ class _Taking:
                     self._settle(done)
                 else:
                     self._note(done)
-            except MaskpoolError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, all others give their places back
                 errors.append(error)
         if errors:
             raise errors[0]

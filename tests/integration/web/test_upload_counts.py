@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import random
+import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,12 +20,13 @@ from db.session import Database
 from db.upload_files import NewFile, UploadFile, WholeFile
 from maskpool.errors import Conflict, NotFound, Permanent
 from maskpool.settings import load_settings
-from producer import receiving
+from producer import receiving, tars
 from producer import uploads as of_caller
 from producer.arrivals import Arrivals
 from producer.deletion import delete_upload
 from producer.noting import Noting
 from producer.receiving import Part
+from storage.objects.folder import FolderStore
 
 
 @pytest.fixture
@@ -178,3 +182,27 @@ def test_a_full_upload_takes_no_more_though_all_come_at_once(door: Door) -> None
         while bring(100 + taken):  # a place that was kept for one that had come meanwhile
             taken += 1
     assert counted(door.pool.database, upload.id)[0] == taken >= 40
+
+
+def test_a_tar_that_ends_in_any_fault_gives_all_places_back(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = of_caller.find(door.pool, door.people["ann"], begin(door))
+    buffer, written = io.BytesIO(), FolderStore.put_stream
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for number in range(12):
+            member = tarfile.TarInfo(f"{number}.jpg")
+            member.size = 1
+            tar.addfile(member, io.BytesIO(b"x"))
+
+    def put(store: FolderStore, key: str, *words: Any) -> tuple[int, str]:
+        if key.endswith("/7.jpg"):
+            raise RuntimeError("of a kind that nobody thought of")
+        return written(store, key, *words)
+
+    monkeypatch.setattr(FolderStore, "put_stream", put)
+    with Arrivals(door.pool) as arrivals:
+        with pytest.raises(RuntimeError, match="nobody thought of"):
+            tars.unpack(door.pool, upload, [buffer.getvalue()], arrivals)
+        assert not arrivals._coming
+    assert counted(door.pool.database, upload.id) == (11, 11), "the others are in the upload"
