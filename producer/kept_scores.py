@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -23,6 +23,9 @@ from db.uncertain import CERTAIN
 from maskpool.reading_rule import ReadingRule
 from maskpool.score_block import NO_STATE, ScoreBlock
 
+if TYPE_CHECKING:
+    from producer.listing import Asked
+
 
 class Picked(NamedTuple):
     """Images of a page.
@@ -34,25 +37,6 @@ class Picked(NamedTuple):
 
     places: list[Place]
     total: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked of the blocks of a batch.
-
-    Attributes:
-        rule: Which instances count; the blocks are of it.
-        choice: Which images.
-        order: Of the list; by name the key is the image's place among all names.
-        seed: Of the random order.
-        after: Key and ``seq`` of the image before the page; None at the beginning.
-    """
-
-    rule: ReadingRule
-    choice: Choice
-    order: Order
-    seed: int = 0
-    after: Place | None = None
 
 
 @dataclass
@@ -82,32 +66,22 @@ class _Found:
         return list(zip(keys[order].tolist(), seqs[order].tolist(), strict=True))
 
 
-def pick(
-    session: Session,
-    batch_id: UUID,
-    version: int,
-    asked: Asked,
-    *,
-    part: tuple[int, int],
-    with_total: bool,
-) -> Picked:
+def pick(session: Session, version: int, asked: Asked, *, with_total: bool) -> Picked:
     """The places of a page's images.
 
     Args:
         session: Reads one moment.
-        batch_id: Whose.
-        version: Of the blocks, which are whole.
-        asked: Which images.
-        part: How many are passed over behind the cursor, and how many there are at most.
+        version: Of the batch's blocks, which are whole and of the rule by which it is read.
+        asked: Which page; by name its cursor's key is the image's place among all names.
         with_total: Count all that are chosen; only at the beginning of a list.
 
     Raises:
         CorruptObject: A block is damaged, or of another version of this program.
     """
-    found, total, (skip, limit) = _Found(), 0, part
+    found, total = _Found(), 0
     is_submitted = asked.order is Order.SEQ
     first = asked.after[1] + 1 if asked.after is not None and is_submitted else 0
-    for first_seq, block in _blocks(session, batch_id, version, first):
+    for first_seq, block in _blocks(session, asked.view.batch_id, version, first):
         chosen = np.flatnonzero(_chosen(block, asked))
         total += chosen.size
         keys = _keys(block, first_seq, asked)[chosen]
@@ -116,9 +90,9 @@ def pick(
             behind = _behind(keys, seqs, asked.after)
             keys, seqs = keys[behind], seqs[behind]
         found.add(keys, seqs)
-        if is_submitted and not with_total and found.count >= skip + limit:
+        if is_submitted and not with_total and found.count >= asked.skip + asked.limit:
             break
-    return Picked(found.part(skip, limit), total if with_total else None)
+    return Picked(found.part(asked.skip, asked.limit), total if with_total else None)
 
 
 def _blocks(
@@ -179,7 +153,7 @@ def _keys(block: ScoreBlock, first_seq: int, asked: Asked) -> npt.NDArray[Any]:
 
 def _uncertainties(block: ScoreBlock, asked: Asked) -> npt.NDArray[np.float64]:
     which = ~block.is_object & _of_prompts(block, asked.choice)
-    prompt, rule = block.prompt[which], asked.rule
+    prompt, rule = block.prompt[which], asked.view.rule
     least = np.full(prompt.size, rule.threshold, np.float64)
     for index, own in rule.prompts.items():
         if own.threshold is not None:

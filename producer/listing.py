@@ -7,7 +7,7 @@ a clerk counts the batch, the next one after that.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
@@ -112,16 +112,15 @@ def _kept(
     from producer import kept_scores  # noqa: PLC0415 - numpy, at first use only
 
     view, after = asked.view, asked.after
-    where = (session, view.batch_id, known.version)
     if after is not None and asked.order is Order.NAME:
-        after = kept_scores.place_by_name(*where, after)
+        after = kept_scores.place_by_name(session, view.batch_id, known.version, after)
         if after is None:
             return None
     said = None if after is not None else said_by_histogram(session, view, asked.choice, known)
     picked: Picked = kept_scores.pick(
-        *where,
-        kept_scores.Asked(view.rule, asked.choice, asked.order, asked.seed, after),
-        part=(asked.skip, asked.limit),
+        session,
+        known.version,
+        replace(asked, after=after),
         with_total=after is None and said is None,
     )
     found = images.at(session, view.batch_id, picked.places, asked.order)
