@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from maskpool.errors import ImageError
 from maskpool.tiling.asked import DEFAULT_OVERLAP, Tiling
+from maskpool.tiling.record import Why
 
 #: Side of a tile in pixels, unless a model's alias names another: that of SAM3's own input.
 TILE_SIDE = 1_008
@@ -23,19 +23,6 @@ _LARGE = 2.0
 #: Longest side of a tile over its shortest, where an image is narrower than a tile: a model
 #: squashes tiles to squares, and knows things that are squashed so far.
 _MAX_ASPECT = 2.0
-
-
-class Why(StrEnum):
-    """Why an image was looked at as it was."""
-
-    #: The batch asks for tiles of every image.
-    ASKED = "asked"
-    #: ``auto``: more than two tiles long.
-    LARGE = "large"
-    #: Not cut: it fits into a tile, or, by ``auto``, is not much larger.
-    SMALL = "small"
-    #: Not cut: only regions are asked for, which the whole view shows best.
-    REGIONS = "regions"
 
 
 @dataclass(frozen=True, slots=True)

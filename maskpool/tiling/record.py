@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-from maskpool.tiling.plan import Plan, Why
+if TYPE_CHECKING:
+    from maskpool.tiling.plan import Plan
+
+
+class Why(StrEnum):
+    """Why an image was looked at as it was."""
+
+    #: The batch asks for tiles of every image.
+    ASKED = "asked"
+    #: ``auto``: more than two tiles long.
+    LARGE = "large"
+    #: Not cut: it fits into a tile, or, by ``auto``, is not much larger.
+    SMALL = "small"
+    #: Not cut: only regions are asked for, which the whole view shows best.
+    REGIONS = "regions"
+
 
 _SENTENCES = {
     Why.ASKED: "as the batch asks for tiles",

@@ -7,8 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from maskpool import packed_mask
-from maskpool.tiling.plan import Why
-from maskpool.tiling.record import Tiled
+from maskpool.tiling.record import Tiled, Why
 from producer.images import ListedImage, OneImage, StoredInstance, state_word
 from producer.results.explained import Explained
 from web import pictures
