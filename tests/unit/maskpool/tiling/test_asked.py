@@ -11,8 +11,7 @@ from maskpool.errors import SpecError
 from maskpool.spec import BatchSpec, Prompt, same_question
 from maskpool.spec_file import Question, asked
 from maskpool.tiling.asked import Tiling, parse
-from maskpool.tiling.plan import Why
-from maskpool.tiling.record import Tiled
+from maskpool.tiling.record import Tiled, Why
 
 CAT = [Prompt.model_validate({"text": "cat"})]
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from maskpool import rle
 from maskpool.tiling.join import Joined, Seen, join
 from maskpool.tiling.placing import placed, rectangle
-from maskpool.tiling.plan import Plan, Tile, Why, cut
+from maskpool.tiling.plan import Plan, Tile, cut
+from maskpool.tiling.record import Why
 
 #: An image of 160 × 280 pixels in 1 × 3 tiles of 160, which start at 0, 60 and 120.
 SIZE = (160, 280)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from maskpool.errors import ImageError
 from maskpool.tiling.asked import Tiling
-from maskpool.tiling.plan import MAX_TILES, Tile, Why, cut, decide
+from maskpool.tiling.plan import MAX_TILES, Tile, cut, decide
+from maskpool.tiling.record import Why
 
 
 @given(

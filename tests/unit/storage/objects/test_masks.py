@@ -19,8 +19,7 @@ from maskpool.domain import Found, Instance, JobResult, PromptScores
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
 from maskpool.spec import Prompt
-from maskpool.tiling.plan import Why
-from maskpool.tiling.record import Tiled
+from maskpool.tiling.record import Tiled, Why
 from storage.objects import keys, masks, open_store
 
 BATCH = UUID("01890a5d-ac96-774b-bcce-b302099a8057")

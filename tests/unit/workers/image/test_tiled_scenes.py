@@ -11,7 +11,8 @@ from bench.mosaics import mosaic, score
 from bench.tiles import PROMPTS, _counting, _singles
 from maskpool.domain import Klass, new_id
 from maskpool.settings import load_settings
-from maskpool.tiling.plan import Why, decide
+from maskpool.tiling.plan import decide
+from maskpool.tiling.record import Why
 from workers.image.views import Views
 from workers.leases import Holding
 from workers.models.load import load_for

@@ -17,7 +17,8 @@ from maskpool.domain import Found, Klass, PromptScores, new_id
 from maskpool.errors import Transient
 from maskpool.ports import Answer, Image, Request
 from maskpool.tiling.asked import Tiling
-from maskpool.tiling.plan import Plan, Why, decide
+from maskpool.tiling.plan import Plan, decide
+from maskpool.tiling.record import Why
 from workers.engine.engine import Engine
 from workers.image.views import Views
 from workers.leases import Holding
