@@ -105,6 +105,14 @@ def world(
         yield one
 
 
+@pytest.fixture(scope="module", params=["team", "embedded"])
+def team_unless_full(request: pytest.FixtureRequest) -> str:
+    """The profile of a file's own world, before that starts; in short the team's alone."""
+    if request.param == "embedded" and not IS_FULL:
+        pytest.skip("on SQLite in `make faults` only")
+    return str(request.param)
+
+
 @pytest.fixture
 def at_full_size_or_team(world: World) -> None:
     """Two minutes are short: what works alike on both databases is done on one of them."""

@@ -12,7 +12,7 @@ import pytest
 from faults import history
 from faults.conftest import built_world
 from faults.scripts.slow_worker import IMAGE_SECONDS, MICRO_BATCH_SECONDS
-from faults.sizes import IS_FULL, Sizes
+from faults.sizes import Sizes
 from faults.world import Report, World, now_ms
 from sqlalchemy import select
 
@@ -28,15 +28,11 @@ LIMIT_SECONDS = 2.0 + MICRO_BATCH_SECONDS
 _LAST_WORD = re.compile(r"^(\S+ \S+) INFO +workers\.tasks: chunk (\S+): (.*)$", re.MULTILINE)
 
 
-@pytest.fixture(scope="module", params=["team", "embedded"])
-def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(team_unless_full: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """In place of the shared one: its model is slow."""
-    if request.param == "embedded" and not IS_FULL:
-        pytest.skip("on SQLite in `make faults` only")
-    folder = tmp_path_factory.mktemp(f"commands-{request.param}")
-    with built_world(request.param, folder, worker_script="slow_worker.py") as one:
+    folder = tmp_path_factory.mktemp(f"commands-{team_unless_full}")
+    with built_world(team_unless_full, folder, worker_script="slow_worker.py") as one:
         one.start()
         yield one
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from faults import history
 from faults.conftest import built_world
-from faults.sizes import IS_FULL, Sizes
+from faults.sizes import Sizes
 from faults.world import HERE, PROMPTS, Load, Member, Report, World
 from services.command_line import PATIENCE
 from services.rows import counts_by_state
@@ -29,14 +29,10 @@ from maskpool.failpoints import PLACES
 COUNT = 100
 
 
-@pytest.fixture(scope="module", params=["team", "embedded"])
-def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(team_unless_full: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """As for other files; in short nothing here runs on SQLite, so no world starts there."""
-    if request.param == "embedded" and not IS_FULL:
-        pytest.skip("on SQLite in `make faults` only")
-    with built_world(request.param, tmp_path_factory.mktemp(f"steps-{request.param}")) as one:
+    with built_world(team_unless_full, tmp_path_factory.mktemp(f"steps-{team_unless_full}")) as one:
         one.start()
         yield one
 

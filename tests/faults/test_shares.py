@@ -29,23 +29,19 @@ PROCESSES = 2
 SLACK_SECONDS = 1.0
 
 
-@pytest.fixture(scope="module", params=["team", "embedded"])
-def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(team_unless_full: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Logical workers, in two processes, that lease and beat as in production."""
-    if request.param == "embedded" and not IS_FULL:
-        pytest.skip("on SQLite in `make faults` only")
-    workers = WORKERS[request.param]
+    workers = WORKERS[team_unless_full]
     told = {
         "SIMULATED_WORKERS": str(workers // PROCESSES),
         "SIMULATED_IMAGE_SECONDS": str(IMAGE_SECONDS),
         "MASKPOOL_LEASE_SECONDS": "30",
         "MASKPOOL_HEARTBEAT_SECONDS": "1",
     }
-    folder = tmp_path_factory.mktemp(f"shares-{request.param}")
+    folder = tmp_path_factory.mktemp(f"shares-{team_unless_full}")
     with built_world(
-        request.param, folder, told=told, worker_count=PROCESSES, worker_script="pool_worker.py"
+        team_unless_full, folder, told=told, worker_count=PROCESSES, worker_script="pool_worker.py"
     ) as one:
         one.start()
         one.until(lambda: _living(one) == workers, seconds=60, what="every logical worker")

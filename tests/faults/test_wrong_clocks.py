@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from faults import history
 from faults.conftest import built_world
-from faults.sizes import IS_FULL, Sizes
+from faults.sizes import Sizes
 from faults.world import HEARTBEAT_SECONDS, LEASE_SECONDS, Load, Report, World, now_ms
 from sqlalchemy import select
 
@@ -22,15 +22,11 @@ WRONG_SECONDS = 3_660
 SLACK_SECONDS = 3.0
 
 
-@pytest.fixture(scope="module", params=["team", "embedded"])
-def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(team_unless_full: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """In place of the shared one: a worker ahead, one behind, one right; a dispatcher behind."""
-    if request.param == "embedded" and not IS_FULL:
-        pytest.skip("on SQLite in `make faults` only")
-    folder = tmp_path_factory.mktemp(f"clocks-{request.param}")
-    with built_world(request.param, folder, worker_script="skewed_worker.py") as one:
+    folder = tmp_path_factory.mktemp(f"clocks-{team_unless_full}")
+    with built_world(team_unless_full, folder, worker_script="skewed_worker.py") as one:
         one.dispatcher.script = "skewed_dispatcher.py"
         wrong = (WRONG_SECONDS, -WRONG_SECONDS, 0)
         for member, seconds in zip(one.workers, wrong, strict=True):
