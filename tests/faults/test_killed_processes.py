@@ -8,10 +8,10 @@ import time
 
 import pytest
 from faults import history
-from faults.sizes import Sizes
+from faults.sizes import IS_FULL, Sizes
 from faults.world import HEARTBEAT_SECONDS, LEASE_SECONDS, Load, Report, World, now_ms
 
-from maskpool.domain import MAX_LOSSES, JobState
+from maskpool.domain import MAX_LOSSES, ChunkState, JobState
 
 #: What a machine with other things to do adds to the lease and the dispatcher's next look.
 SLACK_SECONDS = 3.0
@@ -37,12 +37,17 @@ def test_workers_are_killed(world: World, load: Load, sizes: Sizes, report: Repo
     ended = world.check(report, load.batch_ids)
     told = history.steps(world.database, began)
     report.recovery = history.until_expired(told, killed)
+    in_tiles = sum(
+        step.state == ChunkState.EXPIRED and step.batch_id in world.tiled for step in told
+    )
     report.note = (
-        f"{len(report.recovery)} chunks lost, at most {max(job.losses for job in ended)} losses "
-        f"of a job, waited {history.longest_wait(told):.1f} s for a worker"
+        f"{len(report.recovery)} chunks lost, {in_tiles} in tiles, "
+        f"at most {max(job.losses for job in ended)} losses of a job, "
+        f"waited {history.longest_wait(told):.1f} s for a worker"
     )
     assert report.failed == 0, "an innocent was failed"
     assert report.recovery, "no kill met a chunk in work"
+    assert in_tiles or not IS_FULL, "no kill met an image in tiles"
     assert max(report.recovery) < LEASE_SECONDS + SLACK_SECONDS
 
 

@@ -54,6 +54,19 @@ SPEC = BatchSpec.read(
         "classes": ["boxed", "clicked"],
     }
 )
+#: Wide images, looked at in tiles; objects are not drawn in tiles.
+TILED = BatchSpec.read(
+    {
+        "version": 3,
+        "model": "demo",
+        "prompts": PROMPTS,
+        "tiles": {"size": scenes.TILE},
+    }
+)
+
+
+#: An image in three tiles is four views.
+_SMALLER = 4
 
 
 def now_ms() -> int:
@@ -198,6 +211,7 @@ class World:
             for number in range(1, self.worker_count + 1)
         ]
         self.batch_ids: list[UUID] = []
+        self.tiled: set[UUID] = set()
 
     @property
     def members(self) -> list[Member]:
@@ -241,22 +255,30 @@ class World:
             for member in self.members
         )
 
-    def manifest(self, count: int, poison: Iterable[int] = ()) -> Path:
+    def manifest(self, count: int, poison: Iterable[int] = (), *, wide: bool = False) -> Path:
         """A list of ``count`` images; the jobs in ``poison`` are just that."""
-        poisonous = set(poison)
+        poisonous, kind = set(poison), "wide" if wide else "scene"
         lines = []
         for seq in range(count):
-            image = "poison.png" if seq in poisonous else f"scene_{seq % scenes.KINDS:02d}.png"
-            lines.append(scenes.manifest_line(seq, image))
+            image = f"{kind}_{seq % scenes.KINDS:02d}.png"
+            image = "poison.png" if seq in poisonous else image
+            lines.append(scenes.manifest_line(seq, image, wide=wide))
         manifest = self.images / f"{new_id()}.jsonl"
         manifest.write_text("\n".join(lines) + "\n")
         return manifest
 
-    def submit(self, count: int, poison: Iterable[int] = (), klass: Klass = Klass.BULK) -> UUID:
+    def submit(
+        self,
+        count: int,
+        poison: Iterable[int] = (),
+        klass: Klass = Klass.BULK,
+        *,
+        tiled: bool = False,
+    ) -> UUID:
         """A batch of its own, through a manifest; the jobs in ``poison`` are just that."""
-        manifest = self.manifest(count, poison)
+        manifest = self.manifest(count, poison, wide=tiled)
         source, key = open_source(str(manifest)), str(new_id())
-        submission = Submission(source, SPEC, "ann", key, klass=klass)
+        submission = Submission(source, TILED if tiled else SPEC, "ann", key, klass=klass)
         broker = Broker(self.redis.url)
         try:
             submitted = Submitter(self.database, broker.wake).submit(submission)
@@ -264,6 +286,8 @@ class World:
             broker.close()
         assert submitted.total == count
         self.batch_ids.append(submitted.batch_id)
+        if tiled:
+            self.tiled.add(submitted.batch_id)
         return submitted.batch_id
 
     def progress(self, batch_id: UUID) -> Progress:
@@ -350,7 +374,10 @@ class World:
         assert (report.lost, report.twice) == (0, 0), report
         assert findings == [], _sentences(findings)
         assert tally.batches == len(self.batch_ids)
-        assert masks == {(batch, seq): scenes.expected_masks(seq) for batch, seq in done}
+        assert masks == {
+            (batch, seq): scenes.expected_masks(seq, wide=batch in self.tiled)
+            for batch, seq in done
+        }
         assert set(ended) == {(job.batch_id, job.seq) for job in jobs}
         assert sum(self.progress(one).done for one in mine) == len(done)
         return jobs
@@ -369,13 +396,18 @@ class Load:
     jobs: int = 0
 
     def keep_up(self, *, block: int = 100, blocks: int = 2, klass: Klass = Klass.BULK) -> None:
-        """Submit batches of ``block`` jobs until there are ``blocks`` times as many left."""
+        """Submit batches of ``block`` jobs until there are ``blocks`` times as many left.
+
+        Behind each two comes a smaller one of images that are looked at in tiles.
+        """
         recent = self.batch_ids[-2 * blocks :]
         left = sum(self.world.progress(one).remaining for one in recent)
         while left < block * blocks:
-            self.batch_ids.append(self.world.submit(block, klass=klass))
-            self.jobs += block
-            left += block
+            is_tiled = len(self.batch_ids) % 3 == 2
+            count = max(1, block // _SMALLER) if is_tiled else block
+            self.batch_ids.append(self.world.submit(count, klass=klass, tiled=is_tiled))
+            self.jobs += count
+            left += count
 
     def await_end(self, seconds: float = 120) -> None:
         self.world.await_end(self.batch_ids, seconds)

@@ -17,7 +17,7 @@ from uuid import UUID
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from faults.leash import end_with_parent
-from faults.scenes import SCORE, expected_mask, expected_region, number_in
+from faults.scenes import SCORE, shown
 from services.fakes import IndifferentScorer, TimedSegmenter
 
 from maskpool import rle
@@ -48,14 +48,13 @@ class PoisonableFetcher(Fetcher):
 
 def look(request: Request[Image]) -> list[Found]:
     """The mask, or the region, that the image's first pixel asks for, for each text."""
-    number = number_in(request.image)
-    (mask, box), (region, around) = expected_mask(number), expected_region(number)
-    return [
-        Found(text, SCORE, around, rle.encode(region))
-        if text in request.stuff
-        else Found(text, SCORE, box, rle.encode(mask))
-        for text in range(len(request.texts))
-    ]
+    found = []
+    for text in range(len(request.texts)):
+        seen = shown(request.image, region=text in request.stuff)
+        if seen is not None:
+            mask, box = seen
+            found.append(Found(text, SCORE, box, rle.encode(mask)))
+    return found
 
 
 def load(_: Settings, *, image_seconds: float = IMAGE_SECONDS) -> Models:
