@@ -66,6 +66,12 @@ def _rows(what: str, ours: _Came, bare: _Came, alone: float, who: str) -> list[R
     return [
         Row(what, *rate, alone, f"{who}; CPU {ours.cpu_ms:.1f} ms a file"),
         Row("    of what the store takes alone", 100 * ours.mb_per_s / alone, "%", "≥ 80"),
+        # Both work on these cores, one after the other.
+        Row(
+            "    … that store and bare route would reach together",
+            100 / (1 + alone / bare.mb_per_s),
+            "%",
+        ),
         Row(
             "    stock: a bare route that throws them away",
             *rate,
