@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, case, select
+from sqlalchemy import Row, and_, case, select
 from sqlalchemy.orm import Session
 
 from db.instances import admitted, best, within
 from db.models import InstanceRow, JobRow, ScoreBlockRow
+from maskpool.histogram import without_thresholds
 from maskpool.reading_rule import ReadingRule
 
 #: Blocks read at once: some megabytes.
@@ -20,38 +20,29 @@ _AT_ONCE = 32
 _NAMES = 10_000
 
 
-class ScoreRow(NamedTuple):
-    """An instance.
+def scores(
+    session: Session, batch_id: UUID, rule: ReadingRule, seqs: range
+) -> Sequence[Row[tuple[int, int, float, int, int, int]]]:
+    """All instances of some images, image by image.
 
-    Attributes:
-        seq: Its image.
-        prompt: Its ``prompt_index``.
-        score: As the database holds it.
-        counts: 1 where it counts.
-        is_object: 1 where it is the mask of an object.
+    Returns:
+        Of each: ``seq`` of its image, its ``prompt_index``, its score as the database holds it, and
+        three times 1 or 0: whether it counts, whether it is the mask of an object, and whether it
+        counts once its score reaches a threshold.
     """
-
-    seq: int
-    prompt: int
-    score: float
-    counts: int
-    is_object: int
-
-
-def scores(session: Session, batch_id: UUID, rule: ReadingRule, seqs: range) -> list[ScoreRow]:
-    """All instances of some images, image by image."""
-    rows = session.execute(
+    at_any = without_thresholds(rule)
+    return session.execute(
         select(
             InstanceRow.seq,
             InstanceRow.prompt_index,
             InstanceRow.score,
             case((and_(admitted(rule), best(rule)), 1), else_=0),
             case((InstanceRow.object_index.is_not(None), 1), else_=0),
+            case((and_(admitted(at_any), best(at_any)), 1), else_=0),
         )
         .where(InstanceRow.batch_id == batch_id, within(seqs))
         .order_by(InstanceRow.seq, InstanceRow.ordinal)
-    )
-    return [ScoreRow(*row) for row in rows]
+    ).all()
 
 
 def states(session: Session, batch_id: UUID, seqs: range) -> list[tuple[int, int]]:

@@ -152,11 +152,11 @@ def count(
     for first in range(0, begun.total, BLOCK):
         seqs = range(first, min(first + BLOCK, begun.total))
         with database.read() as session:
-            _add(found, histogram.bars(session, batch_id, rule, same, seqs))
-            content = kept_scores.make(session, batch_id, rule, seqs, places)
+            made = kept_scores.make(session, batch_id, rule, seqs, places, same=same)
+        _add(found, made.bars)
         with database.write() as session:
             fence(session)
-            if not counting.write_block(session, begun, rule, seqs, content):
+            if not counting.write_block(session, begun, rule, seqs, made.content):
                 return None
         rest(database)
         failpoints.reach("count.block")

@@ -6,7 +6,7 @@ cheaper than through the rows; what is listed, and its order, are the same to th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -20,8 +20,10 @@ from db.image_rows import Choice, Place
 from db.images import Order, mixing
 from db.session import is_postgres
 from db.uncertain import CERTAIN
+from maskpool.histogram import Bars
 from maskpool.reading_rule import ReadingRule
 from maskpool.score_block import NO_STATE, ScoreBlock
+from producer import score_bars
 
 if TYPE_CHECKING:
     from producer.listing import Asked
@@ -181,14 +183,28 @@ def places_by_name(session: Session, batch_id: UUID, total: int) -> npt.NDArray[
     return places
 
 
+class Made(NamedTuple):
+    """A block of some images.
+
+    Attributes:
+        content: ``ScoreBlock.dump()``.
+        bars: Their part of the batch's histogram, by prompt.
+    """
+
+    content: bytes
+    bars: dict[int, Bars]
+
+
 def make(
     session: Session,
     batch_id: UUID,
     rule: ReadingRule,
     seqs: range,
     places: npt.NDArray[np.uint32],
-) -> bytes:
-    """The block of some images.
+    *,
+    same: Mapping[int, int],
+) -> Made:
+    """The block of some images, and what stands in it as bars.
 
     Args:
         session: Read from.
@@ -196,13 +212,14 @@ def make(
         rule: Which instances count.
         seqs: Which images; no more than 65,536.
         places: Of all images of the batch, by name.
+        same: Categories that bear the name of an earlier one, and which that is.
     """
     states = np.full(len(seqs), NO_STATE, np.uint8)
     for seq, state in score_blocks.states(session, batch_id, seqs):
         states[seq - seqs.start] = state
     rows = score_blocks.scores(session, batch_id, rule, seqs)
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    return ScoreBlock(
+    columns = list(zip(*rows, strict=True)) or [()] * 6
+    block = ScoreBlock(
         states,
         places[seqs.start : seqs.stop],
         (np.array(columns[0], np.int64) - seqs.start).astype(np.uint16),
@@ -211,4 +228,5 @@ def make(
         np.array(columns[2], np.float32 if is_postgres(session) else np.float64),
         np.array(columns[3], np.bool_),
         np.array(columns[4], np.bool_),
-    ).dump()
+    )
+    return Made(block.dump(), score_bars.bars(block, np.array(columns[5], np.bool_), same))

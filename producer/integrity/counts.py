@@ -61,7 +61,8 @@ def _check_blocks(
             yield Finding(Kind.COUNTS, batch.id, f"images from {first:,} on", str(error))
             return
         seqs = range(first, first + block.states.size)
-        again = ScoreBlock.load(kept_scores.make(session, batch.id, rule, seqs, places))
+        made = kept_scores.make(session, batch.id, rule, seqs, places, same={})
+        again = ScoreBlock.load(made.content)
         if first != reached or not block.same_as(again):
             sentence = "their kept scores are not what their rows say"
             yield Finding(Kind.COUNTS, batch.id, f"images from {first:,} on", sentence)

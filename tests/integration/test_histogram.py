@@ -30,6 +30,7 @@ from maskpool.histogram import (
 )
 from maskpool.reading_rule import PromptRule, ReadingRule
 from maskpool.rle import Rle
+from producer import kept_scores
 
 BATCH = new_id()
 
@@ -135,6 +136,10 @@ def test_sums_of_bars_are_what_the_rule_admits(
         together = bars.get(ANY, Bars())
         assert at_least(together.images, hundredth) == sum(map(bool, found))
         assert at_least(together.instances, hundredth) == sum(map(len, found))
+    every_one = range(len(kept))
+    places = np.zeros(len(kept), np.uint32)
+    made = kept_scores.make(session, BATCH, rule, every_one, places, same=same)
+    assert made.bars == bars
     parts = [histogram.bars(session, BATCH, rule, same, range(n, n + 1)) for n in range(len(kept))]
     added: dict[int, Bars] = {}
     for part in parts:
