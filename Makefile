@@ -17,8 +17,9 @@ REQUIREMENTS := pyproject.toml constraints.txt
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/run.stamp ## Annotate the 24 sample scenes on this machine; look at out/demo/index.html
+demo: $(VENV)/run.stamp ## Annotate the 24 sample scenes and a large picture on this machine; look at out/demo/index.html
 	$(BIN)/maskpool demo -o out/demo
+	$(BIN)/maskpool demo --large -o out/demo-large
 
 test: $(VENV)/dev.stamp ## Run every test against real servers, in several processes
 	$(BIN)/python -m pytest -n $(PROCESSES)

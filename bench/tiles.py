@@ -26,7 +26,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from bench import machine
-from bench.mosaics import CELL, Mosaic, Truth, mosaic, score
+from bench.mosaics import score
 from maskpool import rle
 from maskpool.domain import DEFAULT_THRESHOLD, Klass, new_id
 from maskpool.ports import Answer
@@ -36,6 +36,7 @@ from maskpool.spec import Prompt
 from maskpool.tiling.asked import DEFAULT_OVERLAP, Tiling
 from maskpool.tiling.placing import placed
 from maskpool.tiling.plan import decide
+from training.mosaics import CELL, Mosaic, Truth, mosaic
 from training.scenes import HELD_OUT_SEED
 from workers.image.asked import Asked
 from workers.image.relate import relate

@@ -1,4 +1,4 @@
-"""Draws the 24 sample scenes and their ground truth: `python -m training.samples`.
+"""Draws the sample scenes and their ground truth: `python -m training.samples`.
 
 The same seeds always give the same pixels. They lie apart from those of training and measuring,
 and the scenes come from the same distribution. Scenes are chosen by the ground truth only,
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from maskpool.rle import box_xyxy, from_runs
+from training.mosaics import Mosaic, mosaic
 from training.scenes import SAMPLE_SEED, Scene, draw_scene
 from training.vocabulary import Phrase
 
@@ -34,6 +36,12 @@ ABSENT = Phrase("purple", "cross")
 SAMPLES = Path(__file__).parents[1] / "samples" / "scenes"
 _PLAIN, _CROWDED = 18, 6
 _QUALITY = 92
+
+#: The large picture is made of so many scenes, which are none of the others.
+LARGE = Path(__file__).parents[1] / "samples" / "large"
+_COLUMNS, _ROWS = 6, 4
+_LARGE_SEED = SAMPLE_SEED + 100_000
+_LARGE_QUALITY = 85
 
 
 def sample_scenes() -> dict[str, Scene]:
@@ -92,28 +100,71 @@ def ground_truth(scenes: dict[str, Scene]) -> dict[str, list[dict[str, object]]]
                         "iscrowd": 0,
                     }
                 )
-    categories: list[dict[str, object]] = [
+    return {"images": images, "annotations": annotations, "categories": _categories()}
+
+
+def large_truth(picture: Mosaic) -> dict[str, list[dict[str, object]]]:
+    """Returns the large picture's annotations in COCO form; boxes are xywh in pixels."""
+    height, width, _ = picture.image.shape
+    annotations: list[dict[str, object]] = []
+    for number, one in enumerate(picture.truths, start=1):
+        left, top, right, bottom = box_xyxy(one.runs)
+        annotations.append(
+            {
+                "id": number,
+                "image_id": 1,
+                "category_id": one.prompt + 1,
+                "segmentation": {
+                    "size": [height, width],
+                    "counts": from_runs(one.runs).counts,
+                },
+                "bbox": [left, top, right - left, bottom - top],
+                "area": one.runs.area,
+                "iscrowd": 0,
+            }
+        )
+    return {
+        "images": [{"id": 1, "file_name": "mosaic.jpg", "width": width, "height": height}],
+        "annotations": annotations,
+        "categories": _categories(),
+    }
+
+
+def large() -> Mosaic:
+    """Returns the large picture: scenes beside each other, of 320 pixels each."""
+    texts = [prompt.text for prompt in PROMPTS]
+    return mosaic(_COLUMNS, _ROWS, texts, seed=_LARGE_SEED)
+
+
+def _categories() -> list[dict[str, object]]:
+    return [
         {"id": category_id, "name": prompt.text}
         for category_id, prompt in enumerate(PROMPTS, start=1)
     ]
-    return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def write(folder: Path) -> None:
-    """Writes the JPEGs and `ground_truth.json`."""
+def write(folder: Path, large_folder: Path) -> None:
+    """Writes the JPEGs and a `ground_truth.json` into each folder."""
     scenes = sample_scenes()
     for name, scene in scenes.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(scene.image).save(path, quality=_QUALITY)
     (folder / "ground_truth.json").write_text(json.dumps(ground_truth(scenes), indent=1) + "\n")
+    large_folder.mkdir(parents=True, exist_ok=True)
+    picture = large()
+    Image.fromarray(picture.image).save(large_folder / "mosaic.jpg", quality=_LARGE_QUALITY)
+    truth = json.dumps(large_truth(picture), indent=1) + "\n"
+    (large_folder / "ground_truth.json").write_text(truth)
 
 
 def main() -> None:
     """Reads the flags and writes."""
-    parser = argparse.ArgumentParser(description="Draws the sample scenes again, always the same.")
+    parser = argparse.ArgumentParser(description="Draws the samples again, always the same.")
     parser.add_argument("--out", type=Path, default=SAMPLES)
-    write(parser.parse_args().out)
+    parser.add_argument("--large", type=Path, default=LARGE)
+    asked = parser.parse_args()
+    write(asked.out, asked.large)
 
 
 if __name__ == "__main__":

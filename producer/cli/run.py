@@ -36,6 +36,12 @@ _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 #: The scenes; in some of them an object is boxed or clicked.
 _DEMO = _SAMPLES / "demo.jsonl"
 
+#: One picture of 24 scenes, far larger than the model's own.
+_LARGE = _SAMPLES / "large"
+
+#: What is looked for in it: each of the truth's categories.
+_LARGE_PROMPTS = tuple(one for one in DEMO_PROMPTS if "=" not in one)
+
 
 def run(
     source: options.Source,
@@ -89,6 +95,10 @@ def run(
 
 def demo(
     out: options.Out = Path("out/demo"),
+    large: Annotated[
+        bool,
+        typer.Option("--large", help="One large picture instead, looked at in tiles."),
+    ] = False,
     stay: Annotated[
         bool, typer.Option("--stay", help="Keep the stack and its web server until Ctrl-C.")
     ] = False,
@@ -100,13 +110,13 @@ def demo(
 
     if not _DEMO.is_file():
         raise NotFound("the sample scenes come with the repository, not with the package: clone it")
-    asked = Run(
-        source=str(_DEMO),
-        asked=asked_for(None, DEMO_PROMPTS),
-        out=out,
-        truth=_SAMPLES / "scenes" / "ground_truth.json",
-        overlays=None,
-    )
+    if large:
+        source, truth = _LARGE / "mosaic.jpg", _LARGE / "ground_truth.json"
+        question = asked_for(None, _LARGE_PROMPTS, tiles="auto")
+    else:
+        source, truth = _DEMO, _SAMPLES / "scenes" / "ground_truth.json"
+        question = asked_for(None, DEMO_PROMPTS)
+    asked = Run(source=str(source), asked=question, out=out, truth=truth, overlays=None)
     return _run(asked, "demo", as_json=as_json, stay=stay)
 
 

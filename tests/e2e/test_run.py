@@ -41,6 +41,18 @@ def test_the_demo_finds_what_is_there(tmp_path: Path) -> None:
     assert processes_naming(str(out)) == []
 
 
+@pytest.mark.slow
+def test_the_demo_looks_at_a_large_picture_in_tiles(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    done = maskpool("demo", "--large", "-o", str(out), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["jobs"], summary["done"]) == (1, 1)
+    # Squashed to the model's square as a whole, it shows none of its objects: F1 0.
+    assert summary["f1"] >= 0.85
+    assert (out / "overlays" / "mosaic.jpg").is_file()
+
+
 def _check_kinds_of_prompts(found: Path) -> None:
     """What is said not to be meant is left out; what was boxed or clicked is one mask each."""
     dataset = json.loads(found.read_text())

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import (
     AutoTokenizer,
     CLIPImageProcessorPil,
@@ -17,7 +18,15 @@ from transformers import (
 from training.evaluate import WEIGHTS, evaluate_clip, evaluate_sam3
 from training.forward import forward_pairs
 from training.predict import mask_iou, segment, suppress
-from training.samples import PROMPTS, SAMPLES, ground_truth, sample_scenes
+from training.samples import (
+    LARGE,
+    PROMPTS,
+    SAMPLES,
+    ground_truth,
+    large,
+    large_truth,
+    sample_scenes,
+)
 from training.scenes import HELD_OUT_SEED, Scene, draw_scene
 
 MEGABYTES = 1_000_000
@@ -106,6 +115,14 @@ def test_samples_on_disk_are_those_the_script_draws() -> None:
         path.relative_to(SAMPLES).as_posix() for path in Path(SAMPLES).rglob("*.jpg")
     }
     assert len(scenes) == 24
+
+
+def test_the_large_sample_on_disk_is_the_one_the_script_draws() -> None:
+    stored = json.loads((LARGE / "ground_truth.json").read_text())
+    assert stored == json.loads(json.dumps(large_truth(large())))
+    [image] = stored["images"]
+    with Image.open(LARGE / image["file_name"]) as picture:
+        assert picture.size == (image["width"], image["height"]) == (1_920, 1_280)
 
 
 def test_one_sample_prompt_is_absent_everywhere() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.mosaics import mosaic, score
+from bench.mosaics import score
 from bench.tiles import PROMPTS, _counting, _singles
 from maskpool.domain import Klass, new_id
 from maskpool.settings import load_settings
 from maskpool.tiling.plan import decide
 from maskpool.tiling.record import Why
+from training.mosaics import mosaic
 from workers.image.views import Views
 from workers.leases import Holding
 from workers.models.load import load_for
