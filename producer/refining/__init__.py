@@ -1,0 +1,8 @@
+"""Stored masks made finer where they are read; what is stored never changes."""
+
+from __future__ import annotations
+
+from producer.refining.fineness import Fineness
+from producer.refining.refine import Refined, refine
+
+__all__ = ["Fineness", "Refined", "refine"]
