@@ -24,7 +24,26 @@ Anything else that escapes is a bug: it is logged with its traceback and recorde
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from maskpool.text import readable
+
+
+class Option(StrEnum):
+    """What may be asked instead, where a refusal says so; each door has its own name for it."""
+
+    #: What is looked for.
+    PROMPTS = "prompts"
+    #: A dataset of a batch that is not done.
+    PARTIAL = "partial"
+    #: That a source is refused of which anything would be passed over.
+    STRICT = "strict"
+    #: To go on with what an earlier call left.
+    RESUME = "resume"
+    #: To begin, whatever an earlier call left.
+    ANEW = "anew"
+    #: Where results are written.
+    OUT = "out"
 
 
 class MaskpoolError(Exception):
@@ -40,7 +59,16 @@ class MaskpoolError(Exception):
 
 
 class Permanent(MaskpoolError):
-    """Bad input: trying again changes nothing."""
+    """Bad input: trying again changes nothing.
+
+    Args:
+        sentence: As any error's. It names no option of a door: it is read at all of them.
+        option: What to ask otherwise, or instead, where the sentence says so.
+    """
+
+    def __init__(self, sentence: str = "", *, option: Option | None = None) -> None:
+        super().__init__(sentence)
+        self.option = option
 
 
 class SpecError(Permanent):
@@ -49,10 +77,11 @@ class SpecError(Permanent):
     Args:
         field: Dotted path of the offending field, e.g. ``prompts[2].text``.
         reason: What is wrong and what to do about it.
+        option: See ``Permanent``.
     """
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
+    def __init__(self, field: str, reason: str, *, option: Option | None = None) -> None:
+        super().__init__(f"{field}: {reason}", option=option)
         self.field = field
         self.reason = reason
 
@@ -64,11 +93,14 @@ class SourceError(Permanent):
         source: The file, folder or prefix, as the user wrote it.
         reason: What is wrong and what to do about it.
         line: Line of the manifest, counted from 1, where there is one.
+        option: See ``Permanent``.
     """
 
-    def __init__(self, source: str, reason: str, line: int | None = None) -> None:
+    def __init__(
+        self, source: str, reason: str, line: int | None = None, *, option: Option | None = None
+    ) -> None:
         where = source if line is None else f"{source}, line {line}"
-        super().__init__(f"{where}: {reason}")
+        super().__init__(f"{where}: {reason}", option=option)
         self.source = source
         self.reason = reason
         self.line = line

@@ -45,9 +45,9 @@ def inherited(number: int) -> socket.socket:
         made = socket.socket(fileno=number)
         listens = made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
-        raise ConfigError(f"--fd: {number} is no socket ({error.strerror})") from None
+        raise ConfigError(f"file descriptor {number} is no socket ({error.strerror})") from None
     if not listens:
         made.close()
-        raise ConfigError(f"--fd: {number} is a socket that does not listen")
+        raise ConfigError(f"file descriptor {number} is a socket that does not listen")
     # Named for asyncio as in ``listen``: a descriptor alone does not carry the protocol there.
     return socket.socket(made.family, made.type, socket.IPPROTO_TCP, fileno=made.detach())

@@ -173,7 +173,7 @@ def _slip(part: str, *, alone: bool) -> str:
         )
     if part.startswith(",") or part.endswith(","):
         return (
-            f"has a comma at the edge of {part!r}; write one -p for each prompt, or "
+            f"has a comma at the edge of {part!r}; write each prompt by itself, or "
             f"'{_quoted(part)}' if the comma belongs to it"
         )
     if _DANGLING.search(part):
@@ -193,7 +193,7 @@ def _refuse_lists(name: str | None, negatives: Sequence[str]) -> None:
     """A comma in a name or a negative could begin another prompt, or another negative."""
     if name and "," in name and not _is_quoted(name):
         raise ValueError(
-            f"has a comma in its name {name!r}; write one -p for each prompt, or "
+            f"has a comma in its name {name!r}; write each prompt by itself, or "
             f"'{_quoted(name)}=…' if the comma belongs to the name"
         )
     for negative in negatives:
@@ -230,7 +230,7 @@ def why_misread(prompt: Prompt) -> str:
     text, other = prompt.text[: found.start()].strip(" ,"), prompt.text[found.end() :].strip()
     return (
         f"{prompt.text!r}: models hardly read {found[0].strip().lower()!r}; write what it is not "
-        f"as a negative: -p '{text or 'text'}, not {other or 'other'}'"
+        f"as a negative: '{text or 'text'}, not {other or 'other'}'"
     )
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from db import lookup
 from maskpool.domain import BatchState, Progress
-from maskpool.errors import Conflict, SpecError
+from maskpool.errors import Conflict, Option, SpecError
 from maskpool.reading import NO_CHANGES, ReadingChanges
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
@@ -170,10 +170,12 @@ def _require_done(batch: Progress, lacks: Lacks) -> None:
     if batch.state == BatchState.CANCELLED:
         raise Conflict(
             f"batch {batch.batch_id} was cancelled, {lacks.unfinished:,} of its {lacks.total:,} "
-            "images have no result; to export the others, say --partial"
+            "images have no result; to export the others, ask for a partial dataset",
+            option=Option.PARTIAL,
         )
     if batch.state != BatchState.DONE:
         raise Conflict(
             f"batch {batch.batch_id} is {batch.state.label}, {lacks.unfinished:,} images to go; "
-            "wait for it (maskpool status --watch), or say --partial"
+            "wait for it, or ask for a partial dataset",
+            option=Option.PARTIAL,
         )

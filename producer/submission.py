@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from maskpool.domain import Klass, Priority, new_id
-from maskpool.errors import SourceError, SpecError
+from maskpool.errors import Option, SourceError, SpecError
 from maskpool.reading import Reading
 from maskpool.sample import Sample
 from maskpool.settings import Settings
@@ -43,6 +43,7 @@ class Submission:
         team_id: Whose members see the batch; None: its owner alone.
         uploads: Those that the images lie in.
         if_changed: What to do where the key's batch was made of other images, for the sentence.
+        option: See ``maskpool.errors.Permanent``; of this sentence.
     """
 
     source: Source
@@ -57,6 +58,7 @@ class Submission:
     team_id: UUID | None = None
     uploads: tuple[UUID, ...] = ()
     if_changed: str = "submit under another key"
+    option: Option | None = None
 
 
 def prepare(
@@ -191,8 +193,8 @@ def _nothing_asked(source: Source) -> SourceError | SpecError:
         return SourceError(str(source.path), f"gives no box to work on: {why}")
     return SpecError(
         "prompts",
-        "nothing is asked; name at least one prompt, e.g. -p 'yellow school bus', or give a spec "
-        "(--spec FILE) or boxes (--boxes FILE)",
+        "nothing is asked; name at least one prompt, e.g. yellow school bus, or give boxes",
+        option=Option.PROMPTS,
     )
 
 

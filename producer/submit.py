@@ -182,6 +182,7 @@ class Submitter:
                 submission.source.text,
                 f"it changed since batch {at.batch_id} was made of it: {changed}; "
                 f"{submission.if_changed}",
+                option=submission.option,
             )
 
     def _load(self, at: Loading, refs: Iterator[ImageRef], on_loaded: OnLoaded) -> None:

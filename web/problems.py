@@ -16,6 +16,7 @@ from maskpool.errors import (
     Conflict,
     MaskpoolError,
     NotFound,
+    Option,
     Permanent,
     SourceError,
     SpecError,
@@ -46,6 +47,10 @@ _PLAIN: tuple[tuple[type[MaskpoolError], int, str], ...] = (
     (TooMany, 429, "too_many"),
     (Permanent, 422, "refused"),
 )
+
+
+#: What is an option elsewhere, by the field of a request that says the same.
+_FIELDS = {Option.PROMPTS: "spec.prompts", Option.PARTIAL: "partial"}
 
 
 #: Of every refusal, for the API's description.
@@ -116,6 +121,14 @@ class _Answer(JSONResponse):
 
 def problem_of(error: MaskpoolError) -> Problem:
     """An error of ours as a problem."""
+    made = _problem_of(error)
+    if isinstance(error, Permanent) and error.option in _FIELDS:
+        made.params["option"] = _FIELDS[error.option]
+        made.detail = f"{made.detail} ({_FIELDS[error.option]})"
+    return made
+
+
+def _problem_of(error: MaskpoolError) -> Problem:
     sentence = str(error)
     if isinstance(error, GlossaryError):
         return Problem(422, f"glossary.{error.why}", sentence, **error.params)

@@ -60,7 +60,7 @@ Tiles: TypeAlias = Annotated[
 
 
 def parse(text: str) -> Literal["off", "auto"] | Tiling:
-    """What is written after ``--tiles``: off, auto, a side, or a side and an overlap as 1008/0.25.
+    """What people write in one word: off, auto, a side, or a side and an overlap as 1008/0.25.
 
     Raises:
         SpecError: It is none of these, or out of bounds.
@@ -72,7 +72,7 @@ def parse(text: str) -> Literal["off", "auto"] | Tiling:
     said = _TEXT.fullmatch(text)
     if said is None:
         raise SpecError(
-            "--tiles", f"{text[:40]!r} is none of off, auto, a side as 1008, and 1008/0.25"
+            "tiles", f"{text[:40]!r} is none of off, auto, a side as 1008, and 1008/0.25"
         )
     numbers = {"size": int(said["size"])}
     try:
@@ -80,4 +80,4 @@ def parse(text: str) -> Literal["off", "auto"] | Tiling:
             numbers if said["overlap"] is None else {**numbers, "overlap": float(said["overlap"])}
         )
     except SpecError as refused:
-        raise SpecError(f"--tiles: {refused.field}", refused.reason) from None
+        raise SpecError(f"tiles: {refused.field}", refused.reason) from None

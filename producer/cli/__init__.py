@@ -17,6 +17,7 @@ from maskpool.text import readable
 from producer.cli import (
     batches,
     export,
+    flags,
     gc,
     glossary,
     inspect,
@@ -106,7 +107,7 @@ def _run() -> int:
         _say("interrupted")
         return exits.INTERRUPTED
     except MaskpoolError as error:
-        _say(str(error))
+        _say(flags.told(error))
         return exits.exit_code(error)
     except OSError as error:
         _say(_sentence(error))

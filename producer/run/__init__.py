@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from db import lookup, workers
 from db.session import Database
 from maskpool.domain import Progress
-from maskpool.errors import SourceError
+from maskpool.errors import Option, SourceError
 from maskpool.glossary import shipped
 from maskpool.settings import Settings
 from maskpool.spec import BatchSpec, question_of
@@ -104,14 +104,15 @@ def run(
                 settings.owner_name,
                 _key(asked.source, spec),
                 reading=draft.reading,
-                if_changed="run it without --resume",
+                if_changed="begin the run anew",
+                option=Option.ANEW,
             )
             batch_id = Submitter(database, broker.wake).submit(submission).batch_id
             changed = written_since(source.refs(), folder.question.began) if folder.resumed else []
             if changed:
                 say(
                     f"since the run began {counted('changed', changed)}; their masks may be of "
-                    "the earlier pictures; run it without --resume to be sure"
+                    "the earlier pictures; begin the run anew to be sure"
                 )
             rate = _wait_for_end(database, stack, batch_id, spec, on_progress)
             written = write_results(

@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from maskpool.errors import ConfigError, Conflict
+from maskpool.errors import ConfigError, Conflict, Option
 from maskpool.files import write_whole
 from maskpool.spec import question_of
 from producer import marks
@@ -123,7 +123,7 @@ def taken(
     _require_folder(out)
     home, before = out / marks.RUN, out / marks.RUN_BEFORE
     if out.exists() and not home.is_dir() and not before.is_dir() and any(out.iterdir()):
-        raise Conflict(f"{out} holds other files; give a new or empty folder with -o")
+        raise Conflict(f"{out} holds other files; give a new or empty folder", option=Option.OUT)
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out):
         if is_held(home):
@@ -153,7 +153,8 @@ def require_room(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < _MIN_FREE:
         raise ConfigError(
-            f"no space is left under {folder} ({free:,} bytes); make room, then go on with --resume"
+            f"no space is left under {folder} ({free:,} bytes); make room, then resume the run",
+            option=Option.RESUME,
         )
 
 
@@ -165,7 +166,8 @@ def _require_folder(out: Path) -> None:
     """Refuse a path that leads through a file, as ``coco.json/`` does."""
     there = next((path for path in (out, *out.parents) if os.path.lexists(path)), out)
     if os.path.lexists(there) and not there.is_dir():
-        raise ConfigError(f"{there} is not a directory; give a new or empty folder with -o")
+        sentence = f"{there} is not a directory; give a new or empty folder"
+        raise ConfigError(sentence, option=Option.OUT)
 
 
 @contextmanager
@@ -197,12 +199,14 @@ def _to_resume(out: Path, question: Question) -> Question | None:
         first = Question.model_validate_json((home / _QUESTION).read_bytes())
     except (OSError, ValidationError):
         raise Conflict(
-            f"what was asked of the run in {out} is not recorded; begin anew without --resume"
+            f"what was asked of the run in {out} is not recorded; begin it anew",
+            option=Option.ANEW,
         ) from None
     if instead := first.differs_in(question):
         raise Conflict(
             f"the run in {out} was asked something else, this one asks {instead}; write it as it "
-            "was, or begin anew without --resume"
+            "was, or begin it anew",
+            option=Option.ANEW,
         )
     return first
 

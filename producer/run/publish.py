@@ -18,7 +18,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from maskpool import failpoints
-from maskpool.errors import Conflict
+from maskpool.errors import Conflict, Option
 from maskpool.files import hidden_beside, sync_folder, write_whole
 from producer.formats.targets import is_protected, mode_of, remove_tree
 
@@ -142,8 +142,9 @@ def _require_free(out: Path, names: Iterable[str], last: Written) -> None:
 
 def _in_the_way(path: Path) -> Conflict:
     return Conflict(
-        f"{path} is in the way and no run wrote it; move it away (--resume then goes on), or give "
-        "another folder"
+        f"{path} is in the way and no run wrote it; move it away and resume the run, or give "
+        "another folder",
+        option=Option.RESUME,
     )
 
 

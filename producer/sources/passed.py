@@ -8,7 +8,7 @@ import stat
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from maskpool.errors import SourceError
+from maskpool.errors import Option, SourceError
 from producer.sources import names
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ class PassedOver:
             raise SourceError(
                 text,
                 f"{self.sentence(with_names=True)}; move them elsewhere, list the images in a "
-                ".txt, or leave out --strict",
+                ".txt, or let them be passed over",
+                option=Option.STRICT,
             )
 
     def no_image(self, text: str) -> SourceError:

@@ -324,7 +324,7 @@ def test_a_result_stays_until_the_next_one_is_whole(tmp_path: Path) -> None:
     (photos / "scene_03.jpg").write_bytes((SCENES / "scene_03.jpg").read_bytes())
     done = maskpool(*words, "--resume")
     assert done.returncode == 2
-    assert "1 image is new ('scene_03.jpg'); run it without --resume" in done.stderr
+    assert "1 image is new ('scene_03.jpg'); begin the run anew (without --resume)" in done.stderr
     assert files(out) == first
 
     done = maskpool(*words, env={"MASKPOOL_FAILPOINTS": "run.moving=kill@2"})

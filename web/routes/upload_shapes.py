@@ -80,8 +80,25 @@ class UploadPage(BaseModel):
     next: UUID | None = Field(description="Hand it back as `after`; null at the end.")
 
 
-class FileAnswer(BaseModel):
+class ListedFile(BaseModel):
     """A file of an upload."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"name": "a/1.jpg", "size": 40960, "sha256": _SHA}}
+    )
+
+    name: str
+    size: int | None = Field(description="Bytes; null while parts of it are missing.")
+    sha256: str | None
+
+    @classmethod
+    def listed(cls, one: UploadFile) -> ListedFile:
+        """Of what was found; nobody noted how many parts a file has that is not whole."""
+        return ListedFile(name=one.name, size=one.size, sha256=one.sha256)
+
+
+class FileAnswer(ListedFile):
+    """A file of an upload that was sent, or of which a part was."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -89,9 +106,6 @@ class FileAnswer(BaseModel):
         }
     )
 
-    name: str
-    size: int | None = Field(description="Bytes; null while parts of it are missing.")
-    sha256: str | None
     missing: int = Field(default=0, description="Parts that are still to come.")
     task: UUID | None = Field(default=None, description="What unpacks it, where it is a .zip.")
 
@@ -106,7 +120,7 @@ class FilePage(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"files": [], "next": None}})
 
-    files: list[FileAnswer]
+    files: list[ListedFile]
     next: str | None = Field(description="Hand it back as `after`; null at the end.")
 
 

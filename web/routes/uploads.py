@@ -28,6 +28,7 @@ from web.router import Router
 from web.routes.upload_shapes import (
     FileAnswer,
     FilePage,
+    ListedFile,
     NewUpload,
     PartsAnswer,
     TarAnswer,
@@ -94,7 +95,7 @@ def files(
     """List the files of an upload, by name."""
     found = uploads.files(pool, uploads.find(pool, caller, upload_id), after=after, limit=limit)
     following = found[-1].name if len(found) == limit else None
-    return FilePage(files=[FileAnswer.of(one) for one in found], next=following)
+    return FilePage(files=[ListedFile.listed(one) for one in found], next=following)
 
 
 @router.put(

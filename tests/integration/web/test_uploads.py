@@ -194,6 +194,9 @@ def test_parts_come_in_any_order_and_are_joined(either: Door) -> None:
     put(door, upload, "a.tif?part=1&of=3", cut[0])
     url = f"/api/v1/uploads/{upload}/parts/a.tif?of=3"
     assert door.client.get(url, headers=door.as_("ann")).json() == {"parts": [1, 3], "of": 3}
+    # Nobody noted of how many parts it is made, so the list says nothing of that.
+    listed = door.client.get(f"/api/v1/uploads/{upload}/files", headers=door.as_("ann")).json()
+    assert listed["files"] == [{"name": "a.tif", "size": None, "sha256": None}]
     passed = PassedOver()
     assert list(source_of(door, upload).refs(passed)) == []
     assert passed.counts == {"file whose parts are not all there": 1}

@@ -34,11 +34,11 @@ def test_what_is_written_after_tiles(text: str, tiles: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("on", "--tiles: 'on' is none of off, auto, a side as 1008, and 1008/0.25"),
-        ("63", "--tiles: size: input should be greater than or equal to 64"),
-        ("1008/0.51", "--tiles: overlap: input should be less than or equal to 0.5"),
-        ("1008/1.5", "--tiles: '1008/1.5' is none of"),
-        ("", "--tiles: '' is none of"),
+        ("on", "tiles: 'on' is none of off, auto, a side as 1008, and 1008/0.25"),
+        ("63", "tiles: size: input should be greater than or equal to 64"),
+        ("1008/0.51", "tiles: overlap: input should be less than or equal to 0.5"),
+        ("1008/1.5", "tiles: '1008/1.5' is none of"),
+        ("", "tiles: '' is none of"),
     ],
 )
 def test_anything_else_is_refused(text: str, sentence: str) -> None:
