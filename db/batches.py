@@ -37,7 +37,7 @@ _FIND_OWNER = select(UserRow.id).where(UserRow.name == bindparam("name"))
 
 _FIND = select(
     *(BatchRow.id, BatchRow.state, BatchRow.loaded),
-    *(BatchRow.spec, BatchRow.reading, BatchRow.source, BatchRow.sample),
+    *(BatchRow.spec, BatchRow.reading, BatchRow.source, BatchRow.sample, BatchRow.team_id),
 ).where(BatchRow.owner_id == bindparam("owner"), BatchRow.idempotency_key == bindparam("key"))
 
 _LOADING = select(BatchRow.state, BatchRow.loaded).where(BatchRow.id == bindparam("batch"))
@@ -106,7 +106,7 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
     How a batch is read is no part of what its key stands for: the last word on it counts.
 
     Raises:
-        Conflict: The key was used for another question or source.
+        Conflict: The key was used for another question or source, or for another team.
         NotFound: An upload is gone.
     """
     owner_id = _owner_id(session, new.owner)
@@ -132,6 +132,11 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
         raise Conflict(
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which has another spec or "
             "source; submit under another key"
+        )
+    if row.team_id != new.team_id:
+        raise Conflict(
+            f"the key {new.idempotency_key!r} belongs to batch {row.id}, which is of "
+            f"{'no' if row.team_id is None else 'another'} team; submit under another key"
         )
     _require_same_sample(new, row.id, read_sample(row.sample))
     use_uploads(session, row.id, new.uploads)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -31,6 +31,8 @@ from producer.pool import Pool
 
 __all__ = [
     "Entry",
+    "Put",
+    "Stale",
     "Team",
     "composed",
     "composed_prompts",
@@ -48,6 +50,13 @@ __all__ = [
 
 #: A prompt with or without what counts of it on reading.
 P = TypeVar("P", bound=Prompt)
+
+#: Whether a change is meant for a version of a list.
+Fits = Callable[[int], bool]
+
+
+def _any(_: int) -> bool:
+    return True
 
 
 def current(session: Session, team_id: UUID | None) -> Glossary:
@@ -149,7 +158,30 @@ def _listing(session: Session, scope: UUID) -> tuple[int, list[Entry]]:
     return rows.versions(session, [scope]).get(scope, 0), rows.entries(session, [scope])
 
 
-def put(pool: Pool, actor: Actor, team: Team | None, words: Sequence[Word]) -> int:
+class Stale(Conflict):
+    """A change was meant for another version of the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What was put into a list.
+
+    Attributes:
+        version: Of the list.
+        added: Words that were not there.
+        changed: Words that were written or sent otherwise.
+        before: The latter as they were.
+    """
+
+    version: int
+    added: int = 0
+    changed: int = 0
+    before: tuple[Entry, ...] = ()
+
+
+def put(
+    pool: Pool, actor: Actor, team: Team | None, words: Sequence[Word], fits: Fits = _any
+) -> Put:
     """Add words to a list, or give them other English; all of them, as one change.
 
     Args:
@@ -157,22 +189,24 @@ def put(pool: Pool, actor: Actor, team: Team | None, words: Sequence[Word]) -> i
         actor: Who does it.
         team: Whose list; None: the whole pool's.
         words: What is put in; one that is there already as it is makes no change.
-
-    Returns:
-        The list's version.
+        fits: Whether the change is meant for this version of the list.
 
     Raises:
         Conflict: The list would be too long.
+        Stale: The change is meant for another version.
     """
     scope = team.id if team else POOL
     version, there = listing(pool, team)
     if not _changed(there, words):
-        return version
+        _require_fit(fits, version)
+        return Put(version)
     with pool.database.write() as session:
         version = rows.next_version(session, scope)
+        _require_fit(fits, version - 1)
         there = rows.entries(session, [scope])
+        known = {(one.key, one.kind): one for one in there}
         keys = {(one.key, str(one.kind)) for one in words}
-        total = len(keys | {(one.key, one.kind) for one in there})
+        total = len(keys | known.keys())
         if total > MAX_WORDS:
             raise Conflict(f"the list would have {total:,} words; {MAX_WORDS:,} are allowed")
         new = [
@@ -180,10 +214,13 @@ def put(pool: Pool, actor: Actor, team: Team | None, words: Sequence[Word]) -> i
             for one in _changed(there, words)
         ]
         _write(session, actor, team, new, version)
-    return version
+    before = tuple(known[at] for one in new if (at := (one.key, one.kind)) in known)
+    return Put(version, len(new) - len(before), len(before), before)
 
 
-def remove(pool: Pool, actor: Actor, team: Team | None, word: str, kind: Kind) -> int:
+def remove(
+    pool: Pool, actor: Actor, team: Team | None, word: str, kind: Kind, *, fits: Fits = _any
+) -> int:
     """Take a word out of a list; the shipped one, where there is one, counts again.
 
     Returns:
@@ -191,11 +228,13 @@ def remove(pool: Pool, actor: Actor, team: Team | None, word: str, kind: Kind) -
 
     Raises:
         NotFound: The list has no such word.
+        Stale: The change is meant for another version of the list.
     """
     scope = team.id if team else POOL
     key = Word(word, kind, "").key
     with pool.database.write() as session:
         version = rows.next_version(session, scope)
+        _require_fit(fits, version - 1)
         gone = [
             replace(one, english=None)
             for one in rows.entries(session, [scope])
@@ -206,6 +245,11 @@ def remove(pool: Pool, actor: Actor, team: Team | None, word: str, kind: Kind) -
             raise NotFound(f"{whose} has no {kind.value} {word!r}; shipped words stay")
         _write(session, actor, team, gone, version)
     return version
+
+
+def _require_fit(fits: Fits, version: int) -> None:
+    if not fits(version):
+        raise Stale("somebody changed the list since you read it; read it again")
 
 
 def _write(

@@ -74,6 +74,7 @@ def prepare(
     same_paths: bool = False,
     sample: Sample | None = None,
     strict: bool = False,
+    team_id: UUID | None = None,
 ) -> Submission:
     """Check what is asked for, and refuse what the workers would refuse; nothing is written yet.
 
@@ -89,6 +90,7 @@ def prepare(
         same_paths: Workers see the same paths as we do: upload nothing.
         sample: Of which images of the source; None: of all.
         strict: Refuse a source of which anything is passed over.
+        team_id: Whose members see the batch; None: its owner alone.
 
     Raises:
         SpecError: A prompt, the model, the reading, name, key or owner is refused.
@@ -128,6 +130,7 @@ def prepare(
         priority=priority,
         upload=upload_images,
         reading=draft.reading,
+        team_id=team_id,
     )
 
 

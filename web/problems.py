@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +26,8 @@ from maskpool.errors import (
     Unreachable,
 )
 from maskpool.glossary import GlossaryError
+from maskpool.glossary.table import FileError
+from maskpool.glossary.words import WordError
 from maskpool.strict import reason_of
 from producer.accounts.refusals import Refused
 
@@ -130,18 +133,39 @@ def problem_of(error: MaskpoolError) -> Problem:
 
 def _problem_of(error: MaskpoolError) -> Problem:
     sentence = str(error)
-    if isinstance(error, GlossaryError):
-        return Problem(422, f"glossary.{error.why}", sentence, **error.params)
-    if isinstance(error, SpecError):
-        return Problem(422, "spec.refused", sentence, field=error.field, reason=error.reason)
-    if isinstance(error, SourceError):
-        return Problem(422, "source.refused", sentence, source=error.source, line=error.line)
+    refused = _of_words(error) or _of_input(error)
+    if refused is not None:
+        code, params = refused
+        return Problem(422, code, sentence, **params)
     for kind, status, code in _PLAIN:
         if isinstance(error, kind):
             return Problem(status, code, sentence)
     service = error.service if isinstance(error, Unreachable) else ""
     wait = {"Retry-After": str(_RETRY_AFTER)}
     return Problem(503, "service.away", sentence, headers=wait, service=service)
+
+
+def _of_words(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
+    """Code and parameters of what a glossary refuses."""
+    if isinstance(error, GlossaryError):
+        return f"glossary.{error.why}", error.params
+    if isinstance(error, FileError):
+        lines = [asdict(one) for one in error.lines]
+        about = {"line": error.line, "lines": lines, "count": error.count}
+        return f"glossary_file.{error.why}", about
+    if isinstance(error, WordError):
+        word = {"field": error.field, "reason": error.reason, "why": error.why}
+        return "spec.refused", word
+    return None
+
+
+def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
+    """Code and parameters of a refused spec or source."""
+    if isinstance(error, SpecError):
+        return "spec.refused", {"field": error.field, "reason": error.reason}
+    if isinstance(error, SourceError):
+        return "source.refused", {"source": error.source, "line": error.line}
+    return None
 
 
 def answer(problem: Problem) -> JSONResponse:

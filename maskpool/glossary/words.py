@@ -34,6 +34,38 @@ class Kind(StrEnum):
     MATERIAL = "material"
 
 
+class Wrong(StrEnum):
+    """Why a word is refused."""
+
+    KIND = "kind"
+    EMPTY = "empty"
+    LONG = "long"
+    CONTROL = "control"
+    FORMULA = "formula"
+    NOT_CHINESE = "not_chinese"
+    CHINESE = "chinese"
+    #: The encoder of texts refuses it.
+    TEXT = "text"
+    #: Its line of a file has too many cells.
+    CELLS = "cells"
+    #: A file gives it two kinds of English.
+    TWICE = "twice"
+
+
+class WordError(SpecError):
+    """A word is refused.
+
+    Args:
+        field: ``word``, ``kind`` or ``english``.
+        why: For programs.
+        reason: For people.
+    """
+
+    def __init__(self, field: str, why: Wrong, reason: str) -> None:
+        super().__init__(field, reason)
+        self.why = why
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One word.
@@ -53,40 +85,47 @@ class Word:
         """The word in the form that is compared."""
         return plain(self.word)
 
+    def is_like(self, query: str) -> bool:
+        """Whether a search finds it: by any part of it, in any writing, or of its English."""
+        asked = plain(query)
+        return asked in self.key or asked in self.english.lower()
+
     @classmethod
     def checked(cls, word: str, kind: str, english: str) -> Word:
         """A word from outside.
 
         Raises:
-            SpecError: It is refused; names ``word``, ``kind`` or ``english``.
+            WordError: It is refused; names ``word``, ``kind`` or ``english``.
         """
         word, english = " ".join(word.split()), " ".join(english.split())
         if kind not in list(Kind):
-            raise SpecError("kind", f"{kind!r} is none; write noun, colour or material")
+            raise WordError("kind", Wrong.KIND, f"{kind!r} is none; write noun, colour or material")
         for name, text, most in (("word", word, MAX_WORD), ("english", english, MAX_ENGLISH)):
             _require_plain(name, text, most)
         if not has_chinese(word):
             reason = f"{word!r} holds no Chinese character, so it would never be looked up"
-            raise SpecError("word", reason)
+            raise WordError("word", Wrong.NOT_CHINESE, reason)
         if has_chinese(english):
             reason = f"{english!r} holds Chinese; write what is to be sent in English"
-            raise SpecError("english", reason)
+            raise WordError("english", Wrong.CHINESE, reason)
         try:
             return cls(word, Kind(kind), checked_text(english))
         except ValueError as error:
-            raise SpecError("english", str(error)) from None
+            raise WordError("english", Wrong.TEXT, str(error)) from None
 
 
 def _require_plain(name: str, text: str, most: int) -> None:
     if not text:
-        raise SpecError(name, "it is empty")
+        raise WordError(name, Wrong.EMPTY, "it is empty")
     if len(text) > most:
-        raise SpecError(name, f"it has {len(text)} characters; {most} are allowed")
+        reason = f"it has {len(text)} characters; {most} are allowed"
+        raise WordError(name, Wrong.LONG, reason)
     if not is_storable(text) or one_line(text) != text:
-        raise SpecError(name, "it holds a control character, or is not UTF-8")
+        reason = "it holds a control character, or is not UTF-8"
+        raise WordError(name, Wrong.CONTROL, reason)
     if _FORMULA.match(text):
         reason = f"{text!r} begins like a formula of a spreadsheet; begin it with a letter"
-        raise SpecError(name, reason)
+        raise WordError(name, Wrong.FORMULA, reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maskpool.errors import SourceError
 from producer.cli import options, render
 from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works, Writes
@@ -26,9 +25,6 @@ _WORDS = (
     *(Column("word", least=8), Column("kind"), Column("english", least=12)),
     *(Column("by"), Column("at")),
 )
-
-#: Bytes of a file that is taken in.
-_MAX_BYTES = 4 * 1024 * 1024
 
 
 class _Kind(StrEnum):
@@ -66,8 +62,8 @@ def add(
 
     new = words.Word.checked(word, kind, english)
     with open_pool() as pool:
-        version = glossary.put(pool, Actor.at_shell(pool.settings), _team(pool, team), [new])
-    render.say(f"{new.word} is sent as {new.english} ({_whose(team)}, version {version})")
+        done = glossary.put(pool, Actor.at_shell(pool.settings), _team(pool, team), [new])
+    render.say(f"{new.word} is sent as {new.english} ({_whose(team)}, version {done.version})")
 
 
 @app.command("ls", cls=Reads)
@@ -118,10 +114,10 @@ def import_words(source: File, team: Team = None) -> None:
     from producer.accounts.audit import Actor
     from producer.pool import open_pool
 
-    words = table.read(_text(source), str(source))
+    words = table.read(table.decoded(_read(source), str(source)), str(source))
     with open_pool() as pool:
-        version = glossary.put(pool, Actor.at_shell(pool.settings), _team(pool, team), words)
-    render.say(f"{len(words):,} words are in ({_whose(team)}, version {version})")
+        done = glossary.put(pool, Actor.at_shell(pool.settings), _team(pool, team), words)
+    render.say(f"{len(words):,} words are in ({_whose(team)}, version {done.version})")
 
 
 @app.command("export", cls=Writes)
@@ -161,26 +157,11 @@ def _row(word: Shipped | Entry) -> dict[str, str]:
     return {**line, "by": getattr(word, "user_name", ""), "at": when}
 
 
-def _text(source: Path) -> str:
-    """The content of a file.
-
-    Raises:
-        SourceError: It is too long, or no UTF-8.
-    """
-    content = _read(source)
-    if len(content) > _MAX_BYTES:
-        raise SourceError(str(source), f"has more than {_MAX_BYTES:,} bytes; divide it")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise SourceError(
-            str(source), "is not UTF-8; in Excel, save it as 'CSV UTF-8'", line
-        ) from None
-
-
 def _read(source: Path) -> bytes:
+    """The content of a file, or so much of it that it is too long."""
+    from maskpool.glossary.table import MAX_BYTES
+
     if source == Path("-"):
-        return typer.get_binary_stream("stdin").read(_MAX_BYTES + 1)
+        return typer.get_binary_stream("stdin").read(MAX_BYTES + 1)
     with source.open("rb") as file:
-        return file.read(_MAX_BYTES + 1)
+        return file.read(MAX_BYTES + 1)

@@ -30,6 +30,13 @@ def submit(
         str,
         typer.Option(help="Idempotency key: the same again is the same batch, or resumes it."),
     ] = "",
+    team: Annotated[
+        str | None,
+        typer.Option(
+            help="Name or id of a team: its members see the batch, and its glossary counts.",
+            show_default=False,
+        ),
+    ] = None,
     no_upload: Annotated[
         bool,
         typer.Option("--no-upload", help="Workers see the same paths: copy nothing to the store."),
@@ -42,6 +49,7 @@ def submit(
     """Submit images and prompts to the pool, as one batch."""
     from producer import glossary
     from producer import submit as submitting
+    from producer.accounts import teams
     from producer.pool import open_pool, why_idle
     from producer.sources.sampled import sample_of
     from producer.submission import left_out_boxes, prepare
@@ -57,7 +65,8 @@ def submit(
     )
     drawn = options.sample(sample, seed)
     with open_pool() as pool:
-        asked = glossary.composed(pool, None, asked)
+        team_id = None if team is None else teams.find(pool, team).id
+        asked = glossary.composed(pool, team_id, asked)
         for sentence in glossary.sentences(asked):
             render.say(sentence)
         submission = prepare(
@@ -72,6 +81,7 @@ def submit(
             same_paths=no_upload,
             sample=drawn,
             strict=strict,
+            team_id=team_id,
         )
         render.warn(why_idle(pool, submission.spec.model))
         render.warn(left_out_boxes(submission.source))

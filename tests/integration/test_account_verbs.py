@@ -11,7 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from PIL import Image
+from sqlalchemy import select
 
+from db.models import BatchRow
 from db.session import Database
 from maskpool import exits
 from maskpool.settings import load_settings
@@ -19,6 +22,7 @@ from producer import cli
 from producer.accounts import audit, sessions
 from producer.accounts.authenticate import Authenticator
 from producer.accounts.rights import Right, Role
+from producer.accounts.teams import find
 from producer.pool import Pool
 
 PASSWORD = "correct horse battery"
@@ -174,3 +178,32 @@ def test_without_a_stack_there_is_no_link(shell: Shell) -> None:
     code, out, err = shell("user", "link")
     assert (code, out) == (exits.UNREACHABLE, "")
     assert "no stack with one runs in" in err
+
+
+def test_a_batch_for_a_team_is_its_members_and_uses_its_words(
+    pool: Pool, shell: Shell, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("RGB", (8, 8)).save(images / "a.png")
+    shell("team", "create", "cats")
+    shell("glossary", "add", "国槐", "pagoda tree")
+    shell("glossary", "add", "国槐", "scholar tree", "--team", "cats")
+    ask = ("submit", str(images), "-p", "国槐", "--key", "k")
+    code, _, said = shell(*ask, "--team", "cats")
+    assert code == exits.OK, said
+    assert "国槐 is sent as: scholar tree" in said
+    with pool.database.read() as session:
+        [batch] = session.scalars(select(BatchRow)).all()
+        assert batch.team_id == find(pool, "cats").id
+        assert batch.spec["glossary"] == "1.1.1"
+        assert batch.spec["prompts"] == [{"text": "scholar tree", "name": "国槐", "not": []}]
+    english = ("submit", str(images), "-p", "tree", "--key")
+    assert shell(*english, "e", "--team", "cats")[0] == exits.OK
+    code, _, refused = shell(*english, "e")
+    assert (code, "which is of another team" in refused) == (exits.BAD_INPUT, True), refused
+    assert shell(*english, "n")[0] == exits.OK
+    code, _, refused = shell(*english, "n", "--team", "cats")
+    assert (code, "which is of no team" in refused) == (exits.BAD_INPUT, True), refused
+    code, _, refused = shell(*english, "x", "--team", "dogs")
+    assert (code, "dogs" in refused) == (exits.BAD_INPUT, True), refused

@@ -77,10 +77,14 @@ ROUTES: dict[str, Right | None] = {
     "GET /api/v1/uploads/{upload_id}/parts/{name:any_text}": Right.READ,
     "POST /api/v1/uploads/{upload_id}/tar": Right.UPLOAD,
     "GET /api/v1/glossary": Right.READ,
+    "GET /api/v1/glossary/csv": Right.READ,
+    "POST /api/v1/glossary/csv": Right.USERS,
     "PUT /api/v1/glossary/{word}": Right.USERS,
     "DELETE /api/v1/glossary/{word}": Right.USERS,
     "POST /api/v1/glossary/compose": Right.READ,
     "GET /api/v1/teams/{team_id}/glossary": Right.READ,
+    "GET /api/v1/teams/{team_id}/glossary/csv": Right.READ,
+    "POST /api/v1/teams/{team_id}/glossary/csv": Right.SUBMIT,
     "PUT /api/v1/teams/{team_id}/glossary/{word}": Right.SUBMIT,
     "DELETE /api/v1/teams/{team_id}/glossary/{word}": Right.SUBMIT,
     "GET /api/v1/batches": Right.READ,
@@ -128,6 +132,8 @@ ROUTES: dict[str, Right | None] = {
 }
 
 _ACTOR = Actor(None, "test")
+
+_CSV = "word,kind,english\n国槐,noun,pagoda tree\n".encode()
 
 
 def a_tar() -> bytes:
@@ -297,6 +303,8 @@ BODIES: dict[str, object] = {
     "PUT /api/v1/batches/{batch_id}/reading": {"threshold": 0.5},
     "PUT /api/v1/uploads/{upload_id}/files/{name:any_text}": b"jpeg",
     "POST /api/v1/uploads/{upload_id}/tar": a_tar(),
+    "POST /api/v1/glossary/csv": _CSV,
+    "POST /api/v1/teams/{team_id}/glossary/csv": _CSV,
 }
 
 #: Queries that a route asks for.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Header, Query, Response
 from pydantic import Field, StringConstraints
 
 from maskpool.glossary import Glossary, GlossaryError, Kind, Word
@@ -16,8 +17,9 @@ from producer.accounts import teams
 from producer.accounts.audit import Actor
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from producer.glossary import Entry
-from web import cursors
+from producer.glossary import Entry, Team
+from producer.pool import Pool
+from web import cursors, etags
 from web.access import Pooled, needs
 from web.problems import problem_of
 from web.router import Router
@@ -34,6 +36,12 @@ Id = Annotated[UUID, Field(strict=False)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 OfKind = Annotated[Kind, Query(description="What the word is in a phrase.")]
+Search = Annotated[
+    str,
+    Query(max_length=100, description="Part of the word, in any writing, or of its English."),
+]
+IfMatch = Annotated[str | None, Header()]
+IfNoneMatch = Annotated[str | None, Header()]
 
 
 class AskedWord(Asked):
@@ -51,6 +59,10 @@ class WordShown(Shown):
     english: str = Field(examples=["pagoda tree"])
     by: str = Field(description="Who wrote it; empty for shipped words.", examples=["ann"])
     at: datetime | None = Field(description="Null for shipped words.")
+    overruled: str | None = Field(
+        description="What is sent instead, by a list that lies over this one; null: it counts.",
+        examples=[None],
+    )
 
 
 class Words(Shown):
@@ -65,6 +77,11 @@ class Version(Shown):
     """The list after a change."""
 
     version: int = Field(examples=[4])
+    before: str | None = Field(
+        default=None,
+        description="What was sent for the word before; null: it is new, or as it was.",
+        examples=["tree"],
+    )
 
 
 class AskedTexts(Asked):
@@ -97,7 +114,14 @@ class ComposedShown(Shown):
     texts: list[SentShown]
 
 
-@router.get("/glossary")
+#: What the routes answer beside their own.
+_SAME: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed."}}
+STALE: dict[int | str, dict[str, Any]] = {
+    412: {"description": "The list is not what If-Match names."}
+}
+
+
+@router.get("/glossary", responses=_SAME)
 def list_words(
     *,
     pool: Pooled,
@@ -105,36 +129,56 @@ def list_words(
     source: Annotated[
         Literal["pool", "shipped"], Query(description="The pool's own, or maskpool's.")
     ] = "pool",
+    team: Annotated[
+        UUID | None, Query(description="Whose words overrule them, beside the pool's.")
+    ] = None,
+    q: Search = "",
     after: str | None = None,
     limit: Limit = 200,
+    response: Response,
+    if_none_match: IfNoneMatch = None,
 ) -> Words:
-    """List the pool's own words, or those that come with maskpool."""
-    del caller
-    if source == "shipped":
-        shipped = [_shipped(one) for one in shipped_words()]
-        return _page(SHIPPED_VERSION, shipped, after, limit)
+    """List or search the pool's own words, or those that come with maskpool."""
+    if team is not None:
+        teams.visible(pool, caller, team, Right.READ)
+    over = glossary.of(pool, team)
     version, entries = glossary.listing(pool, None)
-    return _page(version, [_shown(one) for one in entries], after, limit)
+    etag = etag_of(None, version)
+    if source == "shipped" or team is not None:
+        etag = etags.etag_of(["glossary", source, over.version])
+    known = etags.unless_known(if_none_match, etag, response)
+    if known is not None:
+        return known  # type: ignore[return-value]  # sent as it is
+    if source == "shipped":
+        shipped = [one for one in shipped_words() if one.is_like(q)]
+        return _page(SHIPPED_VERSION, [_shipped(one, over) for one in shipped], after, limit)
+    return _page(version, _found(entries, q, over), after, limit)
 
 
-@router.put("/glossary/{word}")
+@router.put("/glossary/{word}", responses=STALE)
 def put_word(
-    pool: Pooled, caller: Annotated[Caller, needs(Right.USERS)], word: str, asked: AskedWord
+    *,
+    pool: Pooled,
+    caller: Annotated[Caller, needs(Right.USERS)],
+    word: str,
+    asked: AskedWord,
+    if_match: IfMatch = None,
 ) -> Version:
     """Add a word for the whole pool, or give it other English."""
-    new = Word.checked(word, asked.kind, asked.english)
-    return Version(version=glossary.put(pool, Actor.of(caller), None, [new]))
+    return _put(pool, caller, None, _checked(word, asked), if_match)
 
 
-@router.delete("/glossary/{word}")
+@router.delete("/glossary/{word}", responses=STALE)
 def remove_word(
+    *,
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.USERS)],
     word: str,
     kind: OfKind = Kind.NOUN,
+    if_match: IfMatch = None,
 ) -> Version:
     """Take a word of the pool's out; a shipped one counts again."""
-    return Version(version=glossary.remove(pool, Actor.of(caller), None, word, kind))
+    return _remove(pool, caller, None, word, kind, if_match)
 
 
 @router.post("/glossary/compose")
@@ -149,46 +193,55 @@ def compose_texts(
     return ComposedShown(glossary=words.version, texts=texts)
 
 
-@router.get("/teams/{team_id}/glossary")
+@router.get("/teams/{team_id}/glossary", responses=_SAME)
 def list_team_words(
     *,
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.READ)],
     team_id: UUID,
+    q: Search = "",
     after: str | None = None,
     limit: Limit = 200,
+    response: Response,
+    if_none_match: IfNoneMatch = None,
 ) -> Words:
-    """List a team's own words."""
+    """List or search a team's own words."""
     team = teams.visible(pool, caller, team_id, Right.READ)
     version, entries = glossary.listing(pool, team)
-    return _page(version, [_shown(one) for one in entries], after, limit)
+    known = etags.unless_known(if_none_match, etag_of(team, version), response)
+    if known is not None:
+        return known  # type: ignore[return-value]  # sent as it is
+    return _page(version, _found(entries, q, None), after, limit)
 
 
-@router.put("/teams/{team_id}/glossary/{word}")
+@router.put("/teams/{team_id}/glossary/{word}", responses=STALE)
 def put_team_word(
+    *,
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.SUBMIT)],
     team_id: UUID,
     word: str,
     asked: AskedWord,
+    if_match: IfMatch = None,
 ) -> Version:
     """Add a word for a team, or give it other English."""
     team = teams.visible(pool, caller, team_id, Right.SUBMIT)
-    new = Word.checked(word, asked.kind, asked.english)
-    return Version(version=glossary.put(pool, Actor.of(caller), team, [new]))
+    return _put(pool, caller, team, _checked(word, asked), if_match)
 
 
-@router.delete("/teams/{team_id}/glossary/{word}")
+@router.delete("/teams/{team_id}/glossary/{word}", responses=STALE)
 def remove_team_word(
+    *,
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.SUBMIT)],
     team_id: UUID,
     word: str,
     kind: OfKind = Kind.NOUN,
+    if_match: IfMatch = None,
 ) -> Version:
     """Take a word of a team's out; the pool's, or the shipped one, counts again."""
     team = teams.visible(pool, caller, team_id, Right.SUBMIT)
-    return Version(version=glossary.remove(pool, Actor.of(caller), team, word, kind))
+    return _remove(pool, caller, team, word, kind, if_match)
 
 
 def _sent(words: Glossary, text: str) -> SentShown:
@@ -207,11 +260,63 @@ def _page(version: int, words: list[WordShown], after: str | None, limit: int) -
     return Words(version=version, words=words[begin:end], next=following)
 
 
-def _shown(one: Entry) -> WordShown:
-    english = one.english or ""
-    by, at = one.user_name, moment(one.at)
-    return WordShown(word=one.word, kind=Kind(one.kind), english=english, by=by, at=at)
+def etag_of(team: Team | None, version: int) -> str:
+    """What stands for a version of a team's list, or of the pool's."""
+    return etags.etag_of(["glossary", str(team.id) if team else "pool", version])
 
 
-def _shipped(one: Word) -> WordShown:
-    return WordShown(word=one.word, kind=one.kind, english=one.english, by="", at=None)
+def fits(if_match: str | None, team: Team | None) -> Callable[[int], bool]:
+    """Whether a change is meant for a version of a list."""
+    fit = etags.fits(if_match)
+    return lambda version: fit(etag_of(team, version))
+
+
+def _checked(word: str, asked: AskedWord) -> Word:
+    return Word.checked(word, asked.kind, asked.english)
+
+
+def _put(pool: Pool, caller: Caller, team: Team | None, new: Word, if_match: str | None) -> Version:
+    try:
+        done = glossary.put(pool, Actor.of(caller), team, [new], fits(if_match, team))
+    except glossary.Stale as error:
+        raise etags.stale(str(error)) from None
+    before = done.before[0].english if done.before else None
+    return Version(version=done.version, before=before)
+
+
+def _remove(
+    pool: Pool, caller: Caller, team: Team | None, word: str, kind: Kind, if_match: str | None
+) -> Version:
+    actor = Actor.of(caller)
+    try:
+        version = glossary.remove(pool, actor, team, word, kind, fits=fits(if_match, team))
+    except glossary.Stale as error:
+        raise etags.stale(str(error)) from None
+    return Version(version=version)
+
+
+def _found(entries: Sequence[Entry], q: str, over: Glossary | None) -> list[WordShown]:
+    """Entries that a search finds; ``over`` says what counts instead of them."""
+    words = zip(entries, glossary.words_of(entries), strict=True)
+    return [_shown(one, _overruled(word, over)) for one, word in words if word.is_like(q)]
+
+
+def _overruled(word: Word, over: Glossary | None) -> str | None:
+    counts = over.english[word.kind].get(word.key) if over else None
+    return None if counts == word.english else counts
+
+
+def _shown(one: Entry, overruled: str | None) -> WordShown:
+    return WordShown(
+        word=one.word,
+        kind=Kind(one.kind),
+        english=one.english or "",
+        by=one.user_name,
+        at=moment(one.at),
+        overruled=overruled,
+    )
+
+
+def _shipped(one: Word, over: Glossary) -> WordShown:
+    about = {"word": one.word, "kind": one.kind, "english": one.english, "by": "", "at": None}
+    return WordShown.model_validate({**about, "overruled": _overruled(one, over)})
