@@ -195,3 +195,60 @@ def test_what_changes_too_much_is_not_taken() -> None:
 def test_a_damaged_mask_is_refused() -> None:
     with pytest.raises(ValueError, match="do not add up"):
         refine(rle.Rle((30, 40), "1"), Fineness.LOW, (4.0, 4.0))
+
+
+def disc_and_picture(side: int, off: int) -> tuple[Mask, Mask, npt.NDArray[np.uint8]]:
+    """A disc, a mask that lies beside it by some pixels, and a picture of the disc."""
+    y, x = np.mgrid[:side, :side] - side / 2
+    disc = np.hypot(y, x) < side / 4
+    picture = np.where(disc[..., None], (200, 60, 40), (40, 60, 200)).astype(np.uint8)
+    return disc, np.roll(disc, off, axis=1), picture
+
+
+@pytest.mark.parametrize(("side", "cell"), [(200, 4.0), (700, 9.0)])
+def test_high_finds_the_pictures_edge(side: int, cell: float) -> None:
+    disc, beside, picture = disc_and_picture(side, round(cell / 2))
+    raw = rle.encode(beside)
+    medium = rle.decode(refine(raw, Fineness.MEDIUM, (cell, cell), picture).mask)
+    found = refine(raw, Fineness.HIGH, (cell, cell), picture)
+    high = rle.decode(found.mask)
+    assert found.taken is Fineness.HIGH
+    assert iou(medium, disc) < 0.98
+    assert iou(high, disc) > 0.99
+    # Only what lies within two windows of the outline may change.
+    far = ndimage.distance_transform_edt(medium) > 5 * cell
+    assert high[far].all()
+    assert found.area == high.sum()
+    assert found == refine(raw, Fineness.HIGH, (cell, cell), picture)
+
+
+def test_high_leaves_a_mask_in_a_flat_picture_almost_as_it_was() -> None:
+    _, beside, _ = disc_and_picture(200, 2)
+    flat = np.full((200, 200, 3), 90, dtype=np.uint8)
+    found = refine(rle.encode(beside), Fineness.HIGH, (4.0, 4.0), flat)
+    assert iou(rle.decode(found.mask), beside) > 0.97
+
+
+def test_high_at_the_edge_keeps_touching_it() -> None:
+    mask = np.zeros((90, 120), dtype=np.bool_)
+    mask[40:, :60] = True
+    picture = np.where(mask[..., None], 220, 30).astype(np.uint8) * np.ones(3, dtype=np.uint8)
+    found = refine(rle.encode(mask), Fineness.HIGH, (3.0, 3.0), picture)
+    assert found.taken is Fineness.HIGH
+    assert found.box == (0, 40, 60, 90)
+
+
+def test_high_that_changes_too_much_leaves_medium() -> None:
+    """A thin bar beside a strong edge: the picture would move it by as much as it is wide."""
+    mask = np.zeros((120, 120), dtype=np.bool_)
+    mask[20:100, 50:62] = True
+    picture = np.zeros((120, 120, 3), dtype=np.uint8)
+    picture[:, 56:] = 255
+    found = refine(rle.encode(mask), Fineness.HIGH, (8.0, 8.0), picture)
+    assert found.taken is Fineness.MEDIUM
+    assert found == refine(rle.encode(mask), Fineness.MEDIUM, (8.0, 8.0))
+
+
+def test_a_picture_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="not that of a mask"):
+        refine(rle.empty((9, 9)), Fineness.HIGH, (1, 1), np.zeros((9, 8, 3), dtype=np.uint8))
