@@ -31,6 +31,10 @@ from maskpool.tiling.plan import TILE_SIDE
 DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
 
 
+#: Side of SAM3's maps of masks, as it is published.
+MAP_CELLS = 288
+
+
 class ModelAlias(BaseModel):
     """A SAM3 + CLIP pair under one name.
 
@@ -39,6 +43,7 @@ class ModelAlias(BaseModel):
         clip: Folder, or hub name with an optional ``@revision``.
         max_overlap: Default suppression of duplicates on reading; None as SAM3 was published.
         tile: Side of the tiles of large images, pixels: at that scale the model knows things best.
+        cells: Side of the square maps on which it draws masks, whatever the image's shape.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +52,7 @@ class ModelAlias(BaseModel):
     clip: str
     max_overlap: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     tile: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] = TILE_SIDE
+    cells: Annotated[int, Field(ge=16, le=4096)] = MAP_CELLS
 
 
 BUILT_IN_MODELS = {
@@ -56,6 +62,7 @@ BUILT_IN_MODELS = {
         clip=str(DEMO_MODELS / "clip"),
         max_overlap=0.5,
         tile=320,
+        cells=64,
     ),
     "sam3": ModelAlias(sam3="facebook/sam3", clip="openai/clip-vit-large-patch14"),
 }
@@ -124,7 +131,8 @@ class Settings(WebSettings):
     models: dict[str, ModelAlias] = Field(
         default_factory=dict,
         description='More model aliases, as JSON: {"name": {"sam3": "name@revision or folder", '
-        '"clip": "…", "tile": 1008}}; "tile", the side of its tiles in pixels, may be left out.',
+        '"clip": "…", "tile": 1008, "cells": 288}}; "tile", the side of its tiles in pixels, and '
+        '"cells", the side of the maps on which it draws masks, may be left out.',
     )
     model: str = Field(
         default="demo", description="Alias that a worker serves and that a batch asks for."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import BinaryIO
 from db import lookup
 from maskpool.domain import BatchState, Progress
 from maskpool.errors import Conflict, Option, SpecError
+from maskpool.fineness import Fineness
 from maskpool.reading import NO_CHANGES, ReadingChanges
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.empty import EmptyMasks
+from producer.results.finer import FinerMasks
 from producer.results.lacks import Lacks, read_lacks, together
 from producer.results.records import Failure, ImageResult, ImageStream
 
@@ -37,6 +40,7 @@ class Exported:
         unfinished: Images without a result because their batch was cancelled or goes on.
         notes: Sentences about what a reader of the dataset must know.
         empty: Masks without a pixel, which are not in it.
+        finer: What became of its masks where they were made finer.
     """
 
     target: Path
@@ -48,6 +52,7 @@ class Exported:
     unfinished: int
     notes: Sequence[str]
     empty: EmptyMasks
+    finer: FinerMasks
 
 
 def export(
@@ -59,6 +64,8 @@ def export(
     changes: ReadingChanges = NO_CHANGES,
     allow_partial: bool = False,
     fresh: bool = False,
+    refine: Fineness = Fineness.NONE,
+    processes: int = 0,
     stream: BinaryIO | None = None,
     say: Callable[[str], None] = lambda _: None,
     on_image: OnImage = lambda _done, _total: None,
@@ -79,6 +86,8 @@ def export(
         changes: What counts instead of what each batch says itself.
         allow_partial: Also of batches that were cancelled or have not ended.
         fresh: Start over, whatever an interrupted export left.
+        refine: How fine the masks are made on the way; what is stored never changes.
+        processes: That make them finer; 0: one for each core.
         stream: Gets the whole dataset instead of ``target``, once it is complete.
         say: Takes sentences for the user.
         on_image: Called with each image that is written; what it raises ends the export there.
@@ -112,12 +121,30 @@ def export(
 
     def images(skip: int) -> ImageStream:
         opened.append(reader.read_images(pool.database, pool.store(), views, skip))
-        return _Counted(opened[-1], lambda done: on_image(skip + done, total))
+        read: ImageStream = opened[-1]
+        if refine is not Fineness.NONE:
+            from producer.refining.stream import FinerImages  # noqa: PLC0415 - takes Pillow
+
+            read = FinerImages(
+                read,
+                refine,
+                pool.settings,
+                processes=processes or _cores(),
+                left=total - skip,
+                say=say,
+            )
+        return _Counted(read, lambda done: on_image(skip + done, total))
 
     info = {"description": f"maskpool batches {', '.join(str(view.batch_id) for view in views)}"}
     with spooled(target, stream, say) as (place, tell):
         counts = FORMATS[form].write(
-            place, categories, images, info | lacks.info(), fresh=fresh, say=tell
+            place,
+            categories,
+            images,
+            info | lacks.info(),
+            fresh=fresh,
+            say=tell,
+            fineness=refine,
         )
     return Exported(
         target=target,
@@ -127,8 +154,13 @@ def export(
         failed=lacks.failed,
         failures=lacks.failures,
         unfinished=lacks.unfinished,
-        notes=[*_notes(opened[-1]), *filter(None, [counts.empty.sentence()])],
+        notes=[
+            *_notes(opened[-1]),
+            *filter(None, [counts.empty.sentence()]),
+            *counts.finer.sentences(refine),
+        ],
         empty=counts.empty,
+        finer=counts.finer,
     )
 
 
@@ -147,6 +179,13 @@ class _Counted:
         for done, image in enumerate(self.images, start=1):
             yield image
             self.tell(done)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    # macOS does not say which.
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _notes(images: reader.MergedImages) -> list[str]:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from maskpool import exits
 from maskpool.domain import DEFAULT_THRESHOLD
+from maskpool.fineness import Fineness
 from maskpool.text import storable
 from producer.cli import options, render
 from producer.cli.tables import Column, number
@@ -60,6 +61,13 @@ def export(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over, even if an interrupted export could go on.")
     ] = False,
+    refine: Annotated[
+        Fineness,
+        typer.Option(
+            help="Make masks finer: low drops specks and pits, medium smooths outlines, too, high "
+            "draws them to the picture's edges. What is stored stays as it is.",
+        ),
+    ] = Fineness.NONE,
     as_json: options.AsJson = False,
 ) -> int:
     """Write batches as a dataset; batches over the same images become one.
@@ -72,7 +80,7 @@ def export(
     from producer.pool import open_pool
 
     stream = sys.stdout.buffer if out == _STANDARD_OUTPUT else None
-    with open_pool() as pool:
+    with open_pool() as pool, render.counting(shown=refine is not Fineness.NONE) as counted:
         written = write(
             pool,
             batch,
@@ -82,6 +90,8 @@ def export(
             changes=ReadingChanges(threshold, max_overlap, max_against, exclusive),
             allow_partial=partial,
             fresh=fresh,
+            refine=refine,
+            on_image=counted,
             say=render.say,
         )
     # A dataset may be on standard output, under whatever name; nothing may be mixed into it.
@@ -89,13 +99,13 @@ def export(
     if not as_json:
         _print_export(render.errors if piped else render.console, written)
     elif not piped:
-        render.print_json(_as_json(written))
+        render.print_json(_as_json(written, refine))
     else:
-        render.say(render.json_line(_as_json(written)))
+        render.say(render.json_line(_as_json(written, refine)))
     return exits.SOME_FAILED if written.failed else exits.OK
 
 
-def _as_json(written: Exported) -> dict[str, object]:
+def _as_json(written: Exported, refine: Fineness) -> dict[str, object]:
     return {
         "file": storable(str(written.target)),
         "images": written.images,
@@ -104,6 +114,7 @@ def _as_json(written: Exported) -> dict[str, object]:
         "failures": [{"image": one.name, "error": one.error} for one in written.failures],
         "unfinished": written.unfinished,
         **written.empty.json(),
+        **({} if refine is Fineness.NONE else {"refine": written.finer.json(refine)}),
         "notes": list(written.notes),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -290,6 +290,18 @@ def bar() -> Iterator[Bar]:
         yield Bar(progress)
     finally:
         progress.stop()
+
+
+@contextmanager
+def counting(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar of images on standard error, gone at the end; takes how many of how many are done."""
+    if not shown:
+        yield lambda _done, _total: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task("images", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _iso(milliseconds: int | None) -> str | None:

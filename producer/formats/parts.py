@@ -26,6 +26,7 @@ from maskpool.files import hidden_beside, sync_folder, write_whole
 from producer.formats import targets
 from producer.formats.lock import LOCK, locked
 from producer.results.empty import NO_EMPTY_MASKS, EmptyMasks
+from producer.results.finer import NO_FINER_MASKS, FinerMasks
 from producer.results.records import ImageStream, OpenImages
 
 #: Images between two entries of the journal: seconds of work, and one wait for the disk.
@@ -46,12 +47,14 @@ class Mark(BaseModel):
         annotations: Written so far.
         fingerprint: Of those images; see ``ImageStream``.
         empty: Masks of them that were left out.
+        finer: What became of their masks where they were made finer.
     """
 
     images: NonNegativeInt = 0
     annotations: NonNegativeInt = 0
     fingerprint: str = ""
     empty: EmptyMasks = NO_EMPTY_MASKS
+    finer: FinerMasks = NO_FINER_MASKS
 
 
 class _Journal(BaseModel):

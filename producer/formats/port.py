@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from maskpool.fineness import Fineness
 from producer.results.empty import NO_EMPTY_MASKS, EmptyMasks
+from producer.results.finer import NO_FINER_MASKS, FinerMasks
 from producer.results.records import OpenImages
 
 
@@ -20,11 +22,13 @@ class Counts:
         annotations: Instances.
         empty: Masks without a pixel, which are left out: no training tool knows what to do with
             them.
+        finer: What became of masks that were made finer.
     """
 
     images: int
     annotations: int
     empty: EmptyMasks = NO_EMPTY_MASKS
+    finer: FinerMasks = NO_FINER_MASKS
 
 
 class Exporter(Protocol):
@@ -43,6 +47,7 @@ class Exporter(Protocol):
         *,
         fresh: bool = False,
         say: Callable[[str], None] = ...,
+        fineness: Fineness = ...,
     ) -> Counts:
         """Write a dataset, whole or not at all, in memory that does not grow with its size.
 
@@ -55,6 +60,7 @@ class Exporter(Protocol):
                 said of empty masks is added.
             fresh: Do not go on with what an interrupted export left.
             say: Takes sentences for the user: that it goes on, or where it was interrupted.
+            fineness: What was asked of the masks; what became of them is said in ``info``.
 
         Raises:
             ConfigError: ``target`` is a folder where a file is written, or the other way round.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from producer.refining.fineness import Fineness
 from producer.refining.refine import Refined, refine
 
-__all__ = ["Fineness", "Refined", "refine"]
+__all__ = ["Refined", "refine"]

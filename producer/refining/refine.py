@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from maskpool import rle
+from maskpool.fineness import Fineness
 from maskpool.packed_mask import Rle
 from maskpool.ports import Image
-from producer.refining.fineness import Fineness
 from producer.refining.guided import guided
 from producer.refining.regions import cleaned
 from producer.refining.smooth import smoothed

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from maskpool.domain import Instance
 from maskpool.tiling.record import Tiled
+from producer.results.finer import FinerMasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,21 @@ class LabelledInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an image's masks are from.
+
+    Attributes:
+        batch_id: Whose job found them; the first batch's where several are merged.
+        model: Alias of the models that drew them.
+        image_sha256: Hex digest of the image's bytes as they were seen.
+    """
+
+    batch_id: UUID
+    model: str
+    image_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageResult:
     """One image that was annotated, with everything that counts under the rule it was read by.
 
@@ -42,6 +59,8 @@ class ImageResult:
         instances: By prompt, best first, then those of objects in the order of their source; empty
             where nothing was found.
         tiled: How it was looked at; None where its batch asked for no tiles.
+        origin: Where its masks are from; None where nobody needs to know.
+        finer: What became of its masks where they were made finer.
     """
 
     seq: int
@@ -51,6 +70,8 @@ class ImageResult:
     height: int
     instances: tuple[LabelledInstance, ...]
     tiled: Tiled | None = None
+    origin: Origin | None = None
+    finer: FinerMasks | None = None
 
 
 class ImageStream(Protocol):

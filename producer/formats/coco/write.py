@@ -14,13 +14,18 @@ from typing import BinaryIO
 import orjson
 
 from maskpool.errors import ConfigError
+from maskpool.fineness import Fineness
 from producer.formats.parts import Mark, Parts, unfinished
 from producer.formats.port import Counts
 from producer.results.empty import EmptyMasks
+from producer.results.finer import FinerMasks
 from producer.results.records import ImageResult, LabelledInstance, OpenImages
 
 #: Names the layout of the parts: code with another layout must not go on with them.
 _LAYOUT = "coco 2"
+
+#: Names how masks are made finer: code that does it otherwise must not go on with its parts.
+_REFINING = 1
 
 _PARTS = ("images", "annotations")
 _BETWEEN = b",\n"
@@ -37,6 +42,7 @@ def write_coco(
     *,
     fresh: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    fineness: Fineness = Fineness.NONE,
 ) -> Counts:
     """Write a COCO dataset into one JSON file; see ``Exporter``.
 
@@ -52,13 +58,17 @@ def write_coco(
     if target.is_dir():
         raise ConfigError(f"{target} is a folder; name a file, e.g. {target / 'coco.json'}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    question = {"format": _LAYOUT, "categories": categories, "info": info}
+    question: dict[str, object] = {"format": _LAYOUT, "categories": categories, "info": info}
+    if fineness is not Fineness.NONE:
+        question["refine"] = [fineness.value, _REFINING]
     with unfinished(target, _PARTS, question, images, fresh=fresh, say=say) as parts:
         mark = _write_rows(parts, categories)
         said = {**info, **mark.empty.info()}
+        if fineness is not Fineness.NONE:
+            said["refine"] = mark.finer.json(fineness)
         head = orjson.dumps(said), orjson.dumps(_categories(categories))
         parts.finish(mark, target, lambda out, paths: _join(out, paths, *head))
-    return Counts(mark.images, mark.annotations, mark.empty)
+    return Counts(mark.images, mark.annotations, mark.empty, mark.finer)
 
 
 def _categories(names: Sequence[str]) -> list[dict[str, object]]:
@@ -82,7 +92,8 @@ def _write_rows(parts: Parts, categories: Sequence[str]) -> Mark:
     """Append the rows of all images that are to be written yet."""
     category_ids = {name: number for number, name in enumerate(categories, 1)}
     image_file, annotation_file = (parts.files[name] for name in _PARTS)
-    image_id, annotations, empty = parts.mark.images, parts.mark.annotations, parts.mark.empty
+    image_id, annotations = parts.mark.images, parts.mark.annotations
+    empty, finer = parts.mark.empty, parts.mark.finer
     for image in parts.images:
         image_id += 1
         rows = _annotation_rows(annotations + 1, image_id, category_ids, image)
@@ -90,17 +101,21 @@ def _write_rows(parts: Parts, categories: Sequence[str]) -> Mark:
         _write(annotation_file, rows, first=not annotations)
         annotations += len(rows)
         empty = empty.and_those_of(image)
+        finer = finer.and_those_of(image.finer)
         if parts.are_due(image_id):
-            parts.keep(_mark(parts, image_id, annotations, empty))
-    return _mark(parts, image_id, annotations, empty)
+            parts.keep(_mark(parts, image_id, annotations, empty, finer))
+    return _mark(parts, image_id, annotations, empty, finer)
 
 
-def _mark(parts: Parts, images: int, annotations: int, empty: EmptyMasks) -> Mark:
+def _mark(
+    parts: Parts, images: int, annotations: int, empty: EmptyMasks, finer: FinerMasks
+) -> Mark:
     return Mark(
         images=images,
         annotations=annotations,
         fingerprint=parts.images.fingerprint,
         empty=empty,
+        finer=finer,
     )
 
 

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from maskpool import rle
-from producer.refining import Fineness, refine
+from maskpool.fineness import Fineness
+from producer.refining import refine
 from producer.refining.regions import LEAST_PIXELS, LEAST_SHARE, cleaned
 from producer.refining.smooth import smoothed
 

@@ -1,0 +1,210 @@
+"""Datasets whose masks are made finer on the way, and what they say of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_masks
+from services.plain_pool import PlainPool, a_result
+from sqlalchemy import update
+
+from db.models import JobRow
+from maskpool import failpoints, rle
+from maskpool.domain import Found, Instance, JobResult
+from maskpool.fineness import Fineness
+from producer.export import export
+from producer.pool import Pool
+from producer.refining import refine
+from producer.results import reader
+
+SIDE = 128
+#: Of the demo's maps, in pixels of such an image.
+CELL = (2.0, 2.0)
+
+
+def disc(off: int) -> npt.NDArray[np.bool_]:
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    return np.asarray(np.hypot(y, x - off) < 40)
+
+
+def bar() -> npt.NDArray[np.bool_]:
+    """So thin that smoothing loses it."""
+    mask = np.zeros((SIDE, SIDE), dtype=np.bool_)
+    mask[:, 7] = True
+    return mask
+
+
+def specked(off: int) -> npt.NDArray[np.bool_]:
+    mask = disc(off)
+    mask[2:4, 100:103] = True
+    mask[64, 64] = False
+    return mask
+
+
+class Pictured:
+    """A batch of images that are there: a disc each; its masks are beside it, with specks."""
+
+    def __init__(self, pool: Pool, work: PlainPool, folder: Path, count: int) -> None:
+        folder.mkdir()
+        self.paths = [folder / f"{seq}.png" for seq in range(count)]
+        for path in self.paths:
+            colours = np.where(disc(0)[..., None], (250, 90, 20), (20, 90, 250))
+            Image.fromarray(colours.astype(np.uint8)).save(path)
+        work.look = self.look
+        self.id = work.submit(count)
+        with work.database.write() as session:
+            for seq, path in enumerate(self.paths):
+                session.execute(
+                    update(JobRow)
+                    .where(JobRow.batch_id == self.id, JobRow.seq == seq)
+                    .values(image_uri=path.as_uri())
+                )
+        work.drain()
+        self.pool = replace(
+            pool, settings=pool.settings.model_copy(update={"source_roots": (folder,)})
+        )
+
+    def look(self, seq: int) -> JobResult:
+        masks = [specked(1), bar()]
+        boxes = [rle.box_xyxy(rle.to_runs(rle.encode(mask))) for mask in masks]
+        instances = tuple(
+            Instance(Found(prompt, 0.9, box, rle.encode(mask)), int(mask.sum()), 0.0)
+            for prompt, (mask, box) in enumerate(zip(masks, boxes, strict=True))
+        )
+        digest = hashlib.sha256(self.paths[seq].read_bytes()).hexdigest()
+        return JobResult(seq, SIDE, SIDE, instances, digest)
+
+
+@pytest.fixture
+def batch(pool: Pool, work: PlainPool, tmp_path: Path) -> Pictured:
+    return Pictured(pool, work, tmp_path / "images", 3)
+
+
+def test_each_annotation_is_that_of_its_finer_mask(batch: Pictured, tmp_path: Path) -> None:
+    said: list[str] = []
+    target = tmp_path / "coco.json"
+    written = export(
+        batch.pool,
+        [str(batch.id)],
+        target,
+        refine=Fineness.MEDIUM,
+        processes=1,
+        say=said.append,
+    )
+    whole = json.loads(target.read_bytes())
+    assert len(whole["annotations"]) == 6
+    for row, mask in zip(whole["annotations"], [specked(1), bar()] * 3, strict=True):
+        made = refine(rle.encode(mask), Fineness.MEDIUM, CELL)
+        assert row["segmentation"]["counts"] == made.mask.counts
+        assert row["area"] == coco_masks.area(row["segmentation"]) == made.area
+        assert row["bbox"] == coco_masks.toBbox(row["segmentation"]).tolist()
+    assert whole["info"]["refine"] == {
+        "asked": "medium",
+        "taken": {"none": 0, "low": 3, "medium": 3, "high": 0},
+        "changed_too_much": 3,
+    }
+    assert [one for one in written.notes if "less fine than medium" in one]
+    assert [one for one in said if one.startswith("making about 6 masks of 3 images medium: ")]
+
+
+def test_what_is_stored_never_changes(batch: Pictured, tmp_path: Path) -> None:
+    def stored() -> list[Any]:
+        view = reader.view(batch.pool.database, batch.id)
+        return list(reader.read_images(batch.pool.database, batch.pool.store(), [view]))
+
+    before = stored()
+    plain, finer = tmp_path / "plain.json", tmp_path / "finer.json"
+    export(batch.pool, [str(batch.id)], plain)
+    export(batch.pool, [str(batch.id)], finer, refine=Fineness.LOW, processes=1)
+    assert stored() == before
+    assert "refine" not in json.loads(plain.read_bytes())["info"]
+    assert plain.read_bytes() != finer.read_bytes()
+
+
+def test_high_uses_only_pictures_that_are_still_the_same(batch: Pictured, tmp_path: Path) -> None:
+    batch.paths[1].unlink()
+    Image.fromarray(np.zeros((SIDE, SIDE, 3), dtype=np.uint8)).save(batch.paths[2])
+    target = tmp_path / "coco.json"
+    written = export(batch.pool, [str(batch.id)], target, refine=Fineness.HIGH, processes=2)
+    whole = json.loads(target.read_bytes())
+    seen, gone, changed = (
+        rle.decode(rle.Rle((SIDE, SIDE), row["segmentation"]["counts"]))
+        for row in whole["annotations"][::2]
+    )
+    medium = rle.decode(refine(rle.encode(specked(1)), Fineness.MEDIUM, CELL).mask)
+    assert (gone == medium).all()
+    assert (changed == medium).all()
+    assert (seen ^ disc(0)).sum() < 0.5 * (medium ^ disc(0)).sum()
+    said = whole["info"]["refine"]
+    assert said["taken"] == {"none": 0, "low": 3, "medium": 2, "high": 1}
+    # The bars; of the other two, medium is all there was to take.
+    assert said["changed_too_much"] == 3
+    assert said["unseen"] == 2
+    assert [one["file_name"] for one in said["unseen_images"]] == ["001.png", "002.png"]
+    assert "another one than its masks were drawn on" in said["unseen_images"][1]["reason"]
+    assert [one for one in written.notes if "pictures of 2 images could not be used" in one]
+
+
+def test_an_export_that_was_cut_off_goes_on_and_counts_all(
+    batch: Pictured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one(name: str, fineness: Fineness, said: list[str]) -> bytes:
+        export(
+            batch.pool,
+            [str(batch.id)],
+            tmp_path / name,
+            refine=fineness,
+            processes=1,
+            say=said.append,
+        )
+        return (tmp_path / name).read_bytes()
+
+    class Cut(Exception):
+        pass
+
+    def cut(place: str) -> None:
+        if place == "export.kept":
+            raise Cut
+
+    said: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr("producer.formats.parts.STEP", 2)
+        patched.setattr(failpoints, "reach", cut)
+        with pytest.raises(Cut):
+            one("cut.json", Fineness.MEDIUM, said)
+    went_on = one("cut.json", Fineness.MEDIUM, said)
+    assert "resuming after 2 images" in said
+    assert went_on == one("whole.json", Fineness.MEDIUM, [])
+    # Parts of another fineness are of no use.
+    with monkeypatch.context() as patched:
+        patched.setattr(failpoints, "reach", cut)
+        with pytest.raises(Cut):
+            one("other.json", Fineness.LOW, [])
+    said.clear()
+    assert one("other.json", Fineness.MEDIUM, said) == went_on
+    assert any(sentence.startswith("starting over") for sentence in said)
+
+
+def test_masks_of_no_pixel_are_left_out_as_ever(
+    pool: Pool, work: PlainPool, tmp_path: Path
+) -> None:
+    def look(seq: int) -> JobResult:
+        empty = Found(0, 0.9, (0.0, 0.0, 0.0, 0.0), rle.empty((6, 8)), 0, 0.5)
+        return replace(a_result(seq), instances=(Instance(empty, 0, 0.0),))
+
+    work.look = look
+    batch_id: UUID = work.submit(1)
+    work.drain()
+    target = tmp_path / "coco.json"
+    written = export(pool, [str(batch_id)], target, refine=Fineness.MEDIUM, processes=1)
+    assert (written.annotations, written.empty.count) == (0, 1)
+    assert json.loads(target.read_bytes())["info"]["refine"]["changed_too_much"] == 0
