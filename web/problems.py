@@ -135,7 +135,8 @@ def _problem_of(error: MaskpoolError) -> Problem:
     if isinstance(error, SpecError):
         return Problem(422, "spec.refused", sentence, field=error.field, reason=error.reason)
     if isinstance(error, SourceError):
-        return Problem(422, "source.refused", sentence, source=error.source, line=error.line)
+        told: dict[str, Any] = {"line": error.line, "count": error.count}
+        return Problem(422, "source.refused", sentence, source=error.source, **told)
     for kind, status, code in _PLAIN:
         if isinstance(error, kind):
             return Problem(status, code, sentence)

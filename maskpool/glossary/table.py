@@ -93,7 +93,8 @@ def _refusal(source: str, refused: list[tuple[int, str]]) -> SourceError:
     named = "".join(f"; line {line}: {reason}" for line, reason in others[: _MAX_NAMED - 1])
     more = len(refused) - _MAX_NAMED
     rest = f"; and {counted(more, 'more line')}" if more > 0 else ""
-    return SourceError(source, f"{why}{named}{rest}; nothing was taken in", first)
+    sentence = f"{why}{named}{rest}; nothing was taken in"
+    return SourceError(source, sentence, first, count=len(refused))
 
 
 def write(words: Iterable[Word]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskpool.errors import SourceError
+from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works, Writes
@@ -121,7 +122,9 @@ def import_words(source: File, team: Team = None) -> None:
     words = table.read(_text(source), str(source))
     with open_pool() as pool:
         version = glossary.put(pool, Actor.at_shell(pool.settings), _team(pool, team), words)
-    render.say(f"{len(words):,} words are in ({_whose(team)}, version {version})")
+    render.say(
+        f"{counted(len(words), 'word is', 'words are')} in ({_whose(team)}, version {version})"
+    )
 
 
 @app.command("export", cls=Writes)
@@ -140,7 +143,7 @@ def export_words(out: File = Path("-"), team: Team = None) -> None:
     else:
         # Excel takes a file for UTF-8 only where it begins so.
         write_whole(out, ("\ufeff" + text).encode(), durable=False)
-        render.say(f"{out}: {len(entries):,} words")
+        render.say(f"{out}: {counted(len(entries), 'word')}")
 
 
 def _team(pool: Pool, reference: str | None) -> FoundTeam | None:
