@@ -30,6 +30,7 @@ from maskpool.errors import Conflict, NotFound
 from maskpool.reading import Reading, reading_of
 from maskpool.sample import Sample, read_sample
 from maskpool.spec import same_question
+from maskpool.text import counted
 
 # Every submit runs these, so they are built once: building a statement costs ten times running it.
 
@@ -288,7 +289,7 @@ def retry_failed(session: Session, batch_id: UUID) -> int:
     if row.state != BatchState.DONE or row.failed == 0:
         state = BatchState(row.state).label
         raise Conflict(
-            f"batch {batch_id} is {state} with {row.failed} failed jobs; "
+            f"batch {batch_id} is {state} with {counted(row.failed, 'failed job')}; "
             "only failed jobs of a batch that is done can be retried"
         )
     seqs = session.scalars(

@@ -93,17 +93,25 @@ class SourceError(Permanent):
         source: The file, folder or prefix, as the user wrote it.
         reason: What is wrong and what to do about it.
         line: Line of the manifest, counted from 1, where there is one.
+        count: How many places of it are refused, those that the sentence does not name as well.
         option: See ``Permanent``.
     """
 
     def __init__(
-        self, source: str, reason: str, line: int | None = None, *, option: Option | None = None
+        self,
+        source: str,
+        reason: str,
+        line: int | None = None,
+        *,
+        count: int = 1,
+        option: Option | None = None,
     ) -> None:
         where = source if line is None else f"{source}, line {line}"
         super().__init__(f"{where}: {reason}", option=option)
         self.source = source
         self.reason = reason
         self.line = line
+        self.count = count
 
 
 class ImageError(Permanent):

@@ -66,6 +66,12 @@ def _escape(match: re.Match[str]) -> str:
     return ascii(character)[1:-1]
 
 
-def counted(count: object, noun: str) -> str:
-    """A whole number of things, such as ``1 image`` or ``2,000 images``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def counted(count: object, one: str, several: str = "") -> str:
+    """A whole number of things, such as ``1 image`` or ``2,000 images``.
+
+    Args:
+        count: How many.
+        one: What follows the number where it is one, e.g. ``image is``.
+        several: And else; ``one`` with an ``s`` where it is left out.
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"

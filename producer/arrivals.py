@@ -16,6 +16,7 @@ from db import upload_files, uploads
 from db.upload_files import UploadFile
 from db.uploads import Upload
 from maskpool.errors import Permanent
+from maskpool.text import counted
 from producer import uploads as of_caller
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -160,7 +161,8 @@ class Arrivals:
         files = known.upload.files + known.files + self._coming[upload_id]
         if files >= self._pool.settings.upload_files:
             raise Permanent(
-                f"upload {upload_id} has {files:,} files, as many as one may have; begin another"
+                f"upload {upload_id} has {counted(files, 'file')}, as many as one may "
+                "have; begin another"
             )
 
     def _room(self, known: _Known, name: str) -> int:

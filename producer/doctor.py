@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from maskpool.errors import MaskpoolError, Transient, Unreachable
 from maskpool.health import read_state
 from maskpool.settings import Settings, load_settings
+from maskpool.text import counted
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when rows are checked
     from sqlalchemy.orm import Session
@@ -202,14 +203,15 @@ def _clerk(settings: Settings) -> Check:
             return Check("clerk", None, "no database to find it in")
         alive = [one for one in services.seen(session, services.CLERK) if one.alive]
         waiting = task_messages.count_waiting(session)
+    wait = counted(waiting, "task waits", "tasks wait")
     if alive:
         names = ", ".join(f"{one.name} ({one.seconds_ago:.0f} s ago)" for one in alive)
-        return Check("clerk", True, f"seen lately: {names}; {waiting:,} tasks wait")
+        return Check("clerk", True, f"seen lately: {names}; {wait}")
     advice = "start one with maskpool clerk, or maskpool up"
     # A pool that is used from the shell alone asks nothing of a clerk.
     if not waiting:
         return Check("clerk", None, "none lives, and no task waits for one", advice)
-    found = f"none lives, and {waiting:,} tasks wait for one"
+    found = f"none lives, and {wait} for one"
     return Check("clerk", False, found, advice, service=True)
 
 

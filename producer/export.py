@@ -13,6 +13,7 @@ from maskpool.domain import BatchState, Progress
 from maskpool.errors import Conflict, Option, SpecError
 from maskpool.fineness import Fineness
 from maskpool.reading import NO_CHANGES, ReadingChanges
+from maskpool.text import counted
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
@@ -193,8 +194,8 @@ def _notes(images: reader.MergedImages) -> list[str]:
     notes = []
     if images.incomplete:
         notes.append(
-            f"{images.incomplete:,} images are not in every batch; what only the other batches "
-            "looked for was not looked for in them"
+            f"{counted(images.incomplete, 'image is', 'images are')} not in every batch; what "
+            "only the other batches looked for was not looked for there"
         )
     if images.doubled:
         notes.append(
@@ -208,13 +209,15 @@ def _require_done(batch: Progress, lacks: Lacks) -> None:
     """Refuse a batch that was cancelled or goes on."""
     if batch.state == BatchState.CANCELLED:
         raise Conflict(
-            f"batch {batch.batch_id} was cancelled, {lacks.unfinished:,} of its {lacks.total:,} "
-            "images have no result; to export the others, ask for a partial dataset",
+            f"batch {batch.batch_id} was cancelled, {lacks.unfinished:,} of its "
+            f"{counted(lacks.total, 'image')} without a result; to export the others, ask "
+            "for a partial dataset",
             option=Option.PARTIAL,
         )
     if batch.state != BatchState.DONE:
         raise Conflict(
-            f"batch {batch.batch_id} is {batch.state.label}, {lacks.unfinished:,} images to go; "
-            "wait for it, or ask for a partial dataset",
+            f"batch {batch.batch_id} is {batch.state.label}, "
+            f"{counted(lacks.unfinished, 'image')} to go; wait for it, or ask for a partial "
+            "dataset",
             option=Option.PARTIAL,
         )

@@ -18,7 +18,7 @@ from maskpool import failpoints
 from maskpool.domain import BatchState, ImageRef
 from maskpool.errors import Conflict, SourceError
 from maskpool.ports import ObjectStore
-from maskpool.text import storable
+from maskpool.text import counted, storable
 from producer.abilities import require_abilities
 from producer.changes import changes
 from producer.deletion import delete_rows
@@ -228,7 +228,7 @@ class Submitter:
             self._fence(session, batch_id)
             removal.mark_deleted(session, batch_id)
         delete_rows(self._database, batch_id)
-        others = f" (and {len(names) - 1} more names)" if len(names) > 1 else ""
+        others = f" (and {counted(len(names) - 1, 'more name')})" if len(names) > 1 else ""
         raise SourceError(
             source.text,
             f"{names[0]!r} appears more than once: {places}{others}; names must be unique, "

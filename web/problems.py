@@ -164,7 +164,8 @@ def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
     if isinstance(error, SpecError):
         return "spec.refused", {"field": error.field, "reason": error.reason}
     if isinstance(error, SourceError):
-        return "source.refused", {"source": error.source, "line": error.line}
+        told = {"source": error.source, "line": error.line, "count": error.count}
+        return "source.refused", told
     return None
 
 

@@ -23,6 +23,11 @@ _HEAD_SECONDS = 20.0
 #: Of a body that we wait for, so many bytes must come in each so many seconds.
 _BODY_SECONDS, _LEAST_BYTES = 60.0, 6_000
 
+#: Of an answer that waits for its reader, so many bytes must go out in each so many seconds. The
+#: kernel takes a few megabytes for whoever reads nothing; what is behind that holds a thread's
+#: piece in memory, a connection, and what the route has open.
+_ANSWER_SECONDS, _LEAST_OUT = 60.0, 6_000
+
 #: Connections of one process, and the files that it opens beside them.
 _MAX_CONNECTIONS, _OTHER_FILES = 2_000, 200
 
@@ -52,6 +57,7 @@ class Protocol(HttpToolsProtocol):
         self._idle_from = 0.0
         # Of the body, since the timer was set: what came, and whether we ever made the sender wait.
         self._came, self._held = 0, False
+        self._writes: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As ``asyncio.Protocol``."""
@@ -66,7 +72,37 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As ``asyncio.Protocol``."""
         self._arm(None)
+        self._stop_watching_reader()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The transport's: an answer waits for its reader."""
+        super().pause_writing()
+        if self._writes is None:
+            self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """The transport's: the reader went on."""
+        super().resume_writing()
+        self._stop_watching_reader()
+
+    def _watch_reader(self) -> None:
+        waits = self.transport.get_write_buffer_size()
+        self._writes = self.loop.call_later(_ANSWER_SECONDS, self._on_unread, waits)
+
+    def _stop_watching_reader(self) -> None:
+        if self._writes is not None:
+            self._writes.cancel()
+            self._writes = None
+
+    def _on_unread(self, waited: int) -> None:
+        """Nothing is added while writing is paused: what is less now was read."""
+        if waited - self.transport.get_write_buffer_size() >= _LEAST_OUT:
+            self._watch_reader()
+        else:
+            # What is not sent yet is dropped; closing would wait for the reader again.
+            self._writes = None
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """As ``asyncio.Protocol``."""

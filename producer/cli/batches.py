@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from maskpool.text import one_line
+from maskpool.text import counted, one_line
 from producer.cli import options, render
 
 
@@ -52,7 +52,7 @@ def retry(
         raise typer.BadParameter("say --failed: done jobs keep their masks", param_hint="--failed")
     with open_pool() as pool:
         retried = batches.retry_failed(pool, batch)
-    _say(retried.batch_id, f"retrying {retried.images} images")
+    _say(retried.batch_id, f"retrying {counted(retried.images, 'image')}")
 
 
 def remove(
@@ -67,9 +67,9 @@ def remove(
         progress = batches.progress(pool, pool.find(batch))
         if not yes:
             name = one_line(progress.name)
-            typer.confirm(f"delete {name} and its {progress.done:,} results?", abort=True)
+            typer.confirm(f"delete {name} and its {counted(progress.done, 'result')}?", abort=True)
         removed = batches.remove(pool, progress.batch_id)
-    _say(removed.batch_id, f"removed, with {removed.objects} objects")
+    _say(removed.batch_id, f"removed, with {counted(removed.objects, 'object')}")
 
 
 def _say(batch_id: UUID, words: str) -> None:

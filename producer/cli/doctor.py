@@ -14,6 +14,7 @@ from rich.text import Text
 from maskpool import exits
 from maskpool.errors import NotFound
 from maskpool.settings import load_settings
+from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column, sentence
 
@@ -116,7 +117,8 @@ def _try_model(
     render.console.print(f"it finds {', '.join(['instances of texts', *can])}", soft_wrap=True)
     if trial.overlay is not None:
         render.console.print(
-            f"{trial.instances} instances in {report['segment_seconds']} s; drawn in {out}",
+            f"{counted(trial.instances, 'instance')} in {report['segment_seconds']} s; "
+            f"drawn in {out}",
             soft_wrap=True,
         )
     return exits.OK
@@ -169,10 +171,11 @@ def _print_findings(
         render.print_table("", _FINDINGS, rows, wide=wide)
     if count > len(shown):
         render.console.print(f"… and {count - len(shown):,} more")
-    summary = f"{wrong:,} things are wrong" if wrong else "nothing is wrong"
+    summary = counted(wrong, "thing is wrong", "things are wrong") if wrong else "nothing is wrong"
     notes = f", {count - wrong:,} worth knowing" if count > wrong else ""
     render.console.print(
-        f"{summary}{notes}: read {tally.batches:,} batches, {tally.jobs:,} jobs, "
-        f"{tally.objects:,} mask objects, {tally.instances:,} instances",
+        f"{summary}{notes}: read {counted(tally.batches, 'batch', 'batches')}, "
+        f"{counted(tally.jobs, 'job')}, {counted(tally.objects, 'mask object')}, "
+        f"{counted(tally.instances, 'instance')}",
         soft_wrap=True,
     )

@@ -12,7 +12,7 @@ from rich.console import Console
 from maskpool import exits
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.fineness import Fineness
-from maskpool.text import storable
+from maskpool.text import counted, storable
 from producer.cli import options, render
 from producer.cli.tables import Column, number
 
@@ -121,15 +121,28 @@ def _as_json(written: Exported, refine: Fineness) -> dict[str, object]:
 
 def _print_export(console: Console, written: Exported) -> None:
     console.print(
-        f"{written.target}: {written.images:,} images, {written.annotations:,} instances, "
-        f"{len(written.categories)} categories",
+        f"{written.target}: {counted(written.images, 'image')}, "
+        f"{counted(written.annotations, 'instance')}, "
+        f"{counted(len(written.categories), 'category', 'categories')}",
         soft_wrap=True,
     )
     lacks = []
     if written.unfinished:
-        lacks.append(f"{written.unfinished:,} images have no result and are not in it")
+        lacks.append(
+            counted(
+                written.unfinished,
+                "image has no result and is not in it",
+                "images have no result and are not in it",
+            )
+        )
     if written.failed:
-        lacks.append(f"{written.failed:,} images failed and are not in it; its info names them")
+        lacks.append(
+            counted(
+                written.failed,
+                "image failed and is not in it; its info names it",
+                "images failed and are not in it; its info names them",
+            )
+        )
     for sentence in (*lacks, *written.notes):
         console.print(sentence, style="yellow")
     render.print_failures(console, written.failures, written.failed, "the file's info")
@@ -161,7 +174,7 @@ def evaluate(
         )
         for row in (*found.by_category, found.overall)
     ]
-    title = f"{found.images} images, IoU ≥ {iou:g}, score ≥ {threshold:g}"
+    title = f"{counted(found.images, 'image')}, IoU ≥ {iou:g}, score ≥ {threshold:g}"
     if found.objects:
         title += "; masks from boxes and points at any score"
     render.print_table(title, _SCORES, rows, wide=wide)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskpool.errors import SpecError
+from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column, number
 
@@ -54,7 +55,7 @@ def gc(
 
 def _summary(total: Amount, looked_at: int, *, dry_run: bool) -> str:
     word = "would free" if dry_run else "freed"
-    return f"{word} {_size(total.bytes)}: {total.objects:,} of {looked_at:,} objects"
+    return f"{word} {_size(total.bytes)}: {total.objects:,} of {counted(looked_at, 'object')}"
 
 
 def _duration(text: str) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works, Writes
@@ -117,7 +118,8 @@ def import_words(source: File, team: Team = None) -> None:
     words = table.read(table.decoded(_read(source), str(source)), str(source))
     with open_pool() as pool:
         done = glossary.put(pool, Actor.at_shell(pool.settings), _team(pool, team), words)
-    render.say(f"{len(words):,} words are in ({_whose(team)}, version {done.version})")
+    said = counted(len(words), "word is", "words are")
+    render.say(f"{said} in ({_whose(team)}, version {done.version})")
 
 
 @app.command("export", cls=Writes)
@@ -136,7 +138,7 @@ def export_words(out: File = Path("-"), team: Team = None) -> None:
     else:
         # Excel takes a file for UTF-8 only where it begins so.
         write_whole(out, ("\ufeff" + text).encode(), durable=False)
-        render.say(f"{out}: {len(entries):,} words")
+        render.say(f"{out}: {counted(len(entries), 'word')}")
 
 
 def _team(pool: Pool, reference: str | None) -> FoundTeam | None:

@@ -10,6 +10,7 @@ import typer
 
 from maskpool import exits
 from maskpool.domain import BatchState
+from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column, number
 
@@ -93,10 +94,10 @@ def _show_batch(pool: Pool, batch: str, *, watch: bool, wide: bool, as_json: boo
 
 def _show_contending(pairs: Sequence[Contending]) -> None:
     for pair in pairs[:_MAX_PAIRS]:
-        where = f" in a sample of {pair.images:,} images" if pair.images else ""
+        where = f" in a sample of {counted(pair.images, 'image')}" if pair.images else ""
         render.console.print(
             f"{pair.one} and {pair.other} often found the same object, "
-            f"{pair.instances:,} times{where}"
+            f"{counted(pair.instances, 'time')}{where}"
         )
 
 
@@ -117,4 +118,4 @@ def _show_pool(pool: Pool, *, wide: bool, as_json: bool) -> None:
         (one.name, one.model, one.device, one.images_per_s and f"{one.images_per_s:.1f}")
         for one in alive
     ]
-    render.print_table(f"{len(rows)} workers alive", _WORKERS, rows, wide=wide)
+    render.print_table(f"{counted(len(rows), 'worker')} alive", _WORKERS, rows, wide=wide)

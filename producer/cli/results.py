@@ -10,6 +10,7 @@ from uuid import UUID
 import typer
 
 from maskpool.errors import SpecError
+from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column, sentence
 from producer.results.records import ImageResult, LabelledInstance
@@ -134,9 +135,10 @@ def _explained_json(one: Explained) -> Mapping[str, Any]:
 def _lacking(lacks: Lacks) -> Iterator[str]:
     """What is not among the results that were shown."""
     if lacks.failed:
-        yield f"{lacks.failed:,} images failed and are not shown; --failed shows them"
+        failed = "image failed and is not shown", "images failed and are not shown"
+        yield f"{counted(lacks.failed, *failed)}; --failed says why"
     if lacks.unfinished:
-        yield f"{lacks.unfinished:,} images have no result yet"
+        yield counted(lacks.unfinished, "image has no result yet", "images have no result yet")
 
 
 def _image_row(image: ImageResult) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ import typer
 from maskpool import logs
 from maskpool.settings import Settings, load_settings, require
 from maskpool.settings_web import browser_url
+from maskpool.text import counted
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # a stack is imported only when one is started
@@ -50,7 +51,7 @@ def up(
     roots = [path.resolve() for path in root or [Path.cwd()]]
     with Stack(settings, source_roots=roots, workers=workers, web=True) as stack:
         render.console.print(
-            f"the stack is up in {stack.settings.home} with {workers} worker(s), model "
+            f"the stack is up in {stack.settings.home} with {counted(workers, 'worker')}, model "
             f"{settings.model}; images are read under {', '.join(map(str, roots))}",
             soft_wrap=True,
         )

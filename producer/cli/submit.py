@@ -8,6 +8,7 @@ import typer
 
 from maskpool.domain import Klass, Priority
 from maskpool.errors import Transient
+from maskpool.text import counted
 from producer.cli import options, render
 
 
@@ -88,7 +89,7 @@ def submit(
         with render.working("loading") as line:
             try:
                 done = submitting.submit(
-                    pool, submission, lambda n: line.update(f"{n:,} images loaded")
+                    pool, submission, lambda n: line.update(f"{counted(n, 'image')} loaded")
                 )
             except (KeyboardInterrupt, Transient):
                 # What was loaded stays, and whether the last COMMIT went through nobody can say.
@@ -111,7 +112,7 @@ def submit(
         return
     word = "submitted" if done.created else "was submitted before"
     of = f", a sample of {drawn.of:,}" if drawn else ""
-    render.console.print(f"{done.batch_id}  {word}: {done.total:,} images{of}")
+    render.console.print(f"{done.batch_id}  {word}: {counted(done.total, 'image')}{of}")
     if done.read_anew:
         render.say("its results count in the way that was asked for now; no image is run again")
     if done.passed_over:

@@ -9,6 +9,7 @@ import typer
 
 from maskpool.errors import SpecError, Unreachable
 from maskpool.settings_web import browser_url
+from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column
 from producer.cli.verbs import Reads, Works
@@ -122,7 +123,7 @@ def hand_over(
 
     with open_pool() as pool:
         count = users.hand_over(pool, Actor.at_shell(pool.settings), name, to)
-    render.say(f"{count:,} batches of {name} are {to}'s")
+    render.say(counted(count, f"batch of {name} is {to}'s", f"batches of {name} are {to}'s"))
 
 
 @app.command(cls=Works)

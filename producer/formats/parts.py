@@ -23,6 +23,7 @@ from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from maskpool import failpoints
 from maskpool.files import hidden_beside, sync_folder, write_whole
+from maskpool.text import counted
 from producer.formats import targets
 from producer.formats.lock import LOCK, locked
 from producer.results.empty import NO_EMPTY_MASKS, EmptyMasks
@@ -108,7 +109,7 @@ def unfinished(
             if parts.are_kept:
                 say(
                     f"what was written stays in {folder}: the same command resumes after "
-                    f"{parts.mark.images:,} images"
+                    f"{counted(parts.mark.images, 'image')}"
                 )
             else:
                 _remove(folder)
@@ -149,7 +150,7 @@ class Parts:
             self.images = images(self.mark.images)
             if self.images.fingerprint == self.mark.fingerprint:
                 self._open_files(journal.sizes)
-                say(f"resuming after {self.mark.images:,} images")
+                say(f"resuming after {counted(self.mark.images, 'image')}")
                 return
         if self.are_kept and not fresh:
             say(

@@ -15,6 +15,7 @@ from maskpool.reading import reading_of
 from maskpool.reading_rule import ReadingRule
 from maskpool.score_block import ScoreBlock
 from maskpool.spec import BatchSpec
+from maskpool.text import counted
 from producer import kept_scores
 from producer.counting import same_names
 from producer.integrity.findings import Finding, Kind
@@ -42,7 +43,9 @@ def check_counts(session: Session, batch: BatchRow) -> Iterator[Finding]:
             yield Finding(Kind.COUNTS, batch.id, names.get(index, f"prompt {index}"), sentence)
     images = histogram.count_done(session, batch.id)
     if images != known.images:
-        sentence = f"{known.images:,} images were counted, and {images:,} are done"
+        sentence = (
+            f"{counted(known.images, 'image was', 'images were')} counted, and {images:,} are done"
+        )
         yield Finding(Kind.COUNTS, batch.id, "images", sentence)
     if known.blocks and known.is_of(rule):
         yield from _check_blocks(session, batch, known, rule)
@@ -68,5 +71,7 @@ def _check_blocks(
             yield Finding(Kind.COUNTS, batch.id, f"images from {first:,} on", sentence)
         reached = seqs.stop
     if reached != batch.total:
-        sentence = f"the scores of {reached:,} images are kept, and there are {batch.total:,}"
+        sentence = (
+            f"the scores of {counted(reached, 'image')} are kept, and there are {batch.total:,}"
+        )
         yield Finding(Kind.COUNTS, batch.id, "images", sentence)

@@ -9,6 +9,7 @@ import numpy as np
 from db.models import InstanceRow, JobRow
 from maskpool import rle
 from maskpool.domain import Instance
+from maskpool.text import counted
 from storage.objects.masks import MaskRecord
 
 
@@ -26,8 +27,8 @@ def difference(
     count = len(record.instances)
     if job.n_instances != count or len(rows) != count:
         return (
-            f"its object holds {count} instances, its row says {job.n_instances}, "
-            f"and there are {len(rows)} rows of them"
+            f"its object holds {counted(count, 'instance')}, its row says {job.n_instances}, "
+            f"and there {'is' if len(rows) == 1 else 'are'} {counted(len(rows), 'row')} of them"
         )
     for ordinal, (instance, row) in enumerate(zip(record.instances, rows, strict=True)):
         there, here = _of_object(ordinal, instance), _of_row(row)

@@ -14,6 +14,7 @@ from db.session import Database
 from maskpool.domain import JobState
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
+from maskpool.text import counted
 from producer.integrity.findings import Finding, Kind, Tally
 from producer.integrity.instances import difference
 from storage.objects import keys, masks
@@ -133,8 +134,9 @@ class _Checker:
             gone = isinstance(one.trouble, NotFound)
             kind = Kind.MISSING_OBJECT if gone else Kind.DAMAGED_OBJECT
             first, *others = one.asking
-            also = f" and {len(others)} more jobs" if others else ""
-            sentence = f"job {first.seq}{also} point to it, but {one.trouble}"
+            also = f" and {counted(len(others), 'more job')}" if others else ""
+            verb = "point" if others else "points"
+            sentence = f"job {first.seq}{also} {verb} to it, but {one.trouble}"
             yield Finding(kind, self.batch_id, subject, sentence)
             return
         held = [stored.record.seq for stored in one.stored]

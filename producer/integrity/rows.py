@@ -15,6 +15,7 @@ from db import integrity, jobs
 from db.jobs import chunk_seqs
 from db.models import BatchRow, ChunkRow, JobRow
 from maskpool.domain import BatchState, ChunkState, JobState
+from maskpool.text import counted
 from producer.integrity.counts import check_counts
 from producer.integrity.findings import Finding, Kind, Tally
 
@@ -83,10 +84,11 @@ def _check_counters(
                 batch.id,
                 name,
                 f"the batch counts {getattr(batch, name):,} and its closed chunks "
-                f"{unfolded[name]:,}, but {recount:,} jobs are {name}",
+                f"{unfolded[name]:,}, but {counted(recount, 'job is', 'jobs are')} {name}",
             )
     if batch.state != BatchState.LOADING and batch.total != batch.loaded:
-        sentence = f"the total is {batch.total:,}, but {batch.loaded:,} images were loaded"
+        loaded = counted(batch.loaded, "image was", "images were")
+        sentence = f"the total is {batch.total:,}, but {loaded} loaded"
         yield Finding(Kind.COUNTER, batch.id, "total", sentence)
     if batch.state == BatchState.DONE and batch.done + batch.failed != batch.total:
         sentence = f"done, but {batch.done:,} + {batch.failed:,} of {batch.total:,} are counted"
@@ -120,9 +122,9 @@ def _sentence(kind: Kind, job: JobRow, batch_state: BatchState) -> str:
         case Kind.STATE:
             return f"it is {state} in a batch that is {batch_state.label}"
         case Kind.ATTEMPTS:
-            return f"{job.attempts} attempts are beyond the cap"
+            return f"{counted(job.attempts, 'attempt is', 'attempts are')} beyond the cap"
         case Kind.LOSSES:
-            return f"{job.losses} lost workers are beyond the cap"
+            return f"{counted(job.losses, 'lost worker is', 'lost workers are')} beyond the cap"
         case Kind.NEXT_AT:
             return f"it is {state} and {'has no' if job.next_at is None else 'has a'} time to retry"
         case Kind.ERROR:
@@ -140,7 +142,7 @@ def _check_chunks(batch: BatchRow, chunks: Sequence[ChunkRow], now: int) -> Iter
             yield Finding(Kind.LEASE, batch.id, subject, sentence)
         elif running and now - (chunk.lease_until or now) > LAPSED_MS:
             minutes = (now - (chunk.lease_until or now)) // 60_000
-            sentence = f"its lease lapsed {minutes} minutes ago; does a dispatcher run?"
+            sentence = f"its lease lapsed {counted(minutes, 'minute')} ago; does a dispatcher run?"
             yield Finding(Kind.LAPSED, batch.id, subject, sentence)
         if chunk.state in ChunkState.open() and batch.state not in BatchState.live():
             label = BatchState(batch.state).label
@@ -202,7 +204,8 @@ def _check_strays(session: Session, batch: BatchRow) -> Iterator[Finding]:
         lambda after: integrity.stray_instances(session, batch.id, after=after, limit=_PAGE)
     )
     for seq, count in ask:
-        sentence = f"it is not done, but {count} rows of instances belong to it"
+        rows = counted(count, "row of instances belongs", "rows of instances belong")
+        sentence = f"it is not done, but {rows} to it"
         yield Finding(Kind.INSTANCES, batch.id, f"job {seq}", sentence)
 
 

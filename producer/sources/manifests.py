@@ -19,6 +19,7 @@ from db.session import Database
 from maskpool.domain import ImageRef
 from maskpool.errors import NotFound, SourceError
 from maskpool.ports import ObjectStore
+from maskpool.text import counted
 from producer.archives.ranged import RangedFile
 from producer.sources import names
 from producer.sources.allowed import Allowed
@@ -279,9 +280,10 @@ class _BadLines:
         more = self._count - len(self._first)
         told = [*self._first, *([f"and {more:,} more"] if more else [])]
         after = "; what stands after that was not read" if self.cut_off else ""
-        lines = "1 line is" if self._count == 1 else f"{self._count:,} lines are"
+        lines = counted(self._count, "line is", "lines are")
         raise SourceError(
             file,
             f"{lines} refused, so no batch was made; mend that and send the manifest again: "
             f"{'; '.join(told)}{after}",
+            count=self._count,
         )

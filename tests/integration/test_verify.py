@@ -556,7 +556,7 @@ def test_the_command_line_says_what_it_read_and_fails_on_a_fault(
     pool.drain()
     sound = maskpool("doctor", "--deep", env=environment)
     assert sound.returncode == 0, sound.stderr
-    assert "nothing is wrong: read 1 batches, 5 jobs, 2 mask objects, 15 instances" in sound.stdout
+    assert "nothing is wrong: read 1 batch, 5 jobs, 2 mask objects, 15 instances" in sound.stdout
     pool.store.delete(objects(pool.store)[:1])
     broken = maskpool("doctor", "--deep", str(batch), "--json", env=environment)
     assert broken.returncode == 3, broken.stderr

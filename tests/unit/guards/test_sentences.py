@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from maskpool.errors import Conflict, Option, SourceError, SpecError
+from maskpool.glossary import table
 from producer.cli.flags import FLAGS, told
 from web.problems import problem_of
 
@@ -75,3 +76,10 @@ def test_each_door_says_an_option_in_its_own_words() -> None:
     passed = problem_of(SourceError("photos", "passed over: 1 .psd", option=Option.STRICT))
     assert passed.detail == "photos: passed over: 1 .psd"
     assert "option" not in passed.params
+
+
+def test_a_problem_carries_the_whole_count_of_a_capped_sentence() -> None:
+    many = "".join(f"{number},verb,b\n" for number in range(9))
+    with pytest.raises(SourceError, match="and 4 more lines") as refused:
+        table.read(f"word,kind,english\n{many}", "words.csv")
+    assert problem_of(refused.value).params == {"source": "words.csv", "line": 2, "count": 9}

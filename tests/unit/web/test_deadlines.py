@@ -28,6 +28,7 @@ Connect = Callable[[], Awaitable[Streams]]
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.5)
     monkeypatch.setattr(protocol, "_BODY_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "_ANSWER_SECONDS", 0.5)
 
 
 async def count(scope: Scope, receive: Receive, send: Send) -> None:
@@ -289,3 +290,58 @@ def test_files_are_left_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert protocol.most_connections() == 824
     monkeypatch.setattr(protocol.resource, "getrlimit", lambda _: (100_000, 100_000))
     assert protocol.most_connections() == 2_000
+
+
+#: More than kernels hold for a connection, in pieces as a download has them.
+PIECE, PIECES = b"x" * 1_000_000, 64
+
+
+class Download:
+    """Answers with many pieces, and notes how many it was asked for and whether it is over."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.over = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(PIECES):
+                self.sent += 1
+                await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self.over.set()
+
+
+def test_who_never_reads_an_answer_holds_it_no_longer_than_the_deadline() -> None:
+    app = Download()
+
+    async def talk(connect: Connect) -> float:
+        reader, writer = await connect()
+        del reader  # asyncio reads 128 KiB by itself and then waits, too
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        # Once the connection is dropped all pieces that are left go nowhere.
+        await asyncio.wait_for(app.over.wait(), 15)
+        return loop.time() - began
+
+    assert 0.4 < run(talk, app) < 10
+
+
+def test_who_reads_slowly_gets_the_whole_answer() -> None:
+    app = Download()
+
+    async def talk(connect: Connect) -> int:
+        reader, writer = await connect()
+        writer.write(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        size = 0
+        # Far longer than the deadline in all, and never as long without a byte.
+        while piece := await reader.read(4_000_000):
+            size += len(piece)
+            await asyncio.sleep(0.002)
+        return size
+
+    assert run(talk, app) > len(PIECE) * PIECES
