@@ -136,7 +136,8 @@ def _sent(words: Glossary, prompt: P, field: str) -> P:
         refuse_contradictions(checked_text(text), negatives)
     except ValueError as error:
         raise SpecError(field, f"{prompt.name!r}, as it is sent, {error}") from None
-    return prompt.model_copy(update={"text": text, "negatives": negatives})
+    typed = prompt.negatives if negatives != prompt.negatives else prompt.typed
+    return prompt.model_copy(update={"text": text, "negatives": negatives, "typed": typed})
 
 
 def sentences(asked: Asked) -> list[str]:

@@ -19,7 +19,7 @@ from db import uploads, workers
 from db.models import BatchRow, TaskRow, WorkerRow
 from db.upload_files import NewFile, UploadFile, note
 from db.workers import WorkerInfo
-from maskpool.abilities import Ability
+from maskpool.abilities import Ability, needed
 from maskpool.errors import ConfigError, Conflict, NotFound, SpecError
 from maskpool.glossary import GlossaryError, Kind, Why, Word
 from maskpool.spec import BatchSpec, same_question
@@ -153,6 +153,12 @@ def test_names_stay_as_typed_and_negatives_are_composed(door: Door) -> None:
         ("vehicle", "bus", ()),
         ("bus", "bus", ()),
     ]
+    assert [one.typed for one in sent.prompts] == [("卡车", "bus"), (), ()]
+    assert [sent.prompts[0].as_typed(text) for text in ("truck", "bus", "x")] == [
+        "卡车",
+        "bus",
+        "x",
+    ]
     assert glossary.sentences(sent) == [
         "红色 汽车 is sent as: red car, not truck, not bus",
         "vehicle is sent as: bus",
@@ -185,7 +191,7 @@ def test_a_batch_keeps_the_name_the_text_and_the_version(door: Door) -> None:
     assert stored == shown["spec"]
     assert stored["glossary"] == "1.0.1"
     assert stored["prompts"] == [
-        {"text": "red automobile", "name": "红色汽车", "not": ["truck"]},
+        {"text": "red automobile", "name": "红色汽车", "not": ["truck"], "typed": ["卡车"]},
         {"text": "goldfish", "name": "金鱼", "not": []},
     ]
     assert shown["reading"]["prompts"] == {"金鱼": {"threshold": 0.7}}
@@ -288,6 +294,19 @@ def test_a_glossary_s_version_alone_is_no_other_question(door: Door) -> None:
     one, other = (BatchSpec.of("demo", prompts, glossary=f"1.0.{n}").dump() for n in (1, 2))
     assert same_question(one, other)
     assert BatchSpec.read(json.loads(json.dumps(one))).glossary == "1.0.1"
+
+
+def test_how_a_negative_was_typed_is_no_other_question_and_is_read_again(door: Door) -> None:
+    chinese = glossary.composed(door.pool, None, asked(None, ["汽车, not 卡车"])).prompts
+    english = asked(None, ["汽车=car, not truck"]).prompts
+    one, other = (BatchSpec.of("demo", prompts) for prompts in (chinese, english))
+    assert one.dump() != other.dump()
+    assert same_question(one.dump(), other.dump())
+    assert BatchSpec.read(json.loads(json.dumps(one.dump()))) == one
+    assert Ability.GLOSSARY in needed(one, objects=False)
+    assert Ability.GLOSSARY not in needed(other, objects=False)
+    with pytest.raises(SpecError, match="typed has 1 texts, and not has 0"):
+        BatchSpec.read({**other.dump(), "prompts": [{"text": "car", "typed": ["卡车"]}]})
 
 
 def test_a_refusal_names_the_prompt(door: Door) -> None:
