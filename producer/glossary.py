@@ -136,7 +136,8 @@ def _sent(words: Glossary, prompt: P, field: str) -> P:
         refuse_contradictions(checked_text(text), negatives)
     except ValueError as error:
         raise SpecError(field, f"{prompt.name!r}, as it is sent, {error}") from None
-    typed = prompt.negatives if negatives != prompt.negatives else prompt.typed
+    composed_some = negatives != prompt.negatives
+    typed = prompt.typed or (prompt.negatives if composed_some else ())
     return prompt.model_copy(update={"text": text, "negatives": negatives, "typed": typed})
 
 

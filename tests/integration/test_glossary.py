@@ -23,7 +23,7 @@ from maskpool.abilities import Ability, needed
 from maskpool.errors import ConfigError, Conflict, NotFound, SpecError
 from maskpool.glossary import GlossaryError, Kind, Why, Word
 from maskpool.spec import BatchSpec, same_question
-from maskpool.spec_file import asked
+from maskpool.spec_file import Question, asked
 from producer import glossary
 from producer.abilities import require_abilities
 from producer.accounts import audit
@@ -307,6 +307,13 @@ def test_how_a_negative_was_typed_is_no_other_question_and_is_read_again(door: D
     assert Ability.GLOSSARY not in needed(other, objects=False)
     with pytest.raises(SpecError, match="typed has 1 texts, and not has 0"):
         BatchSpec.read({**other.dump(), "prompts": [{"text": "car", "typed": ["卡车"]}]})
+
+
+def test_what_was_typed_before_stays_where_another_negative_is_composed(door: Door) -> None:
+    said = {"text": "car", "name": "汽车", "not": ["truck", "公交车"], "typed": ["卡车", "公交车"]}
+    question = asked(Question.read({"prompts": [said]}), [])
+    [prompt] = glossary.composed(door.pool, None, question).prompts
+    assert (prompt.negatives, prompt.typed) == (("truck", "bus"), ("卡车", "公交车"))
 
 
 def test_a_refusal_names_the_prompt(door: Door) -> None:
