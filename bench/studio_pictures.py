@@ -91,6 +91,7 @@ VIEWS = (
     View("batches", "/batches", phone=True),
     View("batch", "/batches/{batch}", with_its_tiles, phone=True),
     View("new-batch", "/batches/new"),
+    View("glossary", "/glossary?list=shipped"),
     View("pool", "/pool"),
     View("account", "/account", user="zoe"),
 )

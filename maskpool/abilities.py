@@ -34,7 +34,7 @@ def needed(spec: BatchSpec, *, objects: bool) -> frozenset[Ability]:
         Ability.SPEC2: spec.version > 1,
         Ability.STUFF: bool(spec.rows.stuff),
         Ability.OBJECTS: objects,
-        Ability.GLOSSARY: bool(spec.glossary),
+        Ability.GLOSSARY: bool(spec.glossary) or any(one.typed for one in spec.prompts),
         Ability.TILES: spec.tiles != "off",
     }
     return frozenset(ability for ability, is_asked in asked.items() if is_asked)

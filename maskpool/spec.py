@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -74,6 +74,7 @@ class Prompt(Strict):
         name: Display name; the category in exports. The text where none is given.
         negatives: Texts of what it must not be taken for (``not`` in JSON).
         kind: Whether each object is a mask, or all of it together.
+        typed: Each negative as somebody typed it, where a glossary made other texts of them.
     """
 
     # The text first: where both are refused, it is what the user wrote.
@@ -81,6 +82,7 @@ class Prompt(Strict):
     name: str = ""
     negatives: tuple[str, ...] = Field(default=(), alias="not")
     kind: Kind = Kind.THING
+    typed: tuple[str, ...] = ()
 
     @field_validator("text")
     @classmethod
@@ -104,9 +106,27 @@ class Prompt(Strict):
     def _name(cls, value: str) -> str:
         return category_name(value)
 
+    @field_validator("typed")
+    @classmethod
+    def _typed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(category_name(text) for text in value)
+
+    @model_validator(mode="after")
+    def _one_for_each_negative(self) -> Self:
+        if self.typed and len(self.typed) != len(self.negatives):
+            count = len(self.negatives)
+            msg = f"typed has {len(self.typed)} texts, and not has {count}; give one for each"
+            raise ValueError(msg)
+        return self
+
+    def as_typed(self, negative: str) -> str:
+        """A negative as somebody typed it."""
+        return dict(zip(self.negatives, self.typed, strict=False)).get(negative, negative)
+
     def dump(self) -> dict[str, Any]:
-        """The JSON form; ``kind`` only where it is not the usual one, which version 1 knows not."""
+        """The JSON form; without what is as usual and was not known in version 1."""
         usual = {"kind"} if self.kind is Kind.THING else set()
+        usual |= set() if self.typed else {"typed"}
         return self.model_dump(mode="json", by_alias=True, exclude=usual)
 
 
@@ -319,7 +339,13 @@ def question_of(spec: dict[str, Any]) -> dict[str, Any]:
     """
     negatives = any(prompt.get("not") for prompt in spec.get("prompts", ()))
     kept = {name: value for name, value in spec.items() if name not in _NOT_ASKED}
+    if any("typed" in prompt for prompt in spec.get("prompts", ())):
+        kept["prompts"] = [_without_typed(prompt) for prompt in spec["prompts"]]
     return {"verify": False, **kept, **({} if negatives else {"version": None})}
+
+
+def _without_typed(prompt: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in prompt.items() if name != "typed"}
 
 
 def same_question(one: dict[str, Any], other: dict[str, Any]) -> bool:

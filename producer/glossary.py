@@ -30,8 +30,8 @@ from producer.accounts.audit import Actor
 from producer.pool import Pool
 
 __all__ = [
+    "Done",
     "Entry",
-    "Put",
     "Stale",
     "Team",
     "composed",
@@ -136,7 +136,9 @@ def _sent(words: Glossary, prompt: P, field: str) -> P:
         refuse_contradictions(checked_text(text), negatives)
     except ValueError as error:
         raise SpecError(field, f"{prompt.name!r}, as it is sent, {error}") from None
-    return prompt.model_copy(update={"text": text, "negatives": negatives})
+    composed_some = negatives != prompt.negatives
+    typed = prompt.typed or (prompt.negatives if composed_some else ())
+    return prompt.model_copy(update={"text": text, "negatives": negatives, "typed": typed})
 
 
 def sentences(asked: Asked) -> list[str]:
@@ -163,14 +165,14 @@ class Stale(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
-    """What was put into a list.
+class Done:
+    """What a change made of a list.
 
     Attributes:
         version: Of the list.
         added: Words that were not there.
         changed: Words that were written or sent otherwise.
-        before: The latter as they were.
+        before: What was written or sent otherwise, or is gone, as it was.
     """
 
     version: int
@@ -181,7 +183,7 @@ class Put:
 
 def put(
     pool: Pool, actor: Actor, team: Team | None, words: Sequence[Word], fits: Fits = _any
-) -> Put:
+) -> Done:
     """Add words to a list, or give them other English; all of them, as one change.
 
     Args:
@@ -199,7 +201,7 @@ def put(
     version, there = listing(pool, team)
     if not _changed(there, words):
         _require_fit(fits, version)
-        return Put(version)
+        return Done(version)
     with pool.database.write() as session:
         version = rows.next_version(session, scope)
         _require_fit(fits, version - 1)
@@ -215,16 +217,13 @@ def put(
         ]
         _write(session, actor, team, new, version)
     before = tuple(known[at] for one in new if (at := (one.key, one.kind)) in known)
-    return Put(version, len(new) - len(before), len(before), before)
+    return Done(version, len(new) - len(before), len(before), before)
 
 
 def remove(
     pool: Pool, actor: Actor, team: Team | None, word: str, kind: Kind, *, fits: Fits = _any
-) -> int:
+) -> Done:
     """Take a word out of a list; the shipped one, where there is one, counts again.
-
-    Returns:
-        The list's version.
 
     Raises:
         NotFound: The list has no such word.
@@ -235,16 +234,15 @@ def remove(
     with pool.database.write() as session:
         version = rows.next_version(session, scope)
         _require_fit(fits, version - 1)
-        gone = [
-            replace(one, english=None)
-            for one in rows.entries(session, [scope])
-            if (one.key, one.kind) == (key, kind)
+        before = [
+            one for one in rows.entries(session, [scope]) if (one.key, one.kind) == (key, kind)
         ]
-        if not gone:
+        if not before:
             whose = f"the glossary of {team.name}" if team else "the pool's glossary"
             raise NotFound(f"{whose} has no {kind.value} {word!r}; shipped words stay")
+        gone = [replace(one, english=None) for one in before]
         _write(session, actor, team, gone, version)
-    return version
+    return Done(version, before=tuple(before))
 
 
 def _require_fit(fits: Fits, version: int) -> None:

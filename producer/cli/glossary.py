@@ -103,8 +103,8 @@ def remove(word: Word, kind: Kind = _Kind.NOUN, team: Team = None) -> None:
 
     with open_pool() as pool:
         actor, of = Actor.at_shell(pool.settings), _team(pool, team)
-        version = glossary.remove(pool, actor, of, word, words.Kind(kind))
-    render.say(f"{word} is out ({_whose(team)}, version {version})")
+        done = glossary.remove(pool, actor, of, word, words.Kind(kind))
+    render.say(f"{word} is out ({_whose(team)}, version {done.version})")
 
 
 @app.command("import", cls=Works)

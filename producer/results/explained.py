@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from maskpool.domain import Instance, PromptScores
@@ -101,6 +101,8 @@ def _explained(
         mine, key=lambda one: (one.why is not Reason.SCORE, one.instance.found.score)
     )
     rival = _rival(view, record, near)
+    if near.against_text is not None:
+        near = replace(near, against_text=view.spec.prompts[index].as_typed(near.against_text))
     return Explained(category, 0, len(mine), threshold, scores, near, place, why, rival)
 
 

@@ -10,7 +10,10 @@ from playwright.sync_api import Page, expect
 from services.studio import PHONE, Desk
 
 #: A new page belongs here; ``{id}`` is left to the tests of a page that needs a batch.
-PAGES = ("/login", "/try", "/batches", "/batches/new", "/pool", "/account", "/nowhere")
+PAGES = (
+    *("/login", "/try", "/batches", "/batches/new"),
+    *("/glossary", "/glossary?list=shipped", "/pool", "/account", "/nowhere"),
+)
 
 #: Bytes of a page with all its files, as they come to a browser that takes gzip.
 _MAX_FIRST_LOAD = 150_000

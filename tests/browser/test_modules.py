@@ -302,3 +302,24 @@ def test_the_enter_of_an_input_method_takes_no_half_word(page: Page) -> None:
 )
 def test_a_batch_without_a_name_gets_its_files(page: Page, files: list[str], name: str) -> None:
     assert call(page, "batch-name.js", "m.proposedName(v)", files) == name
+
+
+@pytest.mark.parametrize(
+    ("now", "typed"),
+    [
+        (["van", "truck"], ["面包车", "卡车"]),
+        (["truck"], ["卡车"]),
+        (["truck", "bus"], ["卡车", "bus"]),
+        (["bus"], None),
+        ([], None),
+    ],
+)
+def test_negatives_stay_as_typed_when_others_come_and_go(
+    page: Page, now: list[str], typed: list[str] | None
+) -> None:
+    prompt = {"text": "car", "name": "汽车", "not": ["van", "truck"], "typed": ["面包车", "卡车"]}
+    code = """(() => { const asked = m.readSpec(v.spec); asked.prompts[0].not = v.now;
+      return m.toSpec(asked).prompts[0]; })()"""
+    made = call(page, "spec-form.js", code, {"spec": {"prompts": [prompt]}, "now": now})
+    assert made.get("typed") == typed
+    assert made.get("not", []) == now

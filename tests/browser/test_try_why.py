@@ -90,6 +90,20 @@ def test_the_panel_of_a_mask_says_what_spoke_against_it(
     expect(page.locator("[data-sort=clip]")).to_be_hidden()
 
 
+def test_a_negative_in_chinese_is_said_as_it_was_typed(desk: Desk) -> None:
+    page = desk.open("/try")
+    against = {"against": 0.911, "against_text": "truck"}
+    answer(page, [{"category": "汽车", "prompt": 0, "score": 0.9, **against}], [])
+    page.set_input_files("#file", SCENE)
+    page.locator("#add").fill("汽车, not 卡车")
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-why="汽车"]')).to_have_text("dropped: against “卡车” 0.91")
+    page.locator("[data-act=rest]").click()
+    page.locator("#masks tbody tr").filter(has_text="汽车").first.click()
+    expect(page.locator("#card .against li")).to_contain_text("卡车")
+    expect(page.locator("#card")).not_to_contain_text("truck")
+
+
 def test_figures_that_look_the_same_are_told_apart(desk: Desk) -> None:
     page = asked(desk, [{"category": "ghost", "prompt": 0, "score": 0.498}], _SCORES)
     expect(page.locator('[data-why="ghost"]')).to_have_text("best 0.498 under 0.500")

@@ -49,7 +49,8 @@ def test_words_and_a_batch_in_chinese(tmp_path: Path) -> None:
     spec = json.loads(stored)
     assert spec["glossary"] == "1.1.0"
     [prompt] = spec["prompts"]
-    assert prompt == {"text": "red pagoda tree", "name": "红色国槐", "not": ["car"]}
+    typed = {"name": "红色国槐", "not": ["car"], "typed": ["汽车"]}
+    assert prompt == {"text": "red pagoda tree", **typed}
 
     _, refused = shell("submit", str(images), "--prompt", "戴帽子的人", code=2)
     assert "prompts[0].text: '戴帽子的人' is not sent: '戴帽子' is more than" in refused

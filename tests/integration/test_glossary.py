@@ -19,11 +19,11 @@ from db import uploads, workers
 from db.models import BatchRow, TaskRow, WorkerRow
 from db.upload_files import NewFile, UploadFile, note
 from db.workers import WorkerInfo
-from maskpool.abilities import Ability
+from maskpool.abilities import Ability, needed
 from maskpool.errors import ConfigError, Conflict, NotFound, SpecError
 from maskpool.glossary import GlossaryError, Kind, Why, Word
 from maskpool.spec import BatchSpec, same_question
-from maskpool.spec_file import asked
+from maskpool.spec_file import Question, asked
 from producer import glossary
 from producer.abilities import require_abilities
 from producer.accounts import audit
@@ -73,7 +73,7 @@ def test_a_version_grows_with_each_change_and_only_then(door: Door) -> None:
     assert glossary.put(pool, ACTOR, team, [CAR, replace(CAR, word="国槐")]).version == 1
     assert glossary.of(pool, None).version == "1.2.0"
     assert glossary.of(pool, door.team).version == "1.2.1"
-    assert glossary.remove(pool, ACTOR, None, "汽車", Kind.NOUN) == 3, "in any writing"
+    assert glossary.remove(pool, ACTOR, None, "汽車", Kind.NOUN).version == 3, "in any writing"
     assert glossary.of(pool, door.team).version == "1.3.1"
     assert glossary.of(pool, door.other_team).version == "1.3.0"
 
@@ -153,6 +153,12 @@ def test_names_stay_as_typed_and_negatives_are_composed(door: Door) -> None:
         ("vehicle", "bus", ()),
         ("bus", "bus", ()),
     ]
+    assert [one.typed for one in sent.prompts] == [("卡车", "bus"), (), ()]
+    assert [sent.prompts[0].as_typed(text) for text in ("truck", "bus", "x")] == [
+        "卡车",
+        "bus",
+        "x",
+    ]
     assert glossary.sentences(sent) == [
         "红色 汽车 is sent as: red car, not truck, not bus",
         "vehicle is sent as: bus",
@@ -185,7 +191,7 @@ def test_a_batch_keeps_the_name_the_text_and_the_version(door: Door) -> None:
     assert stored == shown["spec"]
     assert stored["glossary"] == "1.0.1"
     assert stored["prompts"] == [
-        {"text": "red automobile", "name": "红色汽车", "not": ["truck"]},
+        {"text": "red automobile", "name": "红色汽车", "not": ["truck"], "typed": ["卡车"]},
         {"text": "goldfish", "name": "金鱼", "not": []},
     ]
     assert shown["reading"]["prompts"] == {"金鱼": {"threshold": 0.7}}
@@ -261,7 +267,7 @@ def test_words_come_in_pages_and_go_by_the_api(door: Door) -> None:
     bad = door.client.put(f"{url}/abc", json={"english": "x"}, headers=admin)
     assert (bad.status_code, bad.json()["params"]["field"]) == (422, "word")
     gone = door.client.delete(f"{url}/国槐", headers=admin)
-    assert gone.json() == {"version": 4, "before": None}
+    assert gone.json() == {"version": 4, "before": "thing"}
     assert door.client.delete(f"{url}/国槐", headers=admin).status_code == 404
     shipped = door.client.get(url, params={"source": "shipped", "limit": 1}, headers=maker).json()
     assert (shipped["version"], shipped["words"][0]["at"]) == (1, None)
@@ -288,6 +294,26 @@ def test_a_glossary_s_version_alone_is_no_other_question(door: Door) -> None:
     one, other = (BatchSpec.of("demo", prompts, glossary=f"1.0.{n}").dump() for n in (1, 2))
     assert same_question(one, other)
     assert BatchSpec.read(json.loads(json.dumps(one))).glossary == "1.0.1"
+
+
+def test_how_a_negative_was_typed_is_no_other_question_and_is_read_again(door: Door) -> None:
+    chinese = glossary.composed(door.pool, None, asked(None, ["汽车, not 卡车"])).prompts
+    english = asked(None, ["汽车=car, not truck"]).prompts
+    one, other = (BatchSpec.of("demo", prompts) for prompts in (chinese, english))
+    assert one.dump() != other.dump()
+    assert same_question(one.dump(), other.dump())
+    assert BatchSpec.read(json.loads(json.dumps(one.dump()))) == one
+    assert Ability.GLOSSARY in needed(one, objects=False)
+    assert Ability.GLOSSARY not in needed(other, objects=False)
+    with pytest.raises(SpecError, match="typed has 1 texts, and not has 0"):
+        BatchSpec.read({**other.dump(), "prompts": [{"text": "car", "typed": ["卡车"]}]})
+
+
+def test_what_was_typed_before_stays_where_another_negative_is_composed(door: Door) -> None:
+    said = {"text": "car", "name": "汽车", "not": ["truck", "公交车"], "typed": ["卡车", "公交车"]}
+    question = asked(Question.read({"prompts": [said]}), [])
+    [prompt] = glossary.composed(door.pool, None, question).prompts
+    assert (prompt.negatives, prompt.typed) == (("truck", "bus"), ("卡车", "公交车"))
 
 
 def test_a_refusal_names_the_prompt(door: Door) -> None:

@@ -41,6 +41,7 @@ ROUTES: dict[str, Right | None] = {
     "GET /batches": None,
     "GET /batches/new": None,
     "GET /batches/{batch_id}": None,
+    "GET /glossary": None,
     "GET /pool": None,
     "GET /account": None,
     "GET /static/{mark}/{name:path}": None,

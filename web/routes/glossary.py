@@ -17,7 +17,7 @@ from producer.accounts import teams
 from producer.accounts.audit import Actor
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from producer.glossary import Entry, Team
+from producer.glossary import Done, Entry, Team
 from producer.pool import Pool
 from web import cursors, etags
 from web.access import Pooled, needs
@@ -79,7 +79,7 @@ class Version(Shown):
     version: int = Field(examples=[4])
     before: str | None = Field(
         default=None,
-        description="What was sent for the word before; null: it is new, or as it was.",
+        description="What was sent for the word before; null: it is new, or nothing changed.",
         examples=["tree"],
     )
 
@@ -280,6 +280,10 @@ def _put(pool: Pool, caller: Caller, team: Team | None, new: Word, if_match: str
         done = glossary.put(pool, Actor.of(caller), team, [new], fits(if_match, team))
     except glossary.Stale as error:
         raise etags.stale(str(error)) from None
+    return _version(done)
+
+
+def _version(done: Done) -> Version:
     before = done.before[0].english if done.before else None
     return Version(version=done.version, before=before)
 
@@ -289,10 +293,10 @@ def _remove(
 ) -> Version:
     actor = Actor.of(caller)
     try:
-        version = glossary.remove(pool, actor, team, word, kind, fits=fits(if_match, team))
+        done = glossary.remove(pool, actor, team, word, kind, fits=fits(if_match, team))
     except glossary.Stale as error:
         raise etags.stale(str(error)) from None
-    return Version(version=version)
+    return _version(done)
 
 
 def _found(entries: Sequence[Entry], q: str, over: Glossary | None) -> list[WordShown]:

@@ -49,6 +49,12 @@ def batch(request: Request, batch_id: str) -> HTMLResponse:
     return page(request, "batch")
 
 
+@router.get("/glossary")
+def glossary(request: Request) -> HTMLResponse:
+    """The words by which prompts in Chinese are sent."""
+    return page(request, "glossary-words")
+
+
 @router.get("/pool")
 def pool(request: Request) -> HTMLResponse:
     """Workers and what waits."""

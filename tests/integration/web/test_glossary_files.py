@@ -185,3 +185,5 @@ def test_a_change_says_what_was_sent_before(door: Door) -> None:
         for english in ("tree", "tree", "pagoda tree")
     ]
     assert [(one["version"], one["before"]) for one in told] == [(1, None), (1, None), (2, "tree")]
+    gone = door.client.delete(url, headers=headers)
+    assert gone.json() == {"version": 3, "before": "pagoda tree"}

@@ -10,6 +10,8 @@ import pytest
 from fastapi import Request
 
 from maskpool.glossary import Why
+from maskpool.glossary.table import FileWrong
+from maskpool.glossary.words import Wrong
 from producer.accounts.rights import Right
 from web import problems
 from web.studio import words
@@ -109,6 +111,8 @@ def codes() -> set[str]:
 def test_every_refusal_and_every_right_is_translated() -> None:
     assert {f"error.{code}" for code in codes()} <= set(words_of(FIRST))
     assert {f"error.glossary.{why}" for why in Why} <= set(words_of(FIRST))
+    assert {f"glossary.file.{why}" for why in FileWrong} <= set(words_of(FIRST))
+    assert {f"glossary.wrong.{why}" for why in Wrong} <= set(words_of(FIRST))
     assert {f"right.{right}" for right in Right} <= set(words_of(FIRST))
 
 

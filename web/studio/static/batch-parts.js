@@ -48,6 +48,18 @@ export function sentTexts(spec) {
 }
 
 /**
+ * A negative of a prompt as somebody typed it.
+ *
+ * @param {Record<string, any>} spec
+ * @param {number} prompt
+ * @param {string} negative As it was sent.
+ */
+export function typedNegative(spec, prompt, negative) {
+  const { not = [], typed = [] } = spec.prompts[prompt] ?? {};
+  return typed[not.indexOf(negative)] ?? negative;
+}
+
+/**
  * Of how many pictures it is a sample.
  *
  * @param {Sample} sample

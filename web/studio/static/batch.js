@@ -8,7 +8,7 @@ import { BatchChart } from "./batch-chart.js";
 import { openExport } from "./batch-export.js";
 import { drawFailures } from "./batch-failures.js";
 import { BatchGallery } from "./batch-gallery.js";
-import { hasEnded, sentTexts, stateLabel } from "./batch-parts.js";
+import { hasEnded, sentTexts, stateLabel, typedNegative } from "./batch-parts.js";
 import { drawProgress } from "./batch-progress.js";
 import { BatchReading } from "./batch-reading.js";
 import { drawSample } from "./batch-sample.js";
@@ -83,7 +83,8 @@ async function begin() {
     tried: () => reading.changed,
     open: (index) => open(index),
   });
-  viewer = new Viewer({ batchId: id, names, reading: () => reading.now, list: () => gallery.paging, onmove: moved });
+  const typed = (/** @type {number} */ prompt, /** @type {string} */ negative) => typedNegative(batch.spec, prompt, negative);
+  viewer = new Viewer({ batchId: id, names, typed, reading: () => reading.now, list: () => gallery.paging, onmove: moved });
   draw();
   lookAtFound();
   wire();

@@ -10,6 +10,7 @@
  * @property {string} text What is looked for.
  * @property {string[]} not Texts of what it is not.
  * @property {Record<string, unknown>} rest Its kind, and what counts of it alone.
+ * @property {Record<string, string>} [said] What was typed for a negative, by what is sent.
  *
  * @typedef {object} Reading What counts.
  * @property {number} threshold
@@ -58,8 +59,9 @@ export function readSpec(spec, reading = {}) {
   const own = reading.prompts ?? {};
   const prompts = (spec.prompts ?? []).map((/** @type {any} */ one) => {
     if (typeof one === "string") return readPrompt(one);
-    const { name, text, not = [], ...rest } = one;
-    return { name: name || text, text, not: [...not], rest: { ...rest, ...own[name] } };
+    const { name, text, not = [], typed = [], ...rest } = one;
+    const said = typed.length ? { said: Object.fromEntries(typed.map((/** @type {string} */ as, /** @type {number} */ at) => [not[at], as])) } : {};
+    return { name: name || text, text, not: [...not], ...said, rest: { ...rest, ...own[name] } };
   });
   return {
     prompts: prompts.filter((/** @type {Prompt | null} */ one) => one !== null),
@@ -84,7 +86,7 @@ export function readSpec(spec, reading = {}) {
 export function toSpec({ prompts, reading, model, verify, tiles }) {
   /** @type {Record<string, unknown>} */
   const spec = {
-    prompts: prompts.map((one) => ({ ...one.rest, ...asked(one) })),
+    prompts: prompts.map((one) => ({ ...one.rest, ...asked(one), ...typedOf(one) })),
   };
   const usual = /** @type {Record<string, unknown>} */ (USUAL);
   for (const [field, value] of Object.entries(reading)) {
@@ -94,6 +96,11 @@ export function toSpec({ prompts, reading, model, verify, tiles }) {
   if (verify) spec.verify = verify;
   if (tiles) spec.tiles = tiles;
   return spec;
+}
+
+/** Negatives as they were typed, for those that still are. @param {Prompt} prompt */
+function typedOf({ not, said = {} }) {
+  return not.some((one) => said[one]) ? { typed: not.map((one) => said[one] ?? one) } : {};
 }
 
 /**

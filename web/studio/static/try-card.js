@@ -4,7 +4,7 @@
 import { byId, el, icon, iconButton, show, svg, swap } from "./dom.js";
 import { look } from "./palette.js";
 import { isDrawn, labelField } from "./try-label.js";
-import { whyExactly } from "./try-why.js";
+import { typed, whyExactly } from "./try-why.js";
 import { count, number, t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
@@ -109,7 +109,7 @@ function against(work, item) {
   const { shown } = item;
   /** @type {[string, number][]} */
   const parts = [];
-  if (shown.against !== null) parts.push([t("card.not", { text: shown.against_text ?? "" }), shown.against]);
+  if (shown.against !== null) parts.push([t("card.not", { text: typed(work, item) }), shown.against]);
   const other = work.items[shown.contender ?? -1];
   if (shown.contended && other) parts.push([t("card.contended", { name: other.name }), shown.contended]);
   if (shown.overlap > 0.005) parts.push([t("card.overlap"), shown.overlap]);

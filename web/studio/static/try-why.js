@@ -85,7 +85,7 @@ function rival(item, work) {
 }
 
 /** The negative that explains a mask better, as it was typed. @param {Work} work @param {Item} item */
-function typed(work, { name, shown }) {
+export function typed(work, { name, shown }) {
   const text = shown.against_text ?? "";
   return work.prompts.find((one) => one.name === name)?.said?.[text] ?? text;
 }

@@ -32,14 +32,16 @@ export class Viewer {
    * @param {object} how
    * @param {string} how.batchId
    * @param {string[]} how.names Of the prompts.
+   * @param {(prompt: number, negative: string) => string} how.typed A negative of a prompt as it was typed.
    * @param {() => Reading} how.reading
    * @param {() => List} how.list
    * @param {(index: number | null) => void} how.onmove Which image is shown; null: none any more.
    */
-  constructor({ batchId, names, reading, list, onmove }) {
+  constructor({ batchId, names, typed, reading, list, onmove }) {
     this._path = `/api/v1/batches/${batchId}/images`;
     this._batchId = batchId;
     this._names = names;
+    this._typed = typed;
     this._reading = reading;
     this._list = list;
     this._onmove = onmove;
@@ -197,7 +199,7 @@ export class Viewer {
    */
   _line(instance, mask, why) {
     const { category, score, area, prompt } = instance;
-    const reason = why && t(`why.${why}`, { text: instance.against_text ?? "", name: this._rival(instance) });
+    const reason = why && t(`why.${why}`, { text: this._typed(prompt, instance.against_text ?? ""), name: this._rival(instance) });
     const name = el("span", { class: "row" }, el("span", { class: `sw ${look(prompt).className}` }), el("span", { class: "trunc" }, category), reason && el("small", { class: "nowrap" }, reason));
     const row = el(
       "tr",

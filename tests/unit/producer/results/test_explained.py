@@ -93,3 +93,13 @@ def test_a_result_of_before_says_nothing_of_scores() -> None:
     record = MaskRecord(0, "a.jpg", 4, 4, "0" * 64, "demo", spec.prompts, ())
     view = BatchView(UUID(int=1), spec, Reading().rule_for(["car", "truck"]))
     assert [one.sentence for one in explain(view, record, [])] == ["nothing", "nothing"]
+
+
+def test_a_negative_is_said_as_it_was_typed() -> None:
+    prompt = {"text": "car", "not": ["van", "truck"], "typed": ["面包车", "卡车"]}
+    spec = BatchSpec.read({"version": 2, "model": "demo", "prompts": [prompt]})
+    rule = Reading().rule_for(["car"])
+    found = (instance(0.8, against=0.91, against_text="truck"),)
+    record = MaskRecord(0, "a.jpg", 4, 4, "0" * 64, "demo", spec.prompts, found)
+    [said] = explain(BatchView(UUID(int=1), spec, rule), record, reasons(rule, found))
+    assert said.sentence == "dropped: against '卡车' .91"
