@@ -7,6 +7,7 @@ import { carried, carriedWhole } from "./carry.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
 import { keepDraft, keepSampled, newDraft, readDraft } from "./new-batch-draft.js";
 import { send } from "./new-batch-send.js";
+import { bringAlong, Brought, wireSource } from "./new-batch-source.js";
 import { chosenOf, readWhole, sayWhole, suffix } from "./new-batch-whole.js";
 import { drawPlaceChoices, placesOf } from "./places-form.js";
 import { promptList } from "./prompt-list.js";
@@ -32,10 +33,11 @@ const MAX_NOW = 100, MAX_LIST = 100000;
 /** Pictures of a sample. */
 const SAMPLE = 200;
 
-const brought = carriedWhole();
+const left = carriedWhole(), tried = carried();
 // A sample that is gone meanwhile leaves the form as it was.
-const whole = brought && await readWhole(brought).catch(() => null);
+const whole = left && await readWhole(left).catch(() => null);
 const draft = whole?.draft ?? readDraft();
+if (tried?.pictures?.length) bringAlong(draft, tried.pictures, tried.at ?? -1);
 const fields = {
   list: byId("list", HTMLTextAreaElement),
   name: byId("name", HTMLInputElement),
@@ -68,7 +70,9 @@ const reading = readingForm({
 });
 byId("prompt-list", HTMLElement).append(prompts.element);
 byId("reading", HTMLElement).append(reading.element);
+const brought = new Brought(draft, () => upload.queue, changed);
 const upload = new UploadForm(() => {
+  brought.draw();
   sum();
   if (armed && upload.queue && !upload.queue.busy) go(armed.sample);
 });
@@ -93,23 +97,6 @@ function takeOver(asked, from) {
   reading.draw();
   changed();
   swap(byId("taken-over", HTMLElement), from);
-}
-
-function wireSource() {
-  document.querySelectorAll("input[name=source]").forEach((one) => {
-    const field = /** @type {HTMLInputElement} */ (one);
-    field.checked = field.value === draft.source;
-    field.addEventListener("change", () => {
-      draft.source = /** @type {Draft["source"]} */ (field.value);
-      changed();
-      showSource();
-    });
-  });
-  showSource();
-}
-
-function showSource() {
-  for (const name of ["upload", "places", "list"]) show(byId(`source-${name}`, HTMLElement), name === draft.source);
 }
 
 function wireFields() {
@@ -180,7 +167,6 @@ function wirePrompts() {
     takeOver(readSpec(spec, how), t("prompts.from_batch", { name }));
     earlier.value = "";
   });
-  const tried = carried();
   if (tried) takeOver(readSpec({ prompts: tried.prompts }, tried.reading), t("prompts.from_try"));
   if (whole) sayWhole(whole.name, whole.lost);
 }
@@ -202,7 +188,7 @@ function missing(sample = null) {
 
 /** Show the name that the batch gets if nobody gives it one. */
 function propose() {
-  const here = proposedName([...upload.queue?.items.keys() ?? []]);
+  const here = proposedName([...upload.queue?.items.keys() ?? [], ...draft.brought.map((one) => one.file)]);
   // Until an earlier upload is read again, what was proposed stays: the request is the same.
   if (here && here !== draft.proposed) {
     Object.assign(draft, { proposed: here, key: newKey() });
@@ -285,7 +271,8 @@ on(globalThis, "beforeunload", (event) => {
 });
 swap(few, t("sample.first", { count: SAMPLE }));
 swap(byId("class-hint", HTMLElement), t("new.class_hint", { count: MAX_NOW }));
-wireSource();
+wireSource(draft, changed);
+brought.draw();
 wireFields();
 wirePrompts();
 wireTeams();

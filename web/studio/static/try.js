@@ -2,14 +2,11 @@
 /** Try: the parts of the page, put together. */
 
 import "./shell.js";
-import { address } from "./api.js";
-import { carry } from "./carry.js";
 import { openPart } from "./dialog.js";
 import { byId, on } from "./dom.js";
 import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
 import { part } from "./part.js";
-import { asked } from "./prompts.js";
 import { usual } from "./reading.js";
 import { wireSheet } from "./sheet.js";
 import { Standing } from "./standing.js";
@@ -184,10 +181,7 @@ function acts() {
     presets: () =>
       openPart(t("presets.title"), async (close) => (await part(() => import("./try-presets.js"))).presetParts(work, close)),
     code: () => openPart(t("try.as_code"), async () => (await part(() => import("./try-code.js"))).codeParts(work)),
-    batch: () => {
-      carry({ prompts: work.prompts.map(asked), reading: work.reading });
-      location.assign(address("/batches/new"));
-    },
+    batch: () => guarded(async () => (await part(() => import("./try-batch.js"))).useForBatch(work, pictures)),
     "download-masks": () => save((one) => one.downloadMasks(work, work.shown)),
     "download-labels": () => save((one) => one.downloadLabels(work)),
     "download-cutout": () => save((one) => one.downloadCutout(work, work.shown)),
