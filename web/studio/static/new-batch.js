@@ -11,6 +11,7 @@ import { bringAlong, Brought, wireSource } from "./new-batch-source.js";
 import { chosenOf, readWhole, sayWhole, suffix } from "./new-batch-whole.js";
 import { drawPlaceChoices, placesOf } from "./places-form.js";
 import { promptList } from "./prompt-list.js";
+import { tilesSwitch } from "./new-batch-tiles.js";
 import { usual } from "./reading.js";
 import { readingForm } from "./reading-form.js";
 import { me, onPool } from "./shell.js";
@@ -68,6 +69,7 @@ const reading = readingForm({
   noOverlap: t("reading.usual"),
   usualOverlap: () => usual().max_overlap,
 });
+const drawTiles = tilesSwitch(() => draft.asked, changed);
 byId("prompt-list", HTMLElement).append(prompts.element);
 byId("reading", HTMLElement).append(reading.element);
 const brought = new Brought(draft, () => upload.queue, changed);
@@ -94,6 +96,7 @@ function disarm() {
 function takeOver(asked, from) {
   draft.asked = asked;
   prompts.draw();
+  drawTiles();
   reading.draw();
   changed();
   swap(byId("taken-over", HTMLElement), from);
@@ -167,7 +170,7 @@ function wirePrompts() {
     takeOver(readSpec(spec, how), t("prompts.from_batch", { name }));
     earlier.value = "";
   });
-  if (tried) takeOver(readSpec({ prompts: tried.prompts }, tried.reading), t("prompts.from_try"));
+  if (tried) takeOver(readSpec({ prompts: tried.prompts, tiles: tried.tiles }, tried.reading), t("prompts.from_try"));
   if (whole) sayWhole(whole.name, whole.lost);
 }
 

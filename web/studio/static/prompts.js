@@ -70,6 +70,15 @@ export function asked({ name, text, not }) {
 }
 
 /**
+ * What is asked of a picture, as a spec and the API take it; what is usual is left out.
+ *
+ * @param {{prompts: Pick<Prompt, "name" | "text" | "not">[], tiles: "off" | "auto"}} work
+ */
+export function questionOf({ prompts, tiles }) {
+  return { prompts: prompts.map(asked), ...(tiles === "off" ? {} : { tiles }) };
+}
+
+/**
  * As it stands after `-p`.
  *
  * @param {Pick<Prompt, "name" | "text" | "not">} prompt

@@ -22,7 +22,7 @@
  * @property {Reading} reading
  * @property {string} model Empty: the pool's own.
  * @property {boolean} verify
- * @property {unknown} [tiles] As the spec says it; carried along, and not shown.
+ * @property {unknown} [tiles] As the spec says it; undefined: off.
  */
 
 import { asked, parse } from "./prompts.js";

@@ -3,7 +3,7 @@
 
 import { address } from "./api.js";
 import { carry } from "./carry.js";
-import { asked } from "./prompts.js";
+import { questionOf } from "./prompts.js";
 
 /**
  * @typedef {import("./carry.js").CarriedPicture} CarriedPicture
@@ -27,7 +27,7 @@ export async function useForBatch(work, pictures) {
     if ("upload" in origin) along.push({ of: one, from: origin });
   }
   carry({
-    prompts: work.prompts.map(asked),
+    ...questionOf(work),
     reading: work.reading,
     pictures: along.map(({ from }) => from),
     at: along.findIndex(({ of }) => of === picture),

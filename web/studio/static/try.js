@@ -19,6 +19,7 @@ import { Pictures } from "./try-pictures.js";
 import { wirePrompts } from "./try-prompts.js";
 import { asAll, setThreshold, thresholdOf, wireReading } from "./try-reading.js";
 import { wireStrip } from "./try-strip.js";
+import { wireTiles } from "./try-tiles.js";
 import { Table } from "./try-table.js";
 import { askUsual } from "./usual-reading.js";
 import { Work } from "./work.js";
@@ -39,6 +40,7 @@ const table = new Table(work, (id, name) => correct.rename(id, name));
 
 wirePrompts(work);
 wireReading(work);
+wireTiles(work);
 wireStrip(standing, work, canvas);
 wireSheet();
 wireCanvas();
