@@ -14,7 +14,7 @@ import { promptList } from "./prompt-list.js";
 import { tilesSwitch } from "./new-batch-tiles.js";
 import { usual } from "./reading.js";
 import { readingForm } from "./reading-form.js";
-import { me, onPool } from "./shell.js";
+import { onPool, ownTeams } from "./shell.js";
 import { drawSum, picturesIn, sourceAsked } from "./new-batch-sum.js";
 import { addresses, UploadForm } from "./source-form.js";
 import { namedTwice, readSpec } from "./spec-form.js";
@@ -122,8 +122,7 @@ function wireFields() {
 }
 
 async function wireTeams() {
-  const { teams } = await me;
-  const mine = teams.filter((one) => one.role !== "viewer");
+  const mine = await ownTeams();
   fields.team.append(...mine.map((one) => el("option", { value: one.id }, one.name)));
   show(byId("team-field", HTMLElement), mine.length > 1);
   if (!mine.some((one) => one.id === draft.team)) draft.team = mine.length > 1 ? mine[0]?.id ?? "" : "";
@@ -170,7 +169,7 @@ function wirePrompts() {
     takeOver(readSpec(spec, how), t("prompts.from_batch", { name }));
     earlier.value = "";
   });
-  if (tried) takeOver(readSpec({ prompts: tried.prompts, tiles: tried.tiles }, tried.reading), t("prompts.from_try"));
+  if (tried) takeOver(readSpec({ prompts: tried.prompts, tiles: tried.tiles, glossary: tried.glossary }, tried.reading), t("prompts.from_try"));
   if (whole) sayWhole(whole.name, whole.lost);
 }
 

@@ -10,6 +10,7 @@
  * @property {string[]} not What it must not be taken for.
  * @property {number} slot Of its colour.
  * @property {boolean} hidden Its masks are not drawn.
+ * @property {string} [glossary] Version of the words that gave it.
  * @property {Record<string, string>} [said] What was typed in Chinese, by what is sent for it.
  */
 

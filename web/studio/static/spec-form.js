@@ -22,6 +22,7 @@
  * @property {Reading} reading
  * @property {string} model Empty: the pool's own.
  * @property {boolean} verify
+ * @property {string} [glossary] Version of the words that gave English for Chinese texts, before.
  * @property {unknown} [tiles] As the spec says it; undefined: off.
  */
 
@@ -71,6 +72,7 @@ export function readSpec(spec, reading = {}) {
     },
     model: spec.model ?? "",
     verify: spec.verify ?? false,
+    ...(spec.glossary ? { glossary: spec.glossary } : {}),
     ...(spec.tiles && spec.tiles !== "off" ? { tiles: spec.tiles } : {}),
   };
 }

@@ -3,6 +3,7 @@
 
 import { address } from "./api.js";
 import { carry } from "./carry.js";
+import { versionOf } from "./glossary.js";
 import { questionOf } from "./prompts.js";
 
 /**
@@ -28,6 +29,7 @@ export async function useForBatch(work, pictures) {
   }
   carry({
     ...questionOf(work),
+    glossary: versionOf(work.prompts),
     reading: work.reading,
     pictures: along.map(({ from }) => from),
     at: along.findIndex(({ of }) => of === picture),
