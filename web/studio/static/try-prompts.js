@@ -55,8 +55,13 @@ export function wirePrompts(work) {
     demo = pool.workers.length > 0 && pool.workers.every((one) => one.model === "demo");
     draw();
   });
+  /** @type {string | null} */
+  let suggested = null;
   const suggest = () => {
-    const first = HOLDS[work.picture?.name ?? ""];
+    const first = HOLDS[work.picture?.name ?? ""] ?? "";
+    // Each step to another picture tells this more than once; chips that stay are not made again.
+    if (first === suggested) return;
+    suggested = first;
     const texts = first ? [first, ...KNOWN.filter((one) => one !== first)] : KNOWN;
     swap(byId("known-prompts", HTMLElement), texts.map((text) => suggestion(work, text)));
   };
