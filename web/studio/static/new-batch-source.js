@@ -73,8 +73,8 @@ export class Brought {
     const words = brought.length === 1 && first ? t("brought.one", { name: first.file }) : t("brought.some", { count: brought.length });
     const only = open && brought.length > 1 && el(
       "button",
-      { class: "btn trunc", type: "button", title: open.file, onclick: () => this._keep([open], 0) },
-      t("brought.only", { name: open.file }),
+      { class: "btn", type: "button", title: open.file, onclick: () => this._keep([open], 0) },
+      el("span", { class: "trunc" }, t("brought.only", { name: open.file })),
     );
     swap(
       line,
