@@ -51,6 +51,7 @@ class AskedBatch:
         klass: Of the queue.
         priority: Among the owner's batches.
         sample: Of which images of the source; None: of all.
+        glossary: Version that gave English texts which were composed before; empty: of none.
     """
 
     question: Question
@@ -64,6 +65,7 @@ class AskedBatch:
     klass: Klass = Klass.BULK
     priority: Priority = Priority.NORMAL
     sample: Sample | None = None
+    glossary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def create(
 
     team = team_for(pool, caller, batch.team)
     question, version = glossary.composed_question(pool, team, batch.question)
+    version = version or batch.glossary
     draft = Draft.of(pool.settings, replace(asked(question), glossary=version))
     sizes = [uploads.find(pool, caller, one, Right.SUBMIT).files for one in batch.uploads]
     if batch.manifest is not None:

@@ -80,3 +80,14 @@ def test_what_cannot_be_loaded_is_said_and_loaded_later(desk: Desk) -> None:
     page.context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("dialog")).to_contain_text("Make a token under Account")
+
+
+def test_suggestions_that_stay_are_not_made_again_with_each_picture(desk: Desk) -> None:
+    page = desk.open("/try")
+    scenes = [SCENE.parent.parent / name for name in ("scene_02.jpg", "scene_04.jpg")]
+    page.set_input_files("#file", scenes)
+    expect(page.locator("#picture-name")).to_contain_text("scene_02.jpg")
+    first = page.locator("#known-prompts button").first.element_handle()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#picture-name")).to_contain_text("scene_04.jpg")
+    assert first.evaluate("(one) => one.isConnected")

@@ -216,6 +216,27 @@ def test_the_clerk_loads_what_was_composed_when_it_was_asked(door: Door) -> None
     assert spec_of(door)["glossary"] == "1.0.0"
 
 
+@pytest.mark.parametrize("count", [1, 1_001])
+def test_english_that_was_composed_before_keeps_its_version(door: Door, count: int) -> None:
+    spec = {"prompts": [{"text": "red car", "name": "红色汽车"}]}
+    body = {"spec": spec, "source": {"uploads": [an_upload(door, count)]}, "glossary": "1.2.3"}
+    assert post(door, "batches", body).is_success
+    with door.pool.database.read() as session:
+        tasks = list(session.scalars(select(TaskRow.args)))
+    for args in tasks:
+        load(door.pool, LoadArgs.read(args), key="task")
+    assert spec_of(door)["glossary"] == "1.2.3"
+    refused = post(door, "batches", {**body, "glossary": "new"})
+    assert (refused.status_code, refused.json()["params"]["field"]) == (422, "glossary")
+
+
+def test_what_is_composed_now_names_the_words_of_now(door: Door) -> None:
+    spec = {"prompts": ["汽车", {"text": "red car", "name": "红色汽车"}]}
+    body = {"spec": spec, "source": {"uploads": [an_upload(door)]}, "glossary": "1.2.3"}
+    assert post(door, "batches", body).status_code == 201
+    assert spec_of(door)["glossary"] == "1.0.0"
+
+
 def test_an_english_task_says_nothing_of_a_glossary(door: Door) -> None:
     body = {"spec": {"prompts": ["car"]}, "source": {"uploads": [an_upload(door, 1_001)]}}
     assert post(door, "batches", body).status_code == 202

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from maskpool.domain import Klass, Priority, new_id
 from maskpool.sample import MAX_IMAGES, MAX_SEED, Sample
+from maskpool.spec import GLOSSARY_PATTERN
 from maskpool.spec_file import Question
 from producer import visible
 from producer.accounts.caller import Caller
@@ -111,6 +112,12 @@ class NewBatch(Asked):
     )
     klass: Literal["now", "bulk"] = Field(default="bulk", alias="class")
     priority: Annotated[Priority, Field(strict=False)] = Field(default=Priority.NORMAL)
+    glossary: Annotated[str, StringConstraints(pattern=GLOSSARY_PATTERN)] = Field(
+        default="",
+        description="Version of the glossary that gave the spec's English, where texts were "
+        "composed before; kept in the batch's spec. Where the spec has Chinese texts, today's is.",
+        examples=["1.3.0"],
+    )
     key: Text = Field(default="", description="The same again is the same batch.")
 
 
@@ -149,6 +156,7 @@ def create_batch(
         klass=Klass[asked.klass.upper()],
         priority=asked.priority,
         sample=None if asked.sample is None else Sample(**asked.sample.model_dump()),
+        glossary=asked.glossary,
     )
 
     def work(seal: Seal) -> Answer:

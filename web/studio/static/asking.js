@@ -18,12 +18,23 @@ const HOW = { masks: "rle", which: "stored", scale: "view" };
  */
 
 /**
+ * How a picture was looked at where tiles were asked for.
+ *
+ * @typedef {object} Tiled
+ * @property {"asked" | "large" | "small" | "regions"} why
+ * @property {number} side Of a tile, pixels.
+ * @property {number} count Beside the whole; 0: it was not cut.
+ * @property {number} left_out Masks beyond those that are kept of a prompt.
+ */
+
+/**
  * @typedef {object} Told
  * @property {string} link Of the prediction, under the server's prefix.
  * @property {import("./items.js").Instance[]} instances
  * @property {number} width Of the picture itself, pixels.
  * @property {number} height
  * @property {Scores[]} scores Of the prompts, in their order; empty where they are not known.
+ * @property {Tiled | null} tiles
  * @property {number} ms From the question to the answer.
  */
 
@@ -74,7 +85,7 @@ async function ended(answer, signal, how = HOW) {
  * @returns {Told}
  */
 function told({ id, result }, ms) {
-  const { instances, width, height, prompts = [] } = result;
+  const { instances, width, height, prompts = [], tiles = null } = result;
   const scores = prompts.map((/** @type {Scores} */ { presence, best }) => ({ presence, best }));
-  return { link: id, instances, width, height, scores, ms };
+  return { link: id, instances, width, height, scores, tiles, ms };
 }

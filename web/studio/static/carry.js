@@ -7,6 +7,14 @@ import { root } from "./api.js";
  * @typedef {object} Carried
  * @property {{text: string, name?: string, not?: string[]}[]} prompts As a spec writes them.
  * @property {import("./reading.js").Reading} reading
+ * @property {"off" | "auto"} [tiles] Whether large pictures are looked at in tiles, too.
+ * @property {string} [glossary] Version of the words that gave the prompts' English.
+ * @property {CarriedPicture[]} [pictures] Of the strip.
+ * @property {number} [at] Which of them was open; -1: none of them.
+ *
+ * @typedef {object} CarriedPicture A file of an upload.
+ * @property {string} upload
+ * @property {string} file
  *
  * @typedef {object} CarriedWhole
  * @property {string} whole The sample whose whole is wanted.

@@ -20,12 +20,14 @@ export function mustCompose({ text, not }) {
  *
  * @template {Read} T
  * @param {T} read
- * @returns {Promise<T & {said: Record<string, string>}>} `said`: what was typed, by what is sent for it.
+ * @param {string} team Whose words count beside the pool's; empty: of none.
+ * @returns {Promise<T & {said: Record<string, string>, glossary: string}>} `said`: what was typed, by
+ *   what is sent for it; `glossary`: the version of the words.
  * @throws {ApiError} A text has not exactly one reading, with its code and, as `text`, the text itself.
  */
-export async function composed(read) {
+export async function composed(read, team) {
   const typed = [...new Set([read.text, ...read.not].filter(hasChinese))];
-  const { texts } = await post("/api/v1/glossary/compose", { texts: typed });
+  const { texts, glossary } = await post("/api/v1/glossary/compose", { texts: typed, ...(team ? { team } : {}) });
   /** @type {Map<string, string>} */
   const sent = new Map();
   for (const { text, sent: english, refused } of texts) {
@@ -34,5 +36,16 @@ export async function composed(read) {
   }
   const of = (/** @type {string} */ text) => sent.get(text) ?? text;
   const said = Object.fromEntries([...sent].map(([text, english]) => [english, text]));
-  return { ...read, text: of(read.text), not: [...new Set(read.not.map(of))], said };
+  return { ...read, text: of(read.text), not: [...new Set(read.not.map(of))], said, glossary };
+}
+
+/**
+ * The version of the words that gave what is sent; the latest of several, empty where all was typed.
+ *
+ * @param {import("./prompts.js").Prompt[]} prompts
+ */
+export function versionOf(prompts) {
+  const given = prompts.filter(({ text, not, said = {} }) => [text, ...not].some((one) => one in said));
+  const versions = given.flatMap((one) => one.glossary ?? []);
+  return versions.sort((one, other) => one.localeCompare(other, "en", { numeric: true })).at(-1) ?? "";
 }

@@ -6,6 +6,7 @@ import { nothingAsked } from "./spec-form.js";
 
 /**
  * @import { ChosenPlace } from "./places-form.js"
+ * @import { CarriedPicture } from "./carry.js"
  * @import { Asked } from "./spec-form.js"
  *
  * @typedef {object} Draft What is typed; it outlives a reload.
@@ -13,6 +14,8 @@ import { nothingAsked } from "./spec-form.js";
  * @property {"upload" | "places" | "list"} source
  * @property {string} list Addresses.
  * @property {ChosenPlace[]} places
+ * @property {CarriedPicture[]} brought Pictures from Try, each in an upload of its own.
+ * @property {number} broughtAt Which of them was open there; -1: none of them.
  * @property {string} name
  * @property {string} proposed Its name, where none is given.
  * @property {string} priority
@@ -31,6 +34,8 @@ export function newDraft() {
     source: "upload",
     list: "",
     places: [],
+    brought: [],
+    broughtAt: -1,
     name: "",
     proposed: "",
     priority: "normal",
@@ -73,9 +78,9 @@ export function keepDraft(draft) {
  * @param {Draft} draft
  */
 export function keepSampled(sample, draft) {
-  const { source, list, places, name, proposed, priority, klass, team } = draft;
+  const { source, list, places, brought, broughtAt, name, proposed, priority, klass, team } = draft;
   try {
-    localStorage.setItem(SAMPLED, JSON.stringify({ sample, source, list, places, name, proposed, priority, klass, team }));
+    localStorage.setItem(SAMPLED, JSON.stringify({ sample, source, list, places, brought, broughtAt, name, proposed, priority, klass, team }));
   } catch {
     localStorage.removeItem(SAMPLED);
   }

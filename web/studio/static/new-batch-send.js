@@ -22,7 +22,7 @@ const LOOK = 700;
  */
 export async function send({ asked, priority, klass, team, key }, { source, name, sample, onwait }) {
   const which = sample === null ? {} : { sample: { images: sample } };
-  const body = { spec: toSpec(asked), source, name, priority, class: klass, ...(team ? { team } : {}), ...which };
+  const body = { spec: toSpec(asked), source, name, priority, class: klass, ...(team ? { team } : {}), ...(asked.glossary ? { glossary: asked.glossary } : {}), ...which };
   const made = await post("/api/v1/batches", body, { key: sample === null ? key : `${key}-sample` });
   return made.id ?? await loaded(made.task, onwait);
 }

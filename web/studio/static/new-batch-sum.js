@@ -20,7 +20,8 @@ import { count, duration, t } from "./words.js";
 export function sourceAsked(draft, queue) {
   if (draft.source === "upload") {
     if (queue?.manifest) return { manifest: { upload: queue.id, file: queue.manifest } };
-    return queue?.images ? { uploads: [queue.id] } : null;
+    const uploads = [...(queue?.images ? [queue.id] : []), ...draft.brought.map((one) => one.upload)];
+    return uploads.length ? { uploads } : null;
   }
   if (draft.source === "places") {
     const places = draft.places.map(({ place, below }) => `s3://${place}${below.replace(/^\/+/, "")}`);
@@ -37,7 +38,7 @@ export function sourceAsked(draft, queue) {
  * @param {UploadQueue | null} queue
  */
 export function picturesIn(draft, queue) {
-  if (draft.source === "upload") return queue?.manifest ? null : queue?.images ?? 0;
+  if (draft.source === "upload") return queue?.manifest ? null : (queue?.images ?? 0) + draft.brought.length;
   return draft.source === "list" ? addresses(draft.list).length : null;
 }
 

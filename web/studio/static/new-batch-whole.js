@@ -62,8 +62,10 @@ export async function readWhole({ whole, reading }) {
     asked: readSpec(batch.spec, reading),
     sampled: whole,
   };
-  const [upload] = uploads;
-  const lost = upload ? !await isThere(upload) : false;
+  const along = (known?.brought ?? []).map((one) => one.upload);
+  const upload = uploads.find((one) => !along.includes(one));
+  const there = await Promise.all(uploads.map(isThere));
+  const lost = there.includes(false);
   if (upload && !lost) localStorage.setItem(UPLOAD, upload);
   return { draft, name: batch.name, lost, places };
 }

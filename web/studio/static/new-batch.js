@@ -7,12 +7,14 @@ import { carried, carriedWhole } from "./carry.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
 import { keepDraft, keepSampled, newDraft, readDraft } from "./new-batch-draft.js";
 import { send } from "./new-batch-send.js";
+import { bringAlong, Brought, wireSource } from "./new-batch-source.js";
 import { chosenOf, readWhole, sayWhole, suffix } from "./new-batch-whole.js";
 import { drawPlaceChoices, placesOf } from "./places-form.js";
 import { promptList } from "./prompt-list.js";
+import { tilesSwitch } from "./new-batch-tiles.js";
 import { usual } from "./reading.js";
 import { readingForm } from "./reading-form.js";
-import { me, onPool } from "./shell.js";
+import { onPool, ownTeams } from "./shell.js";
 import { drawSum, picturesIn, sourceAsked } from "./new-batch-sum.js";
 import { addresses, UploadForm } from "./source-form.js";
 import { namedTwice, readSpec } from "./spec-form.js";
@@ -32,10 +34,11 @@ const MAX_NOW = 100, MAX_LIST = 100000;
 /** Pictures of a sample. */
 const SAMPLE = 200;
 
-const brought = carriedWhole();
+const left = carriedWhole(), tried = carried();
 // A sample that is gone meanwhile leaves the form as it was.
-const whole = brought && await readWhole(brought).catch(() => null);
+const whole = left && await readWhole(left).catch(() => null);
 const draft = whole?.draft ?? readDraft();
+if (tried?.pictures?.length) bringAlong(draft, tried.pictures, tried.at ?? -1);
 const fields = {
   list: byId("list", HTMLTextAreaElement),
   name: byId("name", HTMLInputElement),
@@ -66,9 +69,12 @@ const reading = readingForm({
   noOverlap: t("reading.usual"),
   usualOverlap: () => usual().max_overlap,
 });
+const drawTiles = tilesSwitch(() => draft.asked, changed);
 byId("prompt-list", HTMLElement).append(prompts.element);
 byId("reading", HTMLElement).append(reading.element);
+const brought = new Brought(draft, () => upload.queue, changed);
 const upload = new UploadForm(() => {
+  brought.draw();
   sum();
   if (armed && upload.queue && !upload.queue.busy) go(armed.sample);
 });
@@ -90,26 +96,10 @@ function disarm() {
 function takeOver(asked, from) {
   draft.asked = asked;
   prompts.draw();
+  drawTiles();
   reading.draw();
   changed();
   swap(byId("taken-over", HTMLElement), from);
-}
-
-function wireSource() {
-  document.querySelectorAll("input[name=source]").forEach((one) => {
-    const field = /** @type {HTMLInputElement} */ (one);
-    field.checked = field.value === draft.source;
-    field.addEventListener("change", () => {
-      draft.source = /** @type {Draft["source"]} */ (field.value);
-      changed();
-      showSource();
-    });
-  });
-  showSource();
-}
-
-function showSource() {
-  for (const name of ["upload", "places", "list"]) show(byId(`source-${name}`, HTMLElement), name === draft.source);
 }
 
 function wireFields() {
@@ -132,8 +122,7 @@ function wireFields() {
 }
 
 async function wireTeams() {
-  const { teams } = await me;
-  const mine = teams.filter((one) => one.role !== "viewer");
+  const mine = await ownTeams();
   fields.team.append(...mine.map((one) => el("option", { value: one.id }, one.name)));
   show(byId("team-field", HTMLElement), mine.length > 1);
   if (!mine.some((one) => one.id === draft.team)) draft.team = mine.length > 1 ? mine[0]?.id ?? "" : "";
@@ -180,8 +169,7 @@ function wirePrompts() {
     takeOver(readSpec(spec, how), t("prompts.from_batch", { name }));
     earlier.value = "";
   });
-  const tried = carried();
-  if (tried) takeOver(readSpec({ prompts: tried.prompts }, tried.reading), t("prompts.from_try"));
+  if (tried) takeOver(readSpec({ prompts: tried.prompts, tiles: tried.tiles, glossary: tried.glossary }, tried.reading), t("prompts.from_try"));
   if (whole) sayWhole(whole.name, whole.lost);
 }
 
@@ -202,7 +190,7 @@ function missing(sample = null) {
 
 /** Show the name that the batch gets if nobody gives it one. */
 function propose() {
-  const here = proposedName([...upload.queue?.items.keys() ?? []]);
+  const here = proposedName([...upload.queue?.items.keys() ?? [], ...draft.brought.map((one) => one.file)]);
   // Until an earlier upload is read again, what was proposed stays: the request is the same.
   if (here && here !== draft.proposed) {
     Object.assign(draft, { proposed: here, key: newKey() });
@@ -285,7 +273,8 @@ on(globalThis, "beforeunload", (event) => {
 });
 swap(few, t("sample.first", { count: SAMPLE }));
 swap(byId("class-hint", HTMLElement), t("new.class_hint", { count: MAX_NOW }));
-wireSource();
+wireSource(draft, changed);
+brought.draw();
 wireFields();
 wirePrompts();
 wireTeams();

@@ -10,6 +10,7 @@
  * @property {string[]} not What it must not be taken for.
  * @property {number} slot Of its colour.
  * @property {boolean} hidden Its masks are not drawn.
+ * @property {string} [glossary] Version of the words that gave it.
  * @property {Record<string, string>} [said] What was typed in Chinese, by what is sent for it.
  */
 
@@ -67,6 +68,15 @@ export function clean(text) {
  */
 export function asked({ name, text, not }) {
   return { text, ...(name === text ? {} : { name }), ...(not.length ? { not } : {}) };
+}
+
+/**
+ * What is asked of a picture, as a spec and the API take it; what is usual is left out.
+ *
+ * @param {{prompts: Pick<Prompt, "name" | "text" | "not">[], tiles: "off" | "auto"}} work
+ */
+export function questionOf({ prompts, tiles }) {
+  return { prompts: prompts.map(asked), ...(tiles === "off" ? {} : { tiles }) };
 }
 
 /**

@@ -32,6 +32,16 @@ const DEMO_SEEN = "maskpool.demo-line", DEMO_LAST = "maskpool.demo";
 /** Who is logged in; a page that needs it waits for it. */
 export const me = /** @type {Promise<Me>} */ (get("/api/v1/session"));
 
+/** Teams that this person may make batches for. */
+export async function ownTeams() {
+  return (await me).teams.filter((one) => one.role !== "viewer");
+}
+
+/** The team of a batch for which nobody chooses another; empty: of none. */
+export async function ownTeam() {
+  return (await ownTeams())[0]?.id ?? "";
+}
+
 /** @type {Set<(pool: PoolState) => void>} */
 const poolListeners = new Set();
 

@@ -23,7 +23,8 @@
  * @property {Reading} reading
  * @property {string} model Empty: the pool's own.
  * @property {boolean} verify
- * @property {unknown} [tiles] As the spec says it; carried along, and not shown.
+ * @property {string} [glossary] Version of the words that gave English for Chinese texts, before.
+ * @property {unknown} [tiles] As the spec says it; undefined: off.
  */
 
 import { asked, parse } from "./prompts.js";
@@ -73,6 +74,7 @@ export function readSpec(spec, reading = {}) {
     },
     model: spec.model ?? "",
     verify: spec.verify ?? false,
+    ...(spec.glossary ? { glossary: spec.glossary } : {}),
     ...(spec.tiles && spec.tiles !== "off" ? { tiles: spec.tiles } : {}),
   };
 }

@@ -2,7 +2,7 @@
 /** Asks again whenever picture or prompts change, and for one object whenever it is corrected. */
 
 import { again, predict } from "./asking.js";
-import { asked } from "./prompts.js";
+import { questionOf } from "./prompts.js";
 
 /** @typedef {import("./work.js").Work} Work */
 /** @typedef {import("./work.js").Picture} Picture */
@@ -40,7 +40,7 @@ export class Asking {
   async whole() {
     const { work } = this;
     const { picture } = work;
-    const key = questionOf(work);
+    const key = JSON.stringify(questionOf(work));
     if (!picture || (this.about === picture && this.key === key)) return;
     this.about = picture;
     this.key = key;
@@ -74,7 +74,7 @@ export class Asking {
   async #ask(picture, key, signal) {
     const { work, standing } = this;
     const prompts = work.prompts.map(({ name, text }) => ({ name, text }));
-    const question = { prompts: work.prompts.map(asked) };
+    const question = questionOf(work);
     try {
       const origin = await this.pictures.brought(picture);
       const known = this.known.get(JSON.stringify([origin, key]));
@@ -197,9 +197,4 @@ export class Asking {
  */
 function apart(step) {
   return step.filter((one) => one.found || one.waits).map((one) => ({ ...one, replaces: null }));
-}
-
-/** @param {Work} work */
-function questionOf(work) {
-  return JSON.stringify(work.prompts.map(asked));
 }

@@ -3,7 +3,7 @@
 
 import { root } from "./api.js";
 import { el, icon, swap } from "./dom.js";
-import { asked, typed } from "./prompts.js";
+import { asked, questionOf, typed } from "./prompts.js";
 import { usual } from "./reading.js";
 import { t } from "./words.js";
 
@@ -47,16 +47,16 @@ async function put(text) {
  * @returns {Record<string, string>}
  */
 export function codes(work) {
-  const prompts = work.prompts.map(asked);
+  const question = questionOf(work);
   const name = work.picture?.name.split("/").at(-1) ?? "picture.jpg";
-  return { curl: curl(prompts, name), Python: python(prompts, name), CLI: cli(work, name), spec: spec(work) };
+  return { curl: curl(question, name), Python: python(question, name), CLI: cli(work, name), spec: spec(work) };
 }
 
 const server = () => `${location.origin}${root}`;
 
-/** @param {object[]} prompts @param {string} name */
-function curl(prompts, name) {
-  const body = JSON.stringify({ upload: "$UPLOAD", file: name, prompts }).replace(/'/g, "'\\''");
+/** @param {object} question @param {string} name */
+function curl(question, name) {
+  const body = JSON.stringify({ upload: "$UPLOAD", file: name, ...question }).replace(/'/g, "'\\''");
   const [before, after] = body.split("$UPLOAD");
   return [
     `SERVER=${server()}`,
@@ -68,8 +68,8 @@ function curl(prompts, name) {
   ].join("\n");
 }
 
-/** @param {object[]} prompts @param {string} name */
-function python(prompts, name) {
+/** @param {object} question @param {string} name */
+function python(question, name) {
   return [
     "import os",
     "from pathlib import Path",
@@ -84,7 +84,7 @@ function python(prompts, name) {
     ")",
     'upload = client.post("uploads", json={}).raise_for_status().json()["id"]',
     'client.put(f"uploads/{upload}/files/{picture.name}", content=picture.read_bytes()).raise_for_status()',
-    `question = {"upload": upload, "file": picture.name, "prompts": ${JSON.stringify(prompts)}}`,
+    `question = {"upload": upload, "file": picture.name, ${JSON.stringify(question).slice(1)}`,
     'answer = client.post("predict?masks=rle&wait=30", json=question).raise_for_status().json()',
     'for instance in answer["result"]["instances"]:',
     '    print(instance["category"], instance["score"], instance["segmentation"])',
@@ -105,6 +105,7 @@ function cli(work, name) {
   const parts = work.prompts.map((one) => `-p ${shell(typed(one))}`);
   if (reading.threshold !== usual().threshold) parts.push(`--threshold ${reading.threshold}`);
   if (reading.exclusive) parts.push("--exclusive");
+  if (work.tiles !== "off") parts.push(`--tiles ${work.tiles}`);
   return ["maskpool run", shell(name), ...parts, "-o out"].join(" ");
 }
 
@@ -112,7 +113,7 @@ function cli(work, name) {
 function spec(work) {
   const { prompts: own, ...reading } = work.reading;
   const prompts = work.prompts.map((one) => ({ ...asked(one), ...own[one.name] }));
-  return JSON.stringify({ ...reading, prompts }, null, 2);
+  return JSON.stringify({ ...reading, ...questionOf(work), prompts }, null, 2);
 }
 
 /** @param {string} text */

@@ -22,6 +22,7 @@ const QUIET = 150;
  * @typedef {object} Kept
  * @property {import("./prompts.js").Prompt[]} prompts
  * @property {import("./reading.js").Reading} reading
+ * @property {"off" | "auto"} tiles
  * @property {string} readingFor
  * @property {string} typed
  * @property {number} at
@@ -40,6 +41,7 @@ export function restore(work) {
   if (!kept) return [];
   work.prompts = kept.prompts ?? [];
   work.reading = { ...usual(), ...kept.reading };
+  work.tiles = kept.tiles ?? "off";
   work.readingFor = work.prompts.some((one) => one.name === kept.readingFor) ? (kept.readingFor ?? "") : "";
   byId("add", HTMLInputElement).value = kept.typed ?? "";
   const pictures = kept.pictures ?? [];
@@ -76,7 +78,7 @@ export function keep(work) {
 
 /** @param {Work} work */
 function write(work) {
-  const { prompts, reading, readingFor, at } = work;
+  const { prompts, reading, tiles, readingFor, at } = work;
   const typed = byId("add", HTMLInputElement).value;
   const pictures = work.pictures.flatMap(({ name, origin, answer, edits }) => {
     if (!origin) return [];
@@ -84,8 +86,8 @@ function write(work) {
     return [{ name, origin, answer: told, edits: edits.now.filter((one) => one.found || one.gone || one.waits) }];
   });
   try {
-    sessionStorage.setItem(KEY, JSON.stringify({ prompts, reading, readingFor, typed, at, pictures }));
-    localStorage.setItem(KEY, JSON.stringify({ prompts, reading }));
+    sessionStorage.setItem(KEY, JSON.stringify({ prompts, reading, tiles, readingFor, typed, at, pictures }));
+    localStorage.setItem(KEY, JSON.stringify({ prompts, reading, tiles }));
   } catch {
     // Full, or forbidden: the page works, and a reload begins anew.
   }

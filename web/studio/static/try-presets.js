@@ -7,7 +7,7 @@ import { usual } from "./reading.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./work.js").Work} Work */
-/** @typedef {{prompts: import("./prompts.js").Prompt[], reading: import("./reading.js").Reading}} Preset */
+/** @typedef {{prompts: import("./prompts.js").Prompt[], reading: import("./reading.js").Reading, tiles?: "off" | "auto"}} Preset */
 
 const KEY = `maskpool.presets${root}`;
 
@@ -25,7 +25,7 @@ export function presetParts(work, close) {
     event.preventDefault();
     const key = name.value.trim();
     if (!key) return;
-    write({ ...presets(), [key]: { prompts: work.prompts, reading: work.reading } });
+    write({ ...presets(), [key]: { prompts: work.prompts, reading: work.reading, tiles: work.tiles } });
     name.value = "";
     draw();
   };
@@ -50,6 +50,7 @@ function rows(work, done, draw) {
   return all.map(([name, preset]) => {
     const use = () => {
       work.reading = { ...usual(), ...preset.reading };
+      work.tiles = preset.tiles ?? "off";
       work.setPrompts(preset.prompts);
       done();
     };

@@ -7,7 +7,7 @@ import { freeSlot, look } from "./palette.js";
 import { ApiError, explain } from "./api.js";
 import { composed, mustCompose } from "./glossary.js";
 import { clean, MOST, parse } from "./prompts.js";
-import { onPool } from "./shell.js";
+import { onPool, ownTeam } from "./shell.js";
 import { askEnglish, isSent, sentLine } from "./try-sent.js";
 import { whyNothing } from "./try-why.js";
 import { number, t } from "./words.js";
@@ -55,8 +55,13 @@ export function wirePrompts(work) {
     demo = pool.workers.length > 0 && pool.workers.every((one) => one.model === "demo");
     draw();
   });
+  /** @type {string | null} */
+  let suggested = null;
   const suggest = () => {
-    const first = HOLDS[work.picture?.name ?? ""];
+    const first = HOLDS[work.picture?.name ?? ""] ?? "";
+    // Each step to another picture tells this more than once; chips that stay are not made again.
+    if (first === suggested) return;
+    suggested = first;
     const texts = first ? [first, ...KNOWN.filter((one) => one !== first)] : KNOWN;
     swap(byId("known-prompts", HTMLElement), texts.map((text) => suggestion(work, text)));
   };
@@ -105,7 +110,7 @@ async function addPrompt(work, typed) {
 /**
  * A prompt as it is sent; null where it is refused, which is said with a field for its English.
  *
- * @template {{name: string, text: string, not: string[], said?: Record<string, string>}} T
+ * @template {{name: string, text: string, not: string[], said?: Record<string, string>, glossary?: string}} T
  * @param {T} read
  * @param {(text: string) => void} take The English of its text.
  * @returns {Promise<T | null>}
@@ -113,7 +118,7 @@ async function addPrompt(work, typed) {
 async function english(read, take) {
   if (!mustCompose(read)) return read;
   try {
-    return await composed(read);
+    return await composed(read, await ownTeam());
   } catch (error) {
     say(explain(error));
     const refused = error instanceof ApiError && error.params.text === read.text;
@@ -173,7 +178,7 @@ function row(work, prompt, typing, type) {
     const sent = await english({ ...prompt, text: other }, send);
     if (!sent) return;
     say("");
-    change({ text: sent.text, said: { ...prompt.said, ...sent.said } });
+    change({ ...(sent.glossary ? { glossary: sent.glossary } : {}), text: sent.text, said: { ...prompt.said, ...sent.said } });
   };
   const head = el(
     "button",
@@ -240,10 +245,10 @@ function field(prompt, change, type) {
     done = true;
     type("");
     const one = clean(typed);
-    const sent = one && (await english({ name: "", text: "", not: [one], said: {} }, () => {}));
+    const sent = one && (await english({ name: "", text: "", not: [one], said: {}, glossary: "" }, () => {}));
     const [text = one] = sent ? sent.not : [];
     if (!sent || prompt.not.includes(text)) return;
-    change({ not: [...prompt.not, text], said: { ...prompt.said, ...sent.said } });
+    change({ ...(sent.glossary ? { glossary: sent.glossary } : {}), not: [...prompt.not, text], said: { ...prompt.said, ...sent.said } });
   };
   /** @type {HTMLInputElement} */
   const input = el("input", {

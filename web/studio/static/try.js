@@ -2,14 +2,11 @@
 /** Try: the parts of the page, put together. */
 
 import "./shell.js";
-import { address } from "./api.js";
-import { carry } from "./carry.js";
 import { openPart } from "./dialog.js";
 import { byId, on } from "./dom.js";
 import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
 import { part } from "./part.js";
-import { asked } from "./prompts.js";
 import { usual } from "./reading.js";
 import { wireSheet } from "./sheet.js";
 import { Standing } from "./standing.js";
@@ -22,6 +19,7 @@ import { Pictures } from "./try-pictures.js";
 import { wirePrompts } from "./try-prompts.js";
 import { asAll, setThreshold, thresholdOf, wireReading } from "./try-reading.js";
 import { wireStrip } from "./try-strip.js";
+import { wireTiles } from "./try-tiles.js";
 import { Table } from "./try-table.js";
 import { askUsual } from "./usual-reading.js";
 import { Work } from "./work.js";
@@ -42,6 +40,7 @@ const table = new Table(work, (id, name) => correct.rename(id, name));
 
 wirePrompts(work);
 wireReading(work);
+wireTiles(work);
 wireStrip(standing, work, canvas);
 wireSheet();
 wireCanvas();
@@ -184,10 +183,7 @@ function acts() {
     presets: () =>
       openPart(t("presets.title"), async (close) => (await part(() => import("./try-presets.js"))).presetParts(work, close)),
     code: () => openPart(t("try.as_code"), async () => (await part(() => import("./try-code.js"))).codeParts(work)),
-    batch: () => {
-      carry({ prompts: work.prompts.map(asked), reading: work.reading });
-      location.assign(address("/batches/new"));
-    },
+    batch: () => guarded(async () => (await part(() => import("./try-batch.js"))).useForBatch(work, pictures)),
     "download-masks": () => save((one) => one.downloadMasks(work, work.shown)),
     "download-labels": () => save((one) => one.downloadLabels(work)),
     "download-cutout": () => save((one) => one.downloadCutout(work, work.shown)),

@@ -36,6 +36,7 @@ import { Undo } from "./undo.js";
  * @property {import("./asking.js").Scores[]} scores What the model thought of each of them.
  * @property {number} width Of the picture itself, pixels.
  * @property {number} height
+ * @property {import("./asking.js").Tiled | null} tiles How it was looked at; null where no tiles were asked for.
  */
 
 /**
@@ -69,6 +70,8 @@ export class Work {
     this.reading = usual();
     /** Name of the prompt that the slider is for; empty: all. */
     this.readingFor = "";
+    /** Whether large pictures are looked at in tiles, too. @type {"off" | "auto"} */
+    this.tiles = "off";
     /** @type {Picture[]} */
     this.pictures = [];
     this.at = 0;
