@@ -12,7 +12,7 @@ from playwright.sync_api import Request, expect
 from services.studio import PHONE, Desk
 from services.try_page import SCENE, Bench, settled
 
-from bench.mosaics import mosaic
+from training.mosaics import mosaic
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
