@@ -30,17 +30,20 @@ class Original:
         store: Where it lies.
         key: And under which key.
         size: Bytes.
+        version: Stands for just these bytes; empty where somebody else may change them.
     """
 
     name: str
     store: ObjectStore
     key: str
     size: int
+    version: str = ""
 
-    def read(self) -> Iterator[bytes]:
-        """Its bytes, piece by piece."""
-        for at in range(0, self.size, _PIECE_BYTES):
-            yield self.store.get(self.key, at, min(_PIECE_BYTES, self.size - at))
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Its bytes from ``start`` up to ``stop``, piece by piece."""
+        end = self.size if stop is None else stop
+        for at in range(start, end, _PIECE_BYTES):
+            yield self.store.get(self.key, at, min(_PIECE_BYTES, end - at))
 
 
 def find(pool: Pool, batch_id: UUID, seq: int) -> Original:
@@ -58,7 +61,9 @@ def find(pool: Pool, batch_id: UUID, seq: int) -> Original:
     size = store.size(key)
     if size is None:
         raise NotFound(f"image {seq} of batch {batch_id} is not there any more")
-    return Original(found[0].name, store, key, size)
+    # Nothing that a batch uses is changed in the pool's own store; a bucket is its owner's.
+    version = found[0].image_uri if store is pool.store() else ""
+    return Original(found[0].name, store, key, size, version)
 
 
 def of_upload(pool: Pool, upload_id: UUID, name: str) -> Original:
@@ -70,7 +75,7 @@ def of_upload(pool: Pool, upload_id: UUID, name: str) -> Original:
     with pool.database.read() as session:
         file = upload_files.whole(session, upload_id, name)
     key = keys.upload_object(upload_id, name)
-    return Original(name, pool.store(), key, file.size or 0)
+    return Original(name, pool.store(), key, file.size or 0, file.sha256 or "")
 
 
 def _place(pool: Pool, batch_id: UUID, uri: str) -> tuple[ObjectStore, str]:

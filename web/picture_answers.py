@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from producer.originals import Original
 from producer.pictured import Kind, Pictured
 from producer.pictures import Pictures
 from producer.pool import Pool
+from web import etags, ranges
 
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
@@ -26,7 +27,8 @@ JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {}}, "description": "A JPEG, upright."}
 }
 BYTES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "As it was brought."}
+    200: {"content": {"application/octet-stream": {}}, "description": "As it was brought."},
+    206: {"content": {"application/octet-stream": {}}, "description": "The part of `Range`."},
 }
 
 
@@ -59,12 +61,26 @@ async def picture(
     return Response(made, headers=headers, media_type="image/jpeg")
 
 
-def attachment(found: Original) -> StreamingResponse:
-    """An image as it was brought; no browser shows it."""
-    headers = _SAFE | {"Content-Disposition": _disposition(found.name)}
-    headers |= {"Content-Length": str(found.size), "Cache-Control": "private"}
-    body: Iterator[bytes] = found.read()
-    return StreamingResponse(body, headers=headers, media_type="application/octet-stream")
+def attachment(request: Request, found: Original) -> StreamingResponse:
+    """An image as it was brought, or the part of it that was asked for; no browser shows it."""
+    headers = _SAFE | {"Content-Disposition": _disposition(found.name), "Cache-Control": "private"}
+    part = None
+    if found.version:
+        # Two parts of what may have changed between them would be no image.
+        etag = etags.etag_of([found.version, found.size])
+        asked = request.headers.get("range"), request.headers.get("if-range")
+        part = ranges.wanted(*asked, etag, found.size)
+        headers |= {"ETag": etag, "Accept-Ranges": "bytes"}
+    start, stop = part or (0, found.size)
+    headers["Content-Length"] = str(stop - start)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size}"
+    return StreamingResponse(
+        found.read(start, stop),
+        status_code=200 if part is None else 206,
+        headers=headers,
+        media_type="application/octet-stream",
+    )
 
 
 def _limiter(request: Request, pool: Pool) -> anyio.CapacityLimiter:

@@ -56,10 +56,12 @@ async def view(
 
 
 @router.get("/original", responses=BYTES, response_class=StreamingResponse)
-def original(batch_id: UUID, seq: int, pool: Pooled, caller: Reader) -> StreamingResponse:
-    """Download an image as it was brought; no browser shows it."""
+def original(
+    batch_id: UUID, seq: int, request: Request, pool: Pooled, caller: Reader
+) -> StreamingResponse:
+    """Download an image as it was brought, or a part of it by `Range`; no browser shows it."""
     find_batch(pool, caller, batch_id)
-    return picture_answers.attachment(originals.find(pool, batch_id, seq))
+    return picture_answers.attachment(request, originals.find(pool, batch_id, seq))
 
 
 @router.get("/link")

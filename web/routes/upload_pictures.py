@@ -41,10 +41,12 @@ async def view(
 
 
 @router.get(f"/original/{NAME}", responses=BYTES, response_class=StreamingResponse)
-def original(upload_id: UUID, name: str, pool: Pooled, caller: Reader) -> StreamingResponse:
-    """Download a file of an upload as it was brought; no browser shows it."""
+def original(
+    upload_id: UUID, name: str, request: Request, pool: Pooled, caller: Reader
+) -> StreamingResponse:
+    """Download a file of an upload as it was brought, or a part by `Range`; no browser shows it."""
     found = uploads.find(pool, caller, upload_id)
-    return picture_answers.attachment(originals.of_upload(pool, found.id, name))
+    return picture_answers.attachment(request, originals.of_upload(pool, found.id, name))
 
 
 async def _picture(

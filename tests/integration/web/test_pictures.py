@@ -142,6 +142,16 @@ def test_pictures_of_a_file_before_any_batch(door: Door) -> None:
     original = show(door, upload, "original/a/ü 1.png")
     assert original.content == png()
     assert original.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%BC%201.png"
+    # A download that broke off goes on, as long as it is the same file.
+    url = f"/api/v1/uploads/{upload}/original/a/ü 1.png"
+    asked = {**door.as_("ann"), "range": "bytes=20-", "if-range": original.headers["etag"]}
+    rest = door.client.get(url, headers=asked)
+    assert (rest.status_code, rest.content) == (206, png()[20:])
+    assert rest.headers["content-range"] == f"bytes 20-{len(png()) - 1}/{len(png())}"
+    other = door.client.get(url, headers={**asked, "if-range": '"another"'})
+    assert (other.status_code, other.content) == (200, png())
+    beyond = door.client.get(url, headers={**door.as_("ann"), "range": f"bytes={len(png())}-"})
+    assert (beyond.status_code, beyond.json()["code"]) == (416, "download.range")
     assert show(door, upload, "view/b.png").status_code == 422
     for who, status in (("eve", 404), ("bob", 404), ("nobody", 401)):
         for what in ("thumbnail", "view", "original"):
