@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
@@ -17,6 +17,7 @@ from db import lookup
 from db.tasks import TakenTask
 from maskpool import failpoints
 from maskpool.errors import SpecError
+from maskpool.fineness import Fineness
 from maskpool.ports import ObjectStore
 from maskpool.reading import ReadingChanges, Share
 from maskpool.strict import Strict
@@ -41,6 +42,7 @@ class ExportArgs(Strict):
         max_against: Likewise; 1 lets all count that negatives explain.
         exclusive: Likewise; whether an object belongs to one prompt alone.
         partial: Also of batches that were cancelled or go on.
+        refine: How fine the masks are made on the way.
     """
 
     batches: tuple[UUID, ...] = Field(min_length=1, max_length=100)
@@ -50,6 +52,7 @@ class ExportArgs(Strict):
     max_against: Share | None = None
     exclusive: bool | None = None
     partial: bool = False
+    refine: Annotated[Fineness, Field(strict=False)] = Fineness.NONE
 
     @property
     def changes(self) -> ReadingChanges:
@@ -73,11 +76,13 @@ def do(work: Work) -> Finished:
             changes=args.changes,
             allow_partial=args.partial,
             fresh=True,
+            refine=args.refine,
             on_image=lambda done, total: work.step(done=done, total=total),
         )
         saved_as = _saved_as(work, args)
         files = [_put(work, store, folder, path, saved_as) for path in _files(written.target)]
-    return Finished({"files": files, **_told(written)})
+    finer = {} if args.refine is Fineness.NONE else {"refine": written.finer.json(args.refine)}
+    return Finished({"files": files, **_told(written), **finer})
 
 
 def undo(session: Session, task: TakenTask) -> None:

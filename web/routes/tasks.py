@@ -81,6 +81,10 @@ class NewExport(Asked):
     max_against: Share | None = None
     exclusive: bool | None = None
     partial: bool = Field(default=False, description="Also of batches that go on.")
+    refine: Literal["none", "low", "medium", "high"] = Field(
+        default="none",
+        description="How fine masks are made as they are read; what is stored never changes.",
+    )
 
 
 def _shown(task: TaskRow) -> Task:
@@ -149,7 +153,9 @@ def create_export(
     once: Idempotent,
 ) -> JSONResponse:
     """Have batches written as a data set; its files are the task's."""
-    args = asked.model_dump(exclude={"batches"}, exclude_none=True)
+    args = asked.model_dump(exclude={"batches", "refine"}, exclude_none=True)
+    if asked.refine != "none":  # a clerk of the version before knows no such word
+        args["refine"] = asked.refine
 
     def work(seal: Seal) -> Answer:
         def also(session: Session, task_id: UUID) -> None:

@@ -76,11 +76,14 @@ def test_dropped_files_become_masks_and_a_data_set(desk: Desk, tmp_path: Path) -
     expect(title).to_be_hidden()
 
     page.get_by_role("button", name="Export").click()
+    page.get_by_label("Outlines").select_option("medium")
     page.get_by_role("button", name="Make the file").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="shapes-coco.json").click(timeout=30_000)
     assert download.value.suggested_filename == "shapes-coco.json"
     download.value.save_as(tmp_path / "coco.json")
+    told = json.loads((tmp_path / "coco.json").read_text())["info"]["refine"]
+    assert (told["asked"], sum(told["taken"].values())) == ("medium", after)
     coco = COCO(str(tmp_path / "coco.json"))
     assert len(coco.getImgIds()) == len(NAMES)
     assert len(coco.getAnnIds()) == after == kept(page)

@@ -17,6 +17,7 @@ from db import upload_files, uploads
 from db.models import BatchRow, IdempotencyRow, JobRow, TaskRow, UploadFileRow
 from db.upload_files import NewFile, UploadFile
 from maskpool.domain import new_id
+from maskpool.fineness import Fineness
 from maskpool.tasks import TaskKind
 from producer import tasks
 from producer.accounts import grants
@@ -422,6 +423,8 @@ def test_an_export_is_asked_given_up_and_downloaded(door: Door) -> None:
     with door.pool.database.write() as session:
         row = session.scalars(select(TaskRow)).one()
         assert ExportArgs.read(row.args).threshold == 0.7
+        # Not said where it is not asked: a clerk of the version before knows no such word.
+        assert "refine" not in row.args
         plain = {"name": "sub/ä.json", "key": key, "bytes": 3_000_000}
         # As a clerk of the version before leaves it, and as this one does.
         row.result = {"files": [plain, {**plain, "name": "b", "saved_as": "ö-b"}], "n": 1}
@@ -472,6 +475,12 @@ def test_an_export_is_asked_given_up_and_downloaded(door: Door) -> None:
     assert ([one["id"] for one in page["tasks"]], page["next"]) == ([asked.json()["task"]], None)
     wrong = door.client.post("/api/v1/exports", json={**body, "format": "doc"}, headers=headers)
     assert wrong.json()["code"] == "spec.refused"
+    finer = door.client.post("/api/v1/exports", json={**body, "refine": "low"}, headers=headers)
+    with door.pool.database.read() as session:
+        row = session.get_one(TaskRow, UUID(finer.json()["task"]))
+        assert ExportArgs.read(row.args).refine is Fineness.LOW
+    wrong = door.client.post("/api/v1/exports", json={**body, "refine": "fine"}, headers=headers)
+    assert wrong.status_code == 422, wrong.text
 
 
 def test_tasks_come_page_by_page_newest_first(door: Door) -> None:

@@ -16,6 +16,9 @@ import { ago, bytes, number, t } from "./words.js";
  *   finished_at: string | null}} Task
  */
 
+/** How fine outlines are made; the first is as they are stored. */
+const LEVELS = ["none", "low", "medium", "high"];
+
 /** Milliseconds between two looks at what is written. */
 const LOOK = 600;
 
@@ -26,6 +29,8 @@ const LOOK = 600;
 export function openExport(batch, reading) {
   const partial = el("input", { type: "checkbox", id: "export-partial", checked: !hasEnded(batch) });
   const tried = el("input", { type: "checkbox", id: "export-tried" });
+  const levels = LEVELS.map((one) => el("option", { value: one }, t(`export.refine.${one}`)));
+  const refine = el("select", { class: "select", id: "export-refine", "aria-describedby": "export-refine-what" }, ...levels);
   const state = el("div", { class: "stack stack--s", role: "status" });
   const earlier = el("ul", { class: "files" });
   const go = el("button", { class: "btn btn--primary", type: "button" }, icon("down"), t("export.go"));
@@ -33,7 +38,7 @@ export function openExport(batch, reading) {
   go.addEventListener("click", async () => {
     go.disabled = true;
     try {
-      const task = await ask(batch, reading, partial.checked, tried.checked);
+      const task = await ask(batch, reading, { partial: partial.checked, tried: tried.checked, refine: refine.value });
       await watch(task, state, stop.signal);
     } catch (error) {
       if (!stop.signal.aborted) swap(state, el("p", { class: "hint hint--bad" }, explain(error)));
@@ -45,6 +50,7 @@ export function openExport(batch, reading) {
     el("p", { class: "hint" }, t("export.counts")),
     ...(reading.changed ? [el("label", { class: "check" }, tried, t("export.tried", { threshold: number(reading.now.threshold, 2) }))] : []),
     ...(batch.state === "done" ? [] : [el("label", { class: "check" }, partial, t("export.partial"))]),
+    el("div", { class: "field" }, el("label", { for: "export-refine" }, t("export.refine")), refine, el("p", { class: "hint", id: "export-refine-what" }, t("export.refine_what"))),
     state,
     earlier,
   ];
@@ -57,14 +63,16 @@ export function openExport(batch, reading) {
 /**
  * @param {Batch} batch
  * @param {BatchReading} reading
- * @param {boolean} partial
- * @param {boolean} tried As the sliders stand, instead of as it is saved.
+ * @param {object} how
+ * @param {boolean} how.partial
+ * @param {boolean} how.tried As the sliders stand, instead of as it is saved.
+ * @param {string} how.refine
  * @returns {Promise<string>}
  */
-async function ask(batch, reading, partial, tried) {
+async function ask(batch, reading, { partial, tried, refine }) {
   const { threshold, max_overlap, max_against, exclusive } = reading.now;
   const changes = { threshold, max_overlap: max_overlap ?? 1, max_against, exclusive };
-  const body = { batches: [batch.id], format: "coco", partial, ...(tried ? changes : {}) };
+  const body = { batches: [batch.id], format: "coco", partial, refine, ...(tried ? changes : {}) };
   return (await post("/api/v1/exports", body, { key: true })).task;
 }
 
