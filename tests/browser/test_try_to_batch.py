@@ -73,6 +73,18 @@ def test_all_pictures_of_the_strip_or_one_or_none(desk: Desk) -> None:
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
 
 
+def test_what_lies_in_a_batch_stays_there_and_is_said_to(desk: Desk) -> None:
+    page = brought(desk, NAMES[0])
+    started(page)
+    batch = page.url.rpartition("/")[2]
+    page.goto(f"{desk.site.url}/try?batch={batch}&image=0")
+    expect(page.locator("#picture-name")).to_contain_text("2 of 2")
+    page.get_by_role("button", name="Use for a batch").click()
+    page.wait_for_url("**/batches/new")
+    expect(page.locator("#brought")).to_contain_text(f"From Try: {NAMES[0]}")
+    expect(page.locator("#brought")).to_contain_text("1 picture stays in Try")
+
+
 def test_a_source_that_is_chosen_stays(desk: Desk) -> None:
     page = desk.open("/batches/new")
     page.get_by_role("radio", name="List of addresses").check(force=True)

@@ -11,6 +11,7 @@ import { root } from "./api.js";
  * @property {string} [glossary] Version of the words that gave the prompts' English.
  * @property {CarriedPicture[]} [pictures] Of the strip.
  * @property {number} [at] Which of them was open; -1: none of them.
+ * @property {number} [left] How many of the strip lie in batches, and stay there.
  *
  * @typedef {object} CarriedPicture A file of an upload.
  * @property {string} upload

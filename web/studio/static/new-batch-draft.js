@@ -16,6 +16,7 @@ import { nothingAsked } from "./spec-form.js";
  * @property {ChosenPlace[]} places
  * @property {CarriedPicture[]} brought Pictures from Try, each in an upload of its own.
  * @property {number} broughtAt Which of them was open there; -1: none of them.
+ * @property {number} broughtLeft How many of Try's pictures did not come along.
  * @property {string} name
  * @property {string} proposed Its name, where none is given.
  * @property {string} priority
@@ -36,6 +37,7 @@ export function newDraft() {
     places: [],
     brought: [],
     broughtAt: -1,
+    broughtLeft: 0,
     name: "",
     proposed: "",
     priority: "normal",

@@ -19,12 +19,14 @@ const MOST = 99;
  * @param {Draft} draft
  * @param {CarriedPicture[]} pictures
  * @param {number} at Which of them was open.
+ * @param {number} left How many of Try's pictures are not among them.
  */
-export function bringAlong(draft, pictures, at) {
+export function bringAlong(draft, pictures, at, left) {
   // The one that was open is among them, however many there are.
   const from = Math.max(0, Math.min(at, pictures.length - MOST));
-  Object.assign(draft, { brought: pictures.slice(from, from + MOST), broughtAt: at < 0 ? -1 : at - from });
-  if (!draft.places.length && !draft.list.trim()) draft.source = "upload";
+  const brought = pictures.slice(from, from + MOST), broughtLeft = left + pictures.length - brought.length;
+  Object.assign(draft, { brought, broughtAt: at < 0 ? -1 : at - from, broughtLeft });
+  if (brought.length && !draft.places.length && !draft.list.trim()) draft.source = "upload";
 }
 
 /**
@@ -62,15 +64,17 @@ export class Brought {
 
   /** Say which pictures came along, with what takes them out again. */
   draw() {
-    const { brought, broughtAt } = this._draft, line = byId("brought", HTMLElement);
+    const { brought, broughtAt, broughtLeft } = this._draft, line = byId("brought", HTMLElement);
     const listed = Boolean(this._queue()?.manifest);
-    const now = JSON.stringify([brought, broughtAt, listed]);
+    const now = JSON.stringify([brought, broughtAt, broughtLeft, listed]);
     // Told with each step of an upload: what somebody is about to press stays.
     if (now === this._drawn) return;
     this._drawn = now;
-    show(line, brought.length > 0);
+    show(line, brought.length + broughtLeft > 0);
     const [first] = brought, open = brought[broughtAt];
-    const words = brought.length === 1 && first ? t("brought.one", { name: first.file }) : t("brought.some", { count: brought.length });
+    const some = brought.length ? t("brought.some", { count: brought.length }) : "";
+    const words = brought.length === 1 && first ? t("brought.one", { name: first.file }) : some;
+    const left = broughtLeft > 0 && el("span", { class: "muted" }, " ", t("brought.left", { count: broughtLeft }));
     const only = open && brought.length > 1 && el(
       "button",
       { class: "btn", type: "button", title: open.file, onclick: () => this._keep([open], 0) },
@@ -79,7 +83,7 @@ export class Brought {
     swap(
       line,
       icon("picture"),
-      el("p", { class: "grow" }, words, listed && el("span", { class: "hint--bad" }, " ", t("brought.listed"))),
+      el("p", { class: "grow" }, words, left, listed && some && el("span", { class: "hint--bad" }, " ", t("brought.listed"))),
       only,
       iconButton("close", t("brought.remove"), () => this._keep([], -1)),
     );
@@ -90,7 +94,7 @@ export class Brought {
    * @param {number} broughtAt
    */
   _keep(brought, broughtAt) {
-    Object.assign(this._draft, { brought, broughtAt });
+    Object.assign(this._draft, { brought, broughtAt, broughtLeft: 0 });
     this.draw();
     this._onchange();
   }

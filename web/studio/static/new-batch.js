@@ -38,7 +38,7 @@ const left = carriedWhole(), tried = carried();
 // A sample that is gone meanwhile leaves the form as it was.
 const whole = left && await readWhole(left).catch(() => null);
 const draft = whole?.draft ?? readDraft();
-if (tried?.pictures?.length) bringAlong(draft, tried.pictures, tried.at ?? -1);
+if (tried?.pictures?.length || tried?.left) bringAlong(draft, tried.pictures ?? [], tried.at ?? -1, tried.left ?? 0);
 const fields = {
   list: byId("list", HTMLTextAreaElement),
   name: byId("name", HTMLInputElement),

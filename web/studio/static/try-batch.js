@@ -33,6 +33,7 @@ export async function useForBatch(work, pictures) {
     reading: work.reading,
     pictures: along.map(({ from }) => from),
     at: along.findIndex(({ of }) => of === picture),
+    left: work.pictures.length - along.length,
   });
   location.assign(address("/batches/new"));
 }
