@@ -100,7 +100,8 @@ def _run() -> int:
         with suppress(streams.OutputClosed):  # ``streams.conclude`` says what that means
             status = app(standalone_mode=False)
     except _UsageError as error:
-        error.message = _shown(error.message)
+        # Typer says a choice's mistake in the words of whoever checks it.
+        error.message = _shown(error.message.removeprefix("Value error, "))
         error.show()
         return exits.BAD_INPUT
     except (typer.Abort, KeyboardInterrupt):

@@ -127,5 +127,13 @@ def test_any_text_is_refused_in_words_or_comes_to_nothing(
     assert len(said) < 20_000, "a panel of Typer's pads its lines"
 
 
+def test_what_is_none_of_a_few_words_is_refused_in_plain_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["export", "b", "--refine", "fine"], monkeypatch) == exits.BAD_INPUT
+    said = capsys.readouterr().err
+    assert "Invalid value for '--refine': 'fine' is not one of 'none', 'low'" in said
+
+
 def test_the_kinds_of_words_are_those_of_the_glossary() -> None:
     assert [one.value for one in glossary._Kind] == [one.value for one in Kind]
