@@ -66,11 +66,11 @@ def test_tab_goes_from_the_bar_to_the_content(desk: Desk) -> None:
     page = desk.open("/pool")
     expect(page.locator("#account")).to_contain_text("ann")
     order = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         order.append(focused(page))
     assert order == [
-        *("Skip to content", "maskpool", "Try", "Batches", "Pool", "中文"),
+        *("Skip to content", "maskpool", "Try", "Batches", "Glossary", "Pool", "中文"),
         *("Theme: as the system", "Keys", "Account: ann"),
     ]
     page.keyboard.press("Enter")
