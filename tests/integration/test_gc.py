@@ -225,9 +225,9 @@ def test_the_command_line_says_what_it_freed(
     assert (report["dry_run"], report["masks"]) == (True, {"objects": 1, "bytes": 5})
     assert objects(pool.store) == {garbage}
     spared = maskpool("gc", "--older-than", "2d", env=environment)
-    assert "freed 0 B: 0 of 1 objects" in spared.stdout
+    assert "freed 0 B: 0 of 1 object\n" in spared.stdout
     freed = maskpool("gc", env=environment)
-    assert "freed 5 B: 1 of 1 objects" in freed.stdout
+    assert "freed 5 B: 1 of 1 object\n" in freed.stdout
     assert objects(pool.store) == set()
     refused = maskpool("gc", "--older-than", "soon", env=environment)
     assert (refused.returncode, "--older-than" in refused.stderr) == (2, True)
