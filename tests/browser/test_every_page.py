@@ -18,6 +18,9 @@ PAGES = (
 #: Bytes of a page with all its files, as they come to a browser that takes gzip.
 _MAX_FIRST_LOAD = 150_000
 
+#: Less is no page.
+_MIN_FIRST_LOAD = 10_000
+
 #: Pixels of a finger's tip.
 _TOUCH = 44
 
@@ -46,6 +49,11 @@ def open_page(desk: Desk, path: str, language: str, theme: str) -> tuple[Page, i
         desk.expected += ["404 of "]
     page.goto(f"{desk.site.url}{path}")
     page.wait_for_load_state("networkidle")
+    # Sizes are told by the browser, which may be later with them than with its page.
+    for _ in range(50):
+        if sum(loaded) > _MIN_FIRST_LOAD:
+            break
+        page.wait_for_timeout(100)
     return page, sum(loaded)
 
 
@@ -62,7 +70,7 @@ def assert_accessible(page: Page) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_it_is_for_everybody(desk: Desk, path: str, language: str, theme: str) -> None:
     page, size = open_page(desk, path, language, theme)
-    assert 10_000 < size < _MAX_FIRST_LOAD
+    assert _MIN_FIRST_LOAD < size < _MAX_FIRST_LOAD
     expect(page.locator("html")).to_have_attribute("lang", {"en": "en", "zh": "zh-CN"}[language])
     assert_accessible(page)
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
