@@ -18,6 +18,8 @@ import orjson
 
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
+from producer import child_settings
+from producer.child_settings import SECRETS
 from producer.pictured import Kind, Pictured
 from producer.pool import Pool
 
@@ -28,22 +30,6 @@ DEADLINE_SECONDS = 20.0
 _MAX_BYTES = 16 * 1024 * 1024
 
 _SERVICE = "the making of pictures"
-
-#: What a child must know of the settings: nothing secret is among it.
-_TOLD = {
-    "store_url",
-    "s3_endpoint_url",
-    "source_roots",
-    "source_buckets",
-    "source_hosts",
-    "source_networks",
-    "max_image_pixels",
-    "max_image_bytes",
-    "max_aspect",
-}
-
-#: What a child must not find in its environment.
-_SECRET = ("MASKPOOL_DATABASE_URL", "MASKPOOL_REDIS_URL")
 
 
 class Pictures:
@@ -56,9 +42,7 @@ class Pictures:
 
     def __init__(self, settings: Settings, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._megabytes = settings.picture_megabytes
-        told = settings.model_dump(mode="json", include=_TOLD)
-        # Lists come as the environment has them, and there an empty one is not named.
-        self._told = {name: value for name, value in told.items() if value not in ([], "")}
+        self._told = child_settings.told(settings)
         self._deadline = deadline_seconds
         self._free: queue.LifoQueue[_Child | None] = queue.LifoQueue()
         self._all: set[_Child] = set()
@@ -119,7 +103,7 @@ class _Child:
     """One process; it is ended where it takes too long or does not answer as it should."""
 
     def __init__(self, megabytes: int) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in _SECRET}
+        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
         # Each thread of a library takes address space that no picture needs.
         environment |= {
             "OMP_NUM_THREADS": "1",

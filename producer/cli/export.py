@@ -80,7 +80,7 @@ def export(
     from producer.pool import open_pool
 
     stream = sys.stdout.buffer if out == _STANDARD_OUTPUT else None
-    with open_pool() as pool, render.counting(shown=refine is not Fineness.NONE) as counted:
+    with open_pool() as pool, render.counting(shown=refine is not Fineness.NONE) as on_image:
         written = write(
             pool,
             batch,
@@ -91,7 +91,7 @@ def export(
             allow_partial=partial,
             fresh=fresh,
             refine=refine,
-            on_image=counted,
+            on_image=on_image,
             say=render.say,
         )
     # A dataset may be on standard output, under whatever name; nothing may be mixed into it.

@@ -12,7 +12,8 @@ from dataclasses import replace
 from maskpool.errors import SpecError, Unreachable
 from maskpool.fineness import Fineness
 from maskpool.settings import MAP_CELLS, Settings
-from producer.refining.work import TOLD, Answer, Asked, prepare, refine_image
+from producer import child_settings
+from producer.refining.work import Answer, Asked, prepare, refine_image
 from producer.results.finer import FinerMasks, Unseen
 from producer.results.records import ImageResult, ImageStream, Origin
 
@@ -61,13 +62,12 @@ class FinerImages:
         return self._fingerprint
 
     def __iter__(self) -> Iterator[ImageResult]:
-        told = self._settings.model_dump(mode="json", include=TOLD)
         pool = ProcessPoolExecutor(
             self._processes,
             # Not forked: this process has threads that read masks ahead.
             multiprocessing.get_context("spawn"),
             prepare,
-            ({name: value for name, value in told.items() if value not in ([], "")},),
+            (child_settings.told(self._settings),),
         )
         try:
             yield from self._refined(pool)

@@ -14,25 +14,10 @@ from maskpool.fineness import Fineness
 from maskpool.packed_mask import Rle
 from maskpool.ports import Image
 from maskpool.settings import Settings
+from producer.child_settings import SECRETS
 from producer.refining.refine import Refined, refine
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
-
-#: What a process must know of the settings.
-TOLD = {
-    "store_url",
-    "s3_endpoint_url",
-    "source_roots",
-    "source_buckets",
-    "source_hosts",
-    "source_networks",
-    "max_image_pixels",
-    "max_image_bytes",
-    "max_aspect",
-}
-
-#: What it must not find in its environment.
-_SECRET = ("MASKPOOL_DATABASE_URL", "MASKPOOL_REDIS_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +61,7 @@ _fetchers: list[Fetcher] = []
 
 def prepare(told: dict[str, Any]) -> None:
     """Called once in a new process, with what it is told of the settings."""
-    for name in _SECRET:
+    for name in SECRETS:
         os.environ.pop(name, None)
     settings = Settings(**told)
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
