@@ -5,6 +5,7 @@ import { explain, get } from "./api.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { Paging } from "./paging.js";
+import { setQuery } from "./query.js";
 import { StoredMasks } from "./stored-masks.js";
 import { build, paint } from "./tile.js";
 import { t } from "./words.js";
@@ -93,11 +94,7 @@ export class BatchGallery {
 
   /** @param {string} name Of a filter. */
   choose(name, value = "") {
-    const query = new URLSearchParams(location.search);
-    if (value) query.set(name, value);
-    else query.delete(name);
-    const text = query.toString();
-    history.replaceState(history.state, "", `${location.pathname}${text ? `?${text}` : ""}${location.hash}`);
+    setQuery({ [name]: value });
     this._mark();
     this.restart();
   }

@@ -7,6 +7,7 @@ import { redraw } from "./batch-row.js";
 import { byId, el, icon, show, swap } from "./dom.js";
 import { onBatches } from "./events.js";
 import { addKeys } from "./keys.js";
+import { setQuery } from "./query.js";
 import { me, onBack, whileSeen } from "./shell.js";
 import { openTrash } from "./trash.js";
 import { t } from "./words.js";
@@ -49,13 +50,7 @@ function chosen() {
 
 /** @param {Record<string, string>} some Empty: as usual. */
 function choose(some) {
-  const query = new URLSearchParams(location.search);
-  for (const [name, value] of Object.entries(some)) {
-    if (value) query.set(name, value);
-    else query.delete(name);
-  }
-  const text = query.toString();
-  history.replaceState(null, "", text ? `?${text}` : location.pathname);
+  setQuery(some);
   load();
 }
 

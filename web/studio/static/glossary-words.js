@@ -9,6 +9,7 @@ import { listsOf, POOL, putWord, removeWord } from "./glossary-lists.js";
 import { tryPhrase, wirePhrase } from "./glossary-phrase.js";
 import { emptyNote, wordRow } from "./glossary-row.js";
 import { addKeys } from "./keys.js";
+import { setQuery } from "./query.js";
 import { me, onBack } from "./shell.js";
 import { t } from "./words.js";
 
@@ -51,13 +52,7 @@ function target() {
 
 /** @param {Record<string, string>} some Empty: as usual. */
 function choose(some) {
-  const query = new URLSearchParams(location.search);
-  for (const [name, value] of Object.entries(some)) {
-    if (value) query.set(name, value);
-    else query.delete(name);
-  }
-  const text = query.toString();
-  history.replaceState(null, "", text ? `?${text}` : location.pathname);
+  setQuery(some);
   begun();
 }
 
