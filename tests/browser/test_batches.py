@@ -156,7 +156,7 @@ def test_names_and_negatives_are_shown_as_they_were_typed(
     for kind in ("view", "thumbnail"):
         page.route(f"**/images/*/{kind}*", lambda route: route.fulfill(**shown_as))
     page.goto(f"{desk.site.url}/batches/{batch}")
-    page.locator("#tiles a").first.click()
+    page.locator("#tiles a[href]").first.click()
     rows = page.get_by_role("dialog").locator("tbody tr")
     expect(rows.filter(has_text="卡车")).to_contain_text("面包车")
     expect(rows.filter(has_text="汽车").first).to_be_visible()
