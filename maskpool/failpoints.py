@@ -14,6 +14,7 @@ import itertools
 import os
 import re
 import signal
+import threading
 
 from maskpool.errors import ConfigError
 
@@ -71,7 +72,8 @@ class _Trap:
 
     def spring(self) -> None:
         if next(self._visits) == self._time:
-            os.kill(os.getpid(), self._action)
+            # To the process, its main thread would take it when it runs next, and this one go on.
+            signal.pthread_kill(threading.get_ident(), self._action)
 
 
 def _armed(text: str) -> dict[str, _Trap]:

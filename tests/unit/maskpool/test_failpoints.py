@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -40,6 +41,46 @@ def test_unset_nothing_happens() -> None:
 def test_it_kills_when_it_is_reached_for_the_nth_time() -> None:
     ended = _come_by(9, "worker.stored=kill,worker.taken=kill@3")
     assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, "0\n1\n")
+
+
+#: The main thread gets the one core only where nobody else wants it, and the other thread wants it
+#: until it is frozen.
+_FREEZE_BESIDE_A_SLOW_MAIN_THREAD = """
+import os, threading
+from maskpool import failpoints
+
+def work():
+    failpoints.reach("worker.taken")
+    os.write(1, b"went on")
+
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+worker = threading.Thread(target=work)
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+worker.start()
+worker.join()
+"""
+
+
+def test_frozen_a_thread_goes_no_step_further() -> None:
+    """A signal to the process is taken by its main thread, which may not run for a while."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _FREEZE_BESIDE_A_SLOW_MAIN_THREAD],
+        env={"MASKPOOL_FAILPOINTS": "worker.taken=stop"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            assert process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), False)
+            assert process.stdout.read() is None
+            process.send_signal(signal.SIGCONT)
+            os.set_blocking(process.stdout.fileno(), True)
+            assert process.stdout.read() == b"went on"
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("armed", ["worker.taken", "worker.tken=kill", "worker.taken=kill@0", "x"])
