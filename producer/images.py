@@ -20,6 +20,7 @@ from maskpool.packed_mask import Rle
 from maskpool.reasons import Reason, reasons
 from maskpool.tiling.record import Tiled
 from producer import listing
+from producer.listing_asked import Asked
 from producer.pool import Pool
 from producer.results import reader
 from producer.results.explained import Explained, explain
@@ -168,7 +169,7 @@ def page(
     # One moment: what is kept for a page may be in the way of something newer a moment later.
     with pool.database.snapshot() as session:
         known = histogram.counted(session, batch_id)
-        asked = listing.Asked(view, choice, wanted.order, wanted.seed, after, skip, limit)
+        asked = Asked(view, choice, wanted.order, wanted.seed, after, skip, limit)
         found, of_all = listing.listed(session, asked, known)
         counts = images.counts(session, batch_id, view.rule, [image.seq for image in found])
     listed = [ListedImage(image, _named(view, counts.get(image.seq, {}))) for image in found]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -24,9 +24,7 @@ from maskpool.histogram import Bars
 from maskpool.reading_rule import ReadingRule
 from maskpool.score_block import NO_STATE, ScoreBlock
 from producer import score_bars
-
-if TYPE_CHECKING:
-    from producer.listing import Asked
+from producer.listing_asked import Asked
 
 
 class Picked(NamedTuple):

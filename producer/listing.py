@@ -7,47 +7,24 @@ a clerk counts the batch, the next one after that.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
 from db import images
 from db.histogram import Counted
-from db.image_rows import Choice, Image, Place
+from db.image_rows import Image
 from db.images import Order
 from maskpool.errors import CorruptObject
 from maskpool.histogram import digest_of_thresholds
-from producer.results.reader import BatchView
+from producer.listing_asked import Asked
 from producer.totals import Total, said_by_histogram, total
 
 if TYPE_CHECKING:
     from producer.kept_scores import Picked
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which page.
-
-    Attributes:
-        view: The batch, as it is read.
-        choice: Which images.
-        order: Of the list.
-        seed: Of the random order.
-        after: Key and ``seq`` of the image before the page; None at the beginning.
-        skip: Pass over so many behind it.
-        limit: At most so many.
-    """
-
-    view: BatchView
-    choice: Choice
-    order: Order = Order.SEQ
-    seed: int = 0
-    after: Place | None = None
-    skip: int = 0
-    limit: int = 100
 
 
 def listed(

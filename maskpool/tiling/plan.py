@@ -8,7 +8,7 @@ from typing import Literal
 
 from maskpool.errors import ImageError
 from maskpool.tiling.asked import DEFAULT_OVERLAP, Tiling
-from maskpool.tiling.record import Why
+from maskpool.tiling.record import Tiled, Why
 
 #: Side of a tile in pixels, unless a model's alias names another: that of SAM3's own input.
 TILE_SIDE = 1_008
@@ -70,6 +70,10 @@ class Plan:
     overlap: float
     tiles: tuple[Tile, ...]
     why: Why
+
+    def record(self, left_out: int = 0) -> Tiled:
+        """What it came to, as it is kept; ``left_out`` masks were too many."""
+        return Tiled(self.why, self.side, self.overlap, len(self.tiles), left_out)
 
 
 def decide(

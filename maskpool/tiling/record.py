@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from maskpool.tiling.plan import Plan
+from typing import Any
 
 
 class Why(StrEnum):
@@ -48,11 +45,6 @@ class Tiled:
     overlap: float
     count: int
     left_out: int = 0
-
-    @classmethod
-    def of(cls, plan: Plan, left_out: int = 0) -> Tiled:
-        """What a plan came to."""
-        return cls(plan.why, plan.side, plan.overlap, len(plan.tiles), left_out)
 
     @property
     def sentence(self) -> str:

@@ -24,7 +24,7 @@ from maskpool.reading import Reading
 from maskpool.spec import BatchSpec
 from producer import counting as use_case
 from producer import listing
-from producer.listing import Asked
+from producer.listing_asked import Asked
 from producer.results import reader
 from producer.results.reader import BatchView
 from producer.totals import Total

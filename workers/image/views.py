@@ -87,7 +87,7 @@ class Views:
         """
         whole = self.whole(image, texts, stuff=stuff)
         if not plan.tiles:
-            return whole, Tiled.of(plan)
+            return whole, plan.record()
         size = (image.shape[0], image.shape[1])
         things = [row for row in range(len(texts)) if row not in stuff]
         seen: dict[int, list[Seen]] = {row: [] for row in things}
@@ -105,7 +105,7 @@ class Views:
         regions = [one for one in whole.found if one.prompt_index not in seen]
         found, left_out = self._joined(seen, plan)
         everything = sorted([*found, *regions], key=lambda one: one.prompt_index)
-        return Answer(everything, scores=tuple(scores)), Tiled.of(plan, left_out)
+        return Answer(everything, scores=tuple(scores)), plan.record(left_out)
 
     def _answers(
         self, image: Image, texts: Sequence[str], tiles: Sequence[Tile]
