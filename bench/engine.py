@@ -65,7 +65,7 @@ def main() -> None:
         one.ours.warm_up(max(int(cell.split("x")[0]) for cell in asked.cells))
     rows = _cells(one, asked, peak)
     workers = [] if asked.no_worker else _workers(one, asked)
-    large, sentence = large_masks.compare()
+    large, sentence = large_masks.compare(asked.large_masks)
     print(sentence)
     if asked.results:
         content = {
@@ -90,6 +90,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--compile", action="store_true", help="have torch.compile do our passes")
     parser.add_argument("--images", type=int, default=48, help="of the whole worker's line")
     parser.add_argument("--no-worker", action="store_true", help="leave that line out")
+    parser.add_argument("--large-masks", type=int, default=100, help="masks of the 16-MP image")
     parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
     return parser.parse_args()
 

@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.slow
 def test_a_few_cells_end_in_a_table_and_a_file(tmp_path: Path) -> None:
-    words = ["--cells", "1x1", "2x4", "--repeat", "1", "--images", "4", "--results", str(tmp_path)]
+    few = ["--cells", "1x1", "2x4", "--repeat", "1", "--images", "4", "--large-masks", "3"]
 
     done = subprocess.run(
-        [sys.executable, "bench/engine.py", *words],
+        [sys.executable, "bench/engine.py", *few, "--results", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -39,6 +39,8 @@ def test_a_few_cells_end_in_a_table_and_a_file(tmp_path: Path) -> None:
         assert row["bound"] >= 1
     assert [row["prompts"] for row in engine["whole_worker"]] == [1, 10]
     assert all(row["share"] > 0 for row in engine["whole_worker"])
+    assert engine["large_masks"]["masks"] == 3
+    assert "3 masks of 4032 × 4032 pixels" in done.stdout
 
 
 @pytest.mark.slow
