@@ -207,12 +207,15 @@ def _notes(images: reader.MergedImages) -> list[str]:
 
 def _require_done(batch: Progress, lacks: Lacks) -> None:
     """Refuse a batch that was cancelled or goes on."""
+    missing = {"batch": str(batch.batch_id), "missing": lacks.unfinished, "total": lacks.total}
     if batch.state == BatchState.CANCELLED:
         raise Conflict(
             f"batch {batch.batch_id} was cancelled, {lacks.unfinished:,} of its "
             f"{counted(lacks.total, 'image')} without a result; to export the others, ask "
             "for a partial dataset",
             option=Option.PARTIAL,
+            code="export.cancelled",
+            params=missing,
         )
     if batch.state != BatchState.DONE:
         raise Conflict(
@@ -220,4 +223,6 @@ def _require_done(batch: Progress, lacks: Lacks) -> None:
             f"{counted(lacks.unfinished, 'image')} to go; wait for it, or ask for a partial "
             "dataset",
             option=Option.PARTIAL,
+            code="export.unfinished",
+            params=missing,
         )
