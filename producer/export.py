@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
-from db import lookup
+from db import grants, lookup
 from maskpool.domain import BatchState, Progress
 from maskpool.errors import Conflict, Option, SpecError
 from maskpool.fineness import Fineness
@@ -130,6 +131,7 @@ def export(
                 read,
                 refine,
                 pool.settings,
+                _granted(pool, batch_ids),
                 processes=processes or _cores(),
                 left=total - skip,
                 say=say,
@@ -203,6 +205,11 @@ def _notes(images: reader.MergedImages) -> list[str]:
             "masks are in the dataset twice"
         )
     return notes
+
+
+def _granted(pool: Pool, batch_ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...] | None]:
+    with pool.database.read() as session:
+        return {one: grants.hosts_of_batch(session, one) for one in batch_ids}
 
 
 def _require_done(batch: Progress, lacks: Lacks) -> None:
