@@ -11,10 +11,12 @@ from clerk.leases import HandedBack, Holding, TaskKeeper
 from clerk.work import WORK
 from clerk.work.port import Work
 from db import tasks
+from db.task_problems import Why
 from maskpool import failpoints
 from maskpool.errors import LeaseLost, MaskpoolError, Transient, Unreachable
 from maskpool.tasks import MAX_TAKES
 from producer.pool import Pool
+from producer.problems import told
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +76,13 @@ class TaskRunner:
             if task.attempts < MAX_TAKES or isinstance(error, Unreachable):
                 self._put_off(holding, error)
                 return f"put off: {error}"
-            return self._fail(holding, str(error))
+            return self._fail(holding, _why(error))
         except MaskpoolError as error:
-            return self._fail(holding, str(error))
+            return self._fail(holding, _why(error))
         except Exception as error:
             log.exception("task %s failed by a bug; please report it", task.id)
-            return self._fail(holding, f"a bug in maskpool: {error!r}; see the clerk's log")
+            sentence = f"a bug in maskpool: {error!r}; see the clerk's log"
+            return self._fail(holding, Why("task.bug", sentence, {}))
         failpoints.reach("task.finished")
         done.afterwards()
         return f"{task.kind} done"
@@ -92,14 +95,19 @@ class TaskRunner:
                 task.id,
                 task.lease_id,
                 delay_ms=0 if error is None else random.randint(*_REST_MS),  # noqa: S311 - jitter
-                error=None if error is None else str(error),
+                why=None if error is None else _why(error),
                 # What is away is away for all: an outage is no task's fault.
                 charge=error is not None and not isinstance(error, Unreachable),
             )
 
-    def _fail(self, holding: Holding, sentence: str) -> str:
+    def _fail(self, holding: Holding, why: Why) -> str:
         task = holding.task
         with self._pool.database.write() as session:
-            tasks.fail(session, task.id, task.lease_id, sentence)
+            tasks.fail(session, task.id, task.lease_id, why)
             WORK[task.kind].undo(session, task)
-        return f"failed: {sentence}"
+        return f"failed: {why.detail}"
+
+
+def _why(error: MaskpoolError) -> Why:
+    said = told(error).storable()
+    return Why(said.code, said.detail, said.params)

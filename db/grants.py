@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
-from db.models import SourceGrantRow
+from db.models import BatchRow, SourceGrantRow
 from db.session import is_postgres
 from maskpool.domain import new_id
 
@@ -57,6 +57,23 @@ def of_team(session: Session, team_id: UUID) -> list[Grant]:
         .order_by(SourceGrantRow.kind, SourceGrantRow.place)
     )
     return [Grant(*row) for row in rows]
+
+
+def hosts_of_batch(session: Session, batch_id: UUID) -> tuple[str, ...] | None:
+    """Patterns of the hosts that a batch's team may read; none for a batch that is gone.
+
+    Returns:
+        None where the batch is of no team.
+    """
+    is_host = and_(SourceGrantRow.team_id == BatchRow.team_id, SourceGrantRow.kind == "host")
+    found = session.execute(
+        select(BatchRow.team_id, SourceGrantRow.place)
+        .outerjoin(SourceGrantRow, is_host)
+        .where(BatchRow.id == batch_id)
+    ).all()
+    if found and found[0].team_id is None:
+        return None
+    return tuple(place for _, place in found if place is not None)
 
 
 def remove(session: Session, team_id: UUID, grant_id: UUID) -> str | None:

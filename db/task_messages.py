@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import JSON, and_, bindparam, case, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
 from db.models import ServiceRow, TaskRow
 from db.services import ALIVE_MS, CLERK
+from db.task_problems import Why
 from maskpool.tasks import KEPT_MS, MAX_TAKES, TaskKind, TaskMessage, TaskState
 
 #: How long a message may wait to be taken; twice as long each time, up to ``_REPUBLISH_MAX_MS``.
@@ -26,10 +27,12 @@ _AT_ONCE = 1_000
 #: Written out: with a parameter for each state, SQLite would not use the index of the open tasks.
 _OPEN = text("tasks.state IN (0, 1)")
 
-_NEVER_TAKEN = (
+_NEVER_TAKEN = Why(
+    "task.lost",
     f"the clerk died, or was cut off, each of the {MAX_TAKES} times it worked on this; look at its "
-    "log, then ask again"
-)
+    "log, then ask again",
+    {"times": MAX_TAKES},
+).values()
 
 
 _LAPSED = and_(TaskRow.state == TaskState.RUNNING, TaskRow.lease_until < now_ms())
@@ -72,7 +75,11 @@ _REAP = (
     .where(TaskRow.id.in_(bindparam("tasks", expanding=True)), _LAPSED)
     .values(
         state=case((TaskRow.attempts >= MAX_TAKES, TaskState.FAILED), else_=TaskState.WAITING),
-        error=case((TaskRow.attempts >= MAX_TAKES, _NEVER_TAKEN), else_=TaskRow.error),
+        error=case((TaskRow.attempts >= MAX_TAKES, _NEVER_TAKEN["error"]), else_=TaskRow.error),
+        problem=case(
+            (TaskRow.attempts >= MAX_TAKES, literal(_NEVER_TAKEN["problem"], JSON())),
+            else_=TaskRow.problem,
+        ),
         finished_at=case((TaskRow.attempts >= MAX_TAKES, now_ms()), else_=None),
         expires_at=case((TaskRow.attempts >= MAX_TAKES, now_ms() + KEPT_MS), else_=None),
         lease_id=None,

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 
 from db.clock import now_ms
 from db.models import TaskRow
+from db.task_problems import NOTHING, Why
 from maskpool.domain import new_id
 from maskpool.errors import Conflict, LeaseLost, NotFound
 from maskpool.tasks import KEPT_MS, TaskKind, TaskState
-from maskpool.text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +157,16 @@ def finish(session: Session, task_id: UUID, lease_id: UUID, result: dict[str, An
         LeaseLost: It is not ours any more.
     """
     done = ended(TaskState.DONE)
-    _write(session, task_id, lease_id, {"result": result, "error": None, **done})
+    _write(session, task_id, lease_id, {"result": result, **NOTHING, **done})
 
 
-def fail(session: Session, task_id: UUID, lease_id: UUID, error: str) -> None:
+def fail(session: Session, task_id: UUID, lease_id: UUID, why: Why) -> None:
     """RUNNING → FAILED, with a sentence that a person understands.
 
     Raises:
         LeaseLost: It is not ours any more.
     """
-    said = storable(error).replace("\0", "\\x00")
-    _write(session, task_id, lease_id, {"error": said, **ended(TaskState.FAILED)})
+    _write(session, task_id, lease_id, {**why.values(), **ended(TaskState.FAILED)})
 
 
 def put_off(
@@ -176,7 +175,7 @@ def put_off(
     lease_id: UUID,
     *,
     delay_ms: int,
-    error: str | None = None,
+    why: Why | None = None,
     charge: bool = True,
 ) -> None:
     """RUNNING → WAITING, to be taken again.
@@ -186,14 +185,13 @@ def put_off(
         task_id: Which.
         lease_id: The fencing token.
         delay_ms: Not before so long from now.
-        error: Why; None where nothing is wrong.
+        why: None where nothing is wrong.
         charge: False where this does not count as one of its tries: a service is away for all, or
             the clerk stops.
 
     Raises:
         LeaseLost: It is not ours any more.
     """
-    said = None if error is None else storable(error).replace("\0", "\\x00")
     _write(
         session,
         task_id,
@@ -205,7 +203,7 @@ def put_off(
             "attempts": TaskRow.attempts if charge else TaskRow.attempts - 1,
             "next_at": now_ms() + delay_ms if delay_ms else None,
             "published_at": None,
-            "error": said,
+            **(NOTHING if why is None else why.values()),
         },
     )
 

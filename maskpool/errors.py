@@ -24,7 +24,9 @@ Anything else that escapes is a bug: it is logged with its traceback and recorde
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from maskpool.text import readable
 
@@ -64,11 +66,22 @@ class Permanent(MaskpoolError):
     Args:
         sentence: As any error's. It names no option of a door: it is read at all of them.
         option: What to ask otherwise, or instead, where the sentence says so.
+        code: By which pages translate the sentence; empty: its class says enough.
+        params: What the translation needs; JSON.
     """
 
-    def __init__(self, sentence: str = "", *, option: Option | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str = "",
+        *,
+        option: Option | None = None,
+        code: str = "",
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.option = option
+        self.code = code
+        self.params: dict[str, Any] = dict(params or {})
 
 
 class SpecError(Permanent):
@@ -94,7 +107,7 @@ class SourceError(Permanent):
         reason: What is wrong and what to do about it.
         line: Line of the manifest, counted from 1, where there is one.
         count: How many places of it are refused, those that the sentence does not name as well.
-        option: See ``Permanent``.
+        option, code, params: See ``Permanent``.
     """
 
     def __init__(
@@ -105,9 +118,11 @@ class SourceError(Permanent):
         *,
         count: int = 1,
         option: Option | None = None,
+        code: str = "",
+        params: Mapping[str, Any] | None = None,
     ) -> None:
         where = source if line is None else f"{source}, line {line}"
-        super().__init__(f"{where}: {reason}", option=option)
+        super().__init__(f"{where}: {reason}", option=option, code=code, params=params)
         self.source = source
         self.reason = reason
         self.line = line

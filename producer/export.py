@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
-from db import lookup
+from db import grants, lookup
 from maskpool.domain import BatchState, Progress
 from maskpool.errors import Conflict, Option, SpecError
 from maskpool.fineness import Fineness
@@ -130,6 +131,7 @@ def export(
                 read,
                 refine,
                 pool.settings,
+                _granted(pool, batch_ids),
                 processes=processes or _cores(),
                 left=total - skip,
                 say=say,
@@ -205,14 +207,22 @@ def _notes(images: reader.MergedImages) -> list[str]:
     return notes
 
 
+def _granted(pool: Pool, batch_ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...] | None]:
+    with pool.database.read() as session:
+        return {one: grants.hosts_of_batch(session, one) for one in batch_ids}
+
+
 def _require_done(batch: Progress, lacks: Lacks) -> None:
     """Refuse a batch that was cancelled or goes on."""
+    missing = {"batch": str(batch.batch_id), "missing": lacks.unfinished, "total": lacks.total}
     if batch.state == BatchState.CANCELLED:
         raise Conflict(
             f"batch {batch.batch_id} was cancelled, {lacks.unfinished:,} of its "
             f"{counted(lacks.total, 'image')} without a result; to export the others, ask "
             "for a partial dataset",
             option=Option.PARTIAL,
+            code="export.cancelled",
+            params=missing,
         )
     if batch.state != BatchState.DONE:
         raise Conflict(
@@ -220,4 +230,6 @@ def _require_done(batch: Progress, lacks: Lacks) -> None:
             f"{counted(lacks.unfinished, 'image')} to go; wait for it, or ask for a partial "
             "dataset",
             option=Option.PARTIAL,
+            code="export.unfinished",
+            params=missing,
         )

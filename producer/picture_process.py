@@ -31,6 +31,10 @@ _QUALITY = 85
 _ALARM_SECONDS = 60
 
 
+#: Patterns of the hosts that the batch in hand may be led to; None: whatever the settings allow.
+_granted: list[list[str] | None] = [[]]
+
+
 def main() -> None:
     """Serve until standard input ends."""
     megabytes = int(sys.argv[1])
@@ -53,8 +57,10 @@ def _made(
         if key not in fetchers:
             settings = Settings(**asked["settings"])
             store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
-            fetchers[key] = Fetcher(store, settings), settings
+            # One request at a time: what it says of its batch holds while it is worked on.
+            fetchers[key] = Fetcher(store, settings, lambda _: _granted[0]), settings
         batch_id = UUID(asked["batch"]) if asked["batch"] else None
+        _granted[:] = [asked["granted"]]
         fetched = fetchers[key][0].fetch(asked["uri"], batch_id)
         return {"error": ""}, picture(fetched.image, asked["side"])
     except MemoryError:

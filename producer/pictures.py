@@ -13,15 +13,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from uuid import UUID
 
 import orjson
 
+from db import grants
 from maskpool.errors import ImageError, Unreachable
 from maskpool.settings import Settings
 from producer import child_settings
 from producer.child_settings import SECRETS
 from producer.pictured import Kind, Pictured
 from producer.pool import Pool
+from storage.images.web.urls import is_web
 
 #: Longest wait for one picture, reading the image included.
 DEADLINE_SECONDS = 20.0
@@ -58,10 +62,12 @@ class Pictures:
             ImageError: It cannot be made; says why.
             Unreachable: The image's place is away, or too many pictures are wanted just now.
         """
+        uri = image.uri(pool)
         asked = {
             "settings": self._told,
-            "uri": image.uri(pool),
+            "uri": uri,
             "batch": None if image.batch_id is None else str(image.batch_id),
+            "granted": _granted(pool, image.batch_id, uri),
             "side": kind.side,
         }
         made = self._ask(orjson.dumps(asked) + b"\n")
@@ -97,6 +103,14 @@ class Pictures:
             for child in self._all:
                 child.end()
             self._all.clear()
+
+
+def _granted(pool: Pool, batch_id: UUID | None, uri: str) -> Sequence[str] | None:
+    """Where a web server may lead; see ``db.grants.hosts_of_batch``."""
+    if batch_id is None or not is_web(uri):
+        return None
+    with pool.database.read() as session:
+        return grants.hosts_of_batch(session, batch_id)
 
 
 class _Child:

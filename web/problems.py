@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -17,19 +16,15 @@ from maskpool.errors import (
     Conflict,
     MaskpoolError,
     NotFound,
-    Option,
     Permanent,
     SourceError,
     SpecError,
     TooLarge,
     TooMany,
-    Unreachable,
 )
-from maskpool.glossary import GlossaryError
-from maskpool.glossary.table import FileError
-from maskpool.glossary.words import WordError
 from maskpool.strict import reason_of
 from producer.accounts.refusals import Refused
+from producer.problems import told
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +36,17 @@ _MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a client may try again what a service that is away kept it from.
 _RETRY_AFTER = 2
 
-#: Errors that say no more than their sentence; the first that fits counts.
-_PLAIN: tuple[tuple[type[MaskpoolError], int, str], ...] = (
-    (NotFound, 404, "not_found"),
-    (Conflict, 409, "conflict"),
-    (Refused, 403, "auth.right"),
-    (TooLarge, 413, "too_large"),
-    (TooMany, 429, "too_many"),
-    (Permanent, 422, "refused"),
+#: The status of each class of errors; the first that fits counts.
+_STATUS: tuple[tuple[type[MaskpoolError], int], ...] = (
+    (SpecError, 422),
+    (SourceError, 422),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Refused, 403),
+    (TooLarge, 413),
+    (TooMany, 429),
+    (Permanent, 422),
 )
-
-
-#: What is an option elsewhere, by the field of a request that says the same.
-_FIELDS = {Option.PROMPTS: "spec.prompts", Option.PARTIAL: "partial"}
 
 
 #: Of every refusal, for the API's description.
@@ -124,49 +117,12 @@ class _Answer(JSONResponse):
 
 def problem_of(error: MaskpoolError) -> Problem:
     """An error of ours as a problem."""
-    made = _problem_of(error)
-    if isinstance(error, Permanent) and error.option in _FIELDS:
-        made.params["option"] = _FIELDS[error.option]
-        made.detail = f"{made.detail} ({_FIELDS[error.option]})"
-    return made
-
-
-def _problem_of(error: MaskpoolError) -> Problem:
-    sentence = str(error)
-    refused = _of_words(error) or _of_input(error)
-    if refused is not None:
-        code, params = refused
-        return Problem(422, code, sentence, **params)
-    for kind, status, code in _PLAIN:
+    said = told(error)
+    for kind, status in _STATUS:
         if isinstance(error, kind):
-            return Problem(status, code, sentence)
-    service = error.service if isinstance(error, Unreachable) else ""
+            return Problem(status, said.code, said.detail, **said.params)
     wait = {"Retry-After": str(_RETRY_AFTER)}
-    return Problem(503, "service.away", sentence, headers=wait, service=service)
-
-
-def _of_words(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
-    """Code and parameters of what a glossary refuses."""
-    if isinstance(error, GlossaryError):
-        return f"glossary.{error.why}", error.params
-    if isinstance(error, FileError):
-        lines = [asdict(one) for one in error.lines]
-        about = {"line": error.line, "lines": lines, "count": error.count}
-        return f"glossary_file.{error.why}", about
-    if isinstance(error, WordError):
-        word = {"field": error.field, "reason": error.reason, "why": error.why}
-        return "spec.refused", word
-    return None
-
-
-def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
-    """Code and parameters of a refused spec or source."""
-    if isinstance(error, SpecError):
-        return "spec.refused", {"field": error.field, "reason": error.reason}
-    if isinstance(error, SourceError):
-        told = {"source": error.source, "line": error.line, "count": error.count}
-        return "source.refused", told
-    return None
+    return Problem(503, said.code, said.detail, headers=wait, **said.params)
 
 
 def answer(problem: Problem) -> JSONResponse:

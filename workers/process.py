@@ -12,6 +12,7 @@ from uuid import UUID
 
 import redis
 
+from db.granted_hosts import GrantedHosts
 from db.schema import require_fit
 from db.session import Database
 from db.workers import WorkerInfo
@@ -24,7 +25,7 @@ from maskpool.settings import Settings, require
 from shell.health import Consumer, ProcessHealth
 from shell.life import live
 from shell.redis_calls import connect, ping, say_ended, wake
-from storage.images.fetch import Fetcher
+from storage.images.fetch import Fetcher, Granted
 from storage.objects import open_store
 from workers.engine.engine import Engine
 from workers.leases import STALLED, LeaseKeeper
@@ -93,8 +94,8 @@ class Models:
 #: Loads the models that some settings name, and starts their engine.
 LoadModels = Callable[[Settings], Models]
 
-#: Makes what reads images, given the store and the settings.
-MakeFetcher = Callable[[ObjectStore, Settings], Fetcher]
+#: Makes what reads images, given the store, the settings, and what a batch's team was granted.
+MakeFetcher = Callable[[ObjectStore, Settings, Granted], Fetcher]
 
 _current: WorkerProcess | None = None
 
@@ -127,7 +128,7 @@ def start(
     Args:
         settings: Of this process.
         load: Loads the models and starts their engine; by default those that the settings name.
-        fetcher: Makes what reads images, given the store and the settings.
+        fetcher: Makes what reads images; see ``MakeFetcher``.
 
     Raises:
         ConfigError: A setting, a model or the device is not as it must be.
@@ -178,7 +179,7 @@ def start(
     pipeline = Pipeline(
         database=database,
         store=store,
-        fetcher=fetcher(store, settings),
+        fetcher=fetcher(store, settings, GrantedHosts(database)),
         engine=models.engine,
         leases=leases,
         worker_id=worker_id,

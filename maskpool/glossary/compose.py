@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
 
 from maskpool.errors import SpecError
 from maskpool.glossary.chinese import plain
@@ -84,11 +83,7 @@ class GlossaryError(SpecError):
         self.text = text
         self.rest = rest
         self.other = other
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """What a translation of the sentence needs."""
-        return {"field": self.field, "text": self.text, "rest": self.rest, "other": self.other}
+        self.params = {"field": field, "text": text, "rest": rest, "other": other}
 
 
 _WRITE = "write it in English, as '{text}=…', or add it: maskpool glossary add"

@@ -58,15 +58,23 @@ def chosen(
     taken: dict[str, ZipInfo] = {}
     for count, member in enumerate(members, start=1):
         if count > limits.files:
-            raise SourceError(archive, f"has more than {limits.files:,} members; split it")
+            raise _refused(
+                archive,
+                f"has more than {limits.files:,} members; split it",
+                code="archive.many",
+                limit=limits.files,
+            )
+        named = names.shown(member.filename)
         if reason := _refusal(member):
-            raise SourceError(archive, f"its member {names.shown(member.filename)} {reason}")
+            raise _refused(
+                archive, f"its member {named} {reason}", code="archive.member", member=named
+            )
         if member.is_dir():
             continue
         if kind := _passed_over(member.filename):
             passed.add(kind, member.filename)
         elif member.filename in taken:
-            raise SourceError(archive, f"holds {names.shown(member.filename)} twice")
+            raise _refused(archive, f"holds {named} twice", code="archive.twice", member=named)
         else:
             taken[member.filename] = member
     _require_room(archive, list(taken.values()), limits)
@@ -99,18 +107,35 @@ def _require_room(archive: str, members: list[ZipInfo], limits: Limits) -> None:
     """The directory may lie about sizes; what comes out is counted once more."""
     large = next((one for one in members if one.file_size > limits.image_bytes), None)
     if large is not None:
-        raise SourceError(
+        member = names.shown(large.filename)
+        raise _refused(
             archive,
-            f"its member {names.shown(large.filename)} has {large.file_size:,} bytes, more than "
+            f"its member {member} has {large.file_size:,} bytes, more than "
             f"the {limits.image_bytes:,} allowed (MASKPOOL_MAX_IMAGE_BYTES)",
+            code="archive.member_large",
+            member=member,
+            size=large.file_size,
+            limit=limits.image_bytes,
         )
     unpacked = sum(one.file_size for one in members)
     packed = sum(one.compress_size for one in members)
     if unpacked > limits.bytes:
-        raise SourceError(
-            archive, f"unpacks to {unpacked:,} bytes, more than the {limits.bytes:,} allowed"
+        raise _refused(
+            archive,
+            f"unpacks to {unpacked:,} bytes, more than the {limits.bytes:,} allowed",
+            code="archive.large",
+            size=unpacked,
+            limit=limits.bytes,
         )
     if unpacked > _RATIO_FROM and unpacked > _MAX_RATIO * packed:
-        raise SourceError(
-            archive, f"unpacks to {unpacked // max(1, packed):,} times its size, as no pictures do"
+        times = unpacked // max(1, packed)
+        raise _refused(
+            archive,
+            f"unpacks to {times:,} times its size, as no pictures do",
+            code="archive.bomb",
+            times=times,
         )
+
+
+def _refused(archive: str, reason: str, *, code: str, **params: object) -> SourceError:
+    return SourceError(archive, reason, code=code, params={"source": archive, **params})

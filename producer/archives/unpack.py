@@ -101,9 +101,18 @@ def _opened(store: ObjectStore, key: str, name: str) -> ZipFile:
     try:
         return ZipFile(RangedFile(store, key))
     except (BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-        raise SourceError(name, f"is no zip that can be read: {error}; pack it again") from None
+        raise SourceError(
+            name,
+            f"is no zip that can be read: {error}; pack it again",
+            code="archive.unreadable",
+            params={"source": name},
+        ) from None
     except NotFound:
-        raise NotFound(f"{name!r} is not in the upload any more; bring it again") from None
+        raise NotFound(
+            f"{name!r} is not in the upload any more; bring it again",
+            code="archive.gone",
+            params={"source": name},
+        ) from None
 
 
 def _take(
@@ -121,6 +130,10 @@ def _pieces(archive: ZipFile, member: ZipInfo, name: str) -> Iterator[bytes]:
                 yield piece
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        shown = names.shown(member.filename)
         raise SourceError(
-            name, f"its member {names.shown(member.filename)} is damaged: {told}; pack it again"
+            name,
+            f"its member {shown} is damaged: {told}; pack it again",
+            code="archive.damaged",
+            params={"source": name, "member": shown},
         ) from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from uuid import UUID
 
 from maskpool.errors import SpecError, Unreachable
 from maskpool.fineness import Fineness
@@ -34,6 +35,7 @@ class FinerImages:
         images: With their masks as they are stored, and where they are from.
         fineness: What is asked; not ``none``.
         settings: Of the pool.
+        granted: Hosts to which an image of each batch may be led; see ``Fetcher``.
         processes: How many work.
         left: Images that are to come, at most: what is estimated.
         say: Takes one sentence: how many masks there are, and how long they take.
@@ -44,6 +46,7 @@ class FinerImages:
         images: ImageStream,
         fineness: Fineness,
         settings: Settings,
+        granted: Mapping[UUID, Collection[str] | None],
         *,
         processes: int,
         left: int,
@@ -52,6 +55,7 @@ class FinerImages:
         self._images = images
         self._fineness = fineness
         self._settings = settings
+        self._granted = granted
         self._processes = processes
         self._estimate = _Estimate(fineness, processes, left, say)
         self._fingerprint = images.fingerprint
@@ -67,7 +71,7 @@ class FinerImages:
             # Not forked: this process has threads that read masks ahead.
             multiprocessing.get_context("spawn"),
             prepare,
-            (child_settings.told(self._settings),),
+            (child_settings.told(self._settings), self._granted),
         )
         try:
             yield from self._refined(pool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -59,13 +59,18 @@ class Answer:
 _fetchers: list[Fetcher] = []
 
 
-def prepare(told: dict[str, Any]) -> None:
-    """Called once in a new process, with what it is told of the settings."""
+def prepare(told: dict[str, Any], granted: Mapping[UUID, Collection[str] | None]) -> None:
+    """Called once in a new process.
+
+    Args:
+        told: Of the settings.
+        granted: Hosts to which an image of each batch may be led; see ``Fetcher``.
+    """
     for name in SECRETS:
         os.environ.pop(name, None)
     settings = Settings(**told)
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
-    _fetchers[:] = [Fetcher(store, settings)]
+    _fetchers[:] = [Fetcher(store, settings, granted.__getitem__)]
 
 
 def refine_image(asked: Asked) -> Answer:

@@ -7,8 +7,9 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,10 @@ from storage.uris import path_of, split_s3
 _NO_PATH = (errno.ELOOP, errno.ENAMETOOLONG)
 
 
+#: Patterns of the hosts that a batch's team was granted; None for a batch of no team.
+Granted = Callable[[UUID], Collection[str] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedImage:
     """An image, ready for the models.
@@ -52,10 +57,19 @@ class Fetcher:
 
     Allowed are folders of ``source_roots``, buckets of ``source_buckets``, web servers of
     ``source_hosts``, and in the store itself what belongs to the job's own batch, or was uploaded.
+
+    Args:
+        store: The pool's own.
+        settings: What is allowed at all.
+        granted: Asked where the web server of an image of a batch leads to another one: what its
+            team could not have named, it is not led to either.
     """
 
-    def __init__(self, store: ObjectStore, settings: Settings) -> None:
+    def __init__(
+        self, store: ObjectStore, settings: Settings, granted: Granted = lambda _: None
+    ) -> None:
         self._settings = settings
+        self._granted = granted
         self._store_prefix = f"{store.url}/"
         self._own = OwnStore(store.url)
         own = () if self._own.folder is None else (self._own.folder,)
@@ -101,7 +115,8 @@ class Fetcher:
         if scheme == "s3":
             return self._read_object(uri, batch_id)
         if is_web(uri):
-            return self._web_reader().read(uri)
+            own = (lambda: None) if batch_id is None else partial(self._granted, batch_id)
+            return self._web_reader().read(uri, own)
         raise ImageError(
             f"images are read from file://, s3://, http:// and https:// only, not from {uri[:60]!r}"
         )

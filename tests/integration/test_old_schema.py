@@ -12,18 +12,20 @@ from services.old_world import OldWorld, read, write
 from services.plain_pool import PlainPool
 from sqlalchemy import create_engine, inspect
 
-from db import batches, lookup
+from db import batches, lookup, tasks
 from db.schema import alembic_config, head_revision, upgrade
 from db.session import Database
+from db.task_problems import Why
 from db.urls import normalised
 from maskpool.domain import BatchState, ChunkMessage, ChunkState, JobState, Klass
+from maskpool.tasks import TaskState
 from producer.dispatch.tick import tick
 from producer.integrity.check import verify
 from producer.integrity.findings import Tally
 from storage.objects import open_store
 
 #: What was written down of each schema; older ones stay, as nobody has to upgrade every time.
-WORLDS = ("0002", "0003", "0004", "0005")
+WORLDS = ("0002", "0003", "0004", "0005", "0006")
 PREVIOUS = WORLDS[-1]
 
 
@@ -77,6 +79,7 @@ def test_the_world_is_a_busy_one(world: OldWorld) -> None:
     assert states("jobs") == set(JobState)
     assert states("chunks") == set(ChunkState) - {ChunkState.CANCELLED}
     assert all(world.rows.values())
+    assert "tasks" not in world.rows or states("tasks") == set(TaskState)
 
 
 def test_an_upgrade_loses_no_row_and_changes_none(old_url: str, world: OldWorld) -> None:
@@ -130,6 +133,20 @@ def test_a_batch_that_was_running_is_finished_after_the_upgrade(
     tally = Tally()
     assert [one for one in verify(database, store, tally=tally) if one.wrong] == []
     assert tally.jobs == len(world.rows["jobs"])
+    database.close()
+
+
+def test_why_a_task_failed_is_still_said_after_the_upgrade(old_url: str, world: OldWorld) -> None:
+    """A sentence alone: older code wrote no code beside it."""
+    world.fill(old_url)
+    upgrade(old_url)
+    database = Database(old_url)
+    with database.read() as session:
+        found = {str(row.id): Why.of(row) for row in tasks.listing(session, team_ids=None)}
+    written = {
+        row["id"]: row["error"] and Why("", row["error"], {}) for row in world.rows.get("tasks", ())
+    }
+    assert found == written
     database.close()
 
 

@@ -12,6 +12,7 @@ from db import services, tasks, ticks
 from db.clock import now_ms
 from db.models import TaskRow
 from db.session import Database
+from db.task_problems import Why
 from db.tasks import TakenTask
 from maskpool.domain import new_id
 from maskpool.errors import Conflict, LeaseLost, NotFound
@@ -132,7 +133,34 @@ def test_what_kills_its_clerk_each_time_ends_with_a_sentence(database: Database)
     ended = row(database, task_id)
     assert ended.state == TaskState.FAILED
     assert f"each of the {MAX_TAKES} times" in (ended.error or "")
+    why = Why.of(ended)
+    assert why is not None
+    assert (why.code, why.params) == ("task.lost", {"times": MAX_TAKES})
     assert published(database) == []
+
+
+def test_what_earlier_code_writes_beside_a_code_counts_alone(database: Database) -> None:
+    """It knows no problems, and leaves that of an earlier try where it is."""
+    task_id = created(database)
+    held = taken(database, task_id)
+    with database.write() as session:
+        why = Why("service.away", "the store is away", {})
+        tasks.put_off(session, task_id, held.lease_id, delay_ms=0, why=why)
+        session.execute(update(TaskRow).values(error="no zip"))
+    assert Why.of(row(database, task_id)) == Why("", "no zip", {})
+
+
+def test_what_comes_right_in_the_end_has_no_problem(database: Database) -> None:
+    task_id = created(database)
+    held = taken(database, task_id)
+    with database.write() as session:
+        why = Why("service.away", "away", {})
+        tasks.put_off(session, task_id, held.lease_id, delay_ms=0, why=why)
+    again = taken(database, task_id)
+    with database.write() as session:
+        tasks.finish(session, task_id, again.lease_id, {})
+    assert Why.of(row(database, task_id)) is None
+    assert row(database, task_id).problem is None
 
 
 @pytest.mark.parametrize(("charge", "attempts"), [(True, 1), (False, 0)])
@@ -142,10 +170,10 @@ def test_put_off_it_waits_and_is_published_then(
     task_id = created(database)
     held = taken(database, task_id)
     with database.write() as session:
-        tasks.put_off(
-            session, task_id, held.lease_id, delay_ms=60_000, error="away\0", charge=charge
-        )
+        why = Why("service.away", "away\0", {"service": "the store"})
+        tasks.put_off(session, task_id, held.lease_id, delay_ms=60_000, why=why, charge=charge)
     waiting = row(database, task_id)
+    assert Why.of(waiting) == why._replace(detail="away\\x00")
     assert (waiting.state, waiting.error, waiting.attempts) == (0, "away\\x00", attempts)
     assert published(database) == []
     with database.write() as session:

@@ -17,14 +17,22 @@ from maskpool.ports import ObjectStore
 FOLDER = Path(__file__).resolve().parents[1] / "integration" / "worlds"
 
 #: Columns that hold moments, in milliseconds.
-MOMENTS = {"created_at", "finished_at", "lease_until", "published_at", "next_at", "seen_at"}
-IDS = {"id", "batch_id", "worker"}
+MOMENTS = {
+    "created_at",
+    "finished_at",
+    "lease_until",
+    "published_at",
+    "next_at",
+    "seen_at",
+    "expires_at",
+}
+IDS = {"id", "batch_id", "worker", "lease_id"}
 
 #: Long enough for a dispatcher to take a chunk that was not sent for one that is to be sent again.
 _AGO_MS = 5_000
 
 #: Rows that others point at go first.
-ORDER = ("users", "batches", "jobs", "instances", "workers", "chunks")
+ORDER = ("users", "batches", "jobs", "instances", "workers", "chunks", "tasks")
 
 Row = dict[str, Any]
 
@@ -43,7 +51,9 @@ class OldWorld:
         # As if it had been left a moment ago: some leases hold, others lapsed.
         self._shift = time.time_ns() // 1_000_000 - content["written_at"] - _AGO_MS
         self.rows: dict[str, list[Row]] = {
-            table: [self._lately(row) for row in content["rows"][table]] for table in ORDER
+            table: [self._lately(row) for row in content["rows"][table]]
+            for table in ORDER
+            if table in content["rows"]  # older worlds have no tasks
         }
 
     def _lately(self, row: Row) -> Row:
@@ -108,6 +118,8 @@ def read(url: str, table: str, columns: list[str]) -> list[Row]:
 def _plain(name: str, value: object) -> object:
     if name in IDS and isinstance(value, str | UUID):
         return str(UUID(str(value)))
-    if name in ("spec", "seqs", "prompts", "reading") and isinstance(value, str):
+    if name in ("spec", "seqs", "prompts", "reading", "args", "progress", "result") and isinstance(
+        value, str
+    ):
         return json.loads(value)
     return value

@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from db.models import TaskRow
+from db.task_problems import Why
 from maskpool.tasks import TaskKind, TaskState
 from producer import exports, tasks, visible
 from producer.accounts.caller import Caller
@@ -44,6 +45,21 @@ class TaskFile(Shown):
     )
 
 
+class TaskProblem(Shown):
+    """Why a task failed, or is put off: as the problem of a refused request says it."""
+
+    code: str = Field(
+        description="What went wrong, for programs; never changes.", examples=["export.unfinished"]
+    )
+    detail: str = Field(
+        description="For people.",
+        examples=["batch … is active, 3 images to go; wait for it, or ask for a partial dataset"],
+    )
+    params: dict[str, Any] = Field(
+        description="What a translation of `detail` needs.", examples=[{"missing": 3, "total": 9}]
+    )
+
+
 class Task(Shown):
     """Something that takes longer than a request."""
 
@@ -53,7 +69,13 @@ class Task(Shown):
     batch: UUID | None = Field(description="What it is about.", examples=[_ID])
     progress: dict[str, Any] | None = Field(examples=[{"done": 500, "total": 2_000}])
     result: dict[str, Any] | None = Field(examples=[{"images": 2_000}])
-    error: str | None = Field(examples=[None])
+    error: str | None = Field(
+        description="Why it failed or, while it waits, was put off.", examples=[None]
+    )
+    problem: TaskProblem | None = Field(
+        description="`error` with its code; null where a server of an earlier version wrote it.",
+        examples=[None],
+    )
     files: list[TaskFile]
     created_at: datetime = Field(examples=[_TIME])
     finished_at: datetime | None = Field(examples=[None])
@@ -100,6 +122,7 @@ def _shown(task: TaskRow) -> Task:
             "progress": task.progress,
             "result": result if task.result is not None else None,
             "error": task.error,
+            "problem": _problem(task),
             "files": [
                 TaskFile(name=one.name, size=one.size, saved_as=one.saved_as)
                 for one in exports.files(task)
@@ -109,6 +132,13 @@ def _shown(task: TaskRow) -> Task:
             "expires_at": moment_or_none(task.expires_at),
         }
     )
+
+
+def _problem(task: TaskRow) -> TaskProblem | None:
+    why = Why.of(task)
+    if why is None or not why.code:
+        return None
+    return TaskProblem(code=why.code, detail=why.detail, params=why.params)
 
 
 @router.get("/tasks")

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, IncompleteRead
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from maskpool import __version__
 from maskpool.errors import BrokenOff, ImageError, Unreachable
@@ -56,11 +56,17 @@ class WebLimits:
         hosts: Patterns of host names, see ``storage.images.web.urls.host_allowed``.
         max_bytes: Most bytes of one image.
         seconds: For one image: from the lookup of its host to its last byte, redirects included.
+        store_host: Of the pool's own store, to which no team is led; empty where it has none.
     """
 
     hosts: Collection[str]
     max_bytes: int
     seconds: float
+    store_host: str = ""
+
+
+#: Patterns of the hosts that a team was granted; None where all of ``WebLimits.hosts`` are.
+GrantedNow = Callable[[], Collection[str] | None]
 
 
 class WebReader:
@@ -77,8 +83,12 @@ class WebReader:
         """Close every connection."""
         self._closing()
 
-    def read(self, text: str) -> bytes:
+    def read(self, text: str, granted: GrantedNow = lambda: None) -> bytes:
         """The bytes behind a URL.
+
+        Args:
+            text: The URL.
+            granted: Asked where a redirect leads to another host than the URL's own.
 
         Raises:
             ImageError: They may not or cannot be read; trying again would change nothing.
@@ -89,6 +99,8 @@ class WebReader:
         first = url = _split(text)
         for _ in range(_MAX_REDIRECTS + 1):
             self._require_allowed(url, first)
+            if url.host != first.host:
+                self._require_granted(url, first, granted())
             try:
                 answer = self._ask(url, deadline)
             except TooManyBytes:
@@ -109,6 +121,16 @@ class WebReader:
             raise ImageError(
                 f"{led}workers may not read from {url.host}; add it to MASKPOOL_SOURCE_HOSTS of "
                 "the workers, or copy the images"
+            )
+
+    def _require_granted(self, url: WebUrl, first: WebUrl, granted: Collection[str] | None) -> None:
+        """Refuse to be led where the team that named the first URL could not have named one."""
+        if granted is None:
+            return
+        if url.host == self._limits.store_host or not host_allowed(url.host, granted):
+            raise ImageError(
+                f"{first.shown} redirects to {url.host}, where this batch's team may not read; ask "
+                "an admin to grant that host, or copy the image"
             )
 
     def _ask(self, url: WebUrl, deadline: Deadline) -> bytes | WebUrl:
@@ -170,7 +192,12 @@ class WebReader:
 
 def open_web(settings: Settings) -> WebReader:
     """The reader that the settings describe."""
-    limits = WebLimits(settings.source_hosts, settings.max_image_bytes, settings.web_seconds)
+    limits = WebLimits(
+        settings.source_hosts,
+        settings.max_image_bytes,
+        settings.web_seconds,
+        urlsplit(settings.s3_endpoint_url).hostname or "",
+    )
     return WebReader(limits, Connector(settings.source_networks))
 
 

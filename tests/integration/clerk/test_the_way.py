@@ -28,11 +28,18 @@ def test_an_outage_puts_it_off_and_charges_nothing(
     assert (row.state, row.attempts) == (TaskState.WAITING, 0)
     assert row.next_at is not None
     assert "unreachable" in (row.error or "")
+    assert row.problem is not None
+    assert (row.problem["code"], row.problem["params"]) == (
+        "service.away",
+        {"service": "the object store"},
+    )
 
 
 def test_a_bug_is_told_and_not_tried_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("db.sweeping.expired_uploads", lambda _: 1 // 0)
-    assert "a bug in maskpool" in office.failed(office.ask(TaskKind.EXPIRE, {}))
+    task_id = office.ask(TaskKind.EXPIRE, {})
+    assert "a bug in maskpool" in office.failed(task_id)
+    assert (office.row(task_id).problem or {})["code"] == "task.bug"
 
 
 def test_a_clerk_that_stops_gives_back_what_it_has(

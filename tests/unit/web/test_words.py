@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from fastapi import Request
 from maskpool.glossary import Why
 from maskpool.glossary.table import FileWrong
 from maskpool.glossary.words import Wrong
+from producer import problems
 from producer.accounts.rights import Right
-from web import problems
 from web.studio import words
 from web.studio.words import LANGUAGES, Word, words_of
 
@@ -99,17 +100,42 @@ def test_every_word_that_is_said_is_there() -> None:
 
 def codes() -> set[str]:
     """Every code that a refusal of the web server may have."""
-    found = {code for _, _, code in problems._PLAIN} | {"method", "http"}
-    for file in WEB.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Problem":
-                code = node.args[1]
-                found |= {code.value} if isinstance(code, ast.Constant) else set()
-    return found
+    found = {code for _, code in problems._PLAIN} | {"service.away", "method", "http"}
+    return found | set(called("Problem", 1, WEB))
+
+
+def codes_of_tasks() -> set[str]:
+    """Every code that tasks have beside those: why one failed."""
+    rooms = [WEB.parent / room for room in ("clerk", "db", "producer")]
+    named = {
+        keyword.value.value
+        for room in rooms
+        for call in calls(room)
+        for keyword in call.keywords
+        if keyword.arg == "code" and isinstance(keyword.value, ast.Constant)
+    }
+    return named | {code for room in rooms for code in called("Why", 0, room)}
+
+
+def calls(folder: Path) -> Iterator[ast.Call]:
+    for file in folder.rglob("*.py"):
+        yield from (
+            node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+        )
+
+
+def called(name: str, place: int, folder: Path) -> Iterator[str]:
+    """What is said at this place of the arguments where a name is called."""
+    for call in calls(folder):
+        if getattr(call.func, "id", "") == name and isinstance(call.args[place], ast.Constant):
+            yield call.args[place].value
 
 
 def test_every_refusal_and_every_right_is_translated() -> None:
     assert {f"error.{code}" for code in codes()} <= set(words_of(FIRST))
+    of_tasks = codes_of_tasks()
+    assert {"archive.bomb", "export.unfinished", "task.bug", "task.lost"} <= of_tasks
+    assert {f"error.{code}" for code in of_tasks} <= set(words_of(FIRST))
     assert {f"error.glossary.{why}" for why in Why} <= set(words_of(FIRST))
     assert {f"glossary.file.{why}" for why in FileWrong} <= set(words_of(FIRST))
     assert {f"glossary.wrong.{why}" for why in Wrong} <= set(words_of(FIRST))

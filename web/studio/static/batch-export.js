@@ -1,10 +1,11 @@
 // @ts-check
 /** A batch as a data set: asked for with choices, watched while it is written, downloaded. */
 
-import { address, ApiError, explain, get, post } from "./api.js";
+import { address, explain, get, post } from "./api.js";
 import { hasEnded, shareBar } from "./batch-parts.js";
 import { openDialog } from "./dialog.js";
 import { el, icon, swap } from "./dom.js";
+import { putOff, refusalOfTask } from "./task-refusal.js";
 import { ago, bytes, number, t } from "./words.js";
 
 /**
@@ -12,7 +13,7 @@ import { ago, bytes, number, t } from "./words.js";
  * @import { BatchReading } from "./batch-reading.js"
  *
  * @typedef {{name: string, size: number, saved_as: string}} File
- * @typedef {{id: string, kind: string, state: string, progress: any, error: string | null, files: File[],
+ * @typedef {import("./task-refusal.js").Told & {id: string, kind: string, progress: any, files: File[],
  *   finished_at: string | null}} Task
  */
 
@@ -85,16 +86,16 @@ async function watch(id, state, signal) {
   for (;;) {
     /** @type {Task} */
     const task = await get(`/api/v1/tasks/${id}`, { signal });
-    if (task.state === "failed" || task.state === "cancelled") {
-      throw new ApiError(422, "refused", task.error ?? task.state);
-    }
+    if (task.state === "failed" || task.state === "cancelled") throw refusalOfTask(task);
     if (task.state === "done") {
       swap(state, el("p", {}, t("export.done")), el("ul", { class: "files" }, ...task.files.map((one) => fileLine(id, one))));
       state.querySelector("a")?.focus();
       return;
     }
     const { done = 0, total = 0 } = task.progress ?? {};
-    swap(state, el("p", {}, t(task.state === "waiting" ? "export.waits" : "export.runs")), shareBar(total ? done / total : 0, "done"));
+    const away = putOff(task);
+    const why = away ? [el("p", { class: "hint hint--bad" }, explain(away))] : [];
+    swap(state, el("p", {}, t(task.state === "waiting" ? "export.waits" : "export.runs")), ...why, shareBar(total ? done / total : 0, "done"));
     await new Promise((resolve) => setTimeout(resolve, LOOK));
   }
 }
@@ -117,14 +118,18 @@ function fileLine(id, { name, size, saved_as }) {
 async function listEarlier(batch, list) {
   /** @type {{tasks: Task[]}} */
   const { tasks } = await get("/api/v1/tasks", { query: { batch: batch.id, limit: 20 } });
-  const done = tasks.filter((one) => one.kind === "export" && one.state === "done" && one.files.length);
-  if (!done.length) return;
+  const ended = tasks.filter((one) => one.kind === "export" && (one.state === "failed" || one.state === "done" && one.files.length));
+  if (!ended.length) return;
   list.before(el("h3", {}, t("export.earlier")));
-  for (const task of done) {
+  for (const task of ended) {
     const [file] = task.files;
-    if (!file) continue;
-    const line = fileLine(task.id, file);
+    const line = task.state === "done" && file ? fileLine(task.id, file) : failedLine(task);
     line.children[2]?.replaceWith(el("span", { class: "num" }, task.finished_at ? ago(task.finished_at) : ""));
     list.append(line);
   }
+}
+
+/** @param {Task} task */
+function failedLine(task) {
+  return el("li", { class: "is-bad" }, icon("warn"), el("span", {}, explain(refusalOfTask(task))), el("span", {}));
 }

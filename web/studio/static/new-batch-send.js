@@ -1,10 +1,17 @@
 // @ts-check
 /** Sends what a form for a new batch asks, and waits for what the clerk makes. */
 
-import { ApiError, get, post } from "./api.js";
+import { get, post } from "./api.js";
 import { toSpec } from "./spec-form.js";
+import { putOff, refusalOfTask } from "./task-refusal.js";
 
-/** @import { Draft } from "./new-batch-draft.js" */
+/**
+ * @import { Draft } from "./new-batch-draft.js"
+ * @import { ApiError } from "./api.js"
+ *
+ * @typedef {(count: number, away: ApiError | null) => void} OnWait So many pictures so far, and
+ *   what keeps the clerk from it.
+ */
 
 /** Milliseconds between two looks at what the clerk does. */
 const LOOK = 700;
@@ -17,7 +24,7 @@ const LOOK = 700;
  * @param {object} how.source As the API takes it.
  * @param {string} how.name
  * @param {number | null} how.sample Pictures of a sample; null: all.
- * @param {(count: number) => void} how.onwait The clerk makes it: so many pictures so far.
+ * @param {OnWait} how.onwait The clerk makes it.
  * @returns {Promise<string>} Its id.
  */
 export async function send({ asked, priority, klass, team, key }, { source, name, sample, onwait }) {
@@ -31,17 +38,15 @@ export async function send({ asked, priority, klass, team, key }, { source, name
  * Wait until the clerk made a large batch; the answer is its id.
  *
  * @param {string} task
- * @param {(count: number) => void} onwait
+ * @param {OnWait} onwait
  * @returns {Promise<string>}
  */
 async function loaded(task, onwait) {
   for (;;) {
     const found = await get(`/api/v1/tasks/${task}`);
-    onwait(found.progress?.done ?? found.progress?.images ?? 0);
+    onwait(found.progress?.done ?? found.progress?.images ?? 0, putOff(found));
     if (found.state === "done") return found.batch ?? found.result?.batch;
-    if (found.state === "failed" || found.state === "cancelled") {
-      throw new ApiError(422, "refused", found.error ?? found.state);
-    }
+    if (found.state === "failed" || found.state === "cancelled") throw refusalOfTask(found);
     await new Promise((resolve) => setTimeout(resolve, LOOK));
   }
 }

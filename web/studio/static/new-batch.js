@@ -228,7 +228,8 @@ async function go(sample) {
   sum();
   const given = draft.name.trim() || (draft.source === "upload" ? draft.proposed : "");
   const name = given && sample ? `${given}${suffix()}` : given;
-  const onwait = (/** @type {number} */ done) => tell("clock", "quiet", t("new.loading", { count: done }));
+  /** @type {import("./new-batch-send.js").OnWait} */
+  const onwait = (done, away) => tell("clock", away ? "bad" : "quiet", away ? explain(away) : t("new.loading", { count: done }));
   try {
     const id = await send(draft, { source: from, name, sample, onwait });
     if (sample) keepSampled(id, draft);

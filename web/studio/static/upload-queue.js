@@ -8,6 +8,7 @@
 
 import { ApiError, get, upload } from "./api.js";
 import { isManifest } from "./dropped.js";
+import { refusalOfTask } from "./task-refusal.js";
 
 /** Files at once; bytes of a part, and of a file that goes in parts. */
 const AT_ONCE = 4, PART = 16 * 1024 * 1024, IN_PARTS = 2 * PART;
@@ -226,9 +227,7 @@ export class UploadQueue {
         item.passed = found.result?.passed_over ?? null;
         return;
       }
-      if (found.state === "failed" || found.state === "cancelled") {
-        throw new ApiError(422, "upload.unpack", found.error ?? found.state);
-      }
+      if (found.state === "failed" || found.state === "cancelled") throw refusalOfTask(found);
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
   }

@@ -315,6 +315,51 @@ def test_a_redirect_is_judged_as_any_url(
     assert len(site.seen) <= 6
 
 
+def led(site: WebServer, to: str) -> str:
+    """A URL that leads there."""
+    location = to.format(port=site.port)
+    site.pages["/led.jpg"] = lambda handler: handler.say(302, Location=location)
+    return site.url("/led.jpg")
+
+
+@pytest.mark.parametrize(
+    ("to", "granted"),
+    [
+        ("http://cdn.images.test:{port}/a.jpg", ["cdn.images.test"]),
+        ("http://cdn.images.test:{port}/a.jpg", ["*.images.test"]),
+        ("http://cdn.images.test:{port}/a.jpg", None),
+        # A grant that was taken back stops no batch that was submitted.
+        ("/a.jpg", []),
+    ],
+)
+def test_a_team_is_led_where_it_may_read(
+    reader: WebReader, site: WebServer, to: str, granted: list[str] | None
+) -> None:
+    assert reader.read(led(site, to), lambda: granted) == BODY
+
+
+@pytest.mark.parametrize("granted", [[], ["images.test"], ["dn.images.test", "*.cdn.images.test"]])
+def test_a_team_is_led_nowhere_else(reader: WebReader, site: WebServer, granted: list[str]) -> None:
+    with pytest.raises(ImageError, match=r"to cdn\.images\.test, where this batch's team may not"):
+        reader.read(led(site, "http://cdn.images.test:{port}/a.jpg"), lambda: granted)
+    assert [one.target for one in site.seen] == ["/led.jpg"]
+
+
+def test_no_redirect_leads_a_team_to_the_pools_store(
+    open_reader: Callable[..., WebReader], site: WebServer
+) -> None:
+    reader = open_reader(store_host="cdn.images.test")
+    with pytest.raises(ImageError, match="may not read"):
+        reader.read(led(site, "http://cdn.images.test:{port}/a.jpg"), lambda: ["*.images.test"])
+
+
+def test_nobody_is_asked_for_grants_where_no_redirect_leads_elsewhere(
+    reader: WebReader, site: WebServer
+) -> None:
+    assert reader.read(site.url("/a.jpg"), pytest.fail) == BODY
+    assert reader.read(led(site, "/a.jpg"), pytest.fail) == BODY
+
+
 def test_five_redirects_are_followed_and_a_sixth_is_not(reader: WebReader, site: WebServer) -> None:
     def step(handler: Handler) -> None:
         number = int(handler.path[1:])

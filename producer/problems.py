@@ -1,0 +1,116 @@
+"""An error of ours as a code and parameters, by which a page says it in its reader's language.
+
+Answers of the web server and rows of failed tasks carry the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from maskpool.errors import (
+    Conflict,
+    MaskpoolError,
+    NotFound,
+    Option,
+    Permanent,
+    SourceError,
+    SpecError,
+    TooLarge,
+    TooMany,
+    Unreachable,
+)
+from maskpool.glossary import GlossaryError
+from maskpool.glossary.table import FileError
+from maskpool.glossary.words import WordError
+from maskpool.text import readable
+from producer.accounts.refusals import Refused
+
+#: Errors that say no more than their sentence; the first that fits counts.
+_PLAIN: tuple[tuple[type[MaskpoolError], str], ...] = (
+    (NotFound, "not_found"),
+    (Conflict, "conflict"),
+    (Refused, "auth.right"),
+    (TooLarge, "too_large"),
+    (TooMany, "too_many"),
+    (Permanent, "refused"),
+)
+
+#: What is an option elsewhere, by the field of a request that says the same.
+_FIELDS = {Option.PROMPTS: "spec.prompts", Option.PARTIAL: "partial"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What went wrong.
+
+    Attributes:
+        code: For programs; never changes: ``service.away``.
+        detail: A sentence for people, in English.
+        params: What a translation of ``detail`` needs; JSON.
+    """
+
+    code: str
+    detail: str
+    params: dict[str, Any]
+
+    def storable(self) -> Told:
+        """The same, fit for a row: whatever a name held, it is text."""
+        return Told(self.code, readable(self.detail), _readable(self.params))
+
+
+def told(error: MaskpoolError) -> Told:
+    """An error of ours, as programs and pages read it."""
+    code, params = _told(error)
+    detail = str(error)
+    if isinstance(error, Permanent) and error.option in _FIELDS:
+        params = {**params, "option": _FIELDS[error.option]}
+        detail = f"{detail} ({_FIELDS[error.option]})"
+    return Told(code, detail, params)
+
+
+def _told(error: MaskpoolError) -> tuple[str, dict[str, Any]]:
+    if isinstance(error, Permanent) and error.code:
+        return error.code, error.params
+    told_of = _of_words(error) or _of_input(error)
+    if told_of is not None:
+        return told_of
+    for kind, code in _PLAIN:
+        if isinstance(error, kind):
+            return code, {}
+    return "service.away", {"service": error.service if isinstance(error, Unreachable) else ""}
+
+
+def _of_words(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
+    """Code and parameters of what a glossary refuses."""
+    if isinstance(error, GlossaryError):
+        return f"glossary.{error.why}", error.params
+    if isinstance(error, FileError):
+        lines = [asdict(one) for one in error.lines]
+        about = {"line": error.line, "lines": lines, "count": error.count}
+        return f"glossary_file.{error.why}", about
+    if isinstance(error, WordError):
+        word = {"field": error.field, "reason": error.reason, "why": error.why}
+        return "spec.refused", word
+    return None
+
+
+def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
+    """Code and parameters of a refused spec or source."""
+    if isinstance(error, SpecError):
+        return "spec.refused", {"field": error.field, "reason": error.reason}
+    if isinstance(error, SourceError):
+        about = {"source": error.source, "line": error.line, "count": error.count}
+        return "source.refused", about
+    return None
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, Mapping):
+        return {name: _readable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(one) for one in value]
+    return value
