@@ -19,8 +19,8 @@ from maskpool.domain import JobState
 from producer.accounts.rights import Role
 from storage.objects import open_store
 
-#: More than a window shows, and than one page of the list holds.
-COUNT = 450
+#: More than a window shows, and than one page of the list holds, which is 200.
+COUNT = 250
 
 CUT_OFF = "the file is cut off: its end is missing; copy it again"
 

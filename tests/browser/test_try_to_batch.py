@@ -92,42 +92,50 @@ def test_they_go_on_through_a_sample_to_the_whole(desk: Desk) -> None:
     page.set_input_files("#file", [SCENES / name for name in NAMES[:2]])
     page.get_by_label("Add a prompt").fill("shape=red circle, not ring")
     page.keyboard.press("Enter")
-    page.locator("#threshold").fill("0.65")
     page.get_by_role("switch", name="Large pictures").check()
     page.get_by_role("button", name="Use for a batch").click()
     page.wait_for_url("**/batches/new")
-    along = page.locator("#brought")
+    along, sum_ = page.locator("#brought"), page.locator("#sum")
     expect(along).to_contain_text("From Try: 2 pictures")
+    first = f"Try {SAMPLE} pictures first"
+    expect(page.get_by_role("button", name=first)).to_be_hidden()
     # One more than a sample, so that there is something to draw from.
     drop(page, {f"{at}.jpg": b"x" for at in range(SAMPLE - 1)})
-    expect(page.locator("#sum")).to_contain_text(f"Pictures{SAMPLE + 1}")
-    sample = started(page, f"Try {SAMPLE} pictures first")
+    expect(sum_).to_contain_text(f"Pictures{SAMPLE + 1}", timeout=60_000)
+    page.locator("#name").fill("street")
+    sample = started(page, first)
     assert sample["sample"] == {"images": SAMPLE}
     assert len(sample["source"]["uploads"]) == 3
+    expect(page.locator("h1")).to_have_text("street (sample)")
+    of = f"A sample: {SAMPLE} of {SAMPLE + 1} pictures"
+    expect(page.locator("#sample")).to_contain_text(of)
     # The form is free again: what was sent is in the sample alone.
     page.goto(f"{desk.site.url}/batches/new")
     expect(along).to_be_hidden()
     page.go_back()
     expect(page.locator("#total")).to_have_text(f"of {SAMPLE} pictures")
+    page.get_by_label("Threshold", exact=True).fill("0.7")
     page.get_by_role("button", name=f"Now all {SAMPLE + 1} with these settings").click()
     page.wait_for_url("**/batches/new")
-    for _ in range(2):
-        expect(along).to_contain_text("From Try: 2 pictures")
-        expect(page.locator("#sum")).to_contain_text(f"Pictures{SAMPLE + 1}")
-        expect(page.get_by_role("switch", name="Large pictures")).to_be_checked()
-        page.reload()
+    expect(page.locator("#whole-of")).to_contain_text("The whole of “street (sample)”")
+    expect(along).to_contain_text("From Try: 2 pictures")
+    expect(sum_).to_contain_text(f"Pictures{SAMPLE + 1}")
+    expect(page.locator("#name")).to_have_value("street")
+    expect(page.locator(".prompt b").first).to_have_text("shape")
+    expect(page.locator("#reading output").first).to_have_text("0.70")
+    expect(page.get_by_role("switch", name="Large pictures")).to_be_checked()
     whole = started(page)
     assert "sample" not in whole
     assert sorted(whole["source"]["uploads"]) == sorted(sample["source"]["uploads"])
     # What was the pool's own model then is the one by which the sample was judged.
-    assert whole["spec"] == {**sample["spec"], "model": "demo"}
-    assert (whole["spec"]["threshold"], whole["spec"]["tiles"]) == (0.65, "auto")
+    assert whole["spec"] == {**sample["spec"], "model": "demo", "threshold": 0.7}
+    assert whole["spec"]["tiles"] == "auto"
     [prompt] = whole["spec"]["prompts"]
     assert (prompt["name"], prompt["text"], prompt["not"]) == ("shape", "red circle", ["ring"])
     expect(page.locator("#total")).to_have_text(f"of {SAMPLE + 1} pictures")
     expect(page.locator("#sample")).to_be_hidden()
-    page.goto(f"{desk.site.url}/batches/new")
-    expect(along).to_be_hidden()
+    page.get_by_role("link", name="Batches").first.click()
+    expect(page.locator("#rows tr", has_text="street (sample)")).to_contain_text(of)
 
 
 def test_a_source_that_is_chosen_stays(desk: Desk) -> None:
