@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, Page
 
@@ -53,6 +54,8 @@ def profiled(
         browser.stop_tracing()
     events = json.loads(path.read_text())["traceEvents"]
     print(f"{name}: ms of the main thread, each of {times}", flush=True)
+    main = _main_thread(events, urljoin(page.url, "/"))
+    events = [one for one in events if _thread(one) == main or _is_sample(one, main)]
     for what, micros in _largest(own_times(events)):
         print(f"  {micros / 1000 / times:8.2f}  {what}")
     print(f"{name}: of them layouts that a script waited for")
@@ -64,13 +67,12 @@ def profiled(
 
 
 def own_times(events: list[dict[str, Any]]) -> dict[str, float]:
-    """Microseconds of processor time by kind of work on the main thread, without what lies within.
+    """Microseconds of processor time by kind of work, without what lies within.
 
     Args:
-        events: Of a trace.
+        events: Of one thread.
     """
-    busiest = _main_thread(events)
-    spans = [one for one in events if one["ph"] == "X" and _thread(one) == busiest]
+    spans = [one for one in events if one["ph"] == "X"]
     spans.sort(key=lambda one: (one["ts"], -one.get("dur", 0)))
     found: dict[str, float] = defaultdict(float)
     open_: list[dict[str, Any]] = []
@@ -89,7 +91,7 @@ def forced_layouts(events: list[dict[str, Any]]) -> dict[str, float]:
     """Microseconds of processor time by the place of a script that asked for a size or a place.
 
     Args:
-        events: Of a trace.
+        events: Of one thread.
     """
     found: dict[str, float] = defaultdict(float)
     for event in events:
@@ -128,18 +130,23 @@ def functions(events: list[dict[str, Any]]) -> dict[str, float]:
     return found
 
 
-def _main_thread(events: list[dict[str, Any]]) -> tuple[int, int]:
-    """Of the page: that of all renderers which did most."""
-    mains = {
-        _thread(one)
-        for one in events
-        if one["name"] == "thread_name" and one["args"]["name"] == "CrRendererMain"
-    }
-    busy: dict[tuple[int, int], int] = dict.fromkeys(mains, 0)
+def _main_thread(events: list[dict[str, Any]], site: str) -> tuple[int, int]:
+    """Of the page: that on which most of what names a file of its site happened.
+
+    A browser has pages of its own, which may do more than the one that is looked at.
+    """
+    named: dict[tuple[int, int], int] = defaultdict(int)
     for one in events:
-        if one["ph"] == "X" and _thread(one) in mains:
-            busy[_thread(one)] += one.get("tdur", 0)
-    return max(busy, key=lambda thread: busy[thread])
+        args = one.get("args", {})
+        data = args.get("data") or args.get("beginData") or {}
+        if isinstance(data, dict) and str(data.get("url", "")).startswith(site):
+            named[_thread(one)] += 1
+    return max(named, key=lambda thread: named[thread])
+
+
+def _is_sample(event: dict[str, Any], main: tuple[int, int]) -> bool:
+    """Whether it is of the profile of the process; another thread of it writes that down."""
+    return event["name"] == "ProfileChunk" and event["pid"] == main[0]
 
 
 def _thread(event: dict[str, Any]) -> tuple[int, int]:
