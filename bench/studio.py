@@ -3,6 +3,7 @@
     python bench/studio.py                     # two minutes
     python bench/studio.py --only paint
     python bench/studio.py --results bench/results
+    python bench/studio.py --profile DIR       # what the time goes into; the figures are slower
 
 A whole local pool with the demo model, headless Chromium without a GPU, a window of 1440 × 900.
 From the moment of the event, as the browser has it, to the end of the frame that shows what it
@@ -37,6 +38,7 @@ from services.command_line import until
 from services.studio import Desk, Site, running_chromium, running_stack
 
 from bench import machine
+from bench.studio_profile import profiled
 from bench.table import Row, show, sum_up
 from maskpool import rle
 
@@ -85,9 +87,9 @@ class Run:
             page = self.page()
             given(page, count)
             bring(page, 1)
-            slide = self.median(lambda at, page=page: slid(page, at))
-            hover = self.median(lambda at, page=page: hovered(page, at))
-            click = self.median(lambda at, page=page: clicked(page, at))
+            slide = self.median(page, f"slide-{count}", lambda at, page=page: slid(page, at))
+            hover = self.median(page, f"hover-{count}", lambda at, page=page: hovered(page, at))
+            click = self.median(page, f"click-{count}", lambda at, page=page: clicked(page, at))
             rows += [
                 Row(f"slider → repaint, {count:,} masks", slide, "ms", repaint),
                 Row(f"pointer → mask stands out, {count:,} masks", hover, "ms", "≤ 15"),
@@ -102,7 +104,8 @@ class Run:
         given(page, 40)
         bring(page, 3)
         page.locator("#prompts-title").click()
-        went = self.median(lambda at: pressed(page, "ArrowRight" if at % 2 else "ArrowLeft"))
+        keys = ("ArrowLeft", "ArrowRight")
+        went = self.median(page, "next", lambda at: pressed(page, keys[at % 2]))
         page.context.close()
         return [Row("key → next picture, 40 masks each", went, "ms", "≤ 60")]
 
@@ -113,11 +116,12 @@ class Run:
         prompt(page, "circle")
         page.keyboard.press("p")
         whole, asking = [], []
-        for at in range(self.asked.times):
-            took, asked = corrected(page, at)
-            whole.append(took)
-            asking.append(asked)
-            page.keyboard.press("z")
+        with profiled(self.browser, page, self.asked.profile, "correct", self.asked.times):
+            for at in range(self.asked.times):
+                took, asked = corrected(page, at)
+                whole.append(took)
+                asking.append(asked)
+                page.keyboard.press("z")
         page.context.close()
         own = median(took - asked for took, asked in zip(whole, asking, strict=True))
         return [
@@ -133,11 +137,12 @@ class Run:
             page = context.new_page()
             loaded: list[int] = []
             page.on("requestfinished", lambda one, to=loaded: to.append(weight(one)))
-            began = time.perf_counter()
-            page.goto(f"{self.site.url}/try")
-            page.get_by_label("Add a prompt").wait_for()
-            times.append(time.perf_counter() - began)
-            page.wait_for_load_state("networkidle")
+            with profiled(self.browser, page, self.asked.profile, "load", 1):
+                began = time.perf_counter()
+                page.goto(f"{self.site.url}/try")
+                page.get_by_label("Add a prompt").wait_for()
+                times.append(time.perf_counter() - began)
+                page.wait_for_load_state("networkidle")
             sizes.append(sum(loaded) / 1000)
             context.close()
         return [
@@ -145,11 +150,12 @@ class Run:
             Row("  until it can be typed in", median(times), "s", "≤ 1"),
         ]
 
-    def median(self, once: Callable[[int], float]) -> float:
+    def median(self, page: Page, name: str, once: Callable[[int], float]) -> float:
         """Of as many times as were asked for, after four to warm up."""
         for at in range(4):
             once(at)
-        return median(once(at) for at in range(self.asked.times))
+        with profiled(self.browser, page, self.asked.profile, name, self.asked.times):
+            return median(once(at) for at in range(self.asked.times))
 
 
 SECTIONS: dict[str, Callable[[Run], list[Row]]] = {
@@ -339,6 +345,7 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections, no others")
     parser.add_argument("--times", type=int, default=30, help="each is done")
+    parser.add_argument("--profile", type=Path, help="folder for a trace of each section")
     parser.add_argument("--results", type=Path, help="folder in which to keep the figures")
     return parser.parse_args()
 

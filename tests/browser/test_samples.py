@@ -1,12 +1,14 @@
-"""Try some pictures first: a sample, what it says of itself, and the whole with its settings."""
+"""What a batch says of itself: that it is a sample, how fast it goes, what was sent.
+
+The way from a sample to the whole is in `test_try_to_batch.py`.
+"""
 
 from __future__ import annotations
 
-import re
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from services.plain_pool import PlainPool
 from services.studio import Desk, Site
 from sqlalchemy import update
@@ -15,58 +17,10 @@ from db.models import BatchRow
 from storage.objects import open_store
 from web.studio import assets
 
-MANY = 250
-
-#: Drop empty pictures where a person would.
-_DROP = """
-(count) => {
-  const transfer = new DataTransfer();
-  for (let n = 0; n < count; n++) transfer.items.add(new File(["x"], `${n}.jpg`));
-  const about = { dataTransfer: transfer, bubbles: true, cancelable: true };
-  document.getElementById("drop").dispatchEvent(new DragEvent("drop", about));
-}
-"""
-
 
 @pytest.fixture(scope="module")
 def pool(site: Site) -> PlainPool:
     return PlainPool(site.database, open_store((site.home / "store").as_uri()))
-
-
-def asked(page: Page, prompt: str) -> None:
-    field = page.get_by_label("Add a prompt")
-    field.fill(prompt)
-    field.press("Enter")
-
-
-def test_a_sample_is_tried_first_and_leads_to_the_whole(desk: Desk) -> None:
-    page = desk.open("/batches/new")
-    few = page.get_by_role("button", name="Try 200 pictures first")
-    expect(few).to_be_hidden()
-    page.evaluate(_DROP, MANY)
-    expect(page.locator("#sum")).to_contain_text(str(MANY), timeout=60_000)
-    asked(page, "bus")
-    page.locator("#name").fill("street")
-    few.click()
-    page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}$"))
-    expect(page.locator("h1")).to_have_text("street (sample)")
-    expect(page.locator("#total")).to_have_text("of 200 pictures")
-    expect(page.locator("#sample")).to_contain_text(f"A sample: 200 of {MANY} pictures")
-    page.get_by_label("Threshold", exact=True).fill("0.7")
-    page.get_by_role("button", name=f"Now all {MANY} with these settings").click()
-    page.wait_for_url("**/batches/new")
-    expect(page.locator("#whole-of")).to_contain_text("The whole of “street (sample)”")
-    expect(page.locator("#name")).to_have_value("street")
-    expect(page.locator(".prompt b")).to_have_text("bus")
-    expect(page.locator("#reading output").first).to_have_text("0.70")
-    expect(page.locator("#sum")).to_contain_text(str(MANY))
-    page.get_by_role("button", name="Start", exact=True).click()
-    page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}$"))
-    expect(page.locator("#total")).to_have_text(f"of {MANY} pictures")
-    expect(page.locator("#sample")).to_be_hidden()
-    page.get_by_role("link", name="Batches").first.click()
-    row = page.locator("#rows tr", has_text="street (sample)")
-    expect(row).to_contain_text(f"A sample: 200 of {MANY} pictures")
 
 
 def test_a_sample_from_elsewhere_says_how_to_go_on(desk: Desk, pool: PlainPool) -> None:

@@ -11,6 +11,8 @@ from services.dropping import drop
 from services.studio import Desk
 
 SCENES = Path(__file__).resolve().parents[2] / "samples" / "scenes"
+#: Pictures of a sample.
+SAMPLE = 200
 NAMES = ("scene_02.jpg", "scene_04.jpg", "scene_13.jpg")
 
 
@@ -28,10 +30,10 @@ def brought(desk: Desk, *names: str) -> Page:
     return page
 
 
-def started(page: Page) -> dict[str, Any]:
+def started(page: Page, name: str = "Start") -> dict[str, Any]:
     """What the form asks for."""
     with page.expect_request(lambda one: one.method == "POST" and "batches" in one.url) as asked:
-        page.get_by_role("button", name="Start", exact=True).click()
+        page.get_by_role("button", name=name, exact=True).click()
     page.wait_for_url("**/batches/*-*")
     body: dict[str, Any] = json.loads(asked.value.post_data or "")
     return body
@@ -83,6 +85,57 @@ def test_what_lies_in_a_batch_stays_there_and_is_said_to(desk: Desk) -> None:
     page.wait_for_url("**/batches/new")
     expect(page.locator("#brought")).to_contain_text(f"From Try: {NAMES[0]}")
     expect(page.locator("#brought")).to_contain_text("1 picture stays in Try")
+
+
+def test_they_go_on_through_a_sample_to_the_whole(desk: Desk) -> None:
+    page = desk.open("/try")
+    page.set_input_files("#file", [SCENES / name for name in NAMES[:2]])
+    page.get_by_label("Add a prompt").fill("shape=red circle, not ring")
+    page.keyboard.press("Enter")
+    page.get_by_role("switch", name="Large pictures").check()
+    page.get_by_role("button", name="Use for a batch").click()
+    page.wait_for_url("**/batches/new")
+    along, sum_ = page.locator("#brought"), page.locator("#sum")
+    expect(along).to_contain_text("From Try: 2 pictures")
+    first = f"Try {SAMPLE} pictures first"
+    expect(page.get_by_role("button", name=first)).to_be_hidden()
+    # One more than a sample, so that there is something to draw from.
+    drop(page, {f"{at}.jpg": b"x" for at in range(SAMPLE - 1)})
+    expect(sum_).to_contain_text(f"Pictures{SAMPLE + 1}", timeout=60_000)
+    page.locator("#name").fill("street")
+    sample = started(page, first)
+    assert sample["sample"] == {"images": SAMPLE}
+    assert len(sample["source"]["uploads"]) == 3
+    expect(page.locator("h1")).to_have_text("street (sample)")
+    of = f"A sample: {SAMPLE} of {SAMPLE + 1} pictures"
+    expect(page.locator("#sample")).to_contain_text(of)
+    # The form is free again: what was sent is in the sample alone.
+    page.goto(f"{desk.site.url}/batches/new")
+    expect(along).to_be_hidden()
+    page.go_back()
+    expect(page.locator("#total")).to_have_text(f"of {SAMPLE} pictures")
+    page.get_by_label("Threshold", exact=True).fill("0.7")
+    page.get_by_role("button", name=f"Now all {SAMPLE + 1} with these settings").click()
+    page.wait_for_url("**/batches/new")
+    expect(page.locator("#whole-of")).to_contain_text("The whole of “street (sample)”")
+    expect(along).to_contain_text("From Try: 2 pictures")
+    expect(sum_).to_contain_text(f"Pictures{SAMPLE + 1}")
+    expect(page.locator("#name")).to_have_value("street")
+    expect(page.locator(".prompt b").first).to_have_text("shape")
+    expect(page.locator("#reading output").first).to_have_text("0.70")
+    expect(page.get_by_role("switch", name="Large pictures")).to_be_checked()
+    whole = started(page)
+    assert "sample" not in whole
+    assert sorted(whole["source"]["uploads"]) == sorted(sample["source"]["uploads"])
+    # What was the pool's own model then is the one by which the sample was judged.
+    assert whole["spec"] == {**sample["spec"], "model": "demo", "threshold": 0.7}
+    assert whole["spec"]["tiles"] == "auto"
+    [prompt] = whole["spec"]["prompts"]
+    assert (prompt["name"], prompt["text"], prompt["not"]) == ("shape", "red circle", ["ring"])
+    expect(page.locator("#total")).to_have_text(f"of {SAMPLE + 1} pictures")
+    expect(page.locator("#sample")).to_be_hidden()
+    page.get_by_role("link", name="Batches").first.click()
+    expect(page.locator("#rows tr", has_text="street (sample)")).to_contain_text(of)
 
 
 def test_a_source_that_is_chosen_stays(desk: Desk) -> None:

@@ -34,8 +34,11 @@ from web.routes import (
 )
 from web.studio import assets, pages
 
-#: In the order in which the documentation shows them.
+#: In the order in which they are tried and the documentation shows them. Files of pages, which it
+#: does not show, come first: a page asks for fifty at once, and one was compared with all others.
 ROUTERS: tuple[APIRouter, ...] = (
+    assets.router,
+    pages.router,
     health.router,
     session.router,
     sessions.router,
@@ -62,6 +65,4 @@ ROUTERS: tuple[APIRouter, ...] = (
     pool.router,
     models.router,
     events.router,
-    pages.router,
-    assets.router,
 )

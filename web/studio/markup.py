@@ -62,28 +62,34 @@ def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
         status: HTTP status.
     """
     place: Place = request.app.state.place
-    language = words.language_of(request)
     theme = request.cookies.get(THEME_COOKIE, "")
-    files = assets.load()
-    html = (
-        _environment()
-        .get_template(f"{name}.html")
-        .render(
-            page=name,
-            root=place.prefix,
-            language=language,
-            languages=words.LANGUAGES,
-            words=_words_of(name, language),
-            t=lambda key: words.say(language, key),
-            theme=theme if theme in THEMES else "",
-            asset=lambda file: place.prefix + files.path(file),
-            modules=files.modules(f"{name}.js"),
-        )
-    )
+    chosen = theme if theme in THEMES else ""
+    html = _written(name, words.language_of(request), chosen, place.prefix)
     headers = dict(PAGE_HEADERS)
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return HTMLResponse(html, status, headers=headers)
     return HTMLResponse(_packed(html), status, headers=headers | {"content-encoding": "gzip"})
+
+
+@lru_cache(maxsize=128)
+def _written(name: str, language: str, theme: str, prefix: str) -> str:
+    """The text of a page. Templates, words and files are those that this process began with."""
+    files = assets.load()
+    return (
+        _environment()
+        .get_template(f"{name}.html")
+        .render(
+            page=name,
+            root=prefix,
+            language=language,
+            languages=words.LANGUAGES,
+            words=_words_of(name, language),
+            t=lambda key: words.say(language, key),
+            theme=theme,
+            asset=lambda file: prefix + files.path(file),
+            modules=files.modules(f"{name}.js"),
+        )
+    )
 
 
 @lru_cache(maxsize=64)

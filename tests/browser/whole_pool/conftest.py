@@ -10,6 +10,6 @@ from services.studio import Site, running_stack
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Started once: it takes as long as most of the tests. Who hurts a pool starts their own."""
+    """Started once: it takes as long as most of the tests. Who hurts it comes last by name."""
     with running_stack(tmp_path_factory.mktemp("stack")) as site:
         yield site

@@ -67,7 +67,7 @@ def test_a_click_tells_and_a_point_corrects(desk: Desk) -> None:
     area = int(re.search(r"Area ([\d,]+) px", told)[1].replace(",", ""))  # type: ignore[index]
     assert area > 1_000
     assert re.search(r"Score 0\.9\d\d Area", told)
-    assert page.locator("tr[aria-selected=true]").count() == 1
+    expect(page.locator("tr[aria-selected=true]")).to_have_count(1)
 
     # A point corrects this mask alone, and undo takes it back.
     with page.expect_request(re.compile("/predict")) as request:

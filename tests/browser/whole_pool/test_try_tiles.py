@@ -22,13 +22,13 @@ PROMPT = "circle"
 _WORDS = {
     "en": (
         "Large pictures in tiles, too",
-        "Looked at as a whole and in 20 tiles of 320 pixels.",
-        "Looked at as a whole: it is no longer than two tiles of 320 pixels.",
+        "Looked at as a whole and in 20 tiles of 320 pixels, as it is longer than two.",
+        "Looked at as a whole: it is not much larger than a tile of 320 pixels.",
     ),
     "zh": (
         "大图另分块查看",
-        "已查看整图和 20 个分块（边长 320 像素）。",
-        "只查看了整图：长度不超过两个分块（边长 320 像素）。",
+        "图片比两个分块还长：已查看整图和 20 个分块（边长 320 像素）。",
+        "只查看了整图：不比一个分块（边长 320 像素）大多少。",
     ),
 }
 

@@ -20,13 +20,14 @@ export function wireSheet() {
   let at = 1;
   /** @type {{y: number, stage: number, room: number, moved: boolean} | null} */
   let drag = null;
-  let dragged = false;
+  let dragged = false, wired = false;
   const set = (/** @type {number} */ to) => {
     at = Math.min(HEIGHTS.length - 1, Math.max(0, to));
     const name = HEIGHTS[at] ?? "half";
     main.dataset.sheet = name;
     main.style.removeProperty("--stage");
-    panel.scrollTop = 0;
+    // At first it is there anyway, and to scroll lays the page out.
+    if (wired) panel.scrollTop = 0;
     handle.setAttribute("aria-expanded", String(name !== "peek"));
     handle.setAttribute("aria-label", t(`sheet.${name}`));
   };
@@ -67,6 +68,7 @@ export function wireSheet() {
     set(at);
   });
   set(at);
+  wired = true;
 }
 
 /**

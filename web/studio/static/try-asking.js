@@ -173,7 +173,8 @@ export class Asking {
   #settle(picture) {
     if (!this.work.prompts.length) picture.answer = null;
     if (["asking", "failed"].includes(this.standing.now.phase)) this.standing.set({ phase: "idle" });
-    this.work.rebuild();
+    // Another picture that is on its way to the canvas brings its masks with it.
+    if (this.pictures.seen === picture) this.work.rebuild();
   }
 
   /**

@@ -190,9 +190,10 @@ export function wireTip(work, canvas) {
     const { view } = canvas;
     const [left] = view.toScreen(item.mask.box[0], 0);
     const [, bottom] = view.toScreen(0, item.mask.box[3]);
-    const x = Math.min(view.width - tip.offsetWidth - 8, Math.max(8, left));
     const y = Math.min(view.height - 32, Math.max(8, bottom + 8));
-    tip.style.translate = `${Math.round(x)}px ${Math.round(y)}px`;
+    // 100% is its own width: to measure that would lay the page out once more.
+    const most = `${Math.round(view.width - 8)}px - 100%`;
+    tip.style.translate = `min(${most}, ${Math.round(Math.max(8, left))}px) ${Math.round(y)}px`;
   };
   work.on("hover", draw);
   work.on("selection", draw);

@@ -85,7 +85,6 @@ export class Pictures {
   async show() {
     const { work, canvas } = this;
     const picture = work.picture;
-    this.#frame();
     if (!picture) return;
     this.seen = picture;
     try {

@@ -2,6 +2,7 @@
 /** What counts: sliders that act on what is stored, and a histogram of its scores. */
 
 import { byId, el, on, show, svg, swap } from "./dom.js";
+import { later } from "./later.js";
 import { histogram, LEAST, MOST } from "./reading.js";
 import { number, t } from "./words.js";
 
@@ -45,8 +46,9 @@ export function wireReading(work) {
   work.on("reading", draw);
   /** A slider leaves the items as they are; an answer makes others. */
   let drawn = work.items;
+  const after = later(() => drawHistogram(work));
   work.on("items", () => {
-    if (drawn !== work.items) drawHistogram(work);
+    if (drawn !== work.items) after();
     drawn = work.items;
   });
   draw();

@@ -22,9 +22,12 @@ export function wireStrip(standing, work, canvas) {
   /** @type {PoolState | null} */
   let pool = null;
   let timer = 0;
+  let aimed = "";
   const draw = () => {
     clearTimeout(timer);
-    swap(strip, ...said(standing.word), ...parts(standing, pool, aim(work, canvas)));
+    const hint = aim(work, canvas);
+    aimed = hint?.textContent ?? "";
+    swap(strip, ...said(standing.word), ...parts(standing, pool, hint));
     // Who answered is there; the pool was looked at before.
     if (standing.now.phase === "done" && pool?.workers.length === 0) lookAtPool().catch(() => {});
     if (standing.now.phase !== "asking") return;
@@ -35,7 +38,10 @@ export function wireStrip(standing, work, canvas) {
     }, gone < SLOW ? SLOW : LOOK);
   };
   standing.addEventListener("change", draw);
-  work.on("selection", draw);
+  // Who only looks at masks has no hint: nothing of the strip is drawn then.
+  work.on("selection", () => {
+    if ((aim(work, canvas)?.textContent ?? "") !== aimed) draw();
+  });
   on(document, TOOL, draw);
   onPool((now) => {
     pool = now;

@@ -48,8 +48,9 @@ export class Table {
     this.rows = [];
     this.height = 28;
     this.frame = 0;
-    /** Rows are to be listed anew after the picture; and the selected one is to be brought into sight then. */
+    /** Rows are to be listed anew after the picture. */
     this.late = false;
+    /** The selected one is to be marked and brought into sight after the picture. */
     this.owed = false;
     on(this.scroll, "scroll", () => this.#soon());
     on(this.table, "click", (event) => this.#click(event));
@@ -63,7 +64,8 @@ export class Table {
     on(this.body, "mouseleave", () => this.work.hover(""));
     new ResizeObserver(() => this.#soon()).observe(this.scroll);
     const after = later(() => {
-      this.list();
+      if (this.late) this.list();
+      else this.#draw();
       if (this.owed) this.#reveal();
       this.owed = false;
     });
@@ -73,11 +75,8 @@ export class Table {
       after();
     });
     work.on("selection", () => {
-      // Rows that are listed anew after the picture are not drawn before it as well.
-      this.owed = this.late;
-      if (this.late) return;
-      this.#draw();
-      this.#reveal();
+      this.owed = true;
+      after();
     });
     this.#count();
     this.list();
@@ -178,6 +177,8 @@ export class Table {
   /** @returns {[number, number]} */
   #window() {
     const { scroll, height, rows } = this;
+    // To ask for a size lays the page out, as while it loads.
+    if (!rows.length) return [0, 0];
     const scrolls = scroll.scrollHeight > scroll.clientHeight + 1 || getComputedStyle(scroll).overflowY === "auto";
     if (!scrolls) return [0, Math.min(rows.length, LONG)];
     const from = Math.max(0, Math.floor(scroll.scrollTop / height) - MORE);

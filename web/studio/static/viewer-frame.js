@@ -18,6 +18,7 @@ export function viewerFrame({ step, closed }) {
   const title = el("span", { class: "trunc" }), place = el("span", { class: "muted num nowrap" });
   const note = el("div", { class: "viewer__note", role: "status" });
   const rows = el("tbody", {}), sum = el("p", { class: "hint", role: "status" });
+  const tiles = el("p", { class: "hint", "data-tiles": true });
   const original = el("a", { class: "btn btn--ghost desk-only", download: true }, icon("down"), t("viewer.original"));
   const correct = el("a", { class: "btn btn--ghost" }, icon("pen"), el("span", { class: "desk-only" }, t("viewer.try")));
   correct.setAttribute("aria-label", t("viewer.try"));
@@ -25,7 +26,7 @@ export function viewerFrame({ step, closed }) {
   const panel = el(
     "div",
     { class: "viewer__panel", tabindex: "-1" },
-    el("div", { class: "sec" }, sum),
+    el("div", { class: "sec" }, sum, tiles),
     el("table", { class: "found" }, el("thead", {}, el("tr", {}, ...titles)), rows),
   );
   const dialog = el(
@@ -45,5 +46,5 @@ export function viewerFrame({ step, closed }) {
     el("div", { class: "viewer__stage" }, canvas, note),
     panel,
   );
-  return { dialog, canvas, title, place, note, rows, sum, original, correct, panel };
+  return { dialog, canvas, title, place, note, rows, sum, tiles, original, correct, panel };
 }

@@ -7,6 +7,7 @@ import { addKeys } from "./keys.js";
 import { look } from "./palette.js";
 import { picture, prefetch } from "./picture.js";
 import { reasons } from "./reading.js";
+import { tiledWords } from "./tiled-words.js";
 import { viewerFrame } from "./viewer-frame.js";
 import { ViewerImages } from "./viewer-images.js";
 import { count, number, t } from "./words.js";
@@ -167,6 +168,7 @@ export class Viewer {
     this._frame.canvas.show(null, 1, 1);
     swap(this._frame.note, icon("picture"), el("p", {}, words));
     swap(this._frame.sum);
+    swap(this._frame.tiles);
     this._frame.rows.replaceChildren();
   }
 
@@ -187,6 +189,7 @@ export class Viewer {
     this._frame.canvas.select(this._picked && !why[masks.indexOf(this._picked)] ? this._picked : null);
     const counting = why.filter((reason) => !reason).length;
     swap(this._frame.sum, t("viewer.sum", { count: counting, stored: masks.length }));
+    swap(this._frame.tiles, image.tiles && tiledWords(image.tiles));
     const order = masks.map((_, at) => at).sort((one, other) => Number(Boolean(why[one])) - Number(Boolean(why[other])));
     this._frame.rows.replaceChildren(...order.map((at) => this._line(image.instances[at], /** @type {Mask} */ (masks[at]), why[at] ?? "")));
     this._mark(null);

@@ -18,14 +18,39 @@ export const language = document.documentElement.lang || "en";
 const locale = navigator.languages.find((one) => one.split("-")[0] === language.split("-")[0]) ??
   language;
 
-const plural = new Intl.PluralRules(language);
-const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
-const dayTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const dayAlone = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+/** Made when they are first wanted, and once: each reads tables of the language for milliseconds. */
+const plural = once(() => new Intl.PluralRules(language));
+const relative = once(() => new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" }));
+const dayTime = once(() => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }));
+const dayAlone = once(() => new Intl.DateTimeFormat(locale, { dateStyle: "medium" }));
 
-/** @type {Map<number, Intl.NumberFormat>} */
+/** @type {Map<string, Intl.NumberFormat>} Of numbers, by what is told of them. */
 const formats = new Map();
+
+/**
+ * @template T
+ * @param {() => T} make
+ * @returns {() => T}
+ */
+function once(make) {
+  /** @type {T | undefined} */
+  let made;
+  return () => (made ??= make());
+}
+
+/**
+ * @param {number} value
+ * @param {Intl.NumberFormatOptions} options
+ */
+function written(value, options) {
+  const key = JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat(locale, options);
+    formats.set(key, format);
+  }
+  return format.format(value);
+}
 
 /**
  * Whether there is a word for a key that is made of a code.
@@ -81,7 +106,7 @@ function split(key, values) {
  * @param {number} count
  */
 function form(word, count) {
-  return word[plural.select(count)] ?? word.other ?? "";
+  return word[plural().select(count)] ?? word.other ?? "";
 }
 
 /** @param {unknown} value */
@@ -96,14 +121,10 @@ function text(value) {
  * @param {number} [digits] Behind the point, always so many; left out: up to three.
  */
 export function number(value, digits) {
-  if (digits === undefined) return value.toLocaleString(locale, { maximumFractionDigits: 3 });
-  let format = formats.get(digits);
-  if (!format) {
-    const both = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    format = new Intl.NumberFormat(locale, both);
-    formats.set(digits, format);
-  }
-  return format.format(value);
+  const places = digits === undefined
+    ? { maximumFractionDigits: 3 }
+    : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return written(value, places);
 }
 
 /**
@@ -112,7 +133,7 @@ export function number(value, digits) {
  * @param {number} share 0 to 1.
  */
 export function percent(share) {
-  return share.toLocaleString(locale, { style: "percent", maximumFractionDigits: 0 });
+  return written(share, { style: "percent", maximumFractionDigits: 0 });
 }
 
 /**
@@ -132,17 +153,16 @@ export function pace(perSecond) {
 export function duration(seconds) {
   const all = Math.max(0, Math.round(seconds));
   if (seconds > 0 && seconds < 0.95) return unit(Math.round(seconds * 1000), "millisecond");
-  const parts = [
-    unit(Math.floor(all / 86400), "day"),
-    unit(Math.floor(all / 3600) % 24, "hour"),
-    unit(Math.floor(all / 60) % 60, "minute"),
-    unit(all % 60, "second"),
-  ];
-  const sizes = [86400, 3600, 60, 1];
-  const first = Math.max(0, sizes.findIndex((size) => all >= size));
-  const from = all === 0 ? 3 : first;
-  const rest = all % (sizes[from] ?? 1);
-  return rest && from < 3 ? `${parts[from]} ${parts[from + 1]}` : String(parts[from]);
+  const sizes = /** @type {[number, string, number][]} */ ([
+    [86400, "day", Infinity],
+    [3600, "hour", 24],
+    [60, "minute", 60],
+    [1, "second", 60],
+  ]);
+  const from = Math.max(0, sizes.findIndex(([size]) => all >= size));
+  const first = all === 0 ? 3 : from;
+  const some = all % (sizes[first]?.[0] ?? 1) ? 2 : 1;
+  return sizes.slice(first, first + some).map(([size, name, of]) => unit(Math.floor(all / size) % of, name)).join(" ");
 }
 
 /**
@@ -150,8 +170,7 @@ export function duration(seconds) {
  * @param {string} name
  */
 function unit(value, name) {
-  const options = { style: "unit", unit: name, unitDisplay: "short" };
-  return value.toLocaleString(locale, /** @type {Intl.NumberFormatOptions} */ (options));
+  return written(value, { style: "unit", unit: name, unitDisplay: "short" });
 }
 
 /**
@@ -174,10 +193,10 @@ export function bytes(count) {
 export function ago(moment) {
   const seconds = (new Date(moment).getTime() - Date.now()) / 1000;
   const size = Math.abs(seconds);
-  if (size < 45) return relative.format(0, "second");
-  if (size < 2700) return relative.format(Math.round(seconds / 60), "minute");
-  if (size < 79200) return relative.format(Math.round(seconds / 3600), "hour");
-  if (size < 604800) return relative.format(Math.round(seconds / 86400), "day");
+  if (size < 45) return relative().format(0, "second");
+  if (size < 2700) return relative().format(Math.round(seconds / 60), "minute");
+  if (size < 79200) return relative().format(Math.round(seconds / 3600), "hour");
+  if (size < 604800) return relative().format(Math.round(seconds / 86400), "day");
   return day(moment);
 }
 
@@ -187,7 +206,7 @@ export function ago(moment) {
  * @param {string | number | Date} moment
  */
 export function dateTime(moment) {
-  return dayTime.format(new Date(moment));
+  return dayTime().format(new Date(moment));
 }
 
 /**
@@ -196,7 +215,7 @@ export function dateTime(moment) {
  * @param {string | number | Date} moment
  */
 export function day(moment) {
-  return dayAlone.format(new Date(moment));
+  return dayAlone().format(new Date(moment));
 }
 
 /**
@@ -205,5 +224,5 @@ export function day(moment) {
  * @param {number} value
  */
 export function count(value) {
-  return whole.format(value);
+  return written(value, { maximumFractionDigits: 0 });
 }

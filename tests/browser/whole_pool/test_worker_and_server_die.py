@@ -1,4 +1,8 @@
-"""Worker and web server are killed under open pages: what was clicked and typed comes through."""
+"""Worker and web server are killed under open pages: what was clicked and typed comes through.
+
+The last file of this folder, as it hurts the pool that all of them share. Who keeps the pool starts
+again what dies.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from services.command_line import process_of
-from services.studio import Desk, Site, running_stack
+from services.studio import Desk, Site
 from services.try_page import CIRCLE, TRIANGLE, Bench, settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -28,13 +32,6 @@ CUT = ("net::ERR_", "500 of ", "502 of ")
 
 #: What a reload of Try would bring back; written a moment after each change.
 _KEPT = "sessionStorage.getItem('maskpool.try') ?? '{\"pictures\": []}'"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A whole pool of our own, which starts again what dies."""
-    with running_stack(tmp_path_factory.mktemp("stack")) as site:
-        yield site
 
 
 def process(site: Site, room: str) -> int:
