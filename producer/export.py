@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from maskpool.errors import Conflict, Option, SpecError
 from maskpool.fineness import Fineness
 from maskpool.reading import NO_CHANGES, ReadingChanges
 from maskpool.text import counted
+from producer.finer import finer_stream
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
@@ -122,18 +122,9 @@ def export(
 
     def images(skip: int) -> ImageStream:
         opened.append(reader.read_images(pool.database, pool.store(), views, skip))
-        read: ImageStream = opened[-1]
-        if refine is not Fineness.NONE:
-            from producer.refining.stream import FinerImages  # noqa: PLC0415 - takes Pillow
-
-            read = FinerImages(
-                read,
-                refine,
-                pool.settings,
-                processes=processes or _cores(),
-                left=total - skip,
-                say=say,
-            )
+        read = finer_stream(
+            pool, opened[-1], refine, left=total - skip, processes=processes, say=say
+        )
         return _Counted(read, lambda done: on_image(skip + done, total))
 
     info = {"description": f"maskpool batches {', '.join(str(view.batch_id) for view in views)}"}
@@ -180,13 +171,6 @@ class _Counted:
         for done, image in enumerate(self.images, start=1):
             yield image
             self.tell(done)
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    # macOS does not say which.
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _notes(images: reader.MergedImages) -> list[str]:
