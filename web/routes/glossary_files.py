@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
@@ -171,7 +172,10 @@ def _import(
         counts = {"words": len(words), "added": done.added, "changed": done.changed}
         return Answer(200, Imported(version=done.version, **counts))
 
-    return once.run(pool, caller, work)
+    answer = once.run(pool, caller, work)
+    # By which the import is undone only while nobody changed the list after it.
+    answer.headers["etag"] = etag_of(team, json.loads(bytes(answer.body))["version"])
+    return answer
 
 
 def _preview(pool: Pool, team: Team | None, file: bytes, if_match: str | None) -> JSONResponse:

@@ -246,8 +246,10 @@ def test_a_list_is_taken_back_to_what_it_was(door: Door) -> None:
 
     send(door, f"{HEAD}国槐,noun,tree\r\n槐花,noun,flower\r\n")
     door.client.delete(at(door, "/槐花"), headers=headers)
-    assert send(door, f"{HEAD}国槐,noun,oak\r\n国槐色,colour,pale green\r\n").json()["version"] == 3
-    etag = door.client.get(at(door), headers=headers).headers["etag"]
+    brought = send(door, f"{HEAD}国槐,noun,oak\r\n国槐色,colour,pale green\r\n")
+    etag = brought.headers["etag"]
+    assert brought.json()["version"] == 3
+    assert etag == door.client.get(at(door), headers=headers).headers["etag"]
     assert back(2, **{"if-match": etag}).json() == {"version": 4, "changed": 2}
     out = door.client.get(at(door, "/csv"), headers=headers)
     assert out.text.splitlines()[1:] == ["国槐,noun,tree"]
