@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -59,12 +59,13 @@ def versions(session: Session, scopes: Iterable[UUID]) -> dict[UUID, int]:
     return {row.scope: row.version for row in rows}
 
 
-def entries(session: Session, scopes: Iterable[UUID]) -> list[Entry]:
-    """The words of some lists as they are now, by word and kind."""
+def entries(session: Session, scopes: Iterable[UUID], version: int | None = None) -> list[Entry]:
+    """The words of some lists as they are now, or were at a version, by word and kind."""
     place = (GlossaryWordRow.scope, GlossaryWordRow.key, GlossaryWordRow.kind)
     latest = (
         select(*place, func.max(GlossaryWordRow.version).label("version"))
         .where(GlossaryWordRow.scope.in_(list(scopes)))
+        .where(true() if version is None else GlossaryWordRow.version <= version)
         .group_by(*place)
         .subquery()
     )

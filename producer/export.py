@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from db import grants, lookup
+from db import lookup
 from maskpool.domain import BatchState, Progress
 from maskpool.errors import Conflict, Option, SpecError
 from maskpool.fineness import Fineness
 from maskpool.reading import NO_CHANGES, ReadingChanges
 from maskpool.text import counted
+from producer.finer import finer_stream
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
@@ -123,19 +123,9 @@ def export(
 
     def images(skip: int) -> ImageStream:
         opened.append(reader.read_images(pool.database, pool.store(), views, skip))
-        read: ImageStream = opened[-1]
-        if refine is not Fineness.NONE:
-            from producer.refining.stream import FinerImages  # noqa: PLC0415 - takes Pillow
-
-            read = FinerImages(
-                read,
-                refine,
-                pool.settings,
-                _granted(pool, batch_ids),
-                processes=processes or _cores(),
-                left=total - skip,
-                say=say,
-            )
+        read = finer_stream(
+            pool, opened[-1], batch_ids, refine, left=total - skip, processes=processes, say=say
+        )
         return _Counted(read, lambda done: on_image(skip + done, total))
 
     info = {"description": f"maskpool batches {', '.join(str(view.batch_id) for view in views)}"}
@@ -184,13 +174,6 @@ class _Counted:
             self.tell(done)
 
 
-def _cores() -> int:
-    """Those that this process may use."""
-    # macOS does not say which.
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
-
-
 def _notes(images: reader.MergedImages) -> list[str]:
     """What a reader of merged batches would not guess."""
     notes = []
@@ -205,11 +188,6 @@ def _notes(images: reader.MergedImages) -> list[str]:
             "masks are in the dataset twice"
         )
     return notes
-
-
-def _granted(pool: Pool, batch_ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...] | None]:
-    with pool.database.read() as session:
-        return {one: grants.hosts_of_batch(session, one) for one in batch_ids}
 
 
 def _require_done(batch: Progress, lacks: Lacks) -> None:

@@ -22,7 +22,7 @@ MAX_WORDS = 20_000
 MAX_BYTES = 4 * 1024 * 1024
 
 #: Refused lines that are named in a sentence, and that are kept for a list of them.
-_MAX_NAMED, _MAX_KEPT = 5, 100
+_MAX_NAMED, MAX_KEPT = 5, 100
 
 
 class FileWrong(StrEnum):
@@ -108,6 +108,19 @@ def decoded(content: bytes, source: str) -> str:
         raise FileError(source, FileWrong.ENCODING, reason, line) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found in a file.
+
+    Attributes:
+        words: Those of the lines that may be taken in.
+        refused: The other lines, all of them.
+    """
+
+    words: list[Word]
+    refused: list[RefusedLine]
+
+
 def read(text: str, source: str) -> list[Word]:
     """The words of a file, all or none of them.
 
@@ -117,6 +130,18 @@ def read(text: str, source: str) -> list[Word]:
 
     Raises:
         FileError: Names the lines that are refused.
+    """
+    found = looked(text, source)
+    if found.refused:
+        raise _refusal(source, found.refused)
+    return found.words
+
+
+def looked(text: str, source: str) -> Looked:
+    """As ``read``, with refused lines beside the others.
+
+    Raises:
+        FileError: It cannot be read to its end, or has neither a word nor a refused line.
     """
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     words: dict[tuple[Kind, str], Word] = {}
@@ -137,12 +162,10 @@ def read(text: str, source: str) -> list[Word]:
     except csv.Error as error:
         reason = f"is no CSV: {error}"
         raise FileError(source, FileWrong.NO_CSV, reason, reader.line_num) from None
-    if refused:
-        raise _refusal(source, refused)
-    if not words:
+    if not (words or refused):
         reason = f"holds no word; write a line for each below {_HEAD}"
         raise FileError(source, FileWrong.NO_WORD, reason)
-    return list(words.values())
+    return Looked(list(words.values()), refused)
 
 
 _HEAD = ",".join(COLUMNS)
@@ -191,7 +214,7 @@ def _refusal(source: str, refused: list[RefusedLine]) -> FileError:
         FileWrong.LINES,
         f"{first}{named}{rest}; nothing was taken in",
         first.line,
-        lines=tuple(refused[:_MAX_KEPT]),
+        lines=tuple(refused[:MAX_KEPT]),
         count=len(refused),
     )
 

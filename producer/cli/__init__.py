@@ -16,6 +16,7 @@ from maskpool.errors import MaskpoolError
 from maskpool.text import readable
 from producer.cli import (
     batches,
+    evaluate,
     export,
     flags,
     gc,
@@ -66,7 +67,7 @@ app.command("ls", cls=Reads, rich_help_panel=_READ)(inspect.list_batches)
 app.command(cls=Reads, rich_help_panel=_READ)(inspect.status)
 app.command(cls=Reads, rich_help_panel=_READ)(results.results)
 app.command(cls=Writes, rich_help_panel=_READ)(export.export)
-app.command("eval", cls=Reads, rich_help_panel=_READ)(export.evaluate)
+app.command("eval", cls=Reads, rich_help_panel=_READ)(evaluate.evaluate)
 app.command(cls=Works, rich_help_panel=_CONTROL)(batches.pause)
 app.command(cls=Works, rich_help_panel=_CONTROL)(batches.resume)
 app.command(cls=Works, rich_help_panel=_CONTROL)(batches.cancel)

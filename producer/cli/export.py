@@ -1,4 +1,4 @@
-"""Verbs of datasets: export writes one, eval scores one against another."""
+"""``export``: batches become a dataset."""
 
 from __future__ import annotations
 
@@ -10,22 +10,9 @@ import typer
 from rich.console import Console
 
 from maskpool import exits
-from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.fineness import Fineness
 from maskpool.text import counted, storable
 from producer.cli import options, render
-from producer.cli.tables import Column, number
-
-_SCORES = (
-    Column("category", least=10),
-    number("true", drop=4),
-    number("found", drop=3),
-    number("missed", drop=6),
-    number("precision", drop=1),
-    number("recall", drop=2),
-    number("F1"),
-    number("mean IoU", drop=5),
-)
 
 if TYPE_CHECKING:  # imported only when a verb runs
     from producer.export import Exported
@@ -61,13 +48,7 @@ def export(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over, even if an interrupted export could go on.")
     ] = False,
-    refine: Annotated[
-        Fineness,
-        typer.Option(
-            help="Make masks finer: low drops specks and pits, medium smooths outlines, too, high "
-            "draws them to the picture's edges. What is stored stays as it is.",
-        ),
-    ] = Fineness.NONE,
+    refine: options.Refine = Fineness.NONE,
     as_json: options.AsJson = False,
 ) -> int:
     """Write batches as a dataset; batches over the same images become one.
@@ -146,45 +127,3 @@ def _print_export(console: Console, written: Exported) -> None:
     for sentence in (*lacks, *written.notes):
         console.print(sentence, style="yellow")
     render.print_failures(console, written.failures, written.failed, "the file's info")
-
-
-def evaluate(
-    pred: Annotated[Path, typer.Argument(help="COCO file with what was found.", exists=True)],
-    truth: Annotated[Path, typer.Argument(help="COCO file with what is there.", exists=True)],
-    threshold: options.Threshold = None,
-    iou: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least IoU of a match.")] = 0.5,
-    wide: options.Wide = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Score one COCO file against another: F1, mean IoU, rejection of what is absent, cgF1, AP."""
-    from producer.scoring.evaluate import evaluate as score
-
-    threshold = DEFAULT_THRESHOLD if threshold is None else threshold
-    found = score(pred, truth, threshold=threshold, iou=iou)
-    if as_json:
-        render.print_json(found.to_json())
-        return
-    rows = [
-        (
-            row.category or "all",
-            row.tp,
-            row.fp + row.tp,
-            row.fn,
-            *(_three(value) for value in (row.precision, row.recall, row.f1, row.mean_iou)),
-        )
-        for row in (*found.by_category, found.overall)
-    ]
-    title = f"{counted(found.images, 'image')}, IoU ≥ {iou:g}, score ≥ {threshold:g}"
-    if found.objects:
-        title += "; masks from boxes and points at any score"
-    render.print_table(title, _SCORES, rows, wide=wide)
-    render.console.print(
-        f"absent prompts left empty {_three(found.absent_rejected)} of {found.absent_pairs} · "
-        f"pmF1 {_three(found.pmf1)} · IL_MCC {_three(found.il_mcc)} · cgF1 {_three(found.cgf1)} · "
-        f"mask AP {_three(found.mask_ap)}"
-    )
-    render.print_left_out(found)
-
-
-def _three(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

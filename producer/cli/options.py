@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskpool.domain import DEFAULT_THRESHOLD, SCORE_FLOOR
+from maskpool.fineness import Fineness
 from maskpool.sample import MAX_IMAGES, MAX_SEED, Sample
 from producer.cli import render
 
@@ -147,6 +148,14 @@ SampleSeed = Annotated[
         max=MAX_SEED,
         help="Another seed draws another sample; 0 if not given.",
         show_default=False,
+    ),
+]
+Refine = Annotated[
+    Fineness,
+    typer.Option(
+        "--refine",
+        help="Make masks finer: low drops specks and pits, medium smooths outlines, too, high "
+        "draws them to the picture's edges. What is stored stays as it is.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -10,9 +10,11 @@ from uuid import UUID
 import typer
 
 from maskpool.errors import SpecError
+from maskpool.fineness import Fineness
 from maskpool.text import counted
 from producer.cli import options, render
 from producer.cli.tables import Column, sentence
+from producer.results.finer import NO_FINER_MASKS
 from producer.results.records import ImageResult, LabelledInstance
 
 if TYPE_CHECKING:  # SQLAlchemy is imported only when a verb runs
@@ -43,6 +45,7 @@ def results(
     max_overlap: options.OwnOverlap = None,
     max_against: options.OwnAgainst = None,
     exclusive: options.OwnExclusive = None,
+    refine: options.Refine = Fineness.NONE,
     wide: options.Wide = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -54,6 +57,9 @@ def results(
 
     if failed and (explain or image):
         raise SpecError("--failed", "says why images failed; leave --explain and --image out")
+    if refine is not Fineness.NONE and (failed or explain or not as_json):
+        reason = "makes masks finer, which --json alone shows; counts and reasons never change"
+        raise SpecError("--refine", reason)
     with open_pool() as pool:
         batch_id = pool.find(batch)
         stop = limit or None
@@ -62,10 +68,15 @@ def results(
             return
         changes = ReadingChanges(threshold, max_overlap, max_against, exclusive)
         view = reader.view(pool.database, batch_id, changes)
-        read = _explained if explain else _found
-        columns = _EXPLAINED if explain else _RESULTS
-        rows = read(pool, view, image, stop, as_json=as_json)
-        _show(columns, rows, wide=wide, as_json=as_json)
+        if explain:
+            rows = _explained(pool, view, image, stop, as_json=as_json)
+            _show(_EXPLAINED, rows, wide=wide, as_json=as_json)
+        elif refine is not Fineness.NONE:
+            _print_finer(pool, view, image, stop, refine)
+        else:
+            found = _found(pool, view, image, stop)
+            shown = _image_json if as_json else _image_row
+            _show(_RESULTS, map(shown, found), wide=wide, as_json=as_json)
         if not image:
             render.warn(_lacking(read_lacks(pool.database, batch_id)))
 
@@ -84,15 +95,36 @@ def _failures(pool: Pool, batch_id: UUID) -> _Rows:
         yield {"image": one.name, "error": one.error}
 
 
-def _found(pool: Pool, view: BatchView, image: str, stop: int | None, *, as_json: bool) -> _Rows:
+def _found(pool: Pool, view: BatchView, image: str, stop: int | None) -> Iterator[ImageResult]:
     from producer.results import reader
     from producer.results.single import read_one
 
     if image:
-        images: Iterator[ImageResult] = iter([read_one(pool, view, image)])
-    else:
-        images = iter(reader.read_images(pool.database, pool.store(), [view]))
-    return (_image_json(one) if as_json else _image_row(one) for one in islice(images, stop))
+        return iter([read_one(pool, view, image)][:stop])
+    return islice(reader.read_images(pool.database, pool.store(), [view]), stop)
+
+
+def _print_finer(
+    pool: Pool, view: BatchView, image: str, stop: int | None, fineness: Fineness
+) -> None:
+    from producer import batches
+    from producer.finer import finer_images
+
+    done = 1 if image else batches.progress(pool, view.batch_id).done
+    left = done if stop is None else min(done, stop)
+    found = _found(pool, view, image, stop)
+    all_made = NO_FINER_MASKS
+
+    def rows() -> _Rows:
+        nonlocal all_made
+        finer = finer_images(pool, found, [view.batch_id], fineness, left=left, say=render.say)
+        for one in finer:
+            made = NO_FINER_MASKS.and_those_of(one.finer)
+            all_made = all_made.and_those_of(made)
+            yield {**_image_json(one), "refine": made.json(fineness)}
+
+    render.print_json_lines(rows())
+    render.warn(all_made.sentences(fineness))
 
 
 def _explained(

@@ -14,7 +14,8 @@ from PIL import Image
 from maskpool import rle
 from maskpool.ports import Image as Picture
 from maskpool.rle import Runs
-from maskpool.rle_scaling import joined, pieces
+from maskpool.rle_crops import crop
+from maskpool.rle_scaling import joined
 
 _Map = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
@@ -44,7 +45,7 @@ def guided(runs: Runs, picture: Picture, cell: tuple[float, float]) -> Runs:
         return runs
     reach = (max(1, round(_CELLS * cell[0])), max(1, round(_CELLS * cell[1])))
     box = _padded(rle.box_xyxy(runs), reach, runs.size)
-    inside = _cut(runs, box)
+    inside = np.ascontiguousarray(crop(runs, box).T)
     left, top, right, bottom = box
     # A window of many pixels is looked at in blocks of some of them.
     block = max(1, int(min(cell) / 2))
@@ -72,19 +73,6 @@ def _padded(
         min(size[1], right + across),
         min(size[0], bottom + down),
     )
-
-
-def _cut(runs: Runs, box: tuple[int, int, int, int]) -> _Mask:
-    """What a box shows of a mask that lies in it, bool (height, width)."""
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
-    column, begin, behind = pieces(runs)
-    base = (column - left) * height - top
-    steps = np.zeros(width * height + 1, dtype=np.int8)
-    steps[base + begin] = 1
-    steps[base + behind] -= 1
-    shown = np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)
-    return np.ascontiguousarray(shown.reshape(width, height).T)
 
 
 def _whole(inside: _Mask, box: tuple[int, int, int, int], size: tuple[int, int]) -> Runs:

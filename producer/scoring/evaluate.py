@@ -42,7 +42,13 @@ def evaluate(
         SourceError: A file cannot be read or is no COCO instances file, the two have no image or
             no category in common, or an image has another size in each.
     """
-    predicted, right = read_coco(pred), read_coco(truth)
+    return compare(read_coco(pred), read_coco(truth), threshold=threshold, iou=iou)
+
+
+def compare(
+    predicted: CocoFile, right: CocoFile, *, threshold: float = DEFAULT_THRESHOLD, iou: float = 0.5
+) -> Evaluation:
+    """As ``evaluate``, of two files that were read already."""
     names = _common(predicted, right, "image", list(right.sizes), set(predicted.sizes))
     categories = _common(predicted, right, "category", right.categories, set(predicted.categories))
     _refuse_other_sizes(predicted, right, names)
@@ -145,6 +151,7 @@ def _score(category: str, pairs: Sequence[Pair]) -> Score:
         recall=_ratio(tp, tp + fn),
         f1=_ratio(2 * tp, 2 * tp + fp + fn),
         mean_iou=_ratio(float(sum(pair.matched.sum() for pair in pairs)), tp),
+        mean_boundary_iou=_ratio(float(sum(pair.boundaries.sum() for pair in pairs)), tp),
     )
 
 

@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from maskpool import rle
 from producer.formats.coco.read import CocoMask
+from producer.scoring.boundary import boundary_iou
 
 #: Float64, (predictions, ground truth) or (matches,).
 Ious = npt.NDArray[np.float64]
@@ -27,6 +28,7 @@ class Pair:
         predicted: How many predictions count.
         present: How many masks of the ground truth count.
         matched: IoUs of the matches at the asked IoU, float64 (matches,).
+        boundaries: Boundary IoUs of the same matches, float64 (matches,).
         free_matched: IoUs of the matches where any IoU will do, as pmF1 wants them; float64.
         hidden: There is crowd here: absence of ground truth says nothing.
     """
@@ -34,6 +36,7 @@ class Pair:
     predicted: int
     present: int
     matched: Ious
+    boundaries: Ious
     free_matched: Ious
     hidden: bool
 
@@ -69,6 +72,7 @@ def match_pair(
         predicted=len(counting) - len(excused),
         present=len(solid),
         matched=np.array([ious[place] for place in matched]),
+        boundaries=np.array([boundary_iou(counting[i].runs, solid[j].runs) for i, j in matched]),
         free_matched=np.array([kept[place] for place in _matches(kept)]),
         hidden=bool(crowds),
     )

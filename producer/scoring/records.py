@@ -19,6 +19,8 @@ class Score:
         recall: tp / (tp + fn).
         f1: 2 tp / (2 tp + fp + fn).
         mean_iou: Mean IoU of the matches.
+        mean_boundary_iou: Mean IoU of what lies within 2 % of the image's diagonal of their
+            outlines.
     """
 
     category: str
@@ -29,6 +31,7 @@ class Score:
     recall: float | None
     f1: float | None
     mean_iou: float | None
+    mean_boundary_iou: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,11 @@ class Evaluation:
     def mean_iou(self) -> float | None:
         """Mean IoU of all matches."""
         return self.overall.mean_iou
+
+    @property
+    def mean_boundary_iou(self) -> float | None:
+        """Mean boundary IoU of all matches."""
+        return self.overall.mean_boundary_iou
 
     def to_json(self) -> dict[str, object]:
         """As plain data for JSON; None becomes null."""

@@ -166,27 +166,176 @@ def test_maskpool_s_words_are_searched_and_overruled(yard: Yard) -> None:
     expect(rows).to_have_count(100)
 
 
-def test_a_dropped_file_comes_in_or_its_lines_are_refused(yard: Yard) -> None:
+HEAD = "\ufeffword,kind,english\r\n"
+
+
+def test_a_dropped_file_is_shown_before_it_comes_in(yard: Yard) -> None:
+    yard.put("国槐", "tree")
+    yard.put("汽车", "car")
     page = yard.open()
     expect(page.locator("#import")).to_be_visible()
-    head = "\ufeffword,kind,english\r\n"
-    drop(page, {"bad.csv": f"{head}国槐,verb,x\r\n槐花,noun,flower\r\n汽车,noun,=1\r\n".encode()})
-    note, refused = page.locator("#import-note"), page.locator("#refused li")
-    expect(note).to_contain_text("2 lines are refused, so nothing was taken in.")
-    expect(refused).to_have_count(2)
-    expect(refused.first).to_have_text("Line 2Kind: it is none; write noun, colour or material.")
-    assert yard.words() == {}
-    drop(page, {"gbk.csv": "word,english\n国槐,tree\n".encode("gbk")})
-    expect(note).to_contain_text("Line 2 is not UTF-8. In Excel")
-    expect(refused.first).to_be_hidden()
-    drop(page, {"good.csv": f"{head}国槐,noun,tree\r\n槐花,noun,flower\r\n".encode()})
-    expect(note).to_contain_text("“good.csv”: 2 words read. New: 2, with other English: 0.")
-    expect(page.locator("#rows tr")).to_have_count(2)
+    lines = "国槐,noun,pagoda tree\r\n槐花,noun,<b>flower</b>\r\n汽车,noun,car\r\n"
+    drop(page, {"good.csv": f"{HEAD}{lines}".encode()})
+    note, would = page.locator("#import-note"), page.locator("#preview")
+    expect(would).to_contain_text(
+        "“good.csv” is not in yet. New: 1, with other English: 1, as they are already: 1."
+    )
+    expect(would.locator("li")).to_have_text(["国槐tree pagoda tree", "槐花new <b>flower</b>"])
+    before = {"国槐": "tree", "汽车": "car"}
+    assert yard.words() == before
+    page.get_by_role("button", name="Leave it as it is").click()
+    expect(would).to_be_hidden()
+    assert yard.words() == before
+    drop(page, {"good.csv": f"{HEAD}{lines}".encode()})
+    take = page.get_by_role("button", name="Take them in")
+    expect(take).to_be_focused()
+    take.press("Enter")
+    expect(note).to_contain_text("“good.csv”: 3 words read. New: 1, with other English: 1.")
+    expect(would).to_be_hidden()
+    expect(page.locator("#rows tr")).to_have_count(3)
+    assert yard.words() == {**before, "国槐": "pagoda tree", "槐花": "<b>flower</b>"}
     with page.expect_download() as found:
         page.get_by_role("link", name="Download CSV").click()
     assert found.value.suggested_filename == f"glossary-{yard.team}.csv"
-    lines = Path(found.value.path()).read_text("utf-8-sig").splitlines()
-    assert sorted(lines[1:]) == sorted(["国槐,noun,tree", "槐花,noun,flower"])
+    kept = Path(found.value.path()).read_text("utf-8-sig").splitlines()
+    assert sorted(kept[1:]) == sorted(lines.splitlines())
+    drop(page, {"same.csv": f"{HEAD}{lines}".encode()})
+    expect(note).to_contain_text("its 3 words are in the list already")
+
+
+def test_what_came_in_is_undone_unless_somebody_changed_the_list(yard: Yard) -> None:
+    yard.put("国槐", "tree")
+    page = yard.open()
+    note, take = page.locator("#import-note"), page.get_by_role("button", name="Take them in")
+    undo = note.get_by_role("button", name="Undo")
+    expect(page.locator("#import")).to_be_visible()
+    drop(page, {"a.csv": f"{HEAD}国槐,noun,oak\r\n槐花,noun,flower\r\n".encode()})
+    take.click()
+    expect(undo).to_be_focused()
+    undo.press("Enter")
+    expect(note).to_have_text("It is as it was.")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    assert yard.words() == {"国槐": "tree"}
+    yard.desk.expected += ["412"]
+    drop(page, {"a.csv": f"{HEAD}槐花,noun,flower\r\n".encode()})
+    expect(take).to_be_visible()
+    # What is shown is of before somebody else's change: it is shown anew.
+    yard.put("槐花", "blossom")
+    take.click()
+    expect(page.locator("#preview")).to_contain_text("New: 0, with other English: 1")
+    take.click()
+    expect(undo).to_be_visible()
+    yard.put("汽车", "car")
+    undo.click()
+    expect(note).to_contain_text("Somebody changed the list after that")
+    assert yard.words() == {"国槐": "tree", "槐花": "flower", "汽车": "car"}
+
+
+def test_lines_that_are_refused_are_named_and_nothing_comes_in(yard: Yard) -> None:
+    page = yard.open()
+    expect(page.locator("#import")).to_be_visible()
+    note, refused = page.locator("#import-note"), page.locator("#refused li")
+    drop(page, {"bad.csv": f"{HEAD}国槐,verb,x\r\n槐花,noun,flower\r\n汽车,noun,=1\r\n".encode()})
+    expect(note).to_contain_text("2 lines are refused, so nothing was taken in.")
+    expect(refused).to_have_count(2)
+    expect(refused.first).to_have_text("Line 2Kind: it is none; write noun, colour or material.")
+    expect(page.locator("#preview li")).to_have_text(["槐花new flower"])
+    expect(page.get_by_role("button", name="Take them in")).to_have_count(0)
+    drop(page, {"gbk.csv": "word,english\n国槐,tree\n".encode("gbk")})
+    expect(note).to_contain_text("Line 2 is not UTF-8. In Excel")
+    expect(refused.first).to_be_hidden()
+    expect(page.locator("#preview")).to_be_hidden()
+    assert yard.words() == {}
+
+
+def test_the_list_follows_what_others_change(yard: Yard) -> None:
+    yard.put("国槐", "tree")
+    page = yard.open()
+    rows = page.locator("#rows tr")
+    change = page.get_by_role("button", name="Change the English of 国槐")
+    change.focus()
+    yard.put("槐花", "flower")
+    expect(rows).to_have_count(2)
+    expect(change).to_be_focused()
+    # What somebody types is not taken from under them.
+    change.click()
+    field = page.get_by_label("English of 国槐", exact=True)
+    field.fill("oak")
+    yard.put("汽车", "car")
+    page.wait_for_timeout(5000)
+    expect(field).to_have_value("oak")
+    field.press("Escape")
+    expect(rows).to_have_count(3)
+
+
+SAID = {
+    "en": {
+        "away": "The server cannot be reached.",
+        "add": "Add",
+        "word": "Chinese",
+        "english": "English",
+        "added": "国槐 is sent as “tree” now.",
+        "sent": "Sent as",
+    },
+    "zh": {
+        "away": "无法连接服务器",
+        "add": "添加",
+        "word": "中文",
+        "english": "英文",
+        "added": "“国槐”现在发送为“tree”。",
+        "sent": "将发送",
+    },
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_page_without_a_server_keeps_what_is_typed(yard: Yard, language: str) -> None:
+    yard.put("汽车", "car")
+    words = SAID[language]
+    yard.desk.expected += ["ERR_INTERNET_DISCONNECTED", "Failed to fetch"]
+    page = yard.open(language=language)
+    rows, told = page.locator("#rows tr"), page.locator("#said")
+    expect(rows).to_have_count(1)
+    page.context.set_offline(True)
+    page.get_by_label(words["word"], exact=True).fill("国槐")
+    page.get_by_label(words["english"], exact=True).fill("tree")
+    page.get_by_role("button", name=words["add"], exact=True).click()
+    expect(told).to_contain_text(words["away"])
+    expect(page.get_by_label(words["word"], exact=True)).to_have_value("国槐")
+    expect(rows).to_have_count(1)
+    assert yard.words() == {"汽车": "car"}
+    page.context.set_offline(False)
+    page.get_by_role("button", name=words["add"], exact=True).click()
+    expect(told).to_contain_text(words["added"])
+    expect(rows).to_have_count(2)
+    assert yard.words() == {"汽车": "car", "国槐": "tree"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_who_has_several_teams_sees_the_words_of_each(yard: Yard, language: str) -> None:
+    other = f"{yard.team}-two"
+    teams.create(yard.pool, ROOT, other)
+    teams.put_member(yard.pool, ROOT, teams.find(yard.pool, other), yard.name, Role.VIEWER)
+    glossary.put(yard.pool, ROOT, teams.find(yard.pool, other), [Word("国槐", Kind.NOUN, "oak")])
+    yard.put("国槐", "tree")
+    words = SAID[language]
+    page = yard.open(language=language)
+    rows, answer = page.locator("#rows tr"), page.locator("#phrase-answer")
+    choice = page.get_by_role("radio", name=yard.team, exact=True)
+    expect(choice).to_be_checked()
+    expect(rows).to_contain_text("tree")
+    page.locator("#phrase").fill("红色国槐")
+    expect(answer).to_have_text(f"{words['sent']}red tree")
+    page.get_by_role("radio", name=other, exact=True).check(force=True)
+    expect(rows).to_contain_text("oak")
+    expect(page.locator("#add")).to_be_hidden()
+    # The phrase is of the team whose words are shown.
+    expect(answer).to_have_text(f"{words['sent']}red oak")
+    assert other not in page.url
+    assert str(teams.find(yard.pool, other).id) in page.url
+    page.reload()
+    expect(page.get_by_role("radio", name=other, exact=True)).to_be_checked()
+    expect(rows).to_contain_text("oak")
 
 
 def test_a_viewer_reads_and_is_offered_no_change(desk: Desk) -> None:
@@ -233,3 +382,10 @@ def test_it_is_said_in_chinese_and_fits_a_phone(yard: Yard) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     drop(page, {"bad.csv": "word,english\n国槐,树\n".encode()})
     expect(page.locator("#refused li")).to_have_text("第 2 行英文：含有汉字，请写要发送的英文。")
+    drop(page, {"good.csv": "word,english\n国槐,oak\n槐花,flower\n".encode()})
+    expect(page.locator("#preview")).to_contain_text("尚未导入：新增 1 个，1 个改英文，0 个不变。")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    page.get_by_role("button", name="导入", exact=True).click()
+    page.locator("#import-note").get_by_role("button").click()
+    expect(page.locator("#rows tr")).to_have_count(2)
+    assert yard.words() == {"国槐": "pagoda tree", "国槐色": "pale green"}

@@ -371,7 +371,7 @@ def test_a_model_without_a_tracker_ends_the_run_with_a_sentence(tmp_path: Path) 
     source = tmp_path / "photos" / "list.jsonl"
     source.write_text(json.dumps({"uri": "a.jpg", "prompts": asks}))
     out = tmp_path / "out"
-    alias = {"bare": {"sam3": str(sam3), "clip": str(clip)}}
+    alias = {"bare": {"sam3": str(sam3), "clip": str(clip), "cells": 32}}
 
     done = maskpool(
         *("run", str(source), "-m", "bare", "-o", str(out)),

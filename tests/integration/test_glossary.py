@@ -117,7 +117,7 @@ def test_a_word_that_is_not_there_cannot_be_taken_out(door: Door) -> None:
 
 
 def test_a_list_has_an_end(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glossary, "MAX_WORDS", 1)
+    monkeypatch.setattr("producer.glossary.lists.MAX_WORDS", 1)
     glossary.put(door.pool, ACTOR, None, [CAR])
     with pytest.raises(Conflict, match="the list would have 2 words; 1 are allowed"):
         glossary.put(door.pool, ACTOR, None, [replace(CAR, word="国槐")])

@@ -119,6 +119,7 @@ def load_models(
     on_cuda = place.type == "cuda"
     rows = pairs or (PAIRS if on_cuda else _CPU_PAIRS)
     segmenter = load_segmenter(alias.sam3, place, rows, compiled=compiled)
+    _require_cells(alias, segmenter)
     scorer = load_scorer(alias.clip, place)
     parts = [
         f"SAM3 {alias.sam3} ({_millions(segmenter.parameters)})",
@@ -127,6 +128,19 @@ def load_models(
         *(["compiled"] if compiled else []),
     ]
     return LoadedModels(segmenter, scorer, str(place), ", ".join(parts))
+
+
+def _require_cells(alias: ModelAlias, segmenter: Sam3Segmenter) -> None:
+    """Refuse an alias that says other maps than its model draws.
+
+    Whoever makes masks finer knows the alias alone, and would smooth them by a wrong measure.
+    """
+    if segmenter.map_cells != alias.cells:
+        raise ConfigError(
+            f"SAM3 {alias.sam3} draws masks on maps of {segmenter.map_cells} cells a side, and its "
+            f"alias says {alias.cells}, by which masks would be made finer; "
+            f'write "cells": {segmenter.map_cells} for it in MASKPOOL_MODELS'
+        )
 
 
 def load_for(settings: Settings) -> LoadedModels:

@@ -45,12 +45,14 @@ class CocoFile:
         sizes: ``(height, width)`` by ``file_name``, in the file's order.
         categories: Names, in the file's order.
         masks: By ``(file_name, category)``; pairs without annotations are left out.
+        refined: How fine an export of ours made its masks; empty: as they are stored.
     """
 
     path: Path
     sizes: Mapping[str, tuple[int, int]]
     categories: tuple[str, ...]
     masks: Mapping[tuple[str, str], list[CocoMask]]
+    refined: str = ""
 
 
 def read_coco(path: Path) -> CocoFile:
@@ -82,7 +84,15 @@ def _dataset(path: Path, data: dict[str, Any]) -> CocoFile:
         name = known(one, "image_id", names)
         category = known(one, "category_id", categories)
         masks.setdefault((name, category), []).append(_mask(one, sizes[name]))
-    return CocoFile(path, sizes, tuple(categories.values()), masks)
+    return CocoFile(path, sizes, tuple(categories.values()), masks, _refined(data))
+
+
+def _refined(data: dict[str, Any]) -> str:
+    """What ``info`` says of finer masks; nobody else's ``info`` has a form."""
+    info = data.get("info")
+    said = info.get("refine") if isinstance(info, dict) else None
+    asked = said.get("asked") if isinstance(said, dict) else None
+    return asked if isinstance(asked, str) else ""
 
 
 def _names_by_id(rows: Sequence[Entry], field: str) -> dict[int, str]:

@@ -187,3 +187,82 @@ def test_a_change_says_what_was_sent_before(door: Door) -> None:
     assert [(one["version"], one["before"]) for one in told] == [(1, None), (1, None), (2, "tree")]
     gone = door.client.delete(url, headers=headers)
     assert gone.json() == {"version": 3, "before": "pagoda tree"}
+
+
+def look(door: Door, content: str, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    asked = {**door.cookie("maker"), "content-type": "text/csv", **named}
+    url = at(door, "/csv?dry_run=true")
+    return door.client.post(url, content=content.encode(), headers=asked)
+
+
+def test_a_file_is_looked_at_and_nothing_is_written(door: Door) -> None:
+    send(door, f"{HEAD}国槐,noun,tree\r\n槐花,noun,flower\r\n")
+    content = f"{HEAD}国槐,noun,pagoda tree\r\n槐花,noun,flower\r\n国槐色,colour,pale green\r\n"
+    answer = look(door, content)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "version": 1,
+        "words": 3,
+        "added": 1,
+        "changed": 1,
+        "same": 1,
+        "refused": 0,
+        "first": [
+            {"word": "国槐", "kind": "noun", "before": "tree", "english": "pagoda tree"},
+            {"word": "国槐色", "kind": "colour", "before": None, "english": "pale green"},
+        ],
+        "lines": [],
+    }
+    assert len([one for one in audit.page(door.pool) if one.action.startswith("glossary")]) == 1
+    etag = answer.headers["etag"]
+    listed = door.client.get(at(door), headers=door.cookie("viewer"))
+    assert (etag, words(door)) == (listed.headers["etag"], ["国槐", "槐花"])
+    done = send(door, content, if_match=etag)
+    assert done.json() == {"version": 2, "words": 3, "added": 1, "changed": 1}
+    assert look(door, content).json()["same"] == 3
+    assert look(door, content, if_match=etag).status_code == 412
+
+
+def test_refused_lines_are_shown_beside_those_that_are_good(door: Door) -> None:
+    content = f"{HEAD}国槐,verb,x\r\n槐花,noun,flower\r\n汽车,noun,=1\r\n"
+    found = look(door, content).json()
+    assert (found["added"], found["refused"]) == (1, 2)
+    assert [(one["line"], one["field"], one["why"]) for one in found["lines"]] == [
+        (2, "kind", "kind"),
+        (4, "english", "formula"),
+    ]
+    many = look(door, HEAD + "".join(f"国槐,verb,x{n}\r\n" for n in range(150))).json()
+    assert (many["refused"], len(many["lines"])) == (150, 100)
+    assert look(door, "nonsense").json()["code"] == "glossary_file.head"
+    assert words(door) == []
+
+
+def test_a_list_is_taken_back_to_what_it_was(door: Door) -> None:
+    url, headers = at(door, "/revert"), door.cookie("maker")
+
+    def back(version: int, **match: str) -> Any:
+        return door.client.post(url, json={"version": version}, headers={**headers, **match})
+
+    send(door, f"{HEAD}国槐,noun,tree\r\n槐花,noun,flower\r\n")
+    door.client.delete(at(door, "/槐花"), headers=headers)
+    brought = send(door, f"{HEAD}国槐,noun,oak\r\n国槐色,colour,pale green\r\n")
+    etag = brought.headers["etag"]
+    assert brought.json()["version"] == 3
+    assert etag == door.client.get(at(door), headers=headers).headers["etag"]
+    assert back(2, **{"if-match": etag}).json() == {"version": 4, "changed": 2}
+    out = door.client.get(at(door, "/csv"), headers=headers)
+    assert out.text.splitlines()[1:] == ["国槐,noun,tree"]
+    # What was there before that is not lost either.
+    assert back(1).json() == {"version": 5, "changed": 1}
+    assert words(door) == ["国槐", "槐花"]
+    assert back(0).json()["version"] == 6
+    assert words(door) == []
+    assert back(3).json()["version"] == 7
+    assert words(door) == ["国槐", "国槐色"]
+    late = back(0, **{"if-match": etag})
+    assert (late.status_code, late.json()["code"]) == (412, "stale")
+    assert back(8).status_code == 404
+    assert back(7).json() == {"version": 8, "changed": 0}
+    actions = [one.action for one in audit.page(door.pool) if "glossary" in one.action]
+    assert actions.count("glossary.revert") == 4

@@ -1,7 +1,7 @@
 // @ts-check
 /** Which lists of words somebody sees and may change, and how a word of one is changed. */
 
-import { put, remove } from "./api.js";
+import { ask, put, remove } from "./api.js";
 import { t } from "./words.js";
 
 /**
@@ -32,6 +32,18 @@ export function listsOf({ teams, admin, rights }) {
     { name: "pool", label: t("glossary.list.pool"), path, query: { source: "pool" }, what: t("glossary.what.pool"), may: mayPool },
     { name: "shipped", label: t("glossary.list.shipped"), path, query: { source: "shipped" }, what: t("glossary.what.shipped"), may: false },
   ];
+}
+
+/**
+ * A page of a list's words, and what stands for the list as it is.
+ *
+ * @param {{path: string, query: Record<string, unknown>}} question
+ * @param {string | null} after
+ * @param {number} limit
+ */
+export async function pageOf({ path, query }, after, limit) {
+  const response = await ask("GET", path, { query: { ...query, after, limit } });
+  return { etag: response.headers.get("etag") ?? "", ...(await response.json()) };
 }
 
 /** @param {string} path @param {string} word */

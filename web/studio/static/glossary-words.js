@@ -1,11 +1,12 @@
 // @ts-check
 /** The glossary's page: words of the team, of the pool and of maskpool; tried, searched, changed. */
 
-import { address, ApiError, explain, get } from "./api.js";
+import { address, ApiError, explain } from "./api.js";
 import { byId, el, show, swap } from "./dom.js";
 import { failed, said } from "./forms.js";
+import { followList } from "./glossary-follow.js";
 import { wireImport, wrong } from "./glossary-import.js";
-import { listsOf, POOL, putWord, removeWord } from "./glossary-lists.js";
+import { listsOf, pageOf, POOL, putWord, removeWord } from "./glossary-lists.js";
 import { tryPhrase, wirePhrase } from "./glossary-phrase.js";
 import { emptyNote, wordRow } from "./glossary-row.js";
 import { addKeys } from "./keys.js";
@@ -36,6 +37,9 @@ let team = null;
 /** @type {string | null} */
 let next = null;
 
+/** Of the list as it is shown. */
+let etag = "";
+
 /** Counts questions: the answer to an old one is thrown away. */
 let asked = 0;
 
@@ -54,13 +58,14 @@ function target() {
 function choose(some) {
   setQuery(some);
   begun();
+  // The words of another team may count.
+  if ("list" in some) tryPhrase();
 }
 
-/** @param {string | null} after @param {number} [limit] */
-function ask(after, limit = PAGE) {
+/** What is asked of the list that is shown. */
+function question() {
   const { path, query } = list();
-  const over = "source" in query ? { team } : {};
-  return get(path, { query: { ...query, ...over, q: search.value.trim() || null, after, limit } });
+  return { path, query: { ...query, ...("source" in query ? { team } : {}), q: search.value.trim() || null } };
 }
 
 /** Show the list from its beginning. */
@@ -82,10 +87,11 @@ async function load() {
   show(out, list().name !== "shipped");
   try {
     // As many as are seen: who changes a word far down stays there.
-    const page = await ask(null, Math.min(Math.max(PAGE, rows.children.length), MOST));
+    const found = await pageOf(question(), null, Math.min(Math.max(PAGE, rows.children.length), MOST));
     if (now !== asked) return;
-    swap(rows, ...page.words.map(draw));
-    turnOver(page.next);
+    etag = found.etag;
+    swap(rows, ...found.words.map(draw));
+    turnOver(found.next);
     say();
   } catch (error) {
     if (now !== asked) return;
@@ -185,8 +191,8 @@ async function takeOut({ word: name, kind: of }) {
 }
 
 function again() {
-  load();
   tryPhrase();
+  return load();
 }
 
 /**
@@ -248,6 +254,7 @@ async function start() {
   };
   wireImport(() => list().path, may, again);
   await load();
+  followList(rows, () => ({ ...question(), etag }), again);
 }
 
 form.addEventListener("submit", async (event) => {
@@ -271,10 +278,10 @@ more.addEventListener("click", async () => {
   more.disabled = true;
   const now = asked;
   try {
-    const page = await ask(next);
+    const found = await pageOf(question(), next, PAGE);
     if (now === asked) {
-      rows.append(...page.words.map(draw));
-      turnOver(page.next);
+      rows.append(...found.words.map(draw));
+      turnOver(found.next);
     }
   } catch (error) {
     refuse(error);

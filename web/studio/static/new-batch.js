@@ -62,7 +62,10 @@ let pool = null;
 /** @type {Place[]} */
 let granted = [];
 
-const prompts = promptList({ prompts: () => draft.asked.prompts, onchange: changed });
+/** Of who has no choice of teams. */
+let onlyTeam = "";
+
+const prompts = promptList({ prompts: () => draft.asked.prompts, team: () => draft.team || onlyTeam, onchange: changed });
 const reading = readingForm({
   reading: () => draft.asked.reading,
   onchange: changed,
@@ -109,7 +112,9 @@ function wireFields() {
     field.addEventListener("input", () => {
       draft[own] = field.value;
       changed();
-      if (own === "team") drawPlaces();
+      if (own !== "team") return;
+      drawPlaces();
+      prompts.draw();
     });
   }
   byId("pick-list", HTMLElement).addEventListener("click", () => byId("list-file", HTMLElement).click());
@@ -127,6 +132,8 @@ async function wireTeams() {
   show(byId("team-field", HTMLElement), mine.length > 1);
   if (!mine.some((one) => one.id === draft.team)) draft.team = mine.length > 1 ? mine[0]?.id ?? "" : "";
   fields.team.value = draft.team;
+  onlyTeam = mine[0]?.id ?? "";
+  prompts.draw();
   granted = await placesOf().catch(() => []);
   if (whole?.places.length && !draft.places.length) {
     const chosen = chosenOf(whole.places, granted);

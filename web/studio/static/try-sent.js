@@ -11,7 +11,7 @@ import { t } from "./words.js";
 /** Characters of a text that the server takes. */
 const MOST = 500;
 
-/** Whether what is sent stands apart from what was typed. @param {Prompt} prompt */
+/** Whether what is sent stands apart from what was typed. @param {Pick<Prompt, "name" | "text">} prompt */
 export function isSent({ name, text }) {
   return name !== text && hasChinese(name);
 }
@@ -19,7 +19,7 @@ export function isSent({ name, text }) {
 /**
  * The line under a prompt.
  *
- * @param {Prompt} prompt
+ * @param {Pick<Prompt, "name" | "text">} prompt
  * @param {boolean} typing Whether another text is typed.
  * @param {(open: boolean) => void} type
  * @param {(text: string) => void} take

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch.profiler import record_function
-from transformers import Sam3Model
+from transformers import Sam3Config, Sam3Model
 
 from maskpool.abilities import Ability
 from maskpool.domain import Found, PromptScores
@@ -36,6 +36,14 @@ _NO_TRACKER = (
     "this model cannot make masks from boxes and points: its checkpoint holds no tracker; use one "
     "that does, such as facebook/sam3"
 )
+
+
+def map_cells(config: Sam3Config) -> int:
+    """Side of the square maps on which a SAM3 of such a configuration draws masks."""
+    vision = cast("Any", config.vision_config)
+    # As the finest level of the FPN has it: the tracker's maps are as fine.
+    grid = int(config.image_size) // int(vision.backbone_config.patch_size)
+    return int(grid * vision.scale_factors[0])
 
 
 class _Call:
@@ -130,6 +138,11 @@ class Sam3Segmenter:
     def parameters(self) -> int:
         """Weights of the model, without its tracker."""
         return int(sum(weight.numel() for weight in self._model.parameters()))
+
+    @property
+    def map_cells(self) -> int:
+        """Side of the square maps on which it draws masks."""
+        return map_cells(self._model.config)
 
     def check_prompts(self, prompts: Sequence[str]) -> None:
         """Refuse what the text encoder cannot read whole.

@@ -13,10 +13,10 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, Revi
 from huggingface_hub.utils import httpx
 from safetensors.torch import load_file, save_file
 from small_models import find, save_pair, save_video, scene, small_sam3
-from transformers import Sam3Model, Sam3VideoModel
+from transformers import Sam3Config, Sam3Model, Sam3VideoModel
 
 from maskpool.errors import ConfigError, SpecError
-from maskpool.settings import ModelAlias, load_settings
+from maskpool.settings import BUILT_IN_MODELS, ModelAlias, load_settings
 from workers.models.load import (
     choose_device,
     load_for,
@@ -24,6 +24,7 @@ from workers.models.load import (
     load_scorer,
     load_segmenter,
 )
+from workers.models.sam3.segmenter import map_cells
 
 CPU = torch.device("cpu")
 
@@ -51,7 +52,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Non
 def test_a_pair_of_folders_is_ready_for_work(
     saved: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    models = load_models(ModelAlias(sam3=str(saved[0]), clip=str(saved[1])), device="cpu")
+    models = load_models(ModelAlias(sam3=str(saved[0]), clip=str(saved[1]), cells=32), device="cpu")
 
     with models.engine() as engine:
         found = engine.submit(scene(60, 80), ("red circle",)).result(60).found
@@ -65,6 +66,30 @@ def test_a_pair_of_folders_is_ready_for_work(
     assert models.description.endswith("on CPU, fp32")
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", "")
+
+
+def test_an_alias_that_says_other_maps_than_its_model_draws_is_refused(
+    saved: tuple[Path, Path],
+) -> None:
+    alias = ModelAlias(sam3=str(saved[0]), clip=str(saved[1]))
+    settings = load_settings(models={"mine": alias}, model="mine", device="cpu")
+    with pytest.raises(ConfigError, match=r"draws masks on maps of 32 cells a side, and .* 288"):
+        load_for(settings)
+
+
+@pytest.mark.parametrize("side", [96, 144])
+def test_the_cells_of_a_map_are_those_that_are_drawn(side: int) -> None:
+    model = small_sam3(side)
+    with torch.inference_mode():
+        drawn = model.vision_encoder(torch.zeros(1, 3, side, side)).fpn_hidden_states[0]
+    assert drawn.shape[-2:] == (map_cells(model.config), map_cells(model.config))
+
+
+def test_the_aliases_that_are_built_in_say_the_cells_of_their_models() -> None:
+    """The published one is that of its configuration's defaults."""
+    demo = load_segmenter(BUILT_IN_MODELS["demo"].sam3, CPU)
+    assert demo.map_cells == BUILT_IN_MODELS["demo"].cells
+    assert map_cells(Sam3Config()) == BUILT_IN_MODELS["sam3"].cells
 
 
 def test_half_precision_files_are_held_in_full(pair: tuple[Path, Path]) -> None:
@@ -231,7 +256,7 @@ def test_what_the_hub_answers_is_told(
 
 
 def test_an_alias_is_chosen_by_the_settings(saved: tuple[Path, Path]) -> None:
-    alias = ModelAlias(sam3=str(saved[0]), clip=str(saved[1]))
+    alias = ModelAlias(sam3=str(saved[0]), clip=str(saved[1]), cells=32)
     threads = torch.get_num_threads()
     try:
         settings = load_settings(
