@@ -2,13 +2,15 @@
 
     python bench/refining.py                                  # the demo's scenes, and times
     python bench/refining.py --photos FOLDER                  # photographs with instances.json
-    python bench/refining.py --only quality | --only times
+    python bench/refining.py --only quality | --only times | --only viewing
 
 The truth is made rough as a model's map would have it: averaged to 288 × 288 cells, blurred by a
 cell, with noise and six wrong spots of 2 × 2 cells, and enlarged bilinearly again; a map of ±1 is
 cut at zero. Figures are means over masks of at least 100 pixels: IoU with the truth, and IoU of the
 boundaries, which are 2 % of the image's diagonal wide. Times are CPU milliseconds a mask on one
-thread, RLE in and RLE out, the best of some rounds, ours and OpenCV's by turns.
+thread, RLE in and RLE out, the best of some rounds, ours and OpenCV's by turns. ``viewing``: 40
+masks of one picture of a megapixel, in a child process as the pages have them made, the picture
+fetched and checked for ``high``; the first of all starts the child.
 """
 
 from __future__ import annotations
@@ -21,9 +23,12 @@ if __name__ == "__main__":
     sys.path[:1] = [str(ROOT)]
 
 import argparse
+import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import cv2
 import numpy as np
@@ -34,7 +39,10 @@ from pycocotools import mask as coco_mask
 from bench import machine
 from maskpool import rle
 from maskpool.fineness import Fineness
+from maskpool.settings import Settings
+from producer.pictures import Pictures
 from producer.refining import Refined, refine
+from producer.refining.work import Asked
 
 Mask = npt.NDArray[np.bool_]
 Picture = npt.NDArray[np.uint8]
@@ -52,18 +60,20 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--photos", type=Path, help="folder of images and instances.json")
-    parser.add_argument("--only", choices=["quality", "times"])
+    parser.add_argument("--only", choices=["quality", "times", "viewing"])
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     cv2.setNumThreads(1)
     print(machine.name())
     scenes = ROOT / "samples" / "scenes"
-    if args.only != "times":
+    if args.only in (None, "quality"):
         _quality("scenes", scenes, scenes / "ground_truth.json")
         if args.photos:
             _quality("photographs", args.photos, args.photos / "instances.json")
-    if args.only != "quality":
+    if args.only in (None, "times"):
         _times(args.rounds)
+    if args.only in (None, "viewing"):
+        _viewing()
 
 
 def truths(folder: Path, file: Path) -> Iterator[tuple[Picture, Mask]]:
@@ -148,6 +158,39 @@ def _times(rounds: int) -> None:
                     continue
                 same = np.mean([_agreement(mask, level, cell) for mask in masks])
                 print(f"{label:28}{ours:8.1f}{box:14.1f}{whole:15.1f}{same:8.4f}")
+
+
+def _viewing() -> None:
+    size, count = (1000, 1000), 40
+    random = np.random.default_rng(1)
+    picture = cv2.GaussianBlur(random.integers(0, 256, (*size, 3), dtype=np.uint8), (0, 0), 3)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.jpg"
+        Image.fromarray(picture).save(path, quality=92)
+        settings = Settings(
+            store_url=Path(folder, "store").as_uri(),
+            source_roots=(Path(folder),),
+        )
+        pictures = Pictures(settings)
+        for share in (0.02, 0.12):
+            places = [tuple(random.integers(-300, 300, 2)) for _ in range(count)]
+            masks = [
+                rle.encode(np.roll(_blob(size, share, seed), place, (0, 1)))
+                for seed, place in enumerate(places)
+            ]
+            cells = [(size[0] / CELLS, size[1] / CELLS)] * count
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            for level in ("low", "low", "medium", "high"):
+                asked = Asked(masks, Fineness(level), cells, path.as_uri(), UUID(int=1), digest)
+                began = time.perf_counter()
+                answer = pictures.refine(asked)
+                wall = time.perf_counter() - began
+                assert not answer.unseen, answer.unseen
+                print(
+                    f"{count} masks of {share:.0%} of 1 MP, {level:7} wall {wall:.2f} s, CPU "
+                    f"{answer.seconds:.2f} s"
+                )
+        pictures.close()
 
 
 def _fastest(

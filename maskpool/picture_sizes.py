@@ -6,6 +6,9 @@ from __future__ import annotations
 THUMBNAIL_SIDE = 320
 VIEW_SIDE = 2_048
 
+#: Bytes of one picture, or of the masks of one answer, that a process may make.
+MAX_BYTES = 16 * 1024 * 1024
+
 
 def fitted(width: int, height: int, side: int) -> tuple[int, int]:
     """Width and height of an image made to fit a square; one that fits already stays as it is.

@@ -67,7 +67,7 @@ class WebSettings(BaseSettings):
         default=1_024,
         ge=256,
         description="Memory that one of these may have, in MiB; a picture that needs more is not "
-        "made.",
+        "made. A process of an export that makes masks finer may have as much.",
     )
 
     _read_proxies = field_validator("proxies", mode="before")(setting_lists.read_networks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -25,10 +25,13 @@ from producer.pool import Pool
 from producer.results import reader
 from producer.results.explained import Explained, explain
 from producer.results.reader import BatchView
-from producer.results.records import LabelledInstance
+from producer.results.records import LabelledInstance, Origin
 from producer.results.single import record_of
 from producer.totals import Total
 from storage.objects.masks import MaskRecord
+
+if TYPE_CHECKING:  # which makes masks finer of what is here
+    from producer.outlines import Finer
 
 #: States as people ask for them; an image that comes back waits as well.
 _STATES = {
@@ -118,12 +121,16 @@ class OneImage:
         instances: What counts, or all that is stored; empty while it is not done.
         explained: Each prompt of its batch; empty while it is not done.
         tiled: How it was looked at; None while it is not done, and where no tiles were asked for.
+        origin: Where its masks are from; None while it is not done.
+        finer: What became of its masks where they were made finer.
     """
 
     job: JobRow
     instances: Sequence[StoredInstance]
     explained: Sequence[Explained] = ()
     tiled: Tiled | None = None
+    origin: Origin | None = None
+    finer: Finer | None = None
 
     @property
     def state(self) -> str:
@@ -222,7 +229,8 @@ def judged(pool: Pool, found: FoundImage, *, everything: bool) -> OneImage:
         for place, (each, why) in enumerate(zip(named, whys, strict=True))
     ]
     chosen = every if everything else [each for each in every if each.counts]
-    return OneImage(job, chosen, explain(view, record, whys), record.tiled)
+    origin = Origin(job.batch_id, record.model, record.image_sha256)
+    return OneImage(job, chosen, explain(view, record, whys), record.tiled, origin)
 
 
 def mask(pool: Pool, batch_id: UUID, seq: int, ordinal: int) -> Rle:

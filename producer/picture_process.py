@@ -1,4 +1,4 @@
-"""A process that makes small pictures of images, and of which nothing but a picture comes back.
+"""A process that makes small pictures of images, or finer masks, of which nothing else comes back.
 
 It reads requests from its standard input and answers on its standard output, each a line of JSON
 and then so many bytes. It may have little memory and little time: a hostile image costs this
@@ -20,7 +20,7 @@ import orjson
 from PIL import Image
 
 from maskpool.errors import MaskpoolError, Transient
-from maskpool.picture_sizes import fitted
+from maskpool.picture_sizes import MAX_BYTES, fitted
 from maskpool.settings import Settings
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
@@ -59,14 +59,26 @@ def _made(
             store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
             # One request at a time: what it says of its batch holds while it is worked on.
             fetchers[key] = Fetcher(store, settings, lambda _: _granted[0]), settings
-        batch_id = UUID(asked["batch"]) if asked["batch"] else None
         _granted[:] = [asked["granted"]]
+        if "finer" in asked:
+            return _finer(asked["finer"], fetchers[key][0])
+        batch_id = UUID(asked["batch"]) if asked["batch"] else None
         fetched = fetchers[key][0].fetch(asked["uri"], batch_id)
         return {"error": ""}, picture(fetched.image, asked["side"])
     except MemoryError:
         return {"error": "the image needs more memory than a picture of it may take"}, b""
     except MaskpoolError as error:
         return {"error": str(error), "later": isinstance(error, Transient)}, b""
+
+
+def _finer(asked: dict[str, Any], fetcher: Fetcher) -> tuple[dict[str, Any], bytes]:
+    from producer.refining import spoken  # noqa: PLC0415 - who wants pictures needs none of it
+    from producer.refining.work import refined  # noqa: PLC0415 - as above
+
+    made = spoken.answer_json(refined(spoken.read_asked(asked), fetcher))
+    if len(made) > MAX_BYTES:
+        return {"error": "these masks are too much for one answer; ask for fewer at once"}, b""
+    return {"error": ""}, made
 
 
 def picture(image: Any, side: int) -> bytes:  # noqa: ANN401 - an array

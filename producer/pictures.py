@@ -1,4 +1,4 @@
-"""Small pictures of images, for pages: made in child processes, kept in the store.
+"""Small pictures of images, and finer masks of them: made in child processes, for pages.
 
 The guarded decoder may take 800 MB for an image of 3 MB, and a fault in it may end its process; so
 whoever serves people never decodes.
@@ -14,24 +14,28 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import orjson
 
 from db import grants
 from maskpool.errors import ImageError, Unreachable
+from maskpool.picture_sizes import MAX_BYTES
 from maskpool.settings import Settings
+from maskpool.text import counted
 from producer import child_settings
 from producer.child_settings import SECRETS
 from producer.pictured import Kind, Pictured
 from producer.pool import Pool
 from storage.images.web.urls import is_web
 
+if TYPE_CHECKING:  # numpy, at first use only
+    from producer.refining.work import Answer, Asked
+
 #: Longest wait for one picture, reading the image included.
 DEADLINE_SECONDS = 20.0
 
-#: Bytes of one picture.
-_MAX_BYTES = 16 * 1024 * 1024
 
 _SERVICE = "the making of pictures"
 
@@ -67,12 +71,49 @@ class Pictures:
             "settings": self._told,
             "uri": uri,
             "batch": None if image.batch_id is None else str(image.batch_id),
-            "granted": _granted(pool, image.batch_id, uri),
+            "granted": granted_hosts(pool, image.batch_id, uri),
             "side": kind.side,
         }
-        made = self._ask(orjson.dumps(asked) + b"\n")
+        try:
+            made = self._ask(orjson.dumps(asked) + b"\n")
+        except TimeoutError:
+            raise ImageError("no picture can be made of it in time") from None
+        except EOFError:
+            raise ImageError(
+                "no picture can be made of it: it ended the process that tried"
+            ) from None
         pool.store().put(image.key(kind), made, "image/jpeg")
         return made
+
+    def refine(self, asked: Asked, granted: Sequence[str] | None = ()) -> Answer:
+        """Make masks of one image finer.
+
+        Args:
+            asked: Which, and how fine.
+            granted: See ``granted_hosts``.
+
+        Raises:
+            ImageError: It cannot be done; says why.
+            Unreachable: Too much is wanted just now.
+        """
+        from producer.refining import spoken  # noqa: PLC0415 - numpy, at first use only
+
+        request = {
+            "settings": self._told,
+            "granted": granted,
+            "finer": spoken.asked_json(asked),
+        }
+        try:
+            return spoken.read_answer(self._ask(orjson.dumps(request) + b"\n"))
+        except TimeoutError:
+            raise ImageError(
+                f"{counted(len(asked.masks), 'mask')} cannot be made {asked.fineness.value} in "
+                "time; ask for fewer at once, for a lower level, or for an export"
+            ) from None
+        except EOFError:
+            raise ImageError(
+                "its masks cannot be made finer: they ended the process that tried"
+            ) from None
 
     def _ask(self, request: bytes) -> bytes:
         until = time.monotonic() + self._deadline
@@ -105,7 +146,7 @@ class Pictures:
             self._all.clear()
 
 
-def _granted(pool: Pool, batch_id: UUID | None, uri: str) -> Sequence[str] | None:
+def granted_hosts(pool: Pool, batch_id: UUID | None, uri: str) -> Sequence[str] | None:
     """Where a web server may lead; see ``db.grants.hosts_of_batch``."""
     if batch_id is None or not is_web(uri):
         return None
@@ -139,9 +180,8 @@ class _Child:
         return self._process.poll() is None
 
     def ask(self, request: bytes, until: float) -> bytes:
-        assert self._process.stdin is not None  # noqa: S101 - a pipe, as it was started
         try:
-            self._process.stdin.write(request)
+            self._write(request, until)
             head = orjson.loads(self._line(until))
             if head["error"]:
                 raise (
@@ -149,15 +189,26 @@ class _Child:
                     if head.get("later")
                     else ImageError(head["error"])
                 )
-            return self._exactly(min(int(head["size"]), _MAX_BYTES), until)
+            return self._exactly(min(int(head["size"]), MAX_BYTES), until)
         except TimeoutError:
             self.end()
-            raise ImageError("no picture can be made of it in time") from None
+            raise
         except (OSError, EOFError, orjson.JSONDecodeError):
             self.end()
-            raise ImageError(
-                "no picture can be made of it: it ended the process that tried"
-            ) from None
+            raise EOFError from None
+
+    def _write(self, request: bytes, until: float) -> None:
+        """Hand over a request, which may be more than a pipe holds."""
+        pipe = self._process.stdin
+        assert pipe is not None  # noqa: S101 - a pipe, as it was started
+        os.set_blocking(pipe.fileno(), False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_WRITE)
+            rest = memoryview(request)
+            while rest:
+                if not selector.select(max(0.0, until - time.monotonic())):
+                    raise TimeoutError
+                rest = rest[os.write(pipe.fileno(), rest) :]
 
     def _line(self, until: float) -> bytes:
         while b"\n" not in self._rest:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
+from maskpool.fineness import Fineness
 from maskpool.packed_mask import Rle
 from maskpool.picture_sizes import THUMBNAIL_SIDE, VIEW_SIDE, fitted
+from producer.images import OneImage
 
 #: Pixels of the small pictures by their names.
 _SIDES = {"view": VIEW_SIDE, "thumbnail": THUMBNAIL_SIDE}
@@ -22,16 +24,27 @@ class Drawing:
         masks: ``none``, ``rle`` or ``polygon``.
         scale: ``original``: of the image's own size; ``view``, ``thumbnail``: of these pictures'.
         which: ``counting``: what counts; ``stored``: all that is stored.
+        refine: How fine masks are made.
+        only: Ordinals of those that are wanted; None: all.
     """
 
     masks: str = "rle"
     scale: str = "original"
     which: str = "counting"
+    refine: Fineness = Fineness.NONE
+    only: frozenset[int] | None = None
 
     @property
     def everything(self) -> bool:
         """Whether what is stored is shown, whether it counts or not."""
         return self.which == "stored"
+
+    def chosen(self, image: OneImage) -> OneImage:
+        """An image with the instances that are wanted."""
+        if self.only is None:
+            return image
+        mine = [one for one in image.instances if one.ordinal in self.only]
+        return replace(image, instances=mine)
 
     def size(self, width: int | None, height: int | None) -> tuple[int | None, int | None]:
         """Width and height of the masks of an image of this size; None where it is not known."""
@@ -47,6 +60,17 @@ class Drawing:
 
         height, width = mask.size
         return scaled(mask, fitted(width, height, _SIDES[self.scale])[::-1])
+
+
+#: How fine masks are made, as a parameter of a route.
+Finely = Annotated[
+    Fineness,
+    Query(
+        description="How fine masks are made on the way: `low` drops specks and pits, `medium` "
+        "smooths outlines, too, `high` draws them to the picture's edges. What is stored stays as "
+        "it is, and what counts is decided by it."
+    ),
+]
 
 
 def _drawing(
@@ -68,8 +92,19 @@ def _drawing(
             "so that others can be tried without asking again."
         ),
     ] = "counting",
+    refine: Finely = Fineness.NONE,
+    only: Annotated[
+        str | None,
+        Query(
+            max_length=20_000,
+            pattern=r"^\d{1,9}(,\d{1,9})*$",
+            description="Of these instances only those with such ordinals, with commas between.",
+            examples=["0,3"],
+        ),
+    ] = None,
 ) -> Drawing:
-    return Drawing(masks, scale, which)
+    chosen = None if only is None else frozenset(int(one) for one in only.split(","))
+    return Drawing(masks, scale, which, refine, chosen)
 
 
 #: As a parameter of a route.

@@ -52,7 +52,7 @@ async def picture(
     if made is None:
         maker: Pictures = request.app.state.pictures
         made = await to_thread.run_sync(
-            lambda: maker.make(pool, image, kind), limiter=_limiter(request, pool)
+            lambda: maker.make(pool, image, kind), limiter=limiter(request, pool)
         )
     etag = f'"{hashlib.sha256(made).hexdigest()[:32]}"'
     headers = _SAFE | {"ETag": etag, "Cache-Control": "private, max-age=3600"}
@@ -83,13 +83,13 @@ def attachment(request: Request, found: Original) -> StreamingResponse:
     )
 
 
-def _limiter(request: Request, pool: Pool) -> anyio.CapacityLimiter:
+def limiter(request: Request, pool: Pool) -> anyio.CapacityLimiter:
     """Those who wait for a child take no thread from the other routes."""
     state = request.app.state
     if not hasattr(state, "picture_limiter"):
         state.picture_limiter = anyio.CapacityLimiter(pool.settings.picture_processes)
-    limiter: anyio.CapacityLimiter = state.picture_limiter
-    return limiter
+    waiting: anyio.CapacityLimiter = state.picture_limiter
+    return waiting
 
 
 def _disposition(name: str) -> str:

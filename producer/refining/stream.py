@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from maskpool.errors import SpecError, Unreachable
+from maskpool.errors import ConfigError, Unreachable
 from maskpool.fineness import Fineness
-from maskpool.settings import MAP_CELLS, Settings
+from maskpool.settings import Settings
 from producer import child_settings
+from producer.refining.cells import cell_of
 from producer.refining.work import Answer, Asked, prepare, refine_image
 from producer.results.finer import FinerMasks, Unseen
 from producer.results.records import ImageResult, ImageStream, Origin
 
 #: Images in work, for each process: one in hand, and some that wait.
 _AHEAD = 4
+
+#: How often an image is tried alone that was in work when a process ended.
+_TRIES = 2
 
 #: Masks that must be finished before anything is said of how long the others take.
 _MEASURED_MASKS = 100
@@ -66,49 +70,113 @@ class FinerImages:
         return self._fingerprint
 
     def __iter__(self) -> Iterator[ImageResult]:
-        pool = ProcessPoolExecutor(
-            self._processes,
-            # Not forked: this process has threads that read masks ahead.
-            multiprocessing.get_context("spawn"),
-            prepare,
-            (child_settings.told(self._settings), self._granted),
-        )
+        children = _Children(self._settings, self._granted, self._processes)
         try:
-            yield from self._refined(pool)
-        except BrokenProcessPool:
-            raise Unreachable(
-                "a process that makes masks finer", "it ended at once; is there too little memory?"
-            ) from None
+            yield from self._refined(children)
         finally:
-            pool.shutdown(cancel_futures=True)
+            children.close()
 
-    def _refined(self, pool: ProcessPoolExecutor) -> Iterator[ImageResult]:
-        waiting: deque[tuple[ImageResult, str, Future[Answer]]] = deque()
+    def _refined(self, children: _Children) -> Iterator[ImageResult]:
+        waiting: deque[_Waiting] = deque()
         for image in self._images:
-            asked = pool.submit(refine_image, self._asked(image))
-            waiting.append((image, self._images.fingerprint, asked))
+            asked = self._asked(image)
+            waiting.append(_Waiting(image, self._images.fingerprint, asked, children.submit(asked)))
             if len(waiting) >= _AHEAD * self._processes:
-                yield self._next(waiting)
+                yield self._next(waiting, children)
         while waiting:
-            yield self._next(waiting)
+            yield self._next(waiting, children)
 
-    def _next(self, waiting: deque[tuple[ImageResult, str, Future[Answer]]]) -> ImageResult:
-        image, fingerprint, asked = waiting.popleft()
-        answer = asked.result()
-        self._fingerprint = fingerprint
+    def _next(self, waiting: deque[_Waiting], children: _Children) -> ImageResult:
+        first = waiting.popleft()
+        answer = _answer(first, waiting, children)
+        self._fingerprint = first.fingerprint
         self._estimate.note(answer)
-        return finer_image(image, answer)
+        return finer_image(first.image, answer)
 
     def _asked(self, image: ImageResult) -> Asked:
         origin = origin_of(image)
+        size = image.height, image.width
         return Asked(
             tuple(one.instance.found.mask for one in image.instances),
             self._fineness,
-            cell_of(image, self._settings),
+            tuple(cell_of(drawn, size, self._settings) for drawn in image.drawn),
             image.uri,
             origin.batch_id,
             origin.image_sha256,
         )
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An image in work."""
+
+    image: ImageResult
+    fingerprint: str
+    asked: Asked
+    answer: Future[Answer]
+
+
+class _Children:
+    """The processes; all are started again where one of them ended."""
+
+    def __init__(
+        self, settings: Settings, granted: Mapping[UUID, Collection[str] | None], processes: int
+    ) -> None:
+        self._told = child_settings.told(settings), granted, settings.picture_megabytes
+        self._processes = processes
+        self._pool = self._started()
+
+    def submit(self, asked: Asked) -> Future[Answer]:
+        """Have masks made finer; where the processes have ended, that is what comes of it."""
+        try:
+            return self._pool.submit(refine_image, asked)
+        except BrokenProcessPool as error:
+            lost: Future[Answer] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def restart(self) -> None:
+        """Start them again."""
+        self.close()
+        self._pool = self._started()
+
+    def close(self) -> None:
+        """End them."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        # Not forked: this process has threads that read masks ahead.
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._processes, spawn, prepare, self._told)
+
+
+def _answer(first: _Waiting, others: Iterable[_Waiting], children: _Children) -> Answer:
+    """What became of an image; one whose process ended is made again, alone."""
+    try:
+        return _made(first.image, first.answer)
+    except BrokenProcessPool:
+        pass
+    for _ in range(_TRIES):
+        children.restart()
+        try:
+            answer = _made(first.image, children.submit(first.asked))
+        except BrokenProcessPool:
+            continue
+        for one in others:
+            if one.answer.done() and isinstance(one.answer.exception(), BrokenProcessPool):
+                one.answer = children.submit(one.asked)
+        return answer
+    raise Unreachable(
+        "a process that makes masks finer",
+        f"it ended each time at {first.image.name}; is there too little memory?",
+    )
+
+
+def _made(image: ImageResult, answer: Future[Answer]) -> Answer:
+    try:
+        return answer.result()
+    except ConfigError as error:
+        raise ConfigError(f"{image.name}: {error}") from None
 
 
 def origin_of(image: ImageResult) -> Origin:
@@ -121,23 +189,6 @@ def origin_of(image: ImageResult) -> Origin:
         msg = f"{image.name} was read without its origin"
         raise ValueError(msg)
     return image.origin
-
-
-def cell_of(image: ImageResult, settings: Settings) -> tuple[float, float]:
-    """Height and width in pixels of a cell of the map that a model drew an image's masks on.
-
-    Maps are square, whatever the image's shape. Where the image was looked at in tiles, a tile's
-    counts: most of its masks are from there. A model whose alias is not known here any more is
-    taken to draw maps as SAM3 does.
-    """
-    try:
-        cells = settings.alias(origin_of(image).model).cells
-    except SpecError:
-        cells = MAP_CELLS
-    height, width = image.height, image.width
-    if image.tiled is not None and image.tiled.count:
-        height, width = min(height, image.tiled.side), min(width, image.tiled.side)
-    return height / cells, width / cells
 
 
 def finer_image(image: ImageResult, answer: Answer) -> ImageResult:

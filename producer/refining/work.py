@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from maskpool.errors import MaskpoolError
+from maskpool.errors import ConfigError, MaskpoolError
 from maskpool.fineness import Fineness
 from maskpool.packed_mask import Rle
 from maskpool.ports import Image
@@ -19,6 +21,12 @@ from producer.refining.refine import Refined, refine
 from storage.images.fetch import Fetcher
 from storage.objects import open_store
 
+#: Why a picture is of no use whose bytes are not those of before.
+_CHANGED = "the image is another one than its masks were drawn on"
+
+#: And one that does not fit.
+_LARGE = "the image needs more memory than a process may have (MASKPOOL_PICTURE_MEGABYTES)"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -27,7 +35,7 @@ class Asked:
     Attributes:
         masks: As they are stored, all of one image.
         fineness: What is asked.
-        cell: As of ``refine``.
+        cells: As of ``refine``, one for each mask.
         uri: Where the image is.
         batch_id: Whose it is.
         image_sha256: Hex digest of its bytes when the masks were drawn.
@@ -35,7 +43,7 @@ class Asked:
 
     masks: Sequence[Rle]
     fineness: Fineness
-    cell: tuple[float, float]
+    cells: Sequence[tuple[float, float]]
     uri: str
     batch_id: UUID
     image_sha256: str
@@ -49,25 +57,36 @@ class Answer:
         masks: In the same order.
         unseen: Why the picture could not be used, where it was wanted; empty: it could.
         seconds: CPU seconds that it took.
+        changed: It could not because it is another one now.
     """
 
     masks: Sequence[Refined]
     unseen: str
     seconds: float
+    changed: bool = False
 
 
 _fetchers: list[Fetcher] = []
 
 
-def prepare(told: dict[str, Any], granted: Mapping[UUID, Collection[str] | None]) -> None:
+def prepare(
+    told: dict[str, Any], granted: Mapping[UUID, Collection[str] | None], megabytes: int
+) -> None:
     """Called once in a new process.
 
     Args:
         told: Of the settings.
         granted: Hosts to which an image of each batch may be led; see ``Fetcher``.
+        megabytes: MiB it may take, beside what it has taken to stand: that grows with the
+            machine's cores.
     """
     for name in SECRETS:
         os.environ.pop(name, None)
+    statm = Path("/proc/self/statm")
+    if statm.exists():  # where there is none, no such limit holds either
+        most = int(statm.read_text().split()[0]) * resource.getpagesize() + (megabytes << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     settings = Settings(**told)
     store = open_store(settings.store_url, endpoint_url=settings.s3_endpoint_url)
     _fetchers[:] = [Fetcher(store, settings, granted.__getitem__)]
@@ -81,15 +100,39 @@ def refine_image(asked: Asked) -> Answer:
 def refined(asked: Asked, fetcher: Fetcher) -> Answer:
     """Make the masks of one image finer.
 
-    For ``high`` the image is fetched and its hash compared; an image that changed or is gone leaves
-    its masks at ``medium``, and the answer says why.
+    For ``high`` the image is fetched and its hash compared; an image that changed, is gone or does
+    not fit into memory leaves its masks at ``medium``, and the answer says why.
+
+    Raises:
+        ConfigError: The masks alone need more memory than this process may have.
     """
     began = time.process_time()
     picture, unseen = None, ""
     if asked.fineness is Fineness.HIGH and asked.masks:
         picture, unseen = _seen(asked, fetcher)
-    made = [refine(mask, asked.fineness, asked.cell, picture) for mask in asked.masks]
-    return Answer(made, unseen, time.process_time() - began)
+    made = None
+    if picture is not None:
+        made = _made(asked, picture)
+        if made is None:
+            picture, unseen = None, _LARGE
+    made = _made(asked, None) if made is None else made
+    if made is None:
+        raise ConfigError(
+            f"to make its {len(asked.masks):,} masks finer takes more memory than a process may "
+            "have; set MASKPOOL_PICTURE_MEGABYTES higher, or leave them as they are stored"
+        )
+    return Answer(made, unseen, time.process_time() - began, unseen == _CHANGED)
+
+
+def _made(asked: Asked, picture: Image | None) -> list[Refined] | None:
+    """The finer masks; None where they need more memory than there is."""
+    try:
+        return [
+            refine(mask, asked.fineness, cell, picture)
+            for mask, cell in zip(asked.masks, asked.cells, strict=True)
+        ]
+    except MemoryError:
+        return None
 
 
 def _seen(asked: Asked, fetcher: Fetcher) -> tuple[Image | None, str]:
@@ -97,6 +140,8 @@ def _seen(asked: Asked, fetcher: Fetcher) -> tuple[Image | None, str]:
         fetched = fetcher.fetch(asked.uri, asked.batch_id)
     except MaskpoolError as error:
         return None, str(error)
+    except MemoryError:
+        return None, _LARGE
     if fetched.sha256 != asked.image_sha256:
-        return None, "the image is another one than its masks were drawn on"
+        return None, _CHANGED
     return fetched.image, ""

@@ -25,7 +25,7 @@ from maskpool.reading import NO_CHANGES, ReadingChanges, reading_of
 from maskpool.reading_rule import ReadingRule
 from maskpool.spec import BatchSpec
 from producer.results.pages import pages
-from producer.results.records import Failure, ImageResult, LabelledInstance, Origin
+from producer.results.records import Drawn, Failure, ImageResult, LabelledInstance, Origin
 from storage.objects import masks
 from storage.objects.masks import MaskRecord, StoredChunk
 
@@ -233,15 +233,17 @@ def _image(parts: _Parts, chunks: _Chunks) -> ImageResult:
     records = [(view, _record(job, chunks[view.batch_id, job.masks_key])) for view, job in parts]
     _refuse_different_pictures(records)
     (view, job), seen = parts[0], records[0][1]
+    found = [(Drawn(record.model, record.tiled), counting(one, record)) for one, record in records]
     return ImageResult(
         seq=job.seq,
         name=job.name,
         uri=job.image_uri,
         width=job.width,
         height=job.height,
-        instances=tuple(found for view, record in records for found in counting(view, record)),
+        instances=tuple(one for _, some in found for one in some),
         tiled=next((record.tiled for _, record in records if record.tiled is not None), None),
         origin=Origin(view.batch_id, seen.model, seen.image_sha256),
+        drawn=tuple(drawn for drawn, some in found for _ in some),
     )
 
 

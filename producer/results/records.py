@@ -47,6 +47,19 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """On which maps masks were drawn.
+
+    Attributes:
+        model: Alias of the models that drew them.
+        tiled: How the image was looked at; None where no tiles were asked for.
+    """
+
+    model: str
+    tiled: Tiled | None
+
+
+@dataclass(frozen=True, slots=True)
 class ImageResult:
     """One image that was annotated, with everything that counts under the rule it was read by.
 
@@ -60,6 +73,8 @@ class ImageResult:
             where nothing was found.
         tiled: How it was looked at; None where its batch asked for no tiles.
         origin: Where its masks are from; None where nobody needs to know.
+        drawn: On which maps each of the instances was drawn; of merged batches each has its own.
+            Empty where nobody needs to know.
         finer: What became of its masks where they were made finer.
     """
 
@@ -71,6 +86,7 @@ class ImageResult:
     instances: tuple[LabelledInstance, ...]
     tiled: Tiled | None = None
     origin: Origin | None = None
+    drawn: tuple[Drawn, ...] = ()
     finer: FinerMasks | None = None
 
 

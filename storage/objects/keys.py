@@ -3,7 +3,9 @@
 ``masks/v1/{batch}/{chunk}-{sha256[:16]}.jsonl.zst`` holds the masks of one chunk,
 ``sources/{batch}/{name}`` an image that ``submit`` uploaded, ``uploads/{upload}/{name}`` a file
 that came through the door, ``thumbs/{batch}/{seq}-{kind}.jpg`` a smaller picture of an image, and
-``thumbs/{upload}/{sha256[:32]}-{kind}.jpg`` one of a file. Keys are relative to the store's URL.
+``thumbs/{upload}/{sha256[:32]}-{kind}.jpg`` one of a file, and
+``thumbs/{batch}/{seq}-finer-{fineness}.json`` an image's finer masks. Keys are relative to the
+store's URL.
 """
 
 from __future__ import annotations
@@ -90,6 +92,11 @@ def parts_prefix(upload_id: UUID) -> str:
 def thumb_object(owner_id: UUID, image: str, kind: str) -> str:
     """Where a smaller picture of an image of a batch, or of an upload, lies."""
     return f"{thumbs_prefix(owner_id)}{image}-{kind}.jpg"
+
+
+def finer_object(batch_id: UUID, seq: int, fineness: str) -> str:
+    """Where the masks of an image of a batch lie that were made finer for whoever looked."""
+    return f"{thumbs_prefix(batch_id)}{seq}-finer-{fineness}.json"
 
 
 def thumbs_prefix(owner_id: UUID) -> str:

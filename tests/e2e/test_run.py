@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,11 @@ def test_the_demo_finds_what_is_there(tmp_path: Path) -> None:
     assert summary["instances"] > 0
     assert len(list((out / "overlays").rglob("*.jpg"))) == 24
     assert "<img" in (out / "index.html").read_text()
+    # What finer outlines would be worth, which the data set is left without.
+    told = re.search(r"boundary IoU (0\.\d+) → (0\.\d+) over \d+ masks", done.stdout)
+    assert told, done.stdout
+    assert float(told[2]) > float(told[1]) + 0.02
+    assert (out / "finer.jpg").stat().st_size > 1_000
     _check_with_pycocotools(out / "coco.json", summary["f1"])
     _check_kinds_of_prompts(out / "coco.json")
     assert processes_naming(str(out)) == []

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +23,9 @@ from services.plain_pool import PlainPool, a_result
 
 from maskpool import failpoints, rle
 from maskpool.domain import Found, Instance, JobResult
+from maskpool.errors import Unreachable
 from maskpool.fineness import Fineness
+from maskpool.settings import ModelAlias
 from producer.export import export
 from producer.pool import Pool
 from producer.refining import refine
@@ -132,6 +140,107 @@ def test_an_export_that_was_cut_off_goes_on_and_counts_all(
     said.clear()
     assert one("other.json", Fineness.MEDIUM, said) == went_on
     assert any(sentence.startswith("starting over") for sentence in said)
+
+
+def test_merged_batches_are_made_finer_each_by_its_own_maps(
+    batch: Pictured, work: PlainPool, tmp_path: Path
+) -> None:
+    work.model = "coarse"
+    other = batch.annotate(work, 3)
+    coarse = ModelAlias(sam3="x", clip="y", cells=16)
+    settings = batch.pool.settings.model_copy(update={"models": {"coarse": coarse}})
+    wide = (SIDE / 16, SIDE / 16)
+    for ids, cells in (((batch.id, other), (CELL, wide)), ((other, batch.id), (wide, CELL))):
+        target = tmp_path / "coco.json"
+        export(
+            replace(batch.pool, settings=settings),
+            [str(one) for one in ids],
+            target,
+            refine=Fineness.MEDIUM,
+            processes=1,
+            fresh=True,
+        )
+        rows = json.loads(target.read_bytes())["annotations"]
+        found = [row["segmentation"]["counts"] for row in rows if row["image_id"] == 1]
+        mask = rle.encode(specked(1))
+        first, _, second, _ = found
+        made = [refine(mask, Fineness.MEDIUM, cell).mask.counts for cell in cells]
+        assert [first, second] == made
+        assert made[0] != made[1]
+
+
+def test_an_export_goes_on_after_a_process_was_killed(batch: Pictured, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill(done: int, total: int) -> None:
+        if done == 1:
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGKILL)
+                killed.append(child.pid)
+
+    def one(name: str, on_image: Callable[[int, int], None]) -> bytes:
+        written = export(
+            batch.pool,
+            [str(batch.id)],
+            tmp_path / name,
+            refine=Fineness.MEDIUM,
+            processes=2,
+            on_image=on_image,
+        )
+        assert written.images == 3
+        return (tmp_path / name).read_bytes()
+
+    went_on = one("hurt.json", kill)
+    assert killed
+    assert went_on == one("whole.json", lambda _done, _total: None)
+    assert not multiprocessing.active_children()
+
+
+def test_an_image_that_ends_each_process_is_named(
+    batch: Pictured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def hunt() -> None:
+        while not ended.wait(0.01):
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    try:
+        with pytest.raises(Unreachable, match=r"it ended each time at 000\.png"):
+            export(
+                batch.pool,
+                [str(batch.id)],
+                tmp_path / "a.json",
+                refine=Fineness.MEDIUM,
+                processes=1,
+            )
+    finally:
+        ended.set()
+        hunter.join()
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_a_picture_that_takes_too_much_memory_is_named(batch: Pictured, tmp_path: Path) -> None:
+    large = Image.new("RGB", (9_000, 9_000))
+    buffer = io.BytesIO()
+    large.save(buffer, "PNG", compress_level=1)
+    # Its bytes are not those of before, which nobody finds out: it does not fit.
+    batch.paths[1].write_bytes(buffer.getvalue())
+    # To read a file takes as much at once as one may have.
+    limits = {"picture_megabytes": 192, "max_image_bytes": 8 << 20}
+    little = batch.pool.settings.model_copy(update=limits)
+    pool = replace(batch.pool, settings=little)
+    target = tmp_path / "coco.json"
+    export(pool, [str(batch.id)], target, refine=Fineness.HIGH, processes=1)
+    said = json.loads(target.read_bytes())["info"]["refine"]
+    [one] = said["unseen_images"]
+    assert one["file_name"] == "001.png"
+    assert "too little memory" in one["reason"]
+    assert said["taken"] == {"none": 0, "low": 3, "medium": 1, "high": 2}
 
 
 def test_masks_of_no_pixel_are_left_out_as_ever(

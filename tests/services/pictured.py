@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -51,18 +52,23 @@ class Pictured:
             colours = np.where(disc(0)[..., None], (250, 90, 20), (20, 90, 250))
             Image.fromarray(colours.astype(np.uint8)).save(path)
         work.look = self.look
-        self.id = work.submit(count)
+        self.id = self.annotate(work, count)
+        self.pool = replace(
+            pool, settings=pool.settings.model_copy(update={"source_roots": (folder,)})
+        )
+
+    def annotate(self, work: PlainPool, count: int) -> UUID:
+        """A batch over the images."""
+        batch_id = work.submit(count)
         with work.database.write() as session:
             for seq, path in enumerate(self.paths):
                 session.execute(
                     update(JobRow)
-                    .where(JobRow.batch_id == self.id, JobRow.seq == seq)
+                    .where(JobRow.batch_id == batch_id, JobRow.seq == seq)
                     .values(image_uri=path.as_uri())
                 )
         work.drain()
-        self.pool = replace(
-            pool, settings=pool.settings.model_copy(update={"source_roots": (folder,)})
-        )
+        return batch_id
 
     def look(self, seq: int) -> JobResult:
         masks = [specked(1), bar()]

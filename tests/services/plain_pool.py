@@ -62,6 +62,8 @@ class PlainPool:
     worker_id: UUID = field(default_factory=new_id)
     #: What is found in a job's image, by ``seq``.
     look: Callable[[int], JobResult] = field(default_factory=lambda: a_result)
+    #: Whose masks they are.
+    model: str = "demo"
 
     def submit(self, count: int, *, activate: bool = True, objects: bool = False) -> UUID:
         """A batch of ``count`` images that nobody ever opens, each with ``OBJECTS`` if told."""
@@ -104,7 +106,9 @@ class PlainPool:
         """The chunk's object, before any row knows of it; without the jobs in ``but``."""
         named = [(job.name, self._annotate(job)) for job in taken.jobs if job.seq not in but]
         results = [result for _, result in named]
-        content = masks.encode_chunk(taken.batch_id, taken.chunk_id, "demo", SPEC.prompts, named)
+        content = masks.encode_chunk(
+            taken.batch_id, taken.chunk_id, self.model, SPEC.prompts, named
+        )
         key = keys.mask_object(taken.batch_id, content.masks_key)
         self.store.put(key, content.data, "application/zstd")
         return results, content

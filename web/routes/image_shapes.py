@@ -7,8 +7,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from maskpool import packed_mask
+from maskpool.fineness import Fineness
 from maskpool.tiling.record import Tiled, Why
 from producer.images import ListedImage, OneImage, StoredInstance, state_word
+from producer.outlines import Finer
 from producer.results.explained import Explained
 from web import pictures
 from web.drawing import Drawing
@@ -82,6 +84,11 @@ class Instance(Shown):
         examples=[None],
     )
     object_index: int | None = Field(examples=[None])
+    refined: Fineness | None = Field(
+        description="With refine: how fine the mask is; less than was asked where a step would "
+        "have changed too much of it. Area and box are those of the finer mask.",
+        examples=[None],
+    )
     segmentation: Rle | None = Field(description="With masks=rle.")
     polygons: list[list[tuple[int, int]]] | None = Field(
         description="With masks=polygon: closed rings along the pixels' edges, x and y each; "
@@ -135,6 +142,30 @@ class TilesShown(Shown):
     )
 
 
+class UnseenShown(Shown):
+    """Why a picture's own edges could not be used."""
+
+    changed: bool = Field(
+        description="It is another one than the masks were drawn on; else it is not to be had.",
+        examples=[True],
+    )
+    sentence: str = Field(examples=["the image is another one than its masks were drawn on"])
+
+
+class RefinedShown(Shown):
+    """What became of masks that were to be made finer."""
+
+    asked: Fineness = Field(examples=["medium"])
+    masks: int = Field(description="Those of this answer.", examples=[40])
+    changed_too_much: int = Field(
+        description="Masks of which a step was not taken, as it would have changed too much.",
+        examples=[3],
+    )
+    unseen: UnseenShown | None = Field(
+        description="With refine=high: why the picture was of no use, so that masks are medium."
+    )
+
+
 class OneImageShown(Shown):
     """One image with all that counts in it, or all that is stored of it."""
 
@@ -154,6 +185,7 @@ class OneImageShown(Shown):
     tiles: TilesShown | None = Field(
         description="Null while it is not done, and where its batch asks for no tiles."
     )
+    refined: RefinedShown | None = Field(description="With refine, where it is done.")
 
 
 def row(listed: ListedImage) -> ImageRow:
@@ -182,9 +214,20 @@ def shown(one: OneImage, drawn: Drawing) -> OneImageShown:
         mask_width=width,
         mask_height=height,
         error=one.job.error,
-        instances=[_instance(stored, drawn) for stored in one.instances],
+        instances=[_instance(stored, drawn, one.finer) for stored in one.instances],
         prompts=[_prompt(explained) for explained in one.explained],
         tiles=None if one.tiled is None else _tiles(one.tiled),
+        refined=None if one.finer is None else _refined(one.finer),
+    )
+
+
+def _refined(finer: Finer) -> RefinedShown:
+    unseen = finer.unseen
+    return RefinedShown(
+        asked=finer.asked,
+        masks=len(finer.masks),
+        changed_too_much=finer.changed_too_much,
+        unseen=unseen and UnseenShown(changed=unseen.changed, sentence=unseen.sentence),
     )
 
 
@@ -214,7 +257,7 @@ def _prompt(explained: Explained) -> PromptShown:
     )
 
 
-def _instance(stored: StoredInstance, drawn: Drawing) -> Instance:
+def _instance(stored: StoredInstance, drawn: Drawing, finer: Finer | None) -> Instance:
     instance = stored.labelled.instance
     found = instance.found
     return Instance(
@@ -232,6 +275,7 @@ def _instance(stored: StoredInstance, drawn: Drawing) -> Instance:
         contended=instance.contended,
         contender=instance.contender,
         object_index=found.object_index,
+        refined=None if finer is None else finer.taken(stored.ordinal),
         **_mask(found.mask, drawn),
     )
 

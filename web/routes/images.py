@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Path, Query, Response
+from anyio import to_thread
+from fastapi import Path, Query, Request, Response
 
 from db.images import Order
+from maskpool.errors import NotFound
+from maskpool.fineness import Fineness
 from producer import images, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
-from producer.images import Wanted
+from producer.images import OneImage, Wanted
 from web import cursors, pictures
 from web.access import Pooled, needs
-from web.drawing import Drawn
+from web.drawing import Drawing, Drawn, Finely
+from web.outlines import finer
 from web.problems import Problem
 from web.router import Router
 from web.routes.image_shapes import Images, OneImageShown, State, row, shown
@@ -76,7 +80,8 @@ def list_images(
 
 
 @router.get("/{seq}")
-def get_image(
+async def get_image(
+    request: Request,
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.READ)],
     batch_id: UUID,
@@ -84,8 +89,13 @@ def get_image(
     drawn: Drawn,
 ) -> OneImageShown:
     """Show one image with everything that counts in it."""
-    visible.find_batch(pool, caller, batch_id)
-    return shown(images.one(pool, batch_id, seq, everything=drawn.everything), drawn)
+
+    def find() -> OneImage:
+        visible.find_batch(pool, caller, batch_id)
+        return drawn.chosen(images.one(pool, batch_id, seq, everything=drawn.everything))
+
+    found = await finer(request, pool, await to_thread.run_sync(find), drawn.refine)
+    return await to_thread.run_sync(shown, found, drawn)
 
 
 @router.get(
@@ -93,18 +103,39 @@ def get_image(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}, "description": "The mask: white on black."}},
 )
-def get_mask(
+async def get_mask(
+    request: Request,
     pool: Pooled,
     caller: Annotated[Caller, needs(Right.READ)],
     batch_id: UUID,
     seq: Seq,
     ordinal: Annotated[int, Path(ge=0, le=_MAX_SEQ)],
+    refine: Finely = Fineness.NONE,
 ) -> Response:
-    """Draw one stored mask in the size of its image, one bit a pixel."""
-    visible.find_batch(pool, caller, batch_id)
-    png = pictures.mask_png(images.mask(pool, batch_id, seq, ordinal))
+    """Draw one stored mask in the size of its image, one bit a pixel.
+
+    With `refine`, the header `Refined` says how fine it is; `high` is refused without its picture.
+    """
+    only = Drawing(which="stored", refine=refine, only=frozenset({ordinal}))
+
+    def find() -> OneImage:
+        visible.find_batch(pool, caller, batch_id)
+        found = only.chosen(images.one(pool, batch_id, seq, everything=True))
+        if not found.instances:
+            raise NotFound(f"image {seq} has no mask {ordinal}")
+        return found
+
+    found = await finer(request, pool, await to_thread.run_sync(find), refine)
     # A stored mask never changes.
-    return Response(png, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+    headers = {"cache-control": "private, max-age=3600"}
+    if found.finer is not None:
+        if found.finer.unseen is not None:
+            said = f"{found.job.name}: {found.finer.unseen.sentence}; ask for medium"
+            raise Problem(409, "refine.unseen", said)
+        headers["refined"] = found.finer.taken(ordinal)
+    mask = found.instances[0].labelled.instance.found.mask
+    png = await to_thread.run_sync(pictures.mask_png, mask)
+    return Response(png, media_type="image/png", headers=headers)
 
 
 def _place(order: Order, after: str) -> tuple[Any, int]:

@@ -21,6 +21,7 @@ from producer.pool import Pool
 from producer.predict import FromBatch, FromUpload, Prediction, Question
 from web.access import Pooled, needs
 from web.drawing import Drawing, Drawn
+from web.outlines import finer
 from web.problems import Problem
 from web.router import Router
 from web.routes.image_shapes import OneImageShown, shown
@@ -155,7 +156,8 @@ async def _answered(
     caller, made = whose
 
     def answer() -> OneImage | None:
-        return predict.answer(pool, caller, made, everything=drawn.everything)
+        told = predict.answer(pool, caller, made, everything=drawn.everything)
+        return None if told is None else drawn.chosen(told)
 
     # What was asked a moment ago has not ended yet; to look for it would only keep it up.
     found = None if is_new and wait else await to_thread.run_sync(answer)
@@ -170,7 +172,9 @@ async def _answered(
         response.headers["Location"] = link
         return PredictionShown(id=str(made), state="waiting", link=link, result=None)
     _require_sound(found)
-    return PredictionShown(id=str(made), state="ended", link=link, result=shown(found, drawn))
+    found = await finer(request, pool, found, drawn.refine)
+    result = await to_thread.run_sync(shown, found, drawn)
+    return PredictionShown(id=str(made), state="ended", link=link, result=result)
 
 
 def _require_sound(found: OneImage) -> None:

@@ -76,7 +76,7 @@ def test_dropped_files_become_masks_and_a_data_set(desk: Desk, tmp_path: Path) -
     expect(title).to_be_hidden()
 
     page.get_by_role("button", name="Export").click()
-    page.get_by_label("Outlines").select_option("medium")
+    page.get_by_role("dialog").get_by_label("Outlines").select_option("medium")
     page.get_by_role("button", name="Make the file").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="shapes-coco.json").click(timeout=30_000)

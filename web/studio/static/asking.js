@@ -35,6 +35,7 @@ const HOW = { masks: "rle", which: "stored", scale: "view" };
  * @property {number} height
  * @property {Scores[]} scores Of the prompts, in their order; empty where they are not known.
  * @property {Tiled | null} tiles
+ * @property {{unseen: {changed: boolean, sentence: string} | null} | null} refined What became of them with `refine`.
  * @property {number} ms From the question to the answer.
  */
 
@@ -85,7 +86,7 @@ async function ended(answer, signal, how = HOW) {
  * @returns {Told}
  */
 function told({ id, result }, ms) {
-  const { instances, width, height, prompts = [], tiles = null } = result;
+  const { instances, width, height, prompts = [], tiles = null, refined = null } = result;
   const scores = prompts.map((/** @type {Scores} */ { presence, best }) => ({ presence, best }));
-  return { link: id, instances, width, height, scores, tiles, ms };
+  return { link: id, instances, width, height, scores, tiles, refined, ms };
 }

@@ -5,6 +5,7 @@ import { address, explain, get, post } from "./api.js";
 import { hasEnded, shareBar } from "./batch-parts.js";
 import { openDialog } from "./dialog.js";
 import { el, icon, swap } from "./dom.js";
+import { LEVELS, remembered } from "./fineness.js";
 import { putOff, refusalOfTask } from "./task-refusal.js";
 import { ago, bytes, number, t } from "./words.js";
 
@@ -16,9 +17,6 @@ import { ago, bytes, number, t } from "./words.js";
  * @typedef {import("./task-refusal.js").Told & {id: string, kind: string, progress: any, files: File[],
  *   finished_at: string | null}} Task
  */
-
-/** How fine outlines are made; the first is as they are stored. */
-const LEVELS = ["none", "low", "medium", "high"];
 
 /** Milliseconds between two looks at what is written. */
 const LOOK = 600;
@@ -32,6 +30,7 @@ export function openExport(batch, reading) {
   const tried = el("input", { type: "checkbox", id: "export-tried" });
   const levels = LEVELS.map((one) => el("option", { value: one }, t(`export.refine.${one}`)));
   const refine = el("select", { class: "select", id: "export-refine", "aria-describedby": "export-refine-what" }, ...levels);
+  refine.value = remembered();
   const state = el("div", { class: "stack stack--s", role: "status" });
   const earlier = el("ul", { class: "files" });
   const go = el("button", { class: "btn btn--primary", type: "button" }, icon("down"), t("export.go"));

@@ -28,7 +28,8 @@ export function codeParts(work) {
   const button = el("button", { class: "btn btn--primary", type: "button", onclick: copy }, icon("copy"), t("code.copy"));
   const seg = el("div", { class: "seg", role: "radiogroup", "aria-label": t("try.as_code") }, ...choices);
   choose(now);
-  return { body: [el("p", { class: "hint" }, t("code.token")), seg, code], acts: [copied, button] };
+  const finer = work.refine === "none" ? [] : [el("p", { class: "hint" }, t("code.refine", { option: `--refine ${work.refine}` }))];
+  return { body: [el("p", { class: "hint" }, t("code.token")), seg, code, ...finer], acts: [copied, button] };
 }
 
 /** @param {string} text */
@@ -49,13 +50,14 @@ async function put(text) {
 export function codes(work) {
   const question = questionOf(work);
   const name = work.picture?.name.split("/").at(-1) ?? "picture.jpg";
-  return { curl: curl(question, name), Python: python(question, name), CLI: cli(work, name), spec: spec(work) };
+  const masks = work.refine === "none" ? "masks=rle" : `masks=rle&refine=${work.refine}`;
+  return { curl: curl(question, name, masks), Python: python(question, name, masks), CLI: cli(work, name), spec: spec(work) };
 }
 
 const server = () => `${location.origin}${root}`;
 
-/** @param {object} question @param {string} name */
-function curl(question, name) {
+/** @param {object} question @param {string} name @param {string} masks How masks are written. */
+function curl(question, name, masks) {
   const body = JSON.stringify({ upload: "$UPLOAD", file: name, ...question }).replace(/'/g, "'\\''");
   const [before, after] = body.split("$UPLOAD");
   return [
@@ -64,12 +66,12 @@ function curl(question, name) {
     "UPLOAD=$(curl -sS -H \"$AUTH\" --json '{}' $SERVER/api/v1/uploads | jq -r .id)",
     `curl -sS -H "$AUTH" -T ${shell(name)} "$SERVER/api/v1/uploads/$UPLOAD/files/${encodeURIComponent(name)}"`,
     `curl -sS -H "$AUTH" --json '${before}'$UPLOAD'${after}' \\`,
-    "  \"$SERVER/api/v1/predict?masks=rle\"",
+    `  "$SERVER/api/v1/predict?${masks}"`,
   ].join("\n");
 }
 
-/** @param {object} question @param {string} name */
-function python(question, name) {
+/** @param {object} question @param {string} name @param {string} masks How masks are written. */
+function python(question, name, masks) {
   return [
     "import os",
     "from pathlib import Path",
@@ -85,7 +87,7 @@ function python(question, name) {
     'upload = client.post("uploads", json={}).raise_for_status().json()["id"]',
     'client.put(f"uploads/{upload}/files/{picture.name}", content=picture.read_bytes()).raise_for_status()',
     `question = {"upload": upload, "file": picture.name, ${JSON.stringify(question).slice(1)}`,
-    'answer = client.post("predict?masks=rle&wait=30", json=question).raise_for_status().json()',
+    `answer = client.post("predict?${masks}&wait=30", json=question).raise_for_status().json()`,
     'for instance in answer["result"]["instances"]:',
     '    print(instance["category"], instance["score"], instance["segmentation"])',
   ].join("\n");

@@ -3,6 +3,7 @@
 
 import { ask } from "./api.js";
 import { again } from "./asking.js";
+import { askFiner } from "./finer.js";
 import { picture as load } from "./picture.js";
 import { decode } from "./rle.js";
 import { pathOf } from "./try-pictures.js";
@@ -23,15 +24,34 @@ const FULL = { masks: "rle", which: "stored", scale: "original" };
  */
 async function full(work, items) {
   const answer = work.picture?.answer;
-  const found = answer && items.some((one) => !one.edit?.found) ? (await again(answer.link, FULL)).instances : [];
+  const stored = items.filter((one) => !one.edit?.found).map((one) => one.instance.ordinal);
+  const found = answer && stored.length ? await fullOf(answer.link, stored, work.refine) : new Map();
   return Promise.all(
     items.map(async (item) => {
       const { edit } = item;
-      if (!edit?.found) return { item, rle: /** @type {Rle} */ (found[item.instance.ordinal]?.segmentation) };
-      const [drawn] = (await again(edit.link, FULL)).instances;
-      return { item, rle: drawn?.segmentation ?? edit.found.segmentation };
+      if (!edit?.found) return { item, rle: /** @type {Rle} */ (found.get(item.instance.ordinal)) };
+      const drawn = (await fullOf(edit.link, [0], work.refine)).get(0);
+      return { item, rle: drawn ?? edit.found.segmentation };
     }),
   );
+}
+
+/**
+ * Masks of an answer by their ordinals, as fine as they are shown.
+ *
+ * @param {string} link
+ * @param {number[]} ordinals
+ * @param {import("./fineness.js").Fineness} level
+ */
+async function fullOf(link, ordinals, level) {
+  /** @type {Map<number, Rle>} */
+  const found = new Map();
+  const take = (/** @type {{instances: any[]}} */ { instances }) => {
+    for (const one of instances) found.set(one.ordinal, one.segmentation);
+  };
+  if (level === "none") take(await again(link, FULL));
+  else await askFiner((query) => again(link, { ...FULL, ...query }), ordinals, level, take);
+  return found;
 }
 
 /** One PNG, white on black, of each mask that counts. @param {Work} work @param {Item[]} items */

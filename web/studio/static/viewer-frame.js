@@ -11,8 +11,9 @@ import { t } from "./words.js";
  * @param {object} does
  * @param {(way: number) => void} does.step
  * @param {() => void} does.closed
+ * @param {HTMLElement[]} does.parts Of its panel, below the sum.
  */
-export function viewerFrame({ step, closed }) {
+export function viewerFrame({ step, closed, parts }) {
   const canvas = new MaskCanvas();
   canvas.setAttribute("role", "img");
   const title = el("span", { class: "trunc" }), place = el("span", { class: "muted num nowrap" });
@@ -26,7 +27,7 @@ export function viewerFrame({ step, closed }) {
   const panel = el(
     "div",
     { class: "viewer__panel", tabindex: "-1" },
-    el("div", { class: "sec" }, sum, tiles),
+    el("div", { class: "sec" }, sum, tiles, ...parts),
     el("table", { class: "found" }, el("thead", {}, el("tr", {}, ...titles)), rows),
   );
   const dialog = el(

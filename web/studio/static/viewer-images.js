@@ -18,7 +18,7 @@ import { decode } from "./rle.js";
 const KEPT = 9;
 
 /** How masks are asked for: as the view of their image shows them. */
-const ASKED = { masks: "rle", which: "stored", scale: "view" };
+export const ASKED = { masks: "rle", which: "stored", scale: "view" };
 
 export class ViewerImages {
   /** @param {string} path Of the images of a batch. */
@@ -49,10 +49,19 @@ export class ViewerImages {
   /** @param {number} seq @returns {Promise<Ready>} */
   async _load(seq) {
     const image = await get(`${this._path}/${seq}`, { query: ASKED });
-    const factor = image.width ? image.mask_width / image.width : 1;
-    const masks = image.instances.map((/** @type {any} */ one, /** @type {number} */ at) => maskOf(one, at, factor));
-    return { image, masks };
+    return { image, masks: masksOf(image) };
   }
+}
+
+/**
+ * What is drawn of an image.
+ *
+ * @param {any} image As the API shows it.
+ * @returns {Mask[]}
+ */
+export function masksOf(image) {
+  const factor = image.width ? image.mask_width / image.width : 1;
+  return image.instances.map((/** @type {any} */ one, /** @type {number} */ at) => maskOf(one, at, factor));
 }
 
 /**

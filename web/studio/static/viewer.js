@@ -8,6 +8,7 @@ import { look } from "./palette.js";
 import { picture, prefetch } from "./picture.js";
 import { reasons } from "./reading.js";
 import { tiledWords } from "./tiled-words.js";
+import { ViewerFiner } from "./viewer-finer.js";
 import { viewerFrame } from "./viewer-frame.js";
 import { ViewerImages } from "./viewer-images.js";
 import { count, number, t } from "./words.js";
@@ -54,7 +55,8 @@ export class Viewer {
     this._shown = null;
     /** @type {Mask | null} */
     this._picked = null;
-    this._frame = viewerFrame({ step: (way) => this.step(way), closed: () => this._closed() });
+    this._finer = new ViewerFiner(this._path, () => this.redraw());
+    this._frame = viewerFrame({ step: (way) => this.step(way), closed: () => this._closed(), parts: this._finer.parts });
     this._wire();
   }
 
@@ -183,8 +185,12 @@ export class Viewer {
   }
 
   /** @param {Ready} ready */
-  _draw({ image, masks }) {
+  _draw(ready) {
+    const { image } = ready;
     const why = reasons(image.instances, this._reading(), this._names);
+    this._finer.put(ready, why);
+    const { masks } = ready;
+    this._picked = this._picked && (masks[Number(this._picked.id)] ?? null);
     this._frame.canvas.masks = masks.filter((_, at) => !why[at]);
     this._frame.canvas.select(this._picked && !why[masks.indexOf(this._picked)] ? this._picked : null);
     const counting = why.filter((reason) => !reason).length;
@@ -201,7 +207,7 @@ export class Viewer {
    * @param {Reason} why It does not count; empty: it does.
    */
   _line(instance, mask, why) {
-    const { category, score, area, prompt } = instance;
+    const { category, score, prompt } = instance;
     const reason = why && t(`why.${why}`, { text: this._typed(prompt, instance.against_text ?? ""), name: this._rival(instance) });
     const name = el("span", { class: "row" }, el("span", { class: `sw ${look(prompt).className}` }), el("span", { class: "trunc" }, category), reason && el("small", { class: "nowrap" }, reason));
     const row = el(
@@ -209,7 +215,7 @@ export class Viewer {
       { class: why ? "is-out" : "", "data-mask": mask.id, tabindex: "-1", "aria-selected": "false" },
       el("td", {}, name),
       el("td", {}, number(score, 2)),
-      el("td", {}, count(area)),
+      el("td", {}, count(mask.area)),
     );
     row.addEventListener("pointerenter", () => this._frame.canvas.hover(mask, Boolean(why)));
     row.addEventListener("pointerleave", () => this._frame.canvas.hover(null));
@@ -246,7 +252,8 @@ export class Viewer {
 
   /** @param {KeyboardEvent} event */
   _press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // Arrows choose in a list.
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLSelectElement) return;
     /** @type {Record<string, () => void>} */
     const keys = {
       ArrowLeft: () => this.step(-1),

@@ -72,6 +72,10 @@ export class Work {
     this.readingFor = "";
     /** Whether large pictures are looked at in tiles, too. @type {"off" | "auto"} */
     this.tiles = "off";
+    /** How fine masks are shown. @type {import("./fineness.js").Fineness} */
+    this.refine = "none";
+    /** An instance as it is shown, where a finer one is here. @type {(instance: Instance) => Instance} */
+    this.finer = (instance) => instance;
     /** @type {Picture[]} */
     this.pictures = [];
     this.at = 0;
@@ -201,7 +205,7 @@ export class Work {
    */
   #item(id, instance, name, next, edit) {
     const slot = this.slotOf(name);
-    const shown = edit?.found ?? instance;
+    const shown = this.finer(edit?.found ?? instance);
     const number = next(name);
     const mask = maskOf(shown, id, look(slot), `${name} ${number}`);
     return { id, instance, shown, mask, name, number, slot, edit: edit ?? null, reason: "", hidden: false };

@@ -1,0 +1,124 @@
+// @ts-check
+/** Finer masks of what is seen in Try, fetched where they are not here yet. */
+
+import { again } from "./asking.js";
+import { swap } from "./dom.js";
+import { askFiner, sayFiner } from "./finer.js";
+import { t } from "./words.js";
+
+/**
+ * @import { Fineness } from "./fineness.js"
+ * @import { Instance, Item } from "./items.js"
+ * @import { Work } from "./work.js"
+ *
+ * @typedef {Instance & {refined: Fineness}} FinerInstance
+ */
+
+/** As masks are shown. */
+const HOW = { masks: "rle", which: "stored", scale: "view" };
+
+export class TryFiner {
+  /**
+   * @param {Work} work
+   * @param {HTMLElement} hint
+   */
+  constructor(work, hint) {
+    this.work = work;
+    this.hint = hint;
+    /** Finer ones of an instance, by level. @type {WeakMap<Instance, Map<Fineness, FinerInstance>>} */
+    this.made = new WeakMap();
+    /** Why a picture was of no use, by its link. @type {Map<string, {changed: boolean, sentence: string}>} */
+    this.unseen = new Map();
+    /** @type {unknown} */
+    this.error = null;
+    /** What is on its way. @type {Set<Instance>} */
+    this.asked = new Set();
+    this.stop = new AbortController();
+    work.finer = (instance) => this.#made(instance, work.refine) ?? instance;
+    work.on("items", () => this.look());
+  }
+
+  /** Another level was chosen. */
+  change() {
+    this.stop.abort();
+    this.stop = new AbortController();
+    this.asked.clear();
+    this.unseen.clear();
+    this.error = null;
+    this.work.rebuild();
+  }
+
+  /** Fetch what is seen and not here, and say how it stands. */
+  look() {
+    const { work } = this;
+    if (work.refine === "none") {
+      if (this.hint.textContent !== t("refine.hint")) swap(this.hint, t("refine.hint"));
+      return;
+    }
+    const lacking = work.shown.filter((one) => !this.#made(raw(one), work.refine));
+    if (lacking.length && !this.asked.size && !this.error) this.#fetch(lacking);
+    const made = work.shown.flatMap((one) => this.#made(raw(one), work.refine) ?? []);
+    const unseen = work.shown.map((one) => this.unseen.get(this.#link(one))).find(Boolean) ?? null;
+    sayFiner(this.hint, { level: work.refine, made, waits: lacking.length, unseen, error: this.error }, () => {
+      this.error = null;
+      this.look();
+    });
+  }
+
+  /** @param {Instance} instance @param {Fineness} level */
+  #made(instance, level) {
+    return this.made.get(instance)?.get(level);
+  }
+
+  /** @param {Item} item Of which prediction it is. */
+  #link(item) {
+    return (item.edit?.found ? item.edit.link : this.work.picture?.answer?.link) ?? "";
+  }
+
+  /** @param {Item[]} lacking */
+  async #fetch(lacking) {
+    const { work, stop } = this, level = work.refine;
+    /** @type {Map<string, Map<number, Instance>>} */
+    const links = new Map();
+    for (const item of lacking) {
+      this.asked.add(raw(item));
+      const link = this.#link(item), some = links.get(link) ?? new Map();
+      // A correction is the only mask of a prediction of its own.
+      links.set(link, some.set(Math.max(0, raw(item).ordinal), raw(item)));
+    }
+    try {
+      for (const [link, some] of links) {
+        await askFiner((query) => again(link, { ...HOW, ...query }, stop.signal), [...some.keys()], level, (told) => {
+          if (told.refined?.unseen) this.unseen.set(link, told.refined.unseen);
+          for (const one of told.instances) this.#take(some.get(one.ordinal), level, one);
+          if (!stop.signal.aborted) work.rebuild();
+        });
+      }
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      this.error = error;
+    }
+    if (stop.signal.aborted) return;
+    // What did not come is not asked for again and again.
+    if (!this.error) for (const item of lacking) if (!this.#made(raw(item), level)) this.#take(raw(item), level, { ...raw(item), refined: "none" });
+    this.asked.clear();
+    this.look();
+  }
+
+  /**
+   * @param {Instance | undefined} instance
+   * @param {Fineness} level
+   * @param {FinerInstance} one
+   */
+  #take(instance, level, one) {
+    if (!instance) return;
+    const { category, ordinal } = instance;
+    const known = this.made.get(instance) ?? new Map();
+    this.made.set(instance, known.set(level, { ...one, category, ordinal }));
+  }
+}
+
+/** @param {Item} item As it is stored. */
+function raw(item) {
+  return item.edit?.found ?? item.instance;
+}
