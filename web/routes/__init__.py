@@ -32,7 +32,7 @@ from web.routes import (
     uploads,
     users,
 )
-from web.studio import assets, pages
+from web.studio import api_page, assets, pages
 
 #: In the order in which the documentation shows them.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -62,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     pool.router,
     models.router,
     events.router,
+    api_page.router,
     pages.router,
     assets.router,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from web.headers import PAGE_HEADERS
+from web.headers import PAGE_HEADERS, PLAIN_HEADERS
 from web.place import Place
 from web.studio import assets, words
 
@@ -61,6 +62,27 @@ def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
         name: Of the template and of the page's script.
         status: HTTP status.
     """
+    values: dict[str, object] = {
+        "words": _words_of(name, words.language_of(request)),
+        "modules": assets.load().modules(f"{name}.js"),
+    }
+    return _answer(request, name, status, PAGE_HEADERS, values)
+
+
+def plain_page(request: Request, name: str, **values: object) -> HTMLResponse:
+    """One page without a script: nothing may run in it.
+
+    Args:
+        request: It says language and theme.
+        name: Of the template.
+        values: What the template shows beside its words.
+    """
+    return _answer(request, name, 200, PLAIN_HEADERS, values)
+
+
+def _answer(
+    request: Request, name: str, status: int, headers: Mapping[str, str], values: dict[str, object]
+) -> HTMLResponse:
     place: Place = request.app.state.place
     language = words.language_of(request)
     theme = request.cookies.get(THEME_COOKIE, "")
@@ -73,17 +95,16 @@ def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
             root=place.prefix,
             language=language,
             languages=words.LANGUAGES,
-            words=_words_of(name, language),
             t=lambda key: words.say(language, key),
             theme=theme if theme in THEMES else "",
             asset=lambda file: place.prefix + files.path(file),
-            modules=files.modules(f"{name}.js"),
+            **values,
         )
     )
-    headers = dict(PAGE_HEADERS)
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return HTMLResponse(html, status, headers=headers)
-    return HTMLResponse(_packed(html), status, headers=headers | {"content-encoding": "gzip"})
+        return HTMLResponse(html, status, headers=dict(headers))
+    packed = {**headers, "content-encoding": "gzip"}
+    return HTMLResponse(_packed(html), status, headers=packed)
 
 
 @lru_cache(maxsize=64)
