@@ -102,7 +102,7 @@ def _operation(
         # Back from what is shown, so that both are one example.
         curl.append(f"--json {shlex.quote(json.dumps(json.loads(body), ensure_ascii=False))}")
     elif bodies:
-        curl += [f'-H "Content-Type: {next(iter(bodies))}"', f"--data-binary @{_FILE}"]
+        curl += [f'-H "Content-Type: {next(iter(bodies))}"', f"-T {_FILE}"]
     if answers and answers[0][1] not in (_JSON, ""):
         curl.append("-N" if "event-stream" in answers[0][1] else f"-o {_FILE}")
     anchor = re.sub(r"\W+", "-", asked).strip("-").lower()
