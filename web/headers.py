@@ -27,6 +27,14 @@ PAGE_HEADERS = {
     "vary": "Cookie, Accept-Language, Accept-Encoding",
 }
 
+#: Of a page of ours without scripts: it loads its own style and icon.
+PLAIN_HEADERS = PAGE_HEADERS | {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+
 #: A year: what browsers take for good.
 _TLS_ONLY = "max-age=31536000"
 

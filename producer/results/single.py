@@ -19,7 +19,7 @@ from producer.pool import Pool
 from producer.results.explained import Explained, explain
 from producer.results.pages import pages
 from producer.results.reader import BatchView, counting
-from producer.results.records import ImageResult, Origin
+from producer.results.records import Drawn, ImageResult, Origin
 from storage.objects import masks
 from storage.objects.masks import MaskRecord
 
@@ -44,7 +44,10 @@ def read_one(pool: Pool, view: BatchView, name: str) -> ImageResult:
     found = tuple(counting(view, record))
     origin = Origin(view.batch_id, record.model, record.image_sha256)
     place = (job.seq, job.name, job.image_uri)
-    return ImageResult(*place, record.width, record.height, found, record.tiled, origin)
+    drawn = (Drawn(record.model, record.tiled),) * len(found)
+    return ImageResult(
+        *place, record.width, record.height, found, record.tiled, origin, drawn=drawn
+    )
 
 
 def read_explained(

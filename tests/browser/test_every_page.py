@@ -12,7 +12,7 @@ from services.studio import PHONE, Desk
 #: A new page belongs here; ``{id}`` is left to the tests of a page that needs a batch.
 PAGES = (
     *("/login", "/try", "/batches", "/batches/new"),
-    *("/glossary", "/glossary?list=shipped", "/pool", "/account", "/nowhere"),
+    *("/glossary", "/glossary?list=shipped", "/pool", "/account", "/api/docs", "/nowhere"),
 )
 
 #: Bytes of a page with all its files, as they come to a browser that takes gzip.

@@ -37,6 +37,7 @@ ROUTES: dict[str, Right | None] = {
     "GET /login/local": None,
     "GET /": None,
     "GET /login": None,
+    "GET /api/docs": None,
     "GET /try": None,
     "GET /batches": None,
     "GET /batches/new": None,

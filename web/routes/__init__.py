@@ -33,7 +33,7 @@ from web.routes import (
     uploads,
     users,
 )
-from web.studio import assets, pages
+from web.studio import api_page, assets, pages
 
 #: In the order in which they are tried and the documentation shows them. Files of pages, which it
 #: does not show, come first: a page asks for fifty at once, and one was compared with all others.
@@ -67,4 +67,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     pool.router,
     models.router,
     events.router,
+    api_page.router,
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from web.headers import PAGE_HEADERS
+from web.headers import PAGE_HEADERS, PLAIN_HEADERS
 from web.place import Place
 from web.studio import assets, words
 
@@ -61,35 +62,64 @@ def page(request: Request, name: str, *, status: int = 200) -> HTMLResponse:
         name: Of the template and of the page's script.
         status: HTTP status.
     """
+    return _answer(request, _written(name, _look(request)), status, PAGE_HEADERS)
+
+
+def plain_page(request: Request, name: str, **values: object) -> HTMLResponse:
+    """One page without a script: nothing may run in it.
+
+    Args:
+        request: It says language and theme.
+        name: Of the template.
+        values: What the template shows beside its words.
+    """
+    return _answer(request, _rendered(name, _look(request), values), 200, PLAIN_HEADERS)
+
+
+class _Look(NamedTuple):
+    """By what the text of one page differs from request to request."""
+
+    language: str
+    theme: str
+    prefix: str
+
+
+def _look(request: Request) -> _Look:
     place: Place = request.app.state.place
     theme = request.cookies.get(THEME_COOKIE, "")
-    chosen = theme if theme in THEMES else ""
-    html = _written(name, words.language_of(request), chosen, place.prefix)
-    headers = dict(PAGE_HEADERS)
-    if "gzip" not in request.headers.get("accept-encoding", ""):
-        return HTMLResponse(html, status, headers=headers)
-    return HTMLResponse(_packed(html), status, headers=headers | {"content-encoding": "gzip"})
+    return _Look(words.language_of(request), theme if theme in THEMES else "", place.prefix)
 
 
 @lru_cache(maxsize=128)
-def _written(name: str, language: str, theme: str, prefix: str) -> str:
-    """The text of a page. Templates, words and files are those that this process began with."""
+def _written(name: str, look: _Look) -> str:
+    """A page with its scripts. All it is made of is what this process began with."""
+    modules = assets.load().modules(f"{name}.js")
+    return _rendered(name, look, {"words": _words_of(name, look.language), "modules": modules})
+
+
+def _rendered(name: str, look: _Look, values: Mapping[str, object]) -> str:
     files = assets.load()
     return (
         _environment()
         .get_template(f"{name}.html")
         .render(
             page=name,
-            root=prefix,
-            language=language,
+            root=look.prefix,
+            language=look.language,
             languages=words.LANGUAGES,
-            words=_words_of(name, language),
-            t=lambda key: words.say(language, key),
-            theme=theme,
-            asset=lambda file: prefix + files.path(file),
-            modules=files.modules(f"{name}.js"),
+            t=lambda key: words.say(look.language, key),
+            theme=look.theme,
+            asset=lambda file: look.prefix + files.path(file),
+            **values,
         )
     )
+
+
+def _answer(request: Request, html: str, status: int, headers: Mapping[str, str]) -> HTMLResponse:
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return HTMLResponse(html, status, headers=dict(headers))
+    packed = {**headers, "content-encoding": "gzip"}
+    return HTMLResponse(_packed(html), status, headers=packed)
 
 
 @lru_cache(maxsize=64)
