@@ -127,9 +127,10 @@ export class Correct {
     if (!picture) return;
     const asked = { ...edit, gone: false, missed: false, waits: ++this.asking.count };
     work.selectedId = asked.id;
-    work.edit([...work.edits.filter((one) => one.id !== asked.id), asked]);
-    work.tell("selection");
+    const rest = work.edits.filter((one) => one.id !== asked.id);
+    // The question is on its way while the page draws that it waits.
     this.asking.object(picture, asked);
+    work.edit([...rest, asked]);
   }
 }
 
