@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from maskpool.errors import SpecError, Unreachable
 from maskpool.fineness import Fineness
-from maskpool.settings import MAP_CELLS, Settings
+from maskpool.model_aliases import MAP_CELLS
+from maskpool.settings import Settings
 from producer import child_settings
 from producer.refining.work import Answer, Asked, prepare, refine_image
 from producer.results.finer import FinerMasks, Unseen
