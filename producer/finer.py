@@ -38,7 +38,7 @@ def finer_stream(
         images,
         fineness,
         pool.settings,
-        processes=processes or max(1, min(_cores(), left)),
+        processes=processes or max(1, min(cores(), left)),
         left=left,
         say=say,
     )
@@ -67,7 +67,7 @@ class _Once:
         return iter(self.images)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Those that this process may use."""
     # macOS does not say which.
     allowed = getattr(os, "sched_getaffinity", None)
