@@ -31,7 +31,7 @@ from maskpool.ports import Request
 from maskpool.reading_rule import ReadingRule
 from maskpool.rle import Runs
 from maskpool.settings import load_settings
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from training.scenes import HELD_OUT_SEED, Scene, draw_scene
 from training.vocabulary import COLOURS, SHAPES
 from workers.engine.work import Scored

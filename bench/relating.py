@@ -28,7 +28,7 @@ from maskpool import rle
 from maskpool.domain import MIN_CONTENDED, Found
 from maskpool.rivals import Crowd
 from maskpool.rle import Runs
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from workers.image import relate
 from workers.image.asked import Asked
 

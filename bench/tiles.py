@@ -32,7 +32,7 @@ from maskpool.domain import DEFAULT_THRESHOLD, Klass, new_id
 from maskpool.ports import Answer
 from maskpool.rle import Runs
 from maskpool.settings import load_settings
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from maskpool.tiling.asked import DEFAULT_OVERLAP, Tiling
 from maskpool.tiling.placing import placed
 from maskpool.tiling.plan import decide

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from maskpool.errors import SpecError
-from maskpool.spec import category_name
+from maskpool.spec_prompt import category_name
 from maskpool.strict import Strict
 from maskpool.text import is_storable
 

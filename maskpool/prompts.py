@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import ValidationError
 
 from maskpool.errors import SpecError
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from maskpool.strict import spec_error
 from maskpool.text import is_storable, one_line
 

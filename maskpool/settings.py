@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -22,50 +20,10 @@ from pydantic_settings import NoDecode, SettingsConfigDict, SettingsError
 from maskpool import setting_lists
 from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
+from maskpool.model_aliases import BUILT_IN_MODELS, MAP_CELLS, ModelAlias
 from maskpool.settings_web import WebSettings
 from maskpool.text import is_storable
-from maskpool.tiling.asked import MAX_SIDE, MIN_SIDE
 from maskpool.tiling.plan import TILE_SIDE
-
-#: Where the demo checkpoints live, beside the code that trains them.
-DEMO_MODELS = Path(__file__).resolve().parent.parent / "workers" / "models" / "demo"
-
-
-#: Side of SAM3's maps of masks, as it is published.
-MAP_CELLS = 288
-
-
-class ModelAlias(BaseModel):
-    """A SAM3 + CLIP pair under one name.
-
-    Attributes:
-        sam3: Folder, or hub name with an optional ``@revision``.
-        clip: Folder, or hub name with an optional ``@revision``.
-        max_overlap: Default suppression of duplicates on reading; None as SAM3 was published.
-        tile: Side of the tiles of large images, pixels: at that scale the model knows things best.
-        cells: Side of the square maps on which it draws masks, whatever the image's shape.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sam3: str
-    clip: str
-    max_overlap: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    tile: Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)] = TILE_SIDE
-    cells: Annotated[int, Field(ge=16, le=4096)] = MAP_CELLS
-
-
-BUILT_IN_MODELS = {
-    # The small DETR head gives duplicate queries; the published one was trained not to.
-    "demo": ModelAlias(
-        sam3=str(DEMO_MODELS / "sam3"),
-        clip=str(DEMO_MODELS / "clip"),
-        max_overlap=0.5,
-        tile=320,
-        cells=64,
-    ),
-    "sam3": ModelAlias(sam3="facebook/sam3", clip="openai/clip-vit-large-patch14"),
-}
 
 
 class Settings(WebSettings):
@@ -131,8 +89,9 @@ class Settings(WebSettings):
     models: dict[str, ModelAlias] = Field(
         default_factory=dict,
         description='More model aliases, as JSON: {"name": {"sam3": "name@revision or folder", '
-        '"clip": "…", "tile": 1008, "cells": 288}}; "tile", the side of its tiles in pixels, and '
-        '"cells", the side of the maps on which it draws masks, may be left out.',
+        f'"clip": "…", "tile": {TILE_SIDE}, "cells": {MAP_CELLS}}}}}; "tile", the side of its '
+        'tiles in pixels, and "cells", the side of the maps on which it draws masks, may be left '
+        "out.",
     )
     model: str = Field(
         default="demo", description="Alias that a worker serves and that a batch asks for."

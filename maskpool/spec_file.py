@@ -22,7 +22,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 from maskpool.errors import SpecError
 from maskpool.prompts import parse, read_prompts, refuse_alike
 from maskpool.reading import PromptReading, Reading, Share
-from maskpool.spec import MAX_PROMPTS, MODEL_PATTERN, Prompt
+from maskpool.spec import MAX_PROMPTS, MODEL_PATTERN
+from maskpool.spec_prompt import Prompt
 from maskpool.strict import Strict, spec_error
 from maskpool.tiling.asked import Tiles
 

@@ -14,6 +14,7 @@ from maskpool.fineness import Fineness
 from maskpool.reading import NO_CHANGES, ReadingChanges
 from maskpool.text import counted
 from producer.finer import finer_stream
+from producer.finer_estimate import Estimate, estimated
 from producer.formats import FORMATS, targets
 from producer.formats.spool import spooled
 from producer.pool import Pool
@@ -25,6 +26,9 @@ from producer.results.records import Failure, ImageResult, ImageStream
 
 #: Called with the images that are written, and with how many there are at most.
 OnImage = Callable[[int, int], None]
+
+#: Called with what making masks finer would take.
+OnEstimate = Callable[[Estimate], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def export(
     stream: BinaryIO | None = None,
     say: Callable[[str], None] = lambda _: None,
     on_image: OnImage = lambda _done, _total: None,
+    on_estimate: OnEstimate | None = None,
 ) -> Exported:
     """Write batches as a dataset; batches over the same images become one.
 
@@ -92,6 +97,8 @@ def export(
         stream: Gets the whole dataset instead of ``target``, once it is complete.
         say: Takes sentences for the user.
         on_image: Called with each image that is written; what it raises ends the export there.
+        on_estimate: Called before masks are made finer, with what that would take; what it raises
+            ends the export before anything is written. Without it nothing is measured for it.
 
     Raises:
         SpecError: The format is not known.
@@ -119,6 +126,8 @@ def export(
     lacks = together(each)
     opened: list[reader.MergedImages] = []
     total = max(one.total for one in each)
+    if on_estimate is not None and refine is not Fineness.NONE:
+        on_estimate(estimated(pool, views, refine, images=total, processes=processes))
 
     def images(skip: int) -> ImageStream:
         opened.append(reader.read_images(pool.database, pool.store(), views, skip))

@@ -45,7 +45,7 @@ def finer_stream(
         fineness,
         pool.settings,
         granted,
-        processes=processes or max(1, min(_cores(), left)),
+        processes=processes or max(1, min(cores(), left)),
         left=left,
         say=say,
     )
@@ -75,7 +75,7 @@ class _Once:
         return iter(self.images)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Those that this process may use."""
     # macOS does not say which.
     allowed = getattr(os, "sched_getaffinity", None)

@@ -17,7 +17,7 @@ from maskpool.errors import ConfigError, NotFound
 from maskpool.prompts import read_prompts
 from maskpool.rle import Rle
 from maskpool.settings import Settings
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from producer.report.overlays import draw
 from producer.results.records import LabelledInstance
 from storage.images.decode import decode

@@ -23,7 +23,8 @@ from maskpool.domain import ImageRef, JobState, Klass
 from maskpool.errors import NotFound, SpecError, TooMany
 from maskpool.reading import Reading
 from maskpool.settings import Settings
-from maskpool.spec import BatchSpec, Prompt
+from maskpool.spec import BatchSpec
+from maskpool.spec_prompt import Prompt
 from maskpool.tiling.asked import Tiles
 from producer import glossary, images, originals
 from producer import uploads as of_caller

@@ -20,7 +20,7 @@ from transformers import (
     Sam3TrackerModel,
 )
 
-from maskpool.settings import DEMO_MODELS
+from maskpool.model_aliases import DEMO_MODELS
 from training.evaluate_tracker import evaluate_tracker
 from training.predict import Found, mask_iou, segment
 from training.questions import UNKNOWN_WORDS

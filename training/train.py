@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 from transformers import Sam3Model, Sam3TrackerModel
 
-from maskpool.settings import DEMO_MODELS
+from maskpool.model_aliases import DEMO_MODELS
 from training.dense import DenseHeads
 from training.export import export_clip, export_sam3, read_detector
 from training.features import build_features

@@ -19,7 +19,7 @@ from maskpool.errors import ImageError, MaskpoolError
 from maskpool.ports import Image, Request
 from maskpool.reading_rule import ReadingRule
 from maskpool.settings import Settings, load_settings
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from storage.images.decode import decode
 from workers.image.asked import Asked
 from workers.image.relate import relate

@@ -10,12 +10,17 @@ import typer
 from rich.console import Console
 
 from maskpool import exits
+from maskpool.errors import SpecError
 from maskpool.fineness import Fineness
 from maskpool.text import counted, storable
 from producer.cli import options, render
 
 if TYPE_CHECKING:  # imported only when a verb runs
     from producer.export import Exported
+    from producer.finer_estimate import Estimate
+
+#: Seconds that finer masks may take without a question.
+_LONG = 600
 
 #: As ``--out``; a file of that name is ``./-``.
 _STANDARD_OUTPUT = Path("-")
@@ -49,6 +54,9 @@ def export(
         bool, typer.Option("--fresh", help="Start over, even if an interrupted export could go on.")
     ] = False,
     refine: options.Refine = Fineness.NONE,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask, however long finer masks take.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> int:
     """Write batches as a dataset; batches over the same images become one.
@@ -60,6 +68,8 @@ def export(
     from producer.export import export as write
     from producer.pool import open_pool
 
+    if yes and refine is Fineness.NONE:
+        raise SpecError("--yes", "is about --refine, which alone asks; leave it out")
     stream = sys.stdout.buffer if out == _STANDARD_OUTPUT else None
     with open_pool() as pool, render.counting(shown=refine is not Fineness.NONE) as on_image:
         written = write(
@@ -73,6 +83,7 @@ def export(
             fresh=fresh,
             refine=refine,
             on_image=on_image,
+            on_estimate=lambda estimate: _agree(estimate, yes=yes),
             say=render.say,
         )
     # A dataset may be on standard output, under whatever name; nothing may be mixed into it.
@@ -84,6 +95,22 @@ def export(
     else:
         render.say(render.json_line(_as_json(written, refine)))
     return exits.SOME_FAILED if written.failed else exits.OK
+
+
+def _agree(estimate: Estimate, *, yes: bool) -> None:
+    """Say how long finer masks will take, and ask where that is long and somebody is there.
+
+    Raises:
+        typer.Abort: They do not want it.
+    """
+    render.say(estimate.sentence)
+    if yes or estimate.seconds <= _LONG:
+        return
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        # Standard output may be the dataset.
+        typer.confirm("go on?", abort=True, err=True)
+    else:
+        render.say("it goes on, as nobody is there to be asked; --refine low takes the least")
 
 
 def _as_json(written: Exported, refine: Fineness) -> dict[str, object]:

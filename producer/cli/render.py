@@ -299,9 +299,18 @@ def counting(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda _done, _total: None
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=errors, transient=True) as progress:
-        task = progress.add_task("images", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    progress = Progress(*columns, console=errors, transient=True)
+    task = progress.add_task("images", total=None)
+
+    def tell(done: int, total: int) -> None:
+        # Not before: somebody may be asked something first, and a bar would draw over it.
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield tell
+    finally:
+        progress.stop()
 
 
 def _iso(milliseconds: int | None) -> str | None:

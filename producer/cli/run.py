@@ -192,7 +192,7 @@ def _print_summary(done: RunResult) -> None:
 
 def _show_finer(out: Path, truth: Path) -> None:
     """What ``export --refine high`` would make of the demo's outlines, which it leaves alone."""
-    from maskpool.settings import BUILT_IN_MODELS
+    from maskpool.model_aliases import BUILT_IN_MODELS
     from producer.run.before_after import before_after
     from producer.run.publish import DATASET
 

@@ -20,8 +20,8 @@ from maskpool.glossary import Glossary, compose, shipped
 from maskpool.glossary.chinese import has_chinese
 from maskpool.glossary.words import SHIPPED_VERSION
 from maskpool.prompts import refuse_contradictions
-from maskpool.spec import Prompt
 from maskpool.spec_file import Asked, Question
+from maskpool.spec_prompt import Prompt
 from producer.glossary.lists import words_of
 from producer.pool import Pool
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from maskpool.errors import SpecError
-from maskpool.settings import MAP_CELLS, Settings
+from maskpool.model_aliases import MAP_CELLS
+from maskpool.settings import Settings
 from producer.results.records import Drawn
 
 

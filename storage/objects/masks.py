@@ -20,7 +20,7 @@ import zstandard
 from maskpool.domain import Instance, JobResult, PromptScores
 from maskpool.errors import CorruptObject
 from maskpool.ports import ObjectStore
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from maskpool.tiling.record import Tiled
 from storage.objects import instances, keys
 

@@ -22,8 +22,8 @@ from transformers import Sam3Config, Sam3Model
 
 from maskpool import rle
 from maskpool.domain import Found
+from maskpool.model_aliases import BUILT_IN_MODELS, DEMO_MODELS
 from maskpool.ports import ObjectAsk, Request
-from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_models, load_segmenter
 from workers.models.precision import precision
 from workers.models.sam3.segmenter import Sam3Segmenter

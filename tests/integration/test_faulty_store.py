@@ -16,7 +16,8 @@ from maskpool.domain import Found, Instance, Job, JobFailure, JobResult, Klass, 
 from maskpool.errors import CorruptObject, ImageError, Unreachable
 from maskpool.ports import ObjectStore
 from maskpool.settings import Settings
-from maskpool.spec import BatchSpec, Prompt
+from maskpool.spec import BatchSpec
+from maskpool.spec_prompt import Prompt
 from storage.images.fetch import Fetcher
 from storage.objects import keys, masks, open_store, s3
 from workers.image.annotate import Annotator

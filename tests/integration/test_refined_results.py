@@ -193,3 +193,13 @@ def test_the_verb_says_which_masks_its_figures_are_of(batch: Pictured, truth: Pa
     assert "no.json: there is no such file" in gone.stderr
     cells = maskpool(batch, "eval", str(batch.id), str(truth), "--cells", "64")
     assert "--cells: is of files" in cells.stderr
+
+
+def test_an_export_says_first_how_long_it_takes(batch: Pictured, tmp_path: Path) -> None:
+    out = tmp_path / "finer.json"
+    done = maskpool(batch, "export", str(batch.id), "-o", str(out), "--refine", "low")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stderr.splitlines()[:2]
+    assert first.startswith("estimate: 3 images, about 6 masks, about 0.0 core-minutes")
+    assert second.startswith("making about 6 masks of 3 images low")
+    assert "go on?" not in done.stderr

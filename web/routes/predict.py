@@ -11,7 +11,7 @@ from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
 from maskpool.asks import ImageAsks
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from maskpool.tiling.asked import Tiles
 from producer import predict
 from producer.accounts.caller import Caller

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maskpool.errors import SpecError
-from maskpool.spec import BatchSpec, Prompt, rows_of
+from maskpool.spec import BatchSpec
+from maskpool.spec_prompt import Prompt, rows_of
 
 _ROW = re.compile(r"prompts\[(?P<row>\d+)\]")
 

@@ -19,7 +19,8 @@ from transformers import (
 
 from maskpool.abilities import Ability
 from maskpool.errors import ConfigError
-from maskpool.settings import ModelAlias, Settings
+from maskpool.model_aliases import ModelAlias
+from maskpool.settings import Settings
 from workers.engine.engine import Engine
 from workers.models.checkpoint import Checkpoint, first_line, kind_of, whole
 from workers.models.clip.scorer import CROPS, ClipScorer, Preparation

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from maskpool.encoder_text import TEXT_CONTEXT, least_tokens
 from maskpool.errors import SpecError
 from maskpool.prompts import parse, read_prompts, why_misread
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hostile.paths import ALL_IN_ONE, NAMES
 
 from maskpool.errors import ConfigError, SpecError
 from maskpool.health import MAX_AGE_SECONDS
+from maskpool.model_aliases import BUILT_IN_MODELS
 from maskpool.setting_lists import roots_text
-from maskpool.settings import BUILT_IN_MODELS, Settings, load_settings, require
+from maskpool.settings import Settings, load_settings, require
 
 NETWORKS = (ip_network("10.1.2.0/24"), ip_network("fd12::/64"))
 

@@ -8,8 +8,9 @@ import pytest
 
 from maskpool.abilities import Ability, needed
 from maskpool.errors import SpecError
-from maskpool.spec import BatchSpec, Prompt, same_question
+from maskpool.spec import BatchSpec, same_question
 from maskpool.spec_file import Question, asked
+from maskpool.spec_prompt import Prompt
 from maskpool.tiling.asked import Tiling, parse
 from maskpool.tiling.record import Tiled, Why
 

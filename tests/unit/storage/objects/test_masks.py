@@ -18,7 +18,7 @@ from maskpool import rle
 from maskpool.domain import Found, Instance, JobResult, PromptScores
 from maskpool.errors import CorruptObject, NotFound
 from maskpool.ports import ObjectStore
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from maskpool.tiling.record import Tiled, Why
 from storage.objects import keys, masks, open_store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maskpool.errors import SpecError
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from workers.image.asked import Asked
 
 

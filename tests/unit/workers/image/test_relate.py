@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from maskpool import rle
 from maskpool.domain import MIN_CONTENDED, Found, Instance
 from maskpool.reading_rule import ReadingRule
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from workers.image import relate as module
 from workers.image.asked import Asked
 from workers.image.relate import float32, relate

@@ -10,7 +10,7 @@ import pytest
 from maskpool.domain import Found
 from maskpool.ports import Image
 from maskpool.rle import Rle
-from maskpool.spec import Prompt
+from maskpool.spec_prompt import Prompt
 from workers.engine.work import Scored
 from workers.image.asked import Asked
 from workers.image.verify import verify

@@ -16,7 +16,8 @@ from small_models import find, save_pair, save_video, scene, small_sam3
 from transformers import Sam3Config, Sam3Model, Sam3VideoModel
 
 from maskpool.errors import ConfigError, SpecError
-from maskpool.settings import BUILT_IN_MODELS, ModelAlias, load_settings
+from maskpool.model_aliases import BUILT_IN_MODELS, ModelAlias
+from maskpool.settings import load_settings
 from workers.models.load import (
     choose_device,
     load_for,

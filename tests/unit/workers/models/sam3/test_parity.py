@@ -13,7 +13,7 @@ from parity import BF16, EXACT, compare_all
 from PIL import Image as PillowImage
 from small_models import find, scene, small_sam3, word_tokenizer
 
-from maskpool.settings import BUILT_IN_MODELS, DEMO_MODELS
+from maskpool.model_aliases import BUILT_IN_MODELS, DEMO_MODELS
 from workers.models.load import load_segmenter
 from workers.models.precision import cast_weights
 from workers.models.sam3.segmenter import Sam3Segmenter

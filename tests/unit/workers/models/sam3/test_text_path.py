@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from small_models import find, scene, small_sam3, small_tracker, word_tokenizer
 
 from maskpool.domain import MAX_INSTANCES_PER_PROMPT, SCORE_FLOOR
-from maskpool.settings import BUILT_IN_MODELS
+from maskpool.model_aliases import BUILT_IN_MODELS
 from workers.models.load import load_segmenter
 from workers.models.sam3.detector import Detector
 from workers.models.sam3.mask_decoder import MaskDecoder
