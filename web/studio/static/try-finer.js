@@ -33,21 +33,27 @@ export class TryFiner {
     /** What is on its way. @type {Set<Instance>} */
     this.asked = new Set();
     this.stop = new AbortController();
+    /** What was looked at. @type {import("./work.js").Picture | null} */
+    this.about = null;
     work.finer = (instance) => this.#made(instance, work.refine) ?? instance;
     work.on("items", () => this.look());
   }
 
   /** Another level was chosen. */
   change() {
-    this.stop.abort();
-    this.stop = new AbortController();
-    this.asked.clear();
-    this.error = null;
+    this.#halt();
     // A picture that was of no use may be back.
     for (const item of this.work.items) {
       if (this.#made(raw(item), "high")?.unseen) this.made.get(raw(item))?.delete("high");
     }
     this.work.rebuild();
+  }
+
+  #halt() {
+    this.stop.abort();
+    this.stop = new AbortController();
+    this.asked.clear();
+    this.error = null;
   }
 
   /** Fetch what is seen and not here, and say how it stands. */
@@ -57,6 +63,8 @@ export class TryFiner {
       if (this.hint.textContent !== t("refine.hint")) swap(this.hint, t("refine.hint"));
       return;
     }
+    if (this.about !== work.picture) this.#halt();
+    this.about = work.picture;
     const lacking = work.shown.filter((one) => !this.#made(raw(one), work.refine));
     if (lacking.length && !this.asked.size && !this.error) this.#fetch(lacking);
     const made = work.shown.flatMap((one) => this.#made(raw(one), work.refine) ?? []);

@@ -35,6 +35,8 @@ export class ViewerFiner {
     this._stop = new AbortController();
     /** @type {WeakMap<Ready, Kept>} */
     this._kept = new WeakMap();
+    /** @type {Ready | null} What was looked at. */
+    this._about = null;
     /** @type {Ready | null} What is on its way. */
     this._asked = null;
     /** @type {unknown} */
@@ -88,7 +90,8 @@ export class ViewerFiner {
     }
     const seen = why.flatMap((reason, at) => (reason ? [] : [at]));
     const lacking = seen.filter((at) => !made(at));
-    if (this._asked && this._asked !== ready) this._halt();
+    if (this._about !== ready) this._halt();
+    this._about = ready;
     if (lacking.length && !this._asked && !this._error) this._fetch(ready, kept, lacking);
     const finer = seen.flatMap((at) => made(at) ?? []);
     sayFiner(this._hint, { level, made: finer, waits: lacking.length, unseen: kept.unseen, error: this._error }, () => {
