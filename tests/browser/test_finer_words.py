@@ -6,14 +6,19 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 from services.studio import Desk
 from services.try_page import SCENE, answer
 
+from maskpool import rle
+
 _FOUND: list[dict[str, Any]] = [
     {"category": "circle", "prompt": 0, "score": score} for score in (0.9, 0.8, 0.7, 0.2)
 ]
+
+_MASK = {"size": [498, 603], "counts": rle.encode(np.eye(498, 603, dtype=np.bool_)).counts}
 
 #: By language: some are less fine, and a request that fails.
 _SAID = {
@@ -37,9 +42,8 @@ def finer(page: Page, asked: list[dict[str, list[str]]], status: list[int]) -> N
             "against_text": None, "contended": None, "contender": None, "object_index": None,
             "area": 9, "box_xyxy": [0, 0, 3, 3], "category": "circle", "prompt": 0, "score": 0.9,
         }  # fmt: skip
-        segmentation = {"size": [498, 603], "counts": "0P5"}
         made = [
-            {**usual, "ordinal": int(one), "segmentation": segmentation, "refined": level}
+            {**usual, "ordinal": int(one), "segmentation": _MASK, "refined": level}
             for one in query["only"][0].split(",")
             for level in ["none" if one == "1" else query["refine"][0]]
         ]

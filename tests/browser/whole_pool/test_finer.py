@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from services.studio import PHONE, Desk
-from services.try_page import SCENE, Bench, settled
+from services.try_page import CIRCLE, SCENE, Bench, settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -97,6 +97,17 @@ def test_what_is_saved_is_what_is_seen(desk: Desk, tmp_path: Path) -> None:
     assert len(finer) == len(plain) == bench.count()
     pairs = zip(plain, finer, strict=True)
     assert all(one["segmentation"] != other["segmentation"] for one, other in pairs)
+    # What is corrected is made finer as well, and saved so.
+    bench.click(CIRCLE)
+    page.keyboard.press("p")
+    with page.expect_response(lambda one: "refine=medium" in one.url) as told:
+        bench.click(CIRCLE)
+    [corrected] = told.value.json()["result"]["instances"]
+    expect(page.locator("#refine-hint")).to_contain_text("are finer")
+    areas = [row["area"] for row in coco(bench, tmp_path)]
+    assert corrected["area"] in areas
+    assert len(areas) == bench.count()
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="As code").click()
     for name, part in (("curl", "masks=rle&refine=medium"), ("Python", "masks=rle&refine=medium")):
         page.get_by_role("dialog").get_by_label(name).check(force=True)

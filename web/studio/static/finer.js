@@ -56,13 +56,13 @@ export function sayFiner(hint, { level, made, waits, unseen, error }, again) {
     swap(hint, t("refine.waits", { count: waits }));
     return;
   }
-  const most = unseen && level === "high" ? "medium" : level;
+  const blind = level === "high" ? unseen : null, most = blind ? "medium" : level;
   const rank = (/** @type {Fineness} */ one) => Object.keys(AT_ONCE).indexOf(one);
   const less = made.filter((one) => rank(one.refined) < rank(most)).length;
   const parts = [];
-  if (unseen) parts.push(t(unseen.changed ? "refine.changed" : "refine.gone"));
+  if (blind) parts.push(t(blind.changed ? "refine.changed" : "refine.gone"));
   if (less) parts.push(t("refine.less", { less: count(less), all: count(made.length) }));
   const words = parts.join(" ") || (made.length ? t("refine.all", { count: made.length }) : "");
   if (hint.textContent !== words) swap(hint, words);
-  hint.title = unseen?.sentence ?? "";
+  hint.title = blind?.sentence ?? "";
 }

@@ -11,7 +11,8 @@ import { t } from "./words.js";
  * @import { Instance, Item } from "./items.js"
  * @import { Work } from "./work.js"
  *
- * @typedef {Instance & {refined: Fineness}} FinerInstance
+ * @typedef {{changed: boolean, sentence: string}} Unseen
+ * @typedef {Instance & {refined: Fineness, unseen: Unseen | null}} FinerInstance
  */
 
 /** As masks are shown. */
@@ -27,25 +28,32 @@ export class TryFiner {
     this.hint = hint;
     /** Finer ones of an instance, by level. @type {WeakMap<Instance, Map<Fineness, FinerInstance>>} */
     this.made = new WeakMap();
-    /** Why a picture was of no use, by its link. @type {Map<string, {changed: boolean, sentence: string}>} */
-    this.unseen = new Map();
     /** @type {unknown} */
     this.error = null;
     /** What is on its way. @type {Set<Instance>} */
     this.asked = new Set();
     this.stop = new AbortController();
+    /** What was looked at. @type {import("./work.js").Picture | null} */
+    this.about = null;
     work.finer = (instance) => this.#made(instance, work.refine) ?? instance;
     work.on("items", () => this.look());
   }
 
   /** Another level was chosen. */
   change() {
+    this.#halt();
+    // A picture that was of no use may be back.
+    for (const item of this.work.items) {
+      if (this.#made(raw(item), "high")?.unseen) this.made.get(raw(item))?.delete("high");
+    }
+    this.work.rebuild();
+  }
+
+  #halt() {
     this.stop.abort();
     this.stop = new AbortController();
     this.asked.clear();
-    this.unseen.clear();
     this.error = null;
-    this.work.rebuild();
   }
 
   /** Fetch what is seen and not here, and say how it stands. */
@@ -55,10 +63,12 @@ export class TryFiner {
       if (this.hint.textContent !== t("refine.hint")) swap(this.hint, t("refine.hint"));
       return;
     }
+    if (this.about !== work.picture) this.#halt();
+    this.about = work.picture;
     const lacking = work.shown.filter((one) => !this.#made(raw(one), work.refine));
     if (lacking.length && !this.asked.size && !this.error) this.#fetch(lacking);
     const made = work.shown.flatMap((one) => this.#made(raw(one), work.refine) ?? []);
-    const unseen = work.shown.map((one) => this.unseen.get(this.#link(one))).find(Boolean) ?? null;
+    const unseen = made.find((one) => one.unseen)?.unseen ?? null;
     sayFiner(this.hint, { level: work.refine, made, waits: lacking.length, unseen, error: this.error }, () => {
       this.error = null;
       this.look();
@@ -89,8 +99,8 @@ export class TryFiner {
     try {
       for (const [link, some] of links) {
         await askFiner((query) => again(link, { ...HOW, ...query }, stop.signal), [...some.keys()], level, (told) => {
-          if (told.refined?.unseen) this.unseen.set(link, told.refined.unseen);
-          for (const one of told.instances) this.#take(some.get(one.ordinal), level, one);
+          const unseen = told.refined?.unseen ?? null;
+          for (const one of told.instances) this.#take(some.get(one.ordinal), level, { ...one, unseen });
           if (!stop.signal.aborted) work.rebuild();
         });
       }
@@ -100,7 +110,7 @@ export class TryFiner {
     }
     if (stop.signal.aborted) return;
     // What did not come is not asked for again and again.
-    if (!this.error) for (const item of lacking) if (!this.#made(raw(item), level)) this.#take(raw(item), level, { ...raw(item), refined: "none" });
+    if (!this.error) for (const item of lacking) if (!this.#made(raw(item), level)) this.#take(raw(item), level, { ...raw(item), refined: "none", unseen: null });
     this.asked.clear();
     this.look();
   }

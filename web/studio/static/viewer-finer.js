@@ -30,9 +30,13 @@ export class ViewerFiner {
     this._path = path;
     this._onchange = onchange;
     this._level = remembered();
+    /** Whether somebody chose since masks were put. */
+    this._chosen = false;
     this._stop = new AbortController();
     /** @type {WeakMap<Ready, Kept>} */
     this._kept = new WeakMap();
+    /** @type {Ready | null} What was looked at. */
+    this._about = null;
     /** @type {Ready | null} What is on its way. */
     this._asked = null;
     /** @type {unknown} */
@@ -52,6 +56,7 @@ export class ViewerFiner {
     this._level = LEVELS.find((one) => one === this._select.value) ?? "none";
     remember(this._level);
     this._halt();
+    this._chosen = true;
     this._onchange();
   }
 
@@ -71,6 +76,12 @@ export class ViewerFiner {
     const level = this._level;
     const kept = this._kept.get(ready) ?? { raw: [...ready.masks], made: new Map(), unseen: null };
     this._kept.set(ready, kept);
+    if (this._chosen && kept.unseen) {
+      // A picture that was of no use may be back.
+      kept.unseen = null;
+      ready.masks.forEach((_, at) => kept.made.delete(`high ${at}`));
+    }
+    this._chosen = false;
     const made = (/** @type {number} */ at) => kept.made.get(`${level} ${at}`);
     ready.masks.forEach((_, at) => (ready.masks[at] = made(at) ?? /** @type {Mask} */ (kept.raw[at])));
     if (level === "none") {
@@ -79,7 +90,8 @@ export class ViewerFiner {
     }
     const seen = why.flatMap((reason, at) => (reason ? [] : [at]));
     const lacking = seen.filter((at) => !made(at));
-    if (this._asked && this._asked !== ready) this._halt();
+    if (this._about !== ready) this._halt();
+    this._about = ready;
     if (lacking.length && !this._asked && !this._error) this._fetch(ready, kept, lacking);
     const finer = seen.flatMap((at) => made(at) ?? []);
     sayFiner(this._hint, { level, made: finer, waits: lacking.length, unseen: kept.unseen, error: this._error }, () => {
@@ -97,7 +109,6 @@ export class ViewerFiner {
     const { signal } = this._stop, level = this._level;
     const url = `${this._path}/${ready.image.seq}`;
     this._asked = ready;
-    kept.unseen = null;
     try {
       await askFiner((query) => get(url, { query: { ...ASKED, ...query }, signal }), lacking, level, (some) => {
         kept.unseen = some.refined?.unseen ?? kept.unseen;
