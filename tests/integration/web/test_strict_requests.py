@@ -15,7 +15,7 @@ from web.router import StrictRoute
 _JSON = {"content-type": "application/json"}
 
 #: Behind the slash: pages, their files, and what load balancers ask; a link may carry more there.
-API = "/api/"
+API = "/api/v1/"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,12 @@ def test_a_parameter_twice_is_refused_unless_it_is_a_list(
 
 
 def test_pages_and_health_take_any(door: tuple[Door, dict[str, str]]) -> None:
-    for path in ("/try?from=mail", "/healthz?x=1", "/login?why=link&why=link"):
+    for path in (
+        "/try?from=mail",
+        "/api/docs?from=mail",
+        "/healthz?x=1",
+        "/login?why=link&why=link",
+    ):
         assert door[0].client.get(path).status_code < 400, path
 
 
