@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -165,17 +165,23 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def new_sqlite(_sqlite_template: Path) -> Callable[[Path], str]:
+    """Makes a fresh, migrated SQLite file in a folder; returns its URL."""
+
+    def copied(folder: Path) -> str:
+        # A closed database has folded its -wal into the file; one that was left open has not.
+        for part in _sqlite_template.parent.glob("template.sqlite*"):
+            shutil.copy(part, folder / part.name.replace("template", "maskpool"))
+        return f"sqlite:///{folder / 'maskpool.sqlite'}"
+
+    return copied
+
+
 @pytest.fixture
-def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(new_sqlite: Callable[[Path], str], tmp_path: Path) -> str:
     """URL of a fresh, migrated SQLite file."""
-    return _copied(_sqlite_template, tmp_path)
-
-
-def _copied(template: Path, folder: Path) -> str:
-    # A closed database has folded its -wal into the file; one that was left open has not.
-    for part in template.parent.glob("template.sqlite*"):
-        shutil.copy(part, folder / part.name.replace("template", "maskpool"))
-    return f"sqlite:///{folder / 'maskpool.sqlite'}"
+    return new_sqlite(tmp_path)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -190,7 +196,7 @@ def lasting_database_url(
 ) -> Iterator[str]:
     """URL of a migrated database for all tests of a file, which leave it as it is."""
     if request.param == "sqlite":
-        yield _copied(request.getfixturevalue("_sqlite_template"), tmp_path_factory.mktemp("rows"))
+        yield request.getfixturevalue("new_sqlite")(tmp_path_factory.mktemp("rows"))
         return
     template = request.getfixturevalue("_postgres_template")
     server: PostgresServer = request.getfixturevalue("postgres_server")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from web.studio.api_page import Operation
 
 
 @pytest.fixture(scope="module")
-def door(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    url = f"sqlite:///{_sqlite_template}"
-    with open_door(url, tmp_path_factory.mktemp("door")) as door:
+def door(
+    new_sqlite: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
+    folder = tmp_path_factory.mktemp("door")
+    with open_door(new_sqlite(folder), folder) as door:
         yield door
 
 

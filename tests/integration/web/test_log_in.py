@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,13 +32,11 @@ def door(database_url: str, tmp_path: Path) -> Iterator[Door]:
 
 @pytest.fixture(scope="module")
 def lasting_door(
-    _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+    new_sqlite: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Door]:
     """For what looks at headers and bodies alone."""
     folder = tmp_path_factory.mktemp("door")
-    for part in _sqlite_template.parent.glob("template.sqlite*"):
-        shutil.copy(part, folder / part.name)
-    with open_door(f"sqlite:///{folder / 'template.sqlite'}", folder) as door:
+    with open_door(new_sqlite(folder), folder) as door:
         yield door
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -44,11 +43,11 @@ OWN = {"/api/v1/openapi.json", "/api/docs", "/docs/oauth2-redirect"}
 
 
 @pytest.fixture(scope="module")
-def door(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(
+    new_sqlite: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("door")
-    for part in _sqlite_template.parent.glob("template.sqlite*"):
-        shutil.copy(part, folder / part.name)
-    with open_door(f"sqlite:///{folder / 'template.sqlite'}", folder) as door:
+    with open_door(new_sqlite(folder), folder) as door:
         yield door
 
 

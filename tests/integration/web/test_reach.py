@@ -59,8 +59,8 @@ def site() -> Iterator[WebServer]:
     [
         ("/a.png", ""),
         ("http://other.test/a.png", "redirects to another host"),
-        # Its host may be read, but no name leads to an address of its own machine.
-        ("http://127.0.0.9:{port}/a.png", "127.0.0.9 is a loopback address"),
+        # The settings allow that host, but its team was not granted it.
+        ("http://127.0.0.9:{port}/a.png", "127.0.0.9, where this batch's team may not read"),
     ],
 )
 def test_a_granted_host_leads_nowhere_else(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,12 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def door(
-    _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer
+    new_sqlite: Callable[[Path], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    redis_server: RedisServer,
 ) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("door")
-    for part in _sqlite_template.parent.glob("template.sqlite*"):
-        shutil.copy(part, folder / part.name)
-    url = f"sqlite:///{folder / 'template.sqlite'}"
-    with open_door(url, folder, redis_url=SecretStr(redis_server.url)) as door:
+    with open_door(new_sqlite(folder), folder, redis_url=SecretStr(redis_server.url)) as door:
         yield door
 
 
