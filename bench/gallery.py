@@ -278,7 +278,7 @@ def main() -> None:
         roots = {"source_roots": (str(SCENE.parent),)}
         with (
             running_site(home, made, **roots) as site,
-            running_chromium(playwright) as browser,
+            running_chromium(playwright, whole=True) as browser,
         ):
             print(
                 f"{machine.name()}, Chromium {browser.version}, {asked.images:,} images", flush=True

@@ -327,7 +327,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="maskpool-bench-") as name,
         running_stack(Path(name)) as site,
         sync_playwright() as playwright,
-        running_chromium(playwright) as browser,
+        running_chromium(playwright, whole=True) as browser,
     ):
         print(f"{machine.name()}, Chromium {browser.version}", flush=True)
         run = Run(site, browser, wanted)
