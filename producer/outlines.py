@@ -14,7 +14,7 @@ import orjson
 from maskpool.errors import NotFound
 from maskpool.fineness import Fineness
 from producer.images import OneImage, StoredInstance
-from producer.pictures import Pictures
+from producer.pictures import Pictures, granted_hosts
 from producer.pool import Pool
 from producer.results.records import Drawn
 from storage.objects import keys
@@ -54,8 +54,7 @@ class Finer:
     def changed_too_much(self) -> int:
         """Masks of which a step was not taken, though it could be made."""
         most = Fineness.MEDIUM if self.unseen else self.asked
-        ranks = [one.taken.rank for one in self.masks.values() if one.area]
-        return sum(rank < min(most.rank, self.asked.rank) for rank in ranks)
+        return sum(one.taken.rank < most.rank for one in self.masks.values() if one.area)
 
     def lacks(self, image: OneImage) -> list[StoredInstance]:
         """Those of an image's instances that are not among them."""
@@ -114,6 +113,7 @@ def make(pool: Pool, pictures: Pictures, image: OneImage, before: Finer) -> Fine
             image.job.batch_id,
             image.origin.image_sha256,
         ),
+        granted_hosts(pool, image.job.batch_id, image.job.image_uri),
     )
     made = {one.ordinal: mask for one, mask in zip(lacking, answer.masks, strict=True)}
     if answer.unseen:
@@ -137,10 +137,7 @@ def applied(image: OneImage, finer: Finer) -> OneImage:
 def _finer(stored: StoredInstance, made: Refined) -> StoredInstance:
     if made.taken is Fineness.NONE:
         return stored
-    instance = stored.labelled.instance
-    found = replace(instance.found, mask=made.mask, box_xyxy=made.box)
-    instance = replace(instance, area=made.area, found=found)
-    return replace(stored, labelled=replace(stored.labelled, instance=instance))
+    return replace(stored, labelled=stored.labelled.with_mask(made.mask, made.area, made.box))
 
 
 def _key(image: OneImage, asked: Fineness) -> str:

@@ -85,7 +85,7 @@ class Pictures:
         pool.store().put(image.key(kind), made, "image/jpeg")
         return made
 
-    def refine(self, asked: Asked, granted: Sequence[str] | None = ()) -> Answer:
+    def refine(self, asked: Asked, granted: Sequence[str] | None) -> Answer:
         """Make masks of one image finer.
 
         Args:

@@ -163,9 +163,9 @@ def test_what_was_made_is_kept_and_only_what_is_wanted_is_made(
     asked: list[int] = []
     plain = Pictures.refine
 
-    def noted(self: Pictures, what: Asked) -> Any:
+    def noted(self: Pictures, what: Asked, granted: Any) -> Any:
         asked.append(len(what.masks))
-        return plain(self, what)
+        return plain(self, what, granted)
 
     monkeypatch.setattr(Pictures, "refine", noted)
     as_batch(asking)
@@ -282,9 +282,9 @@ def test_a_request_larger_than_a_pipe_holds_comes_through(asking: Asking) -> Non
     pictures: Pictures = asking.door.client.app.state.pictures  # type: ignore[attr-defined]
     noise = rle.encode(np.random.default_rng(1).random((400, 400)) < 0.5)
     asked = Asked([noise] * 40, Fineness.LOW, [(1.0, 1.0)] * 40, "", asking.batch, "")
-    made = pictures.refine(asked)
+    made = pictures.refine(asked, None)
     assert {one.mask for one in made.masks} == {refine(noise, Fineness.LOW, (1.0, 1.0)).mask}
     with pytest.raises(ImageError, match="too much for one answer"):
         pictures.refine(
-            Asked([noise] * 400, Fineness.NONE, [(1.0, 1.0)] * 400, "", asking.batch, "")
+            Asked([noise] * 400, Fineness.NONE, [(1.0, 1.0)] * 400, "", asking.batch, ""), None
         )

@@ -71,6 +71,13 @@ def allow(door: Door, host: str) -> None:
     grants.grant(door.pool, Actor(None, "test"), find(door.pool, "cats"), "host", host)
 
 
+def take_back(door: Door) -> None:
+    """What ``OTHER`` was allowed."""
+    team = find(door.pool, "cats")
+    [granted] = [one for one in grants.listing(door.pool, team.id) if one.place == OTHER]
+    grants.take_back(door.pool, Actor(None, "test"), team, granted.id)
+
+
 @pytest.fixture
 def worker(door: Door) -> Iterator[WorkerProcess]:
     fake = Everything()
@@ -172,12 +179,32 @@ def test_an_export_that_looks_at_pictures_goes_by_the_grants(
     allow(door, OTHER)
     batch = batch_of(door, site)
     assert set(annotated(door, worker, batch).values()) == {(JobState.DONE, "")}
-    with door.pool.database.read() as session:
-        team = session.scalars(select(BatchRow.team_id)).one()
-    [granted] = [one for one in grants.listing(door.pool, team) if one.place == OTHER]
-    grants.take_back(door.pool, Actor(None, "test"), find(door.pool, "cats"), granted.id)
+    take_back(door)
     written = export(
         door.pool, [str(batch)], tmp_path / "out.json", refine=Fineness.HIGH, processes=1
     )
     [unseen] = written.finer.named
     assert "team may not read" in unseen.reason
+
+
+def test_masks_that_are_looked_at_go_by_the_grants(
+    door: Door, worker: WorkerProcess, site: WebServer
+) -> None:
+    allow(door, OTHER)
+    batch = batch_of(door, site)
+    assert set(annotated(door, worker, batch).values()) == {(JobState.DONE, "")}
+
+    def unseen() -> dict[str, object] | None:
+        url = f"/api/v1/batches/{batch}/images/2"
+        headers = door.token("maker", Right.READ)
+        answer = door.client.get(url, params={"refine": "high"}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        shown: dict[str, object] | None = answer.json()["refined"]["unseen"]
+        return shown
+
+    take_back(door)
+    refused = unseen()
+    assert refused is not None
+    assert "team may not read" in str(refused["sentence"])
+    allow(door, OTHER)
+    assert unseen() is None
