@@ -98,7 +98,8 @@ def export(
         say: Takes sentences for the user.
         on_image: Called with each image that is written; what it raises ends the export there.
         on_estimate: Called before masks are made finer, with what that would take; what it raises
-            ends the export before anything is written. Without it nothing is measured for it.
+            ends the export before anything is written. Without it nothing is measured for it, and
+            ``say`` hears as much once the first are made.
 
     Raises:
         SpecError: The format is not known.
@@ -132,7 +133,11 @@ def export(
     def images(skip: int) -> ImageStream:
         opened.append(reader.read_images(pool.database, pool.store(), views, skip))
         read = finer_stream(
-            pool, opened[-1], batch_ids, refine, left=total - skip, processes=processes, say=say
+            *(pool, opened[-1], batch_ids, refine),
+            left=total - skip,
+            processes=processes,
+            # Who heard an estimate before needs none on the way.
+            say=say if on_estimate is None else lambda _: None,
         )
         return _Counted(read, lambda done: on_image(skip + done, total))
 

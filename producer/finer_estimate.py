@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from db.granted_hosts import GrantedHosts
-from maskpool.errors import MaskpoolError
 from maskpool.fineness import Fineness
 from maskpool.text import counted
 from producer.finer import cores
@@ -24,7 +23,7 @@ _IMAGES, _MASKS = 8, 16
 #: Images that are passed over at most to a place that is measured: their rows are read for it.
 _REACH = 20_000
 
-#: CPU seconds after which nothing more is measured.
+#: CPU seconds after which one image of each place that is left is enough.
 _ENOUGH = 3.0
 
 
@@ -126,26 +125,20 @@ class _Sample:
     def take(self, image: ImageResult) -> None:
         """Measure one image."""
         from producer.refining import refine  # noqa: PLC0415 - takes Pillow
-        from producer.refining.cells import cell_of  # noqa: PLC0415 - as above
-        from producer.refining.stream import origin_of  # noqa: PLC0415 - as above
+        from producer.refining.stream import asked_of  # noqa: PLC0415 - as above
+        from producer.refining.work import seen  # noqa: PLC0415 - as above
 
-        found = [one.instance.found.mask for one in image.instances]
-        size = image.height, image.width
-        some, picture = found[:_MASKS], None
-        began = time.process_time()
+        asked = asked_of(image, self._fineness, self._pool.settings)
+        some = list(zip(asked.masks, asked.cells, strict=True))[:_MASKS]
+        picture, began = None, time.process_time()
         if self._fineness is Fineness.HIGH and some:
-            try:
-                picture = self._fetcher.fetch(image.uri, origin_of(image).batch_id).image
-            except MaskpoolError:  # its masks come to medium, and the export names it
-                picture = None
-            if picture is not None and picture.shape[:2] != size:
-                picture = None
+            picture, _ = seen(asked, self._fetcher)
         opened = time.process_time()
-        for mask, drawn in zip(some, image.drawn, strict=False):
-            refine(mask, self._fineness, cell_of(drawn, size, self._pool.settings), picture)
+        for mask, cell in some:
+            refine(mask, self._fineness, cell, picture)
         ended = time.process_time()
         self.images += 1
-        self.masks += len(found)
+        self.masks += len(asked.masks)
         self.measured += len(some)
         self.seconds += ended - began
-        self.expected += opened - began + (ended - opened) * len(found) / max(len(some), 1)
+        self.expected += opened - began + (ended - opened) * len(asked.masks) / max(len(some), 1)

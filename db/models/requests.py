@@ -92,8 +92,8 @@ class TaskRow(Base):
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[str | None]
-    #: ``error`` as a code and parameters, and the sentence itself: ``db.tasks.Why``. Code of the
-    #: schema before writes ``error`` alone, and then this is of another one.
+    #: ``error`` as a code and parameters, and the sentence itself: ``db.task_problems.Why``. Code
+    #: of the schema before writes ``error`` alone, and then this is of another one.
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[int] = mapped_column(BigInteger)
     finished_at: Mapped[int | None] = mapped_column(BigInteger)

@@ -192,12 +192,15 @@ def _print_summary(done: RunResult) -> None:
 
 def _show_finer(out: Path, truth: Path) -> None:
     """What ``export --refine high`` would make of the demo's outlines, which it leaves alone."""
-    from maskpool.model_aliases import BUILT_IN_MODELS
+    from maskpool.settings import load_settings
     from producer.run.before_after import before_after
     from producer.run.publish import DATASET
 
-    picture, cells = out / "finer.jpg", BUILT_IN_MODELS["demo"].cells
-    found = before_after(out / DATASET, truth, truth.parent, cells, picture)
+    settings, picture = load_settings(), out / "finer.jpg"
+    cells = settings.alias("demo").cells
+    found = before_after(
+        *(out / DATASET, truth, truth.parent, picture), cells=cells, settings=settings
+    )
     if found is not None:
         render.console.print(
             f"finer outlines, as export --refine high makes them: boundary IoU "

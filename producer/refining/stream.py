@@ -79,7 +79,7 @@ class FinerImages:
     def _refined(self, children: _Children) -> Iterator[ImageResult]:
         waiting: deque[_Waiting] = deque()
         for image in self._images:
-            asked = self._asked(image)
+            asked = asked_of(image, self._fineness, self._settings)
             waiting.append(_Waiting(image, self._images.fingerprint, asked, children.submit(asked)))
             if len(waiting) >= _AHEAD * self._processes:
                 yield self._next(waiting, children)
@@ -92,18 +92,6 @@ class FinerImages:
         self._fingerprint = first.fingerprint
         self._estimate.note(answer)
         return finer_image(first.image, answer)
-
-    def _asked(self, image: ImageResult) -> Asked:
-        origin = origin_of(image)
-        size = image.height, image.width
-        return Asked(
-            tuple(one.instance.found.mask for one in image.instances),
-            self._fineness,
-            tuple(cell_of(drawn, size, self._settings) for drawn in image.drawn),
-            image.uri,
-            origin.batch_id,
-            origin.image_sha256,
-        )
 
 
 @dataclass(slots=True)
@@ -179,6 +167,24 @@ def _made(image: ImageResult, answer: Future[Answer]) -> Answer:
         raise ConfigError(f"{image.name}: {error}") from None
 
 
+def asked_of(image: ImageResult, fineness: Fineness, settings: Settings) -> Asked:
+    """An image's masks, to be made finer.
+
+    Raises:
+        ValueError: Whoever read it did not keep where it is from.
+    """
+    origin = origin_of(image)
+    size = image.height, image.width
+    return Asked(
+        tuple(one.instance.found.mask for one in image.instances),
+        fineness,
+        tuple(cell_of(drawn, size, settings) for drawn in image.drawn),
+        image.uri,
+        origin.batch_id,
+        origin.image_sha256,
+    )
+
+
 def origin_of(image: ImageResult) -> Origin:
     """Where an image's masks are from.
 
@@ -194,16 +200,7 @@ def origin_of(image: ImageResult) -> Origin:
 def finer_image(image: ImageResult, answer: Answer) -> ImageResult:
     """An image with its finer masks, and with their areas and boxes."""
     instances = tuple(
-        replace(
-            one,
-            instance=replace(
-                one.instance,
-                area=made.area,
-                found=replace(one.instance.found, mask=made.mask, box_xyxy=made.box),
-            ),
-        )
-        if made.taken is not Fineness.NONE
-        else one
+        one if made.taken is Fineness.NONE else one.with_mask(made.mask, made.area, made.box)
         for one, made in zip(image.instances, answer.masks, strict=True)
     )
     unseen = Unseen(image.name, answer.unseen) if answer.unseen else None

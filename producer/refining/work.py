@@ -109,7 +109,7 @@ def refined(asked: Asked, fetcher: Fetcher) -> Answer:
     began = time.process_time()
     picture, unseen = None, ""
     if asked.fineness is Fineness.HIGH and asked.masks:
-        picture, unseen = _seen(asked, fetcher)
+        picture, unseen = seen(asked, fetcher)
     made = None
     if picture is not None:
         made = _made(asked, picture)
@@ -135,7 +135,8 @@ def _made(asked: Asked, picture: Image | None) -> list[Refined] | None:
         return None
 
 
-def _seen(asked: Asked, fetcher: Fetcher) -> tuple[Image | None, str]:
+def seen(asked: Asked, fetcher: Fetcher) -> tuple[Image | None, str]:
+    """The picture that the masks were drawn on, or None and why it cannot be had."""
     try:
         fetched = fetcher.fetch(asked.uri, asked.batch_id)
     except MaskpoolError as error:

@@ -7,11 +7,12 @@ neither database nor store.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 from uuid import UUID
 
 from maskpool.domain import Instance
+from maskpool.packed_mask import Rle
 from maskpool.tiling.record import Tiled
 from producer.results.finer import FinerMasks
 
@@ -29,6 +30,11 @@ class LabelledInstance:
     category: str
     instance: Instance
     contender_category: str | None = None
+
+    def with_mask(self, mask: Rle, area: int, box_xyxy: tuple[int, int, int, int]) -> Self:
+        """The same with another mask, and its area and box; scores are those of the stored one."""
+        found = replace(self.instance.found, mask=mask, box_xyxy=box_xyxy)
+        return replace(self, instance=replace(self.instance, area=area, found=found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from maskpool import rle
 from maskpool.fineness import Fineness
 from maskpool.ports import Image as Picture
+from maskpool.rle import Runs
+from maskpool.settings import Settings
 from producer.formats.coco.read import CocoFile, CocoMask, read_coco
 from producer.refining import refine
-
-_Mask = npt.NDArray[np.bool_]
+from producer.scoring.boundary import boundary, boundary_iou
+from storage.images.decode import decode
 
 #: Least IoU with the truth of a mask that is looked at.
 _LEAST_IOU = 0.5
-
-#: Share of the image's diagonal that counts as boundary, as Boundary IoU has it.
-_WIDTH = 0.02
 
 #: Pixels of a half of the picture, and shown around the mask.
 _SIDE, _AROUND = 420, 8
@@ -50,8 +48,8 @@ class BeforeAfter:
 @dataclass(frozen=True, slots=True)
 class _Pair:
     name: str
-    found: _Mask
-    finer: _Mask
+    found: Runs
+    finer: Runs
     before: float
     after: float
 
@@ -60,8 +58,10 @@ def before_after(
     found: Path,
     truth: Path,
     pictures: Path,
-    cells: int,
     picture: Path,
+    *,
+    cells: int,
+    settings: Settings,
 ) -> BeforeAfter | None:
     """Make the masks of a COCO file finer by their pictures, and compare both with the truth.
 
@@ -69,13 +69,14 @@ def before_after(
         found: COCO file of what was found.
         truth: COCO file of what is there.
         pictures: Folder of the images.
-        cells: Side of the model's maps.
         picture: A JPEG to write.
+        cells: Side of the model's maps.
+        settings: Their limits of images are kept.
 
     Returns:
         None where no mask lies on the truth.
     """
-    pairs = list(_pairs(read_coco(found), read_coco(truth), pictures, cells))
+    pairs = list(_pairs(read_coco(found), read_coco(truth), pictures, cells, settings))
     if not pairs:
         return None
     before, after = (
@@ -83,30 +84,13 @@ def before_after(
         for some in ((one.before for one in pairs), (one.after for one in pairs))
     )
     best = max(pairs, key=lambda one: one.after - one.before)
-    _draw(best, _opened(pictures / best.name)).save(picture, quality=92)
+    _draw(best, _opened(pictures / best.name, settings)).save(picture, quality=92)
     return BeforeAfter(len(pairs), before, after, picture)
 
 
-def boundary_iou(one: _Mask, other: _Mask) -> float:
-    """IoU of the pixels of two masks that lie near their outlines."""
-    width = max(1, round(_WIDTH * float(np.hypot(*one.shape))))
-    a, b = _boundary(one, width), _boundary(other, width)
-    return float((a & b).sum() / max((a | b).sum(), 1))
-
-
-def _boundary(mask: _Mask, width: int) -> _Mask:
-    """Pixels of a mask with something outside within a square; the image's edge is outside."""
-    inner = np.pad(mask, width)
-    for axis in (0, 1):
-        sums = np.cumsum(inner, axis=axis, dtype=np.int32)
-        sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
-        size, side = inner.shape[axis], 2 * width + 1
-        places = np.arange(size - side + 1)
-        inner = sums.take(places + side, axis) - sums.take(places, axis) == side
-    return mask & ~inner
-
-
-def _pairs(found: CocoFile, truth: CocoFile, pictures: Path, cells: int) -> Iterator[_Pair]:
+def _pairs(
+    found: CocoFile, truth: CocoFile, pictures: Path, cells: int, settings: Settings
+) -> Iterator[_Pair]:
     opened: dict[str, Picture] = {}
     for (name, category), masks in found.masks.items():
         right = truth.masks.get((name, category), [])
@@ -116,15 +100,13 @@ def _pairs(found: CocoFile, truth: CocoFile, pictures: Path, cells: int) -> Iter
                 continue
             # The pictures of a name follow each other.
             if name not in opened:
-                opened = {name: _opened(pictures / name)}
+                opened = {name: _opened(pictures / name, settings)}
             height, width = found.sizes[name]
             stored = rle.from_runs(mask.runs)
             made = refine(stored, Fineness.HIGH, (height / cells, width / cells), opened[name])
-            plain, finer, wanted = (
-                rle.decode(one) for one in (stored, made.mask, rle.from_runs(true.runs))
-            )
-            ious = boundary_iou(plain, wanted), boundary_iou(finer, wanted)
-            yield _Pair(name, plain, finer, *ious)
+            finer = rle.to_runs(made.mask)
+            ious = boundary_iou(mask.runs, true.runs), boundary_iou(finer, true.runs)
+            yield _Pair(name, mask.runs, finer, *ious)
 
 
 def _nearest(mask: CocoMask, right: list[CocoMask]) -> CocoMask | None:
@@ -133,23 +115,23 @@ def _nearest(mask: CocoMask, right: list[CocoMask]) -> CocoMask | None:
     return found if near else None
 
 
-def _opened(path: Path) -> Picture:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+def _opened(path: Path, settings: Settings) -> Picture:
+    return decode(path.read_bytes(), settings)
 
 
 def _draw(pair: _Pair, picture: Picture) -> Image.Image:
     """Both outlines around one mask, side by side."""
-    rows, columns = np.nonzero(pair.found | pair.finer)
+    masks = [rle.decode(rle.from_runs(one)) for one in (pair.found, pair.finer)]
+    rows, columns = np.nonzero(masks[0] | masks[1])
     top, left = (max(0, int(some.min()) - _AROUND) for some in (rows, columns))
     bottom, right = (int(some.max()) + _AROUND + 1 for some in (rows, columns))
     part = picture[top:bottom, left:right]
     scale = max(1, _SIDE // max(part.shape[:2]))
     sheet = Image.new("RGB", (2 * part.shape[1] * scale + 8, part.shape[0] * scale), "white")
-    for place, mask in enumerate((pair.found, pair.finer)):
+    for place, mask in enumerate(masks):
         large = np.repeat(np.repeat(part, scale, 0), scale, 1)
         cut = mask[top:bottom, left:right]
         inside = np.repeat(np.repeat(cut, scale, 0), scale, 1)
-        large[_boundary(inside, 2)] = _COLOUR
+        large[boundary(inside, 2)] = _COLOUR
         sheet.paste(Image.fromarray(large), (place * (large.shape[1] + 8), 0))
     return sheet

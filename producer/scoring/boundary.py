@@ -23,7 +23,7 @@ def boundary_iou(one: Runs, other: Runs) -> float:
     """IoU of what lies near the outlines of two masks of one image; 0 where both are empty."""
     box = _around(rle.box_xyxy(one), rle.box_xyxy(other))
     width = boundary_width(one.size)
-    near_one, near_other = (_boundary(crop(runs, box), width) for runs in (one, other))
+    near_one, near_other = (boundary(crop(runs, box), width) for runs in (one, other))
     union = int((near_one | near_other).sum())
     return int((near_one & near_other).sum()) / union if union else 0.0
 
@@ -39,7 +39,7 @@ def _around(*boxes: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     return min(left), min(top), max(right), max(bottom)
 
 
-def _boundary(mask: _Mask, width: int) -> _Mask:
+def boundary(mask: _Mask, width: int) -> _Mask:
     """Pixels of a mask for which a square of so many pixels to each side leaves it.
 
     Beyond what is given lies no pixel of the mask.

@@ -11,6 +11,7 @@ from fastapi import Path, Query, Request, Response
 from db.images import Order
 from maskpool.errors import NotFound
 from maskpool.fineness import Fineness
+from maskpool.packed_mask import Rle
 from producer import images, visible
 from producer.accounts.caller import Caller
 from producer.accounts.rights import Right
@@ -116,24 +117,30 @@ async def get_mask(
 
     With `refine`, the header `Refined` says how fine it is; `high` is refused without its picture.
     """
-    only = Drawing(which="stored", refine=refine, only=frozenset({ordinal}))
-
-    def find() -> OneImage:
-        visible.find_batch(pool, caller, batch_id)
-        found = only.chosen(images.one(pool, batch_id, seq, everything=True))
-        if not found.instances:
-            raise NotFound(f"image {seq} has no mask {ordinal}")
-        return found
-
-    found = await finer(request, pool, await to_thread.run_sync(find), refine)
     # A stored mask never changes.
     headers = {"cache-control": "private, max-age=3600"}
-    if found.finer is not None:
+    if refine is Fineness.NONE:
+
+        def find() -> Rle:
+            visible.find_batch(pool, caller, batch_id)
+            return images.mask(pool, batch_id, seq, ordinal)
+
+        mask = await to_thread.run_sync(find)
+    else:
+        only = Drawing(which="stored", only=frozenset({ordinal}))
+
+        def find_image() -> OneImage:
+            visible.find_batch(pool, caller, batch_id)
+            return only.chosen(images.one(pool, batch_id, seq, everything=True))
+
+        found = await finer(request, pool, await to_thread.run_sync(find_image), refine)
+        if not found.instances or found.finer is None:
+            raise NotFound(f"image {seq} has no mask {ordinal}")
         if found.finer.unseen is not None:
             said = f"{found.job.name}: {found.finer.unseen.sentence}; ask for medium"
             raise Problem(409, "refine.unseen", said)
         headers["refined"] = found.finer.taken(ordinal)
-    mask = found.instances[0].labelled.instance.found.mask
+        mask = found.instances[0].labelled.instance.found.mask
     png = await to_thread.run_sync(pictures.mask_png, mask)
     return Response(png, media_type="image/png", headers=headers)
 

@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
 from html import unescape
-from pathlib import Path
 
 import pytest
-from services.door import Door, open_door, routes
+from services.door import Door, routes
 
 from web.access import right_of
 from web.studio.api_page import Operation
 
 
 @pytest.fixture(scope="module")
-def door(
-    new_sqlite: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Door]:
-    folder = tmp_path_factory.mktemp("door")
-    with open_door(new_sqlite(folder), folder) as door:
-        yield door
+def door(lasting_door: Door) -> Door:
+    return lasting_door
 
 
 @pytest.fixture(scope="module")

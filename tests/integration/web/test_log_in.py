@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,16 +27,6 @@ ME = "/api/v1/session"
 def door(database_url: str, tmp_path: Path) -> Iterator[Door]:
     with open_door(database_url, tmp_path) as door:
         users.create(door.pool, ROOT, "zoe", password=PASSWORD)
-        yield door
-
-
-@pytest.fixture(scope="module")
-def lasting_door(
-    new_sqlite: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Door]:
-    """For what looks at headers and bodies alone."""
-    folder = tmp_path_factory.mktemp("door")
-    with open_door(new_sqlite(folder), folder) as door:
         yield door
 
 

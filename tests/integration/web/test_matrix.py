@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -19,7 +18,6 @@ from services.door import (
     every_route,
     example_body,
     is_allowed,
-    open_door,
     routes,
 )
 from services.door_routes import (
@@ -43,12 +41,8 @@ OWN = {"/api/v1/openapi.json", "/api/docs", "/docs/oauth2-redirect"}
 
 
 @pytest.fixture(scope="module")
-def door(
-    new_sqlite: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Door]:
-    folder = tmp_path_factory.mktemp("door")
-    with open_door(new_sqlite(folder), folder) as door:
-        yield door
+def door(lasting_door: Door) -> Door:
+    return lasting_door
 
 
 def parameters(key: str) -> tuple[str, ...]:

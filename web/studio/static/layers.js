@@ -198,7 +198,7 @@ export class Layers {
     const ratio = globalThis.devicePixelRatio || 1;
     const { scale, x, y } = this.view;
     ink.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
-    // An outline turns by 45° at a time: round looks the same, and takes two thirds more time.
+    // An outline turns by 45° at a time: round looks the same, and takes longer to paint.
     ink.lineJoin = "bevel";
   }
 }

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 from PIL import Image
-from scipy import ndimage
 
 from maskpool import rle
-from producer.run.before_after import before_after, boundary_iou
+from maskpool.settings import load_settings
+from producer.run.before_after import before_after
 
 Mask = npt.NDArray[np.bool_]
 SIZE = (120, 160)
-
-
-def slow_boundary(mask: Mask) -> Mask:
-    width = max(1, round(0.02 * float(np.hypot(*mask.shape))))
-    square = np.ones((2 * width + 1, 2 * width + 1))
-    return np.asarray(mask & ~ndimage.binary_erosion(mask, square))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_boundary_is_that_of_an_erosion(seed: int) -> None:
-    noise = np.random.default_rng(seed).normal(size=(2, *SIZE))
-    one, other = (np.asarray(ndimage.gaussian_filter(some, 9) > 0) for some in noise)
-    a, b = slow_boundary(one), slow_boundary(other)
-    assert boundary_iou(one, other) == (a & b).sum() / (a | b).sum()
-    assert boundary_iou(one, one) == 1.0
+HOW: dict[str, Any] = {"cells": 64, "settings": load_settings()}
 
 
 def disc(ragged: bool) -> Mask:
@@ -68,12 +54,12 @@ def test_what_is_ragged_gains_and_what_is_elsewhere_is_not_looked_at(tmp_path: P
     elsewhere = np.zeros(SIZE, np.bool_)
     elsewhere[:20, 130:] = True
     found = coco(tmp_path / "found.json", [disc(ragged=True), elsewhere])
-    made = before_after(found, truth, tmp_path, 64, tmp_path / "finer.jpg")
+    made = before_after(found, truth, tmp_path, tmp_path / "finer.jpg", **HOW)
     assert made is not None
     assert made.masks == 1
     assert made.before < made.after
     with Image.open(made.picture) as picture:
         assert picture.size[0] > 2 * 80
     only = coco(tmp_path / "only.json", [elsewhere])
-    assert before_after(only, truth, tmp_path, 64, tmp_path / "no.jpg") is None
+    assert before_after(only, truth, tmp_path, tmp_path / "no.jpg", **HOW) is None
     assert not (tmp_path / "no.jpg").exists()
