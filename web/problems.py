@@ -17,8 +17,6 @@ from maskpool.errors import (
     MaskpoolError,
     NotFound,
     Permanent,
-    SourceError,
-    SpecError,
     TooLarge,
     TooMany,
 )
@@ -38,8 +36,6 @@ _RETRY_AFTER = 2
 
 #: The status of each class of errors; the first that fits counts.
 _STATUS: tuple[tuple[type[MaskpoolError], int], ...] = (
-    (SpecError, 422),
-    (SourceError, 422),
     (NotFound, 404),
     (Conflict, 409),
     (Refused, 403),
