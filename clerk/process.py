@@ -35,7 +35,8 @@ class ClerkProcess:
     id: UUID
     runner: TaskRunner
     keeper: TaskKeeper
-    databases: tuple[Database, ...]
+    pool: Pool
+    beating: Database
     broker: redis.Redis
     consumer: Consumer
     health: ProcessHealth
@@ -55,8 +56,8 @@ class ClerkProcess:
         self.keeper.drain()
         self.keeper.close()
         self.health.close()
-        for database in self.databases:
-            database.close()
+        self.pool.close()
+        self.beating.close()
         self.broker.close()
 
 
@@ -110,8 +111,9 @@ def start(settings: Settings) -> ClerkProcess:
     )
     keeper.start()
     health.start()
-    runner = TaskRunner(Pool(settings, database), keeper)
-    _current = ClerkProcess(clerk_id, runner, keeper, (database, beating), broker, consumer, health)
+    pool = Pool(settings, database)
+    runner = TaskRunner(pool, keeper)
+    _current = ClerkProcess(clerk_id, runner, keeper, pool, beating, broker, consumer, health)
     return _current
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from db.clock import now_ms
@@ -16,6 +16,7 @@ from db.models import BatchRow, JobRow
 from db.postgres.copy_in import copy_in
 from db.session import Database, is_postgres
 from maskpool.domain import BatchState, ImageRef, JobState
+from maskpool.errors import NotFound
 
 #: Jobs in one transaction of a submit: large enough for COPY, small enough to resume soon.
 BLOCK_POSTGRES = 10_000
@@ -31,6 +32,16 @@ _DONE_COLUMNS = (
     (JobRow.masks_length, 0),
     (JobRow.width, 0),
     (JobRow.height, 0),
+)
+
+# A click asks these, and building one costs SQLAlchemy more than running it: they are built once.
+_LOADED = (JobRow.seq, JobRow.name, JobRow.image_uri)
+_ONE = (JobRow.batch_id == bindparam("batch"), JobRow.seq == bindparam("job"))
+_LOADED_ONE = select(*_LOADED).where(*_ONE)
+_WITH_QUESTION = (
+    select(JobRow, BatchRow.spec, BatchRow.reading, BatchRow.source)
+    .join(BatchRow, BatchRow.id == JobRow.batch_id)
+    .where(*_ONE, BatchRow.deleted_at.is_(None))
 )
 
 #: COPY's text format gives these a meaning of its own.
@@ -154,12 +165,29 @@ def loaded_page(
 ) -> list[LoadedJob]:
     """One page of what was submitted, by ``seq``."""
     rows = session.execute(
-        select(JobRow.seq, JobRow.name, JobRow.image_uri)
+        select(*_LOADED)
         .where(JobRow.batch_id == batch_id, JobRow.seq > after)
         .order_by(JobRow.seq)
         .limit(limit)
     )
     return [LoadedJob._make(row) for row in rows]
+
+
+def loaded(session: Session, batch_id: UUID, seq: int) -> LoadedJob:
+    """What was submitted of one job.
+
+    Raises:
+        NotFound: The batch has no such job.
+    """
+    row = session.connection().execute(_LOADED_ONE, {"batch": batch_id, "job": seq}).one_or_none()
+    if row is None:
+        raise no_image(batch_id, seq)
+    return LoadedJob._make(row)
+
+
+def no_image(batch_id: UUID, seq: int) -> NotFound:
+    """What is said of an image that a batch has not."""
+    return NotFound(f"batch {batch_id} has no image {seq}")
 
 
 def page(
@@ -179,17 +207,15 @@ def page(
     return rows
 
 
-def with_question(
-    session: Session, batch_id: UUID, seq: int
-) -> tuple[JobRow, StoredQuestion] | None:
-    """One job, and what its batch asks for; None where there is none."""
-    row = session.execute(
-        select(JobRow, BatchRow.spec, BatchRow.reading, BatchRow.source)
-        .join(BatchRow, BatchRow.id == JobRow.batch_id)
-        .where(JobRow.batch_id == batch_id, JobRow.seq == seq, BatchRow.deleted_at.is_(None))
-    ).one_or_none()
+def with_question(session: Session, batch_id: UUID, seq: int) -> tuple[JobRow, StoredQuestion]:
+    """One job, and what its batch asks for.
+
+    Raises:
+        NotFound: There is no such job, or its batch was deleted.
+    """
+    row = session.execute(_WITH_QUESTION, {"batch": batch_id, "job": seq}).one_or_none()
     if row is None:
-        return None
+        raise no_image(batch_id, seq)
     job, *question = row
     session.expunge(job)
     return job, StoredQuestion(*question)

@@ -24,7 +24,9 @@ from maskpool.errors import Conflict
 
 _DAY_MS = 24 * 3600 * 1000
 
-# Every call runs it, so it is built once.
+# Every call runs these. Building one costs SQLAlchemy more than running it, so they are built once.
+_NOW = select(now_ms())
+
 _FIND = (
     select(BatchRow.id)
     .join(UserRow, UserRow.id == BatchRow.owner_id)
@@ -35,12 +37,56 @@ _FIND = (
     )
 )
 
+_HOLD = (
+    select(BatchRow.state, BatchRow.scratch)
+    .where(BatchRow.id == bindparam("batch"), BatchRow.deleted_at.is_(None))
+    .with_for_update()
+)
+
+_GROW = (
+    update(BatchRow)
+    .where(
+        BatchRow.id == bindparam("batch"),
+        BatchRow.state.in_((BatchState.ACTIVE, BatchState.DONE)),
+    )
+    .values(
+        state=BatchState.ACTIVE,
+        total=BatchRow.total + 1,
+        loaded=BatchRow.loaded + 1,
+        finished_at=None,
+    )
+    .returning(BatchRow.total)
+)
+
+_ADD = insert(JobRow)
+
+_HOLD_OWNER = select(UserRow.id).where(UserRow.id == bindparam("owner")).with_for_update()
+
+# One statement, so that a chunk is counted as open or as folded, and never as both.
+_CLOSED = (
+    select(func.coalesce(func.sum(ChunkRow.done + ChunkRow.failed), 0))
+    .where(ChunkRow.batch_id == BatchRow.id, ChunkRow.state == ChunkState.DONE)
+    .correlate(BatchRow)
+    .scalar_subquery()
+)
+_OPEN = select(
+    func.coalesce(func.sum(BatchRow.total - BatchRow.done - BatchRow.failed - _CLOSED), 0)
+).where(
+    BatchRow.scratch,
+    BatchRow.state == BatchState.ACTIVE,
+    BatchRow.owner_id == bindparam("owner"),
+)
+
+_WHOSE = select(BatchRow.owner_id, BatchRow.team_id).where(
+    BatchRow.id == bindparam("batch"), BatchRow.scratch, BatchRow.deleted_at.is_(None)
+)
+
 _ENDED = (*JobState.counted(), JobState.CANCELLED)
 
 
 def today(session: Session) -> int:
     """The day by the database's clock: days since 1970, UTC."""
-    return (session.scalar(select(now_ms())) or 0) // _DAY_MS
+    return int(session.connection().execute(_NOW).scalar_one()) // _DAY_MS
 
 
 def find_or_create(session: Session, new: NewBatch, team_id: UUID | None) -> UUID:
@@ -71,38 +117,24 @@ def append(session: Session, batch_id: UUID, image: ImageRef) -> int | None:
     Raises:
         Conflict: Somebody paused or cancelled the batch.
     """
-    before = session.execute(
-        select(BatchRow.state, BatchRow.scratch)
-        .where(BatchRow.id == batch_id, BatchRow.deleted_at.is_(None))
-        .with_for_update()
-    ).one_or_none()
+    connection = session.connection()
+    before = connection.execute(_HOLD, {"batch": batch_id}).one_or_none()
     if before is None or not before.scratch:
         return None
-    total = session.scalar(
-        update(BatchRow)
-        .where(BatchRow.id == batch_id, BatchRow.state.in_((BatchState.ACTIVE, BatchState.DONE)))
-        .values(
-            state=BatchState.ACTIVE,
-            total=BatchRow.total + 1,
-            loaded=BatchRow.loaded + 1,
-            finished_at=None,
-        )
-        .returning(BatchRow.total)
-    )
+    total = connection.execute(_GROW, {"batch": batch_id}).scalar()
     if total is None:
         raise Conflict(
             f"batch {batch_id}, which holds what you ask today, is "
             f"{BatchState(before.state).label}; resume it, or remove it (maskpool rm)"
         )
-    session.execute(
-        insert(JobRow).values(
-            batch_id=batch_id,
-            seq=total - 1,
-            name=image.name,
-            image_uri=image.uri,
-            prompts=None if image.prompts is None else json.loads(image.prompts),
-        )
-    )
+    job = {
+        "batch_id": batch_id,
+        "seq": total - 1,
+        "name": image.name,
+        "image_uri": image.uri,
+        "prompts": None if image.prompts is None else json.loads(image.prompts),
+    }
+    connection.execute(_ADD, job)
     if before.state == BatchState.DONE:
         catch_up(session, batch_id)
     return int(total) - 1
@@ -114,19 +146,9 @@ def in_flight(session: Session, owner_id: int) -> int:
     Holds the owner's row, so that two who ask at once are counted one after the other. Call it
     after the batch is held: a tick takes them in this order, too.
     """
-    session.execute(select(UserRow.id).where(UserRow.id == owner_id).with_for_update())
-    mine = and_(
-        BatchRow.scratch, BatchRow.state == BatchState.ACTIVE, BatchRow.owner_id == owner_id
-    )
-    # One statement, so that a chunk is counted as open or as folded, and never as both.
-    closed = (
-        select(func.coalesce(func.sum(ChunkRow.done + ChunkRow.failed), 0))
-        .where(ChunkRow.batch_id == BatchRow.id, ChunkRow.state == ChunkState.DONE)
-        .correlate(BatchRow)
-        .scalar_subquery()
-    )
-    open_ = BatchRow.total - BatchRow.done - BatchRow.failed - closed
-    return int(session.scalar(select(func.coalesce(func.sum(open_), 0)).where(mine)) or 0)
+    connection = session.connection()
+    connection.execute(_HOLD_OWNER, {"owner": owner_id})
+    return int(connection.execute(_OPEN, {"owner": owner_id}).scalar_one())
 
 
 def ended(session: Session, asked: Collection[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
@@ -146,11 +168,7 @@ def ended(session: Session, asked: Collection[tuple[UUID, int]]) -> set[tuple[UU
 
 def whose(session: Session, batch_id: UUID) -> tuple[int, UUID | None] | None:
     """Owner and team of a scratch batch; None where there is none."""
-    row = session.execute(
-        select(BatchRow.owner_id, BatchRow.team_id).where(
-            BatchRow.id == batch_id, BatchRow.scratch, BatchRow.deleted_at.is_(None)
-        )
-    ).one_or_none()
+    row = session.connection().execute(_WHOSE, {"batch": batch_id}).one_or_none()
     return None if row is None else (row.owner_id, row.team_id)
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from db import trash
@@ -40,12 +51,24 @@ class Sees:
     in_trash: bool = False
 
     def condition(self) -> ColumnElement[bool]:
-        """The same in SQL, over ``batches``."""
+        """The same in SQL, over ``batches``, with places for ``values``."""
         there = trash.is_there() if self.in_trash else _THERE
         if self.teams is None:
             return there
-        own = BatchRow.owner_id == self.user_id
-        return and_(there, or_(own, BatchRow.team_id.in_(self.teams)) if self.teams else own)
+        own = BatchRow.owner_id == bindparam("seen_by")
+        theirs = BatchRow.team_id.in_(bindparam("seen_teams", expanding=True))
+        return and_(there, or_(own, theirs) if self.teams else own)
+
+    def values(self) -> dict[str, Any]:
+        """What stands at the places of ``condition``."""
+        if self.teams is None:
+            return {}
+        own = {"seen_by": self.user_id}
+        return {**own, "seen_teams": list(self.teams)} if self.teams else own
+
+    def kind(self) -> tuple[bool, bool, bool]:
+        """Two of one kind have the same condition."""
+        return self.teams is None, bool(self.teams), self.in_trash
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +156,17 @@ class Filter:
 
 def find(session: Session, sees: Sees, reference: UUID | str) -> list[SeenBatch]:
     """At most three batches that somebody sees and may mean by an id, a part of it, or a name."""
-    which = BatchRow.id == reference if isinstance(reference, UUID) else meant(reference)
-    return _read(session, sees.condition(), which, limit=3)
+    if not isinstance(reference, UUID):
+        return _read(session, sees.condition(), meant(reference), limit=3, values=sees.values())
+    rows = session.execute(_by_id(sees), {"batch": reference, **sees.values()})
+    return [_seen(row) for row in rows]
+
+
+def _by_id(sees: Sees) -> Select[Any, Any]:
+    kind = sees.kind()
+    if kind not in _BY_ID:
+        _BY_ID[kind] = progress_columns().where(sees.condition(), BatchRow.id == bindparam("batch"))
+    return _BY_ID[kind]
 
 
 def page(
@@ -152,13 +184,17 @@ def page(
     if after is not None:
         behind = key < tuple_(*after) if order is ListOrder.NEWEST else key > tuple_(*after)
     asked = (sees.condition(), which.condition(), behind)
-    return _read(session, *asked, limit=limit, order=order)
+    return _read(session, *asked, limit=limit, order=order, values=sees.values())
 
 
 def rename(session: Session, batch_id: UUID, name: str) -> None:
     """Call a batch by another name."""
     session.execute(update(BatchRow).where(BatchRow.id == batch_id).values(name=name))
 
+
+#: One batch by its id, for each kind of ``Sees``: almost every request asks it, and building a
+#: statement costs SQLAlchemy more than running it.
+_BY_ID: dict[tuple[bool, bool, bool], Select[Any, Any]] = {}
 
 #: By what rows come in each order.
 _BY: dict[ListOrder, tuple[Any, ...]] = {
@@ -173,9 +209,10 @@ def _read(
     *which: ColumnElement[bool],
     limit: int,
     order: ListOrder = ListOrder.NEWEST,
+    values: Mapping[str, Any] | None = None,
 ) -> list[SeenBatch]:
     rows: Sequence[Any] = session.execute(
-        progress_columns().where(*which).order_by(*_BY[order]).limit(limit)
+        progress_columns().where(*which).order_by(*_BY[order]).limit(limit), values
     ).all()
     return [_seen(row) for row in rows]
 

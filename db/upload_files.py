@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,10 @@ from db.session import is_postgres
 from maskpool.errors import NotFound
 
 _FILE = (UploadFileRow.name, UploadFileRow.size, UploadFileRow.sha256)
+
+_ONE = select(*_FILE).where(
+    UploadFileRow.upload_id == bindparam("upload"), UploadFileRow.name == bindparam("named")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,8 @@ def file(session: Session, upload_id: UUID, name: str) -> UploadFile | None:
     """One file; None where there is none."""
     if "\0" in name:  # no row can hold it
         return None
-    row = session.execute(
-        select(*_FILE).where(UploadFileRow.upload_id == upload_id, UploadFileRow.name == name)
-    ).one_or_none()
+    asked = {"upload": upload_id, "named": name}
+    row = session.connection().execute(_ONE, asked).one_or_none()
     return None if row is None else UploadFile(*row)
 
 

@@ -21,6 +21,20 @@ _IS_USED = exists().where(UploadUseRow.upload_id == UploadRow.id)
 #: A deleted upload is gone at once, though its files may still be there.
 _IS_THERE = (UploadRow.expires_at > 0) & ((UploadRow.expires_at > now_ms()) | _IS_USED)
 
+_COLUMNS = (
+    UploadRow.id,
+    UploadRow.user_id,
+    UploadRow.team_id,
+    UploadRow.name,
+    UploadRow.created_at,
+    UploadRow.expires_at,
+    _IS_USED,
+    UploadRow.files,
+    UploadRow.size,
+)
+
+# Each file asks these, and building one costs SQLAlchemy more than running it: they are built once.
+_FIND = select(*_COLUMNS).where(_IS_THERE, UploadRow.id == bindparam("upload"))
 
 _COUNT = (
     update(UploadRow)
@@ -76,8 +90,8 @@ def create(session: Session, *, user_id: int, team_id: UUID | None, name: str, d
 
 def find(session: Session, upload_id: UUID) -> Upload | None:
     """An upload; None where there is none, or its time is over."""
-    found = _read(session, _IS_THERE & (UploadRow.id == upload_id), limit=1)
-    return found[0] if found else None
+    row = session.connection().execute(_FIND, {"upload": upload_id}).one_or_none()
+    return None if row is None else _upload(row)
 
 
 def listing(
@@ -107,22 +121,13 @@ def listing(
 
 def _read(session: Session, which: Any, *, limit: int) -> list[Upload]:  # noqa: ANN401 - a condition
     rows = session.execute(
-        select(
-            UploadRow.id,
-            UploadRow.user_id,
-            UploadRow.team_id,
-            UploadRow.name,
-            UploadRow.created_at,
-            UploadRow.expires_at,
-            _IS_USED,
-            UploadRow.files,
-            UploadRow.size,
-        )
-        .where(which)
-        .order_by(UploadRow.id.desc())
-        .limit(limit)
+        select(*_COLUMNS).where(which).order_by(UploadRow.id.desc()).limit(limit)
     )
-    return [Upload._make((*row[:6], bool(row[6]), *row[7:])) for row in rows]
+    return [_upload(row) for row in rows]
+
+
+def _upload(row: Any) -> Upload:  # noqa: ANN401 - a Row of the columns above
+    return Upload._make((*row[:6], bool(row[6]), *row[7:]))
 
 
 def bytes_of_user(session: Session, user_id: int) -> int:

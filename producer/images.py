@@ -208,10 +208,7 @@ def find(session: Session, batch_id: UUID, seq: int) -> FoundImage:
     Raises:
         NotFound: The batch has no such image.
     """
-    found = jobs.with_question(session, batch_id, seq)
-    if found is None:
-        raise _no_image(batch_id, seq)
-    job, question = found
+    job, question = jobs.with_question(session, batch_id, seq)
     is_done = job.state == JobState.DONE
     return FoundImage(job, reader.view_of(batch_id, question) if is_done else None)
 
@@ -264,12 +261,8 @@ def stored(pool: Pool, batch_id: UUID, seq: int) -> tuple[JobRow, MaskRecord | N
 def _job(session: Session, batch_id: UUID, seq: int) -> JobRow:
     found = jobs.page(session, batch_id, after=seq - 1, limit=1)
     if not found or found[0].seq != seq:
-        raise _no_image(batch_id, seq)
+        raise jobs.no_image(batch_id, seq)
     return found[0]
-
-
-def _no_image(batch_id: UUID, seq: int) -> NotFound:
-    return NotFound(f"batch {batch_id} has no image {seq}")
 
 
 def _indices(view: BatchView, prompt: str) -> list[int] | None:

@@ -54,16 +54,14 @@ def find(pool: Pool, batch_id: UUID, seq: int) -> Original:
         ImageError: It lies neither in the pool's store nor in a bucket that is read.
     """
     with pool.database.read() as session:
-        found = jobs.loaded_page(session, batch_id, after=seq - 1, limit=1)
-    if not found or found[0].seq != seq:
-        raise NotFound(f"batch {batch_id} has no image {seq}")
-    store, key = _place(pool, batch_id, found[0].image_uri)
+        found = jobs.loaded(session, batch_id, seq)
+    store, key = _place(pool, batch_id, found.image_uri)
     size = store.size(key)
     if size is None:
         raise NotFound(f"image {seq} of batch {batch_id} is not there any more")
     # Nothing that a batch uses is changed in the pool's own store; a bucket is its owner's.
-    version = found[0].image_uri if store is pool.store() else ""
-    return Original(found[0].name, store, key, size, version)
+    version = found.image_uri if store is pool.store() else ""
+    return Original(found.name, store, key, size, version)
 
 
 def of_upload(pool: Pool, upload_id: UUID, name: str) -> Original:

@@ -58,10 +58,7 @@ class OfBatch:
     def uri(self, pool: Pool) -> str:
         """See ``Pictured``."""
         with pool.database.read() as session:
-            found = jobs.loaded_page(session, self.batch_id, after=self.seq - 1, limit=1)
-        if not found or found[0].seq != self.seq:
-            raise NotFound(f"batch {self.batch_id} has no image {self.seq}")
-        return found[0].image_uri
+            return jobs.loaded(session, self.batch_id, self.seq).image_uri
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from db import lookup, services, workers
@@ -17,6 +18,9 @@ from maskpool.settings import Settings
 from producer.local.endpoints import settings_here
 from storage.objects import open_store
 
+if TYPE_CHECKING:  # redis-py takes 7 MB, which a submit of a million images has better uses for
+    from producer.dispatch.broker import Broker
+
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +31,7 @@ class Pool:
     settings: Settings
     database: Database
     _opened: list[ObjectStore] = field(default_factory=list, init=False, repr=False, compare=False)
+    _brokers: list[Broker] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def store(self) -> ObjectStore:
         """The pool's object store; threads share it, as a client of S3 takes 0.1 s to make."""
@@ -54,16 +59,24 @@ class Pool:
 
         A broker that is away is only logged: the dispatcher looks at the rows by itself, too.
         """
-        # Only now: redis-py takes 7 MB, which a submit of a million images has better uses for.
-        from producer.dispatch.broker import Broker  # noqa: PLC0415
-
-        broker = Broker(self.settings.redis_url.get_secret_value())
         try:
-            broker.wake()
+            self._broker().wake()
         except Unreachable as error:
             log.warning("%s; the dispatcher will notice by itself", error)
-        finally:
+
+    def _broker(self) -> Broker:
+        """The pool's way to Redis; threads share it, as a connection takes longer than a wake."""
+        if not self._brokers:
+            from producer.dispatch.broker import Broker  # noqa: PLC0415 - see above
+
+            self._brokers.append(Broker(self.settings.redis_url.get_secret_value()))
+        return self._brokers[0]
+
+    def close(self) -> None:
+        """Close its connections to database and broker."""
+        for broker in self._brokers:
             broker.close()
+        self.database.close()
 
     def living_workers(self) -> list[WorkerInfo]:
         """The workers that live, by name."""
@@ -79,11 +92,11 @@ def open_pool() -> Iterator[Pool]:
         Unreachable: Neither names one.
     """
     settings = settings_here()
-    database = Database(settings.database_url.get_secret_value())
+    pool = Pool(settings, Database(settings.database_url.get_secret_value()))
     try:
-        yield Pool(settings, database)
+        yield pool
     finally:
-        database.close()
+        pool.close()
 
 
 def why_idle(pool: Pool, model: str | None = None) -> list[str]:

@@ -272,13 +272,11 @@ def _located(
         key = keys.upload_object(upload.id, file.name)
         return _Located(file.name, pool.store().uri(key), upload.team_id)
     batch = find_in(session, caller, image.batch_id, Right.PREDICT)
-    found = jobs.loaded_page(session, image.batch_id, after=image.seq - 1, limit=1)
-    if not found or found[0].seq != image.seq:
-        raise NotFound(f"batch {image.batch_id} has no image {image.seq}")
-    uri = found[0].image_uri
+    found = jobs.loaded(session, image.batch_id, image.seq)
+    uri = found.image_uri
     stored = OwnStore(pool.settings.store_url).key_of(uri)
     is_its_own = stored is not None and not stored.startswith(keys.UPLOADS)
-    return _Located(found[0].name, uri, batch.team_id, image if is_its_own else None)
+    return _Located(found.name, uri, batch.team_id, image if is_its_own else None)
 
 
 def _copied(pool: Pool, image: _Located, batch_id: UUID) -> _Copy | None:

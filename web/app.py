@@ -91,4 +91,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.pictures.close()
     app.state.arrivals.close()
     app.state.limits.close()
-    app.state.pool.database.close()
+    app.state.pool.close()
