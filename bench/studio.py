@@ -307,10 +307,10 @@ def corrected(page: Page, at: int) -> tuple[float, float]:
     x, y = spot(page, 0)
     page.evaluate(
         "performance.clearResourceTimings(); globalThis.had ="
-        " document.querySelector('mask-canvas').scene.selected?.path"
+        " document.querySelector('mask-canvas').scene.selected?.outline"
     )
     seen = (
-        "((one) => !one.scene.waits && one.scene.points.length && one.scene.selected?.path !== had)"
+        "(({scene}) => !scene.waits && scene.points.length && scene.selected?.outline !== had)"
         "(document.querySelector('mask-canvas'))"
     )
     shift = at % 5

@@ -23,7 +23,8 @@ _COMPARE = """async ([layersAt, viewAt, [scale, x, y, ratio]]) => {
     path.closePath();
     path.rect(left + wide / 2, top + high / 2, 3, 3);
     const colour = `hsl(${at * 40} 90% 50%)`, box = [left, top, left + wide, top + high];
-    return {path, box, area: wide * high, colour, dashed: at % 5 === 0, order: random(1)};
+    const look = {colour, dashed: at % 5 === 0, order: random(1)};
+    return {outline: {path: () => path}, box, area: wide * high, ...look};
   });
   masks.sort((one, other) => other.area - one.area);
   const made = (shown) => {

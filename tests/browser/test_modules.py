@@ -86,7 +86,7 @@ def test_a_large_mask_is_decoded_and_a_wrong_one_is_refused(page: Page) -> None:
 def test_a_filled_outline_holds_the_centres_of_the_masks_pixels_alone(page: Page) -> None:
     masks = some_masks()
     code = """(await import(at.replace("outlines", "rle")).then(({decode}) => v.map((rle) => {
-      const runs = decode(rle), path = m.outline(runs), [height, width] = rle.size;
+      const runs = decode(rle), path = new m.Outline(runs).path(4), [height, width] = rle.size;
       const ink = document.createElement("canvas").getContext("2d");
       const inside = [];
       for (let y = 0; y < height; y++) for (let x = 0; x < width; x++)
@@ -97,6 +97,36 @@ def test_a_filled_outline_holds_the_centres_of_the_masks_pixels_alone(page: Page
     for mask, one in zip(masks, told, strict=True):
         assert one["inside"] == mask.ravel().astype(int).tolist(), mask
     assert told[-1]["corners"] <= 9, "a rectangle has four cut corners"
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.4, 0.6, 1.0, 3.0])
+def test_a_drawn_outline_lies_beside_the_traced_one_by_less_than_is_seen(
+    page: Page, scale: float
+) -> None:
+    y, x = np.ogrid[:300, :400]
+    masks = [*some_masks(), ((x - 200) / 190) ** 2 + ((y - 150) / 120) ** 2 < 1]
+    code = """(await import(at.replace("outlines", "rle")).then(({decode}) => v[1].map((rle) =>
+      m.rings(decode(rle)).map((ring) => [ring, [...m.simplified(ring, v[0])]])
+    )))"""
+    tolerance = 0.5 / scale
+    told = call(page, "outlines.js", code, [tolerance, list(map(encoded, masks))])
+    for rings in told:
+        for whole, few in rings:
+            traced, drawn = (np.reshape(one, (-1, 2)) for one in (whole, few))
+            assert len(drawn) >= 3
+            assert {tuple(one) for one in drawn} <= {tuple(one) for one in traced}
+            assert beside(traced, drawn).max() <= tolerance + 1e-9
+    [[ellipse, few]] = told[-1]
+    assert len(few) <= len(ellipse) / {0.1: 20, 0.4: 10, 0.6: 5, 1.0: 1.2, 3.0: 1}[scale]
+
+
+def beside(corners: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """How far each corner lies from the nearest side of a closed ring."""
+    start, side = ring, np.roll(ring, -1, axis=0) - ring
+    length = (side**2).sum(1)
+    way = ((corners[:, None] - start) * side).sum(2) / np.where(length > 0, length, 1)
+    nearest = start + side * np.clip(way, 0, 1)[..., None]
+    return np.hypot(*np.moveaxis(corners[:, None] - nearest, 2, 0)).min(axis=1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // @ts-check
 /** Instances of the API as masks that are drawn, rows that are listed, cards that are shown. */
 
-import { outline } from "./outlines.js";
+import { Outline } from "./outlines.js";
 import { decode } from "./rle.js";
 
 /** @typedef {import("./paint.js").Mask} Mask */
@@ -58,7 +58,7 @@ export function maskOf(instance, id, look, label) {
   if (!mask) {
     const runs = decode(instance.segmentation);
     const box = runs.box ?? [0, 0, 0, 0];
-    mask = { id, runs, path: outline(runs), box, area: runs.area, colour: "", dashed: false, label };
+    mask = { id, runs, outline: new Outline(runs), box, area: runs.area, colour: "", dashed: false, label };
     made.set(instance, mask);
   }
   return Object.assign(mask, { id, label, colour: look.colour, dashed: look.dashed });

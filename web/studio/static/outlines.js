@@ -38,19 +38,92 @@ export function rings(runs) {
   return found;
 }
 
+/** Pixels of the screen by which a drawn outline may lie beside the traced one: nobody sees it. */
+const BESIDE = 0.5;
+
+/** Scale from which on people look at the pixels of a mask: its outline is drawn as it was traced. */
+const EXACT = 4;
+
 /**
- * The same as a path to fill (`evenodd`) and to stroke, in pixels of the mask's image.
- *
- * @param {Runs} runs
+ * The outline of one mask, to fill (`evenodd`) and to stroke, in pixels of the mask's image. Painting
+ * takes as long as it has corners, so each scale has a path with as few as are to be seen.
  */
-export function outline(runs) {
+export class Outline {
+  /** @param {Runs} runs */
+  constructor(runs) {
+    this.rings = rings(runs).map((ring) => Float32Array.from(ring));
+    /** @type {Map<number, Path2D>} By the logarithm of the scale. */
+    this.paths = new Map();
+  }
+
+  /** @param {number} scale Pixels of the screen for one of the mask. */
+  path(scale) {
+    const level = scale < EXACT ? Math.ceil(4 * Math.log2(scale)) : Infinity;
+    let path = this.paths.get(level);
+    if (!path) this.paths.set(level, path = pathOf(this.rings, BESIDE / 2 ** (level / 4)));
+    return path;
+  }
+}
+
+/**
+ * @param {Iterable<ArrayLike<number>>} rings
+ * @param {number} tolerance 0: every corner.
+ */
+function pathOf(rings, tolerance) {
   const path = new Path2D();
-  for (const ring of rings(runs)) {
+  for (const whole of rings) {
+    const ring = tolerance ? simplified(whole, tolerance) : whole;
     path.moveTo(n(ring, 0), n(ring, 1));
     for (let i = 2; i < ring.length; i += 2) path.lineTo(n(ring, i), n(ring, i + 1));
     path.closePath();
   }
   return path;
+}
+
+/**
+ * A ring with fewer corners, all of them its own, by one walk: a side goes on while one line passes
+ * each corner since its beginning within the tolerance (Zhao and Saalfeld 1997).
+ *
+ * @param {ArrayLike<number>} ring x and y in turn.
+ * @param {number} tolerance Largest distance of a corner that goes from the side in its place.
+ * @returns {ArrayLike<number>}
+ */
+export function simplified(ring, tolerance) {
+  let x = n(ring, 0), y = n(ring, 1);
+  const kept = [x, y], near = tolerance * tolerance;
+  // How far the side has come, squared, and the directions still open: between two vectors.
+  let far = 0, lx = 0, ly = 0, rx = 0, ry = 0;
+  for (let i = 2; i < ring.length; i += 2) {
+    let dx = n(ring, i) - x, dy = n(ring, i + 1) - y, away = dx * dx + dy * dy;
+    // On the way back, what lies farther would be beyond the side's end.
+    if (away < far || lx * dy - ly * dx > 0 || rx * dy - ry * dx < 0) {
+      x = n(ring, i - 2);
+      y = n(ring, i - 1);
+      kept.push(x, y);
+      dx = n(ring, i) - x;
+      dy = n(ring, i + 1) - y;
+      away = dx * dx + dy * dy;
+      lx = ly = rx = ry = 0;
+    }
+    far = away;
+    if (away <= near) continue;
+    // The lines that pass this corner within the tolerance to its left and to its right.
+    const ahead = Math.sqrt(away - near);
+    const ax = dx * ahead - dy * tolerance, ay = dy * ahead + dx * tolerance;
+    const bx = dx * ahead + dy * tolerance, by = dy * ahead - dx * tolerance;
+    const first = lx === 0 && ly === 0;
+    if (first || lx * ay - ly * ax < 0) {
+      lx = ax;
+      ly = ay;
+    }
+    if (first || rx * by - ry * bx > 0) {
+      rx = bx;
+      ry = by;
+    }
+  }
+  kept.push(n(ring, ring.length - 2), n(ring, ring.length - 1));
+  // What is smaller than the tolerance is still to be seen.
+  return kept.length < 6 ? ring : kept;
 }
 
 /**

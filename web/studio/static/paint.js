@@ -9,7 +9,7 @@ import { CASE, FILL } from "./palette.js";
  * @typedef {object} Mask
  * @property {string} id
  * @property {import("./rle.js").Runs} runs
- * @property {Path2D} path
+ * @property {Pick<import("./outlines.js").Outline, "path">} outline
  * @property {[number, number, number, number]} box Left, top, right, bottom, in the masks' pixels.
  * @property {number} area
  * @property {string} colour
@@ -60,13 +60,14 @@ export function paintMasks(ink, masks, view, many = areMany(masks)) {
   const thin = 1 / (globalThis.devicePixelRatio || 1);
   for (const mask of masks) {
     if (!inSight(mask, view)) continue;
+    const path = pathOf(mask, scale);
     ink.globalAlpha = FILL;
     ink.fillStyle = mask.colour;
-    ink.fill(mask.path, "evenodd");
+    ink.fill(path, "evenodd");
     ink.globalAlpha = 1;
-    if (!many) stroke(ink, mask.path, CASE, 4 / scale);
+    if (!many) stroke(ink, path, CASE, 4 / scale);
     if (mask.dashed) ink.setLineDash(DASH.map((one) => one / scale));
-    stroke(ink, mask.path, mask.colour, many ? thin / scale : 2 / scale);
+    stroke(ink, path, mask.colour, many ? thin / scale : 2 / scale);
     if (mask.dashed) ink.setLineDash([]);
   }
 }
@@ -77,12 +78,13 @@ export function paintMasks(ink, masks, view, many = areMany(masks)) {
  * @param {View} view
  */
 export function paintHovered(ink, mask, { scale }) {
+  const path = pathOf(mask, scale);
   ink.globalAlpha = MORE;
   ink.fillStyle = mask.colour;
-  ink.fill(mask.path, "evenodd");
+  ink.fill(path, "evenodd");
   ink.globalAlpha = 1;
-  stroke(ink, mask.path, CASE, 5 / scale);
-  stroke(ink, mask.path, mask.colour, 3 / scale);
+  stroke(ink, path, CASE, 5 / scale);
+  stroke(ink, path, mask.colour, 3 / scale);
 }
 
 /**
@@ -92,14 +94,15 @@ export function paintHovered(ink, mask, { scale }) {
  * @param {boolean} waits For an answer.
  */
 export function paintSelected(ink, mask, { scale }, waits) {
+  const path = pathOf(mask, scale);
   ink.globalAlpha = FILL;
   ink.fillStyle = mask.colour;
-  ink.fill(mask.path, "evenodd");
+  ink.fill(path, "evenodd");
   ink.globalAlpha = 1;
-  stroke(ink, mask.path, "#fff", 7 / scale);
-  stroke(ink, mask.path, "#111", 4.5 / scale);
+  stroke(ink, path, "#fff", 7 / scale);
+  stroke(ink, path, "#111", 4.5 / scale);
   if (waits) ink.setLineDash(DASH.map((one) => one / scale));
-  stroke(ink, mask.path, mask.colour, 2.5 / scale);
+  stroke(ink, path, mask.colour, 2.5 / scale);
   ink.setLineDash([]);
 }
 
@@ -111,9 +114,10 @@ export function paintSelected(ink, mask, { scale }, waits) {
  * @param {View} view
  */
 export function paintGhost(ink, mask, { scale }) {
-  stroke(ink, mask.path, CASE, 4 / scale);
+  const path = pathOf(mask, scale);
+  stroke(ink, path, CASE, 4 / scale);
   ink.setLineDash(DASH.map((one) => one / scale));
-  stroke(ink, mask.path, mask.colour, 2 / scale);
+  stroke(ink, path, mask.colour, 2 / scale);
   ink.setLineDash([]);
 }
 
@@ -178,6 +182,14 @@ export function paintCross(ink, at, view) {
     }
     ink.stroke();
   }
+}
+
+/**
+ * @param {Mask} mask
+ * @param {number} scale Pixels of the page for one of the mask.
+ */
+function pathOf(mask, scale) {
+  return mask.outline.path(scale * (globalThis.devicePixelRatio || 1));
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import { get } from "./api.js";
-import { outline } from "./outlines.js";
+import { Outline } from "./outlines.js";
 import { decode } from "./rle.js";
 
 /**
@@ -24,6 +24,7 @@ import { decode } from "./rle.js";
  * @typedef {object} StoredImage
  * @property {Instance[]} instances
  * @property {(Path2D | null)[]} paths Of the instances, traced when first drawn.
+ * @property {number} scale At which they were.
  * @property {number} width Pixels of the masks.
  * @property {number} height
  */
@@ -103,7 +104,7 @@ export class StoredMasks {
    */
   _keep(seq, image) {
     const { instances, mask_width: width, mask_height: height } = image;
-    this._kept.set(seq, { instances, paths: instances.map(() => null), width, height });
+    this._kept.set(seq, { instances, paths: [], scale: 0, width, height });
     this._masks += instances.length;
     for (const [old, one] of this._kept) {
       if (this._kept.size <= IMAGES && this._masks <= MASKS) break;
@@ -116,16 +117,18 @@ export class StoredMasks {
 }
 
 /**
- * The outline of one instance.
+ * The outline of one instance, with the corners that are seen at a scale.
  *
  * @param {StoredImage} image
  * @param {number} at
+ * @param {number} scale Pixels of the screen for one of the mask.
  */
-export function pathOf(image, at) {
+export function pathOf(image, at, scale) {
+  if (image.scale !== scale) Object.assign(image, { paths: image.instances.map(() => null), scale });
   const known = image.paths[at];
   if (known) return known;
   const instance = image.instances[at];
-  const made = instance ? outline(decode(instance.segmentation)) : new Path2D();
+  const made = instance ? new Outline(decode(instance.segmentation)).path(scale) : new Path2D();
   image.paths[at] = made;
   return made;
 }

@@ -157,7 +157,7 @@ function draw(canvas, stored, view) {
   why.forEach((reason, at) => {
     if (reason) return;
     counting++;
-    drawOne(pen, pathOf(stored, at), stored.instances[at]?.prompt ?? 0, scale);
+    drawOne(pen, pathOf(stored, at, scale * dots), stored.instances[at]?.prompt ?? 0, scale);
   });
   return counting;
 }

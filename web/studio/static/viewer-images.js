@@ -2,7 +2,7 @@
 /** Images of a batch with all that is stored of them, kept ready around the one that is shown. */
 
 import { get } from "./api.js";
-import { outline } from "./outlines.js";
+import { Outline } from "./outlines.js";
 import { look } from "./palette.js";
 import { decode } from "./rle.js";
 
@@ -76,7 +76,7 @@ function maskOf(instance, at, factor) {
   return {
     id: String(at),
     runs,
-    path: outline(runs),
+    outline: new Outline(runs),
     // A box of the image may lie half a pixel beside its mask in small.
     box: [left * factor - 1, top * factor - 1, right * factor + 1, bottom * factor + 1],
     area: instance.area,
