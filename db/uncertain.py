@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, FromClause, Select, Subquery, and_, func, literal, select, tuple_
+from sqlalchemy import CTE, FromClause, Select, Subquery, case, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from db.counting import distance
@@ -57,15 +58,20 @@ def page(
         version: Of the kept uncertainties of all images, where they are those of the rule.
     """
     distances: FromClause
+    left = choice  # of the images with a distance
     if version is not None and choice.prompts is None:
         distances = _kept(batch_id, version)
+    elif choice.found is False and choice.prompts is None:
+        # One pass over all instances: nearly each image near a threshold has one that counts.
+        distances, left = _unfound(batch_id, rule, choice), replace(choice, found=None)
     else:
         skip, limit = part
         near = _nearest(session, batch_id, rule, choice, after=after, limit=skip + limit)
         if near is not None:
             return near[skip:]
         distances = _made(batch_id, rule, choice)
-    return _whole(session, batch_id, rule, choice, distances, after=after, part=part)
+    choices = (left, choice)
+    return _whole(session, batch_id, rule, choices, distances, after=after, part=part)
 
 
 def _kept(batch_id: UUID, version: int) -> Subquery:
@@ -95,6 +101,19 @@ def _distances(batch_id: UUID, rule: ReadingRule, choice: Choice) -> Select[floa
             of_prompts(choice),
         )
         .group_by(InstanceRow.seq)
+    )
+
+
+def _unfound(batch_id: UUID, rule: ReadingRule, choice: Choice) -> Subquery:
+    """The distances of images in which no instance counts that is asked for."""
+    is_text = InstanceRow.object_index.is_(None)
+    least = func.min(case((is_text, distance(rule))))
+    return (
+        select(least.label("distance"), InstanceRow.seq.label("seq"))
+        .where(InstanceRow.batch_id == batch_id, of_prompts(choice))
+        .group_by(InstanceRow.seq)
+        .having(least.is_not(None), func.max(case((counts_for(rule, choice), 1), else_=0)) == 0)
+        .subquery()
     )
 
 
@@ -152,7 +171,7 @@ def _whole(
     session: Session,
     batch_id: UUID,
     rule: ReadingRule,
-    choice: Choice,
+    choices: tuple[Choice, Choice],
     distances: FromClause,
     *,
     after: tuple[Any, int] | None,
@@ -160,10 +179,12 @@ def _whole(
 ) -> list[Image]:
     """The most uncertain images first; behind them those without an instance, by ``seq``.
 
-    ``part`` is how many are passed over, and how many there are at most.
+    ``choices`` is what is left to choose of the images with a distance, and what of all; ``part``
+    is how many are passed over, and how many there are at most.
     """
     skip, limit = part
-    those = and_(JobRow.batch_id == batch_id, chosen(rule, choice))
+    of_batch = JobRow.batch_id == batch_id
+    with_distance, of_all = choices
     place, found = (distances.c.distance, distances.c.seq), []
     begun, last = after or (-1.0, -1)
     if begun < CERTAIN:
@@ -171,7 +192,11 @@ def _whole(
             rows(distances.c.distance)
             .select_from(distances)
             .join(JobRow, distances.c.seq == JobRow.seq)
-            .where(those, tuple_(*place) > tuple_(literal(begun), literal(last)))
+            .where(
+                of_batch,
+                chosen(rule, with_distance),
+                tuple_(*place) > tuple_(literal(begun), literal(last)),
+            )
         )
         found = fetched(session, query.order_by(*place).offset(skip).limit(limit))
         last = -1
@@ -181,7 +206,8 @@ def _whole(
         else:
             skip = 0
     if len(found) < limit:
-        left = _without(choice).where(those, JobRow.seq > last).order_by(JobRow.seq)
+        which = (of_batch, chosen(rule, of_all), JobRow.seq > last)
+        left = _without(of_all).where(*which).order_by(JobRow.seq)
         found += fetched(session, left.offset(skip).limit(limit - len(found)))
     return found
 
