@@ -37,6 +37,9 @@ _PLAIN: tuple[tuple[type[MaskpoolError], str], ...] = (
     (Permanent, "refused"),
 )
 
+#: Characters of a text among the parameters.
+_MAX_TEXT = 500
+
 #: What is an option elsewhere, by the field of a request that says the same.
 _FIELDS = {Option.PROMPTS: "spec.prompts", Option.PARTIAL: "partial"}
 
@@ -72,7 +75,7 @@ def told(error: MaskpoolError) -> Told:
 
 def _told(error: MaskpoolError) -> tuple[str, dict[str, Any]]:
     if isinstance(error, Permanent) and error.code:
-        return error.code, {**_where(error), **error.params}
+        return error.code, {**_where(error), **bounded(error.params)}
     told_of = _of_words(error) or _of_input(error)
     if told_of is not None:
         return told_of
@@ -110,6 +113,21 @@ def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
     if isinstance(error, ImageError):
         return "picture.failed", {"kind": str(kind_of(str(error)))}
     return None
+
+
+def bounded(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of which no text is longer than a page shows: a line of a file may be any size."""
+    return {name: _bounded(value) for name, value in params.items()}
+
+
+def _bounded(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_TEXT else f"{value[:_MAX_TEXT]}…"
+    if isinstance(value, Mapping):
+        return bounded(value)
+    if isinstance(value, list | tuple):
+        return [_bounded(one) for one in value]
+    return value
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - JSON

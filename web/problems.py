@@ -22,7 +22,7 @@ from maskpool.errors import (
 )
 from maskpool.strict import code_of, reason_of
 from producer.accounts.refusals import Refused
-from producer.problems import told
+from producer.problems import bounded, told
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     elif first["loc"] == ("body",) and first["type"] in _NO_OBJECT:
         reason = "is no JSON object; send one, with Content-Type: application/json"
     code, params = code_of(first)
-    params = {"field": field, "reason": reason, **params}
+    params = {"field": field, "reason": reason, **bounded(params)}
     return answer(Problem(422, code or "request.invalid", f"{field}: {reason}", **params))
 
 

@@ -41,13 +41,15 @@ class BadLines:
         told = [*map(_told, self._first), *([f"and {more:,} more"] if more else [])]
         after = "; what stands after that was not read" if self.cut_off else ""
         lines = counted(self._count, "line is", "lines are")
+        # Files of the upload are looked for some lines later than what else a line may lack.
+        in_order = sorted(self._first, key=lambda one: one.line or 0)
         raise SourceError(
             file,
             f"{lines} refused, so no batch was made; mend that and send the manifest again: "
             f"{'; '.join(told)}{after}",
             count=self._count,
             code="manifest.lines",
-            params={"source": file, "refused": self._count, "lines": [*map(_shown, self._first)]},
+            params={"source": file, "refused": self._count, "lines": [*map(_shown, in_order)]},
         )
 
 

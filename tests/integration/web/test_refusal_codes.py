@@ -93,6 +93,9 @@ def test_a_prompt_of_one_image(door: Door) -> None:
     long = {"text": "a b " * 20}
     status, code, params = asked(door, "POST", "/predict", json={**image, "prompts": [long]})
     assert (status, code, params["text"]) == (422, "prompt.long", long["text"].strip())
+    huge = {"text": "a b " * 200_000}
+    params = asked(door, "POST", "/predict", json={**image, "prompts": [huge]})[2]
+    assert len(params["text"]) == 501, "a page shows no more"
     many = [{"text": f"thing {n}"} for n in range(33)]
     status, code, params = asked(door, "POST", "/predict", json={**image, "prompts": many})
     assert (status, code) == (422, "predict.prompts")
@@ -133,7 +136,9 @@ def test_what_one_may_see_and_not_change(door: Door) -> None:
 
 
 def test_lines_of_a_manifest_are_refusals_of_their_own(door: Door) -> None:
-    lines = b'"a.png"\n"gone.png"\n"s3://others/1.jpg"\n"../../up.png"\n7\n'
+    lines = b'"a.png"\n"gone.png"\n"s3://others/1.jpg"\n"../../up.png"\n7\n"../%s"\n' % (
+        b"x" * 9_000
+    )
     made = upload(door, "a.png")
     headers = door.token("maker", *Right)
     url = f"/api/v1/uploads/{made}/files/list.jsonl"
@@ -146,8 +151,10 @@ def test_lines_of_a_manifest_are_refusals_of_their_own(door: Door) -> None:
     )
     TaskRunner(door.pool, keeper).run(UUID(task))
     told = door.client.get(f"/api/v1/tasks/{task}", headers=headers).json()["problem"]
-    assert (told["code"], told["params"]["refused"]) == ("manifest.lines", 4)
-    found = {one["line"]: (one["code"], *one["params"].values()) for one in told["params"]["lines"]}
+    assert (told["code"], told["params"]["refused"]) == ("manifest.lines", 5)
+    *first, last = told["params"]["lines"]
+    assert (last["code"], len(last["params"]["name"])) == ("manifest.outside", 501)
+    found = {one["line"]: (one["code"], *one["params"].values()) for one in first}
     assert found == {
         2: ("manifest.gone", "gone.png"),
         3: ("place.bucket", "s3://others/1.jpg"),
