@@ -11,6 +11,7 @@ from typing import Any
 
 from maskpool.errors import (
     Conflict,
+    CorruptObject,
     ImageError,
     MaskpoolError,
     NotFound,
@@ -34,6 +35,7 @@ _PLAIN: tuple[tuple[type[MaskpoolError], str], ...] = (
     (Conflict, "conflict"),
     (Refused, "auth.refused"),
     (TooMany, "too_many"),
+    (CorruptObject, "masks.damaged"),
     (Permanent, "refused"),
 )
 
