@@ -132,12 +132,16 @@ def create_or_find(session: Session, new: NewBatch) -> Loading:
     if row.source != new.source or not same_question(row.spec, new.spec):
         raise Conflict(
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which has another spec or "
-            "source; submit under another key"
+            "source; submit under another key",
+            code="batch.key_used",
+            params={"batch": str(row.id)},
         )
     if row.team_id != new.team_id:
         raise Conflict(
             f"the key {new.idempotency_key!r} belongs to batch {row.id}, which is of "
-            f"{'no' if row.team_id is None else 'another'} team; submit under another key"
+            f"{'no' if row.team_id is None else 'another'} team; submit under another key",
+            code="batch.key_used",
+            params={"batch": str(row.id)},
         )
     _require_same_sample(new, row.id, read_sample(row.sample))
     use_uploads(session, row.id, new.uploads)
@@ -153,7 +157,9 @@ def _require_same_sample(new: NewBatch, batch_id: UUID, there: Sample | None) ->
         what = "all images of the source" if there is None else there.sentence()
         raise Conflict(
             f"the key {new.idempotency_key!r} belongs to batch {batch_id}, which is of {what}; "
-            "submit under another key"
+            "submit under another key",
+            code="batch.key_used",
+            params={"batch": str(batch_id)},
         )
 
 
@@ -215,7 +221,8 @@ def pause(session: Session, batch_id: UUID) -> None:
     Raises:
         Conflict: The batch is not active.
     """
-    _move(session, batch_id, (BatchState.ACTIVE,), BatchState.PAUSED, "paused")
+    may = (BatchState.ACTIVE,)
+    _move(session, batch_id, may, BatchState.PAUSED, "paused", code="batch.not_active")
     chunks = session.execute(
         update(ChunkRow)
         .where(ChunkRow.batch_id == batch_id, ChunkRow.state == ChunkState.QUEUED)
@@ -232,7 +239,8 @@ def resume(session: Session, batch_id: UUID) -> None:
     Raises:
         Conflict: The batch is not paused.
     """
-    _move(session, batch_id, (BatchState.PAUSED,), BatchState.ACTIVE, "resumed")
+    may = (BatchState.PAUSED,)
+    _move(session, batch_id, may, BatchState.ACTIVE, "resumed", code="batch.not_paused")
     catch_up(session, batch_id)
 
 
@@ -248,6 +256,7 @@ def cancel(session: Session, batch_id: UUID) -> None:
         BatchState.open(),
         BatchState.CANCELLED,
         "cancelled",
+        code="batch.ended",
         finished_at=now_ms(),
     )
     session.execute(
@@ -286,12 +295,15 @@ def retry_failed(session: Session, batch_id: UUID) -> int:
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id}")
-    if row.state != BatchState.DONE or row.failed == 0:
-        state = BatchState(row.state).label
-        raise Conflict(
-            f"batch {batch_id} is {state} with {counted(row.failed, 'failed job')}; "
-            "only failed jobs of a batch that is done can be retried"
-        )
+    state = BatchState(row.state)
+    sentence = (
+        f"batch {batch_id} is {state.label} with {counted(row.failed, 'failed job')}; "
+        "only failed jobs of a batch that is done can be retried"
+    )
+    if state is not BatchState.DONE:
+        raise Conflict(sentence, code="batch.not_done", params={"state": state.label})
+    if row.failed == 0:
+        raise Conflict(sentence, code="batch.none_failed")
     seqs = session.scalars(
         update(JobRow)
         .where(JobRow.batch_id == batch_id, JobRow.state == JobState.FAILED)
@@ -325,6 +337,8 @@ def _move(
     allowed: Sequence[BatchState],
     target: BatchState,
     verb: str,
+    *,
+    code: str,
     **values: Any,  # noqa: ANN401 - columns of the batch
 ) -> None:
     moved = session.execute(
@@ -339,4 +353,6 @@ def _move(
     state = session.scalar(select(BatchRow.state).where(*there))
     if state is None:
         raise NotFound(f"there is no batch {batch_id}")
-    raise Conflict(f"batch {batch_id} is {BatchState(state).label} and cannot be {verb}")
+    label = BatchState(state).label
+    sentence = f"batch {batch_id} is {label} and cannot be {verb}"
+    raise Conflict(sentence, code=code, params={"state": label})

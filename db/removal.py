@@ -87,7 +87,9 @@ def require_ended(session: Session, batch_id: UUID) -> None:
     """
     state = session.scalar(select(BatchRow.state).where(BatchRow.id == batch_id).with_for_update())
     if state in BatchState.live():
-        raise Conflict(f"batch {batch_id} is {BatchState(state).label}; cancel it first")
+        label = BatchState(state).label
+        sentence = f"batch {batch_id} is {label}; cancel it first"
+        raise Conflict(sentence, code="batch.live", params={"state": label})
 
 
 def remove_instances(session: Session, batch_id: UUID, *, after: int) -> Cut:
@@ -175,6 +177,9 @@ def remove_upload(session: Session, upload_id: UUID) -> None:
         select(UploadUseRow.batch_id).where(UploadUseRow.upload_id == upload_id).limit(1)
     )
     if use is not None:
-        raise Conflict(f"upload {upload_id} holds the images of batch {use}; delete that first")
+        raise Conflict(
+            f"upload {upload_id} holds the images of batch {use}; delete that first",
+            code="upload.used",
+        )
     session.execute(delete(UploadFileRow).where(UploadFileRow.upload_id == upload_id))
     session.execute(delete(UploadRow).where(UploadRow.id == upload_id))

@@ -125,7 +125,9 @@ def append(session: Session, batch_id: UUID, image: ImageRef) -> int | None:
     if total is None:
         raise Conflict(
             f"batch {batch_id}, which holds what you ask today, is "
-            f"{BatchState(before.state).label}; resume it, or remove it (maskpool rm)"
+            f"{BatchState(before.state).label}; resume it, or remove it (maskpool rm)",
+            code="predict.paused",
+            params={"batch": str(batch_id), "state": BatchState(before.state).label},
         )
     job = {
         "batch_id": batch_id,

@@ -235,9 +235,12 @@ def cancel(session: Session, task_id: UUID) -> None:
     if row.kind == TaskKind.DELETE and row.state in TaskState.open():
         raise Conflict(
             f"task {task_id} deletes something and cannot be cancelled; restore a batch from the "
-            "trash"
+            "trash",
+            code="task.deletes",
         )
-    raise Conflict(f"task {task_id} is {TaskState(row.state).label} and cannot be cancelled")
+    label = TaskState(row.state).label
+    sentence = f"task {task_id} is {label} and cannot be cancelled"
+    raise Conflict(sentence, code="task.ended", params={"state": label})
 
 
 def ended(state: TaskState) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from maskpool.strict import Unfit
 from maskpool.text import is_one_line
 
 #: Text encoder context of SAM3 (``processing_sam3.py`` pads to 32), begin and end token included.
@@ -27,7 +28,7 @@ def require_text(text: str) -> None:
     """
     if not is_one_line(text):
         msg = "holds a control character or half of a character; write words only"
-        raise ValueError(msg)
+        raise Unfit(msg, code="prompt.control")
 
 
 def checked_text(text: str) -> str:
@@ -40,11 +41,11 @@ def checked_text(text: str) -> str:
     require_text(text)
     if not text:
         msg = "is empty; write what to look for, e.g. 'yellow school bus'"
-        raise ValueError(msg)
+        raise Unfit(msg, code="prompt.empty")
     if least_tokens(text) > TEXT_CONTEXT:
         msg = (
             f"has at least {least_tokens(text)} tokens, but the text encoder reads {TEXT_CONTEXT} "
             "(begin and end included) and nothing is cut off silently; shorten it"
         )
-        raise ValueError(msg)
+        raise Unfit(msg, code="prompt.long", params={"text": text})
     return text

@@ -90,11 +90,19 @@ class SpecError(Permanent):
     Args:
         field: Dotted path of the offending field, e.g. ``prompts[2].text``.
         reason: What is wrong and what to do about it.
-        option: See ``Permanent``.
+        option, code, params: See ``Permanent``.
     """
 
-    def __init__(self, field: str, reason: str, *, option: Option | None = None) -> None:
-        super().__init__(f"{field}: {reason}", option=option)
+    def __init__(
+        self,
+        field: str,
+        reason: str,
+        *,
+        option: Option | None = None,
+        code: str = "",
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{field}: {reason}", option=option, code=code, params=params)
         self.field = field
         self.reason = reason
 
@@ -153,7 +161,11 @@ class TooLarge(Permanent):
     """
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"it has more than {limit:,} bytes, which are allowed; send less")
+        super().__init__(
+            f"it has more than {limit:,} bytes, which are allowed; send less",
+            code="too_large",
+            params={"limit": limit},
+        )
         self.limit = limit
 
 

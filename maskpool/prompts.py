@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from maskpool.errors import SpecError
 from maskpool.spec_prompt import Prompt
-from maskpool.strict import spec_error
+from maskpool.strict import Unfit, spec_error
 from maskpool.text import is_storable, one_line
 
 #: A whole part in double quotes, a quote within it doubled.
@@ -213,9 +213,11 @@ def refuse_contradictions(text: str, negatives: Sequence[str]) -> None:
     seen = {_folded(text)}
     for negative in filter(None, negatives):
         if _folded(negative) == _folded(text):
-            raise ValueError(f"asks for {text!r} and not for it; leave one of them out")
+            reason = f"asks for {text!r} and not for it; leave one of them out"
+            raise Unfit(reason, code="prompt.same", params={"text": text})
         if _folded(negative) in seen:
-            raise ValueError(f"has the negative {negative!r} twice; leave one of them out")
+            reason = f"has the negative {negative!r} twice; leave one of them out"
+            raise Unfit(reason, code="prompt.twice", params={"text": negative})
         seen.add(_folded(negative))
 
 
@@ -244,6 +246,8 @@ def refuse_alike(prompts: Sequence[Prompt]) -> None:
                 f"prompts[{index}]",
                 f"{prompt.name!r} and {other!r} differ only in case, or in how an accent is "
                 "stored; leave one out, or give it another name: 'other=text'",
+                code="prompt.alike",
+                params={"name": prompt.name, "other": other},
             )
 
 

@@ -223,7 +223,12 @@ class Settings(WebSettings):
         """
         known = BUILT_IN_MODELS | self.models
         if name not in known:
-            raise SpecError("model", f"{name!r} is not known; there are {', '.join(self.aliases)}")
+            raise SpecError(
+                "model",
+                f"{name!r} is not known; there are {', '.join(self.aliases)}",
+                code="model.unknown",
+                params={"model": name},
+            )
         return known[name]
 
 

@@ -24,7 +24,7 @@ from maskpool.prompts import parse, read_prompts, refuse_alike
 from maskpool.reading import PromptReading, Reading, Share
 from maskpool.spec import MAX_PROMPTS, MODEL_PATTERN
 from maskpool.spec_prompt import Prompt
-from maskpool.strict import Strict, spec_error
+from maskpool.strict import Strict, Unfit, spec_error
 from maskpool.tiling.asked import Tiles
 
 #: What of a prompt counts on reading alone.
@@ -55,7 +55,8 @@ def _from_text(value: object) -> object:
     try:
         return parse(value).model_dump(by_alias=True)
     except ValidationError as error:
-        raise ValueError(str(spec_error(error))) from None
+        refused = spec_error(error)
+        raise Unfit(str(refused), refused.code, refused.params) from None
 
 
 class Question(Strict):

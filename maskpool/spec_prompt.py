@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from maskpool.encoder_text import checked_text, require_text
-from maskpool.strict import Strict
+from maskpool.strict import Strict, Unfit
 
 #: Characters of a category's name.
 _MAX_NAME = 200
@@ -26,7 +26,7 @@ def category_name(name: str) -> str:
     require_text(name)
     if len(name) > _MAX_NAME:
         msg = f"has {len(name)} characters; a category's name may have {_MAX_NAME}"
-        raise ValueError(msg)
+        raise Unfit(msg, code="prompt.name", params={"limit": _MAX_NAME})
     return name
 
 

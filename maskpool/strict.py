@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +19,22 @@ _WORDS = {
     "dict_type": "must be an object with fields",
     "model_attributes_type": "must be an object with fields",
 }
+
+
+class Unfit(ValueError):
+    """What a check of a field refuses, where pages say it in words of their own.
+
+    Args:
+        reason: What is wrong and what to do about it.
+        code, params: As of ``maskpool.errors.Permanent``.
+    """
+
+    def __init__(
+        self, reason: str, code: str = "", params: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.params: dict[str, Any] = dict(params or {})
 
 
 class Strict(BaseModel):
@@ -40,14 +57,21 @@ class Strict(BaseModel):
 
 def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
     """The first refusal of pydantic's as a sentence of ours; ``prefix`` is where it looked."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = error.errors(include_url=False)[0]
     path = ""
     for part in (*prefix, *first["loc"]):
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     reason = reason_of(first["type"], first["msg"])
     if first["type"] != "value_error":
         reason = f"{reason} (given: {str(first['input'])[:80]!r})"
-    return SpecError(path or "spec", reason)
+    code, params = code_of(first)
+    return SpecError(path or "spec", reason, code=code, params=params)
+
+
+def code_of(refusal: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Code and parameters of one of pydantic's refusals; empty where it is not an ``Unfit``."""
+    found = refusal.get("ctx", {}).get("error")
+    return (found.code, found.params) if isinstance(found, Unfit) else ("", {})
 
 
 def reason_of(kind: str, message: str) -> str:

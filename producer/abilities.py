@@ -30,5 +30,11 @@ def require_abilities(session: Session, spec: BatchSpec) -> None:
         if worker.model == spec.model and lacking:
             raise ConfigError(
                 f"this takes workers {' and '.join(_WORDS[one] for one in sorted(lacking))}, and "
-                f"{worker.name} is none; upgrade the workers of {spec.model!r}, or ask for less"
+                f"{worker.name} is none; upgrade the workers of {spec.model!r}, or ask for less",
+                code="worker.lacks",
+                params={
+                    "worker": worker.name,
+                    "model": spec.model,
+                    "lacks": sorted(map(str, lacking)),
+                },
             )

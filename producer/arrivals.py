@@ -162,7 +162,9 @@ class Arrivals:
         if files >= self._pool.settings.upload_files:
             raise Permanent(
                 f"upload {upload_id} has {counted(files, 'file')}, as many as one may "
-                "have; begin another"
+                "have; begin another",
+                code="upload.full",
+                params={"limit": self._pool.settings.upload_files},
             )
 
     def _room(self, known: _Known, name: str) -> int:

@@ -24,6 +24,7 @@ from producer.sources import names
 from producer.sources.allowed import Allowed
 from producer.sources.listed import listed
 from producer.sources.sampled import sampled
+from storage.images.web.urls import shown_address
 
 if TYPE_CHECKING:  # they take numpy, which a web server that makes no batch does without
     from producer.submission import Draft
@@ -33,6 +34,8 @@ MAX_AT_ONCE = 1_000
 
 #: Addresses of one request; they are read, checked and written while their sender waits.
 MAX_LISTED = 100_000
+
+_MANIFEST = "source.manifest.file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,12 @@ def create(
         _require_manifest(pool, caller, *batch.manifest)
     _require_granted(batch, grants.readable(pool, caller, team))
     if batch.klass is Klass.NOW and _known_images(batch, sum(sizes)) > MAX_NOW:
-        raise SpecError("class", f"now is for {MAX_NOW} images at most; say bulk")
+        raise SpecError(
+            "class",
+            f"now is for {MAX_NOW} images at most; say bulk",
+            code="batch.now",
+            params={"limit": MAX_NOW},
+        )
     if batch.images:
         return Created(_submit(pool, caller, batch, team, draft))
     # Clerks of the version before know no such fields: they are there where they say something,
@@ -152,10 +160,12 @@ def _known_images(batch: AskedBatch, uploaded: int) -> int:
 def _require_granted(batch: AskedBatch, readable: grants.Readable) -> None:
     for text in batch.places:
         if reason := readable.refusal(text):
-            raise SourceError(_shown(text), reason)
-    for place, text in enumerate(batch.images):
+            raise grants.refused(text, reason)
+    for at, text in enumerate(batch.images):
         if reason := readable.refusal(text):
-            raise SourceError(f"images[{place}]", f"{_shown(text)} {reason}")
+            shown = shown_address(text)
+            code, params = grants.code_of(reason), {"place": shown}
+            raise SourceError(f"images[{at}]", f"{shown} {reason}", code=code, params=params)
 
 
 def _require_manifest(pool: Pool, caller: Caller, upload_id: UUID, file: str) -> None:
@@ -163,13 +173,16 @@ def _require_manifest(pool: Pool, caller: Caller, upload_id: UUID, file: str) ->
     upload = uploads.find(pool, caller, upload_id, Right.SUBMIT)
     shown, endings = names.shown(file), ", ".join(names.LIST_SUFFIXES)
     if not names.is_list(file):
-        raise SpecError("source.manifest.file", f"{shown} is no manifest by its name ({endings})")
+        reason = f"{shown} is no manifest by its name ({endings})"
+        raise SpecError(_MANIFEST, reason, code="manifest.name", params={"name": file})
     with pool.database.read() as session:
         there = upload_files.file(session, upload.id, file)
     if there is None:
-        raise SpecError("source.manifest.file", f"{shown} is not in this upload; bring it first")
+        reason = f"{shown} is not in this upload; bring it first"
+        raise SpecError(_MANIFEST, reason, code="manifest.gone", params={"name": file})
     if there.size is None:
-        raise SpecError("source.manifest.file", f"parts of {shown} are missing; send them first")
+        reason = f"parts of {shown} are missing; send them first"
+        raise SpecError(_MANIFEST, reason, code="manifest.parts", params={"name": file})
 
 
 def team_for(pool: Pool, caller: Caller, asked_team: UUID | None) -> UUID | None:
@@ -181,13 +194,14 @@ def team_for(pool: Pool, caller: Caller, asked_team: UUID | None) -> UUID | None
     """
     if asked_team is not None:
         if not caller.may(Right.SUBMIT, owner_id=None, team_id=asked_team):
-            raise SpecError("team", f"you may submit for no team {asked_team}")
+            raise SpecError("team", f"you may submit for no team {asked_team}", code="batch.team")
         # An admin may for all teams, but not for one that is not there.
         return teams.find(pool, str(asked_team)).id
     mine = [one for one in caller.teams if caller.may(Right.SUBMIT, owner_id=None, team_id=one)]
     if len(mine) > 1:
         ids = " or ".join(sorted(map(str, mine)))
-        raise SpecError("team", f"you may submit for several teams; name one: {ids}")
+        reason = f"you may submit for several teams; name one: {ids}"
+        raise SpecError("team", reason, code="batch.teams")
     return mine[0] if mine else None
 
 
@@ -209,8 +223,3 @@ def _submit(pool: Pool, caller: Caller, batch: AskedBatch, team: UUID | None, dr
         team_id=team,
     )
     return submit(pool, submission).batch_id
-
-
-def _shown(text: str) -> str:
-    """An address without what may be a secret."""
-    return text.partition("?")[0][:200]

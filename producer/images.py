@@ -270,7 +270,8 @@ def _indices(view: BatchView, prompt: str) -> list[int] | None:
         return None
     found = [index for index, name in enumerate(view.categories) if name == prompt]
     if not found:
-        raise SpecError("prompt", f"the batch has no prompt {prompt!r}; name one of its own")
+        reason = f"the batch has no prompt {prompt!r}; name one of its own"
+        raise SpecError("prompt", reason, code="batch.no_prompt", params={"name": prompt})
     return found
 
 

@@ -68,7 +68,7 @@ def keep(pool: Pool, caller: Caller, prediction: Prediction, name: str = "") -> 
     team_id = require(pool, caller, prediction, Right.SUBMIT)
     job, record = images.stored(pool, prediction.batch_id, prediction.seq)
     if record is None:
-        raise Conflict(_refusal(prediction, job))
+        raise _refusal(prediction, job)
     for _ in range(_TRIES):
         batch_id = _batch(pool, caller, prediction, team_id, name)
         with pool.database.read() as session:
@@ -79,13 +79,16 @@ def keep(pool: Pool, caller: Caller, prediction: Prediction, name: str = "") -> 
             return Kept(batch_id, place, new=False)
         if seq is not None and _append(pool, batch_id, seq, (job, record)):
             return Kept(batch_id, seq, new=True)
-    raise Conflict("too much is kept in this batch just now; ask again in a moment")
+    sentence = "too much is kept in this batch just now; ask again in a moment"
+    raise Conflict(sentence, code="keep.busy")
 
 
-def _refusal(prediction: Prediction, job: JobRow) -> str:
+def _refusal(prediction: Prediction, job: JobRow) -> Conflict:
     if job.state in JobState.open():
-        return f"prediction {prediction} is still looked at; keep it once it has ended"
-    return f"prediction {prediction} has no result, so there is nothing to keep"
+        sentence = f"prediction {prediction} is still looked at; keep it once it has ended"
+        return Conflict(sentence, code="keep.unfinished")
+    sentence = f"prediction {prediction} has no result, so there is nothing to keep"
+    return Conflict(sentence, code="keep.nothing")
 
 
 def _batch(

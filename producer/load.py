@@ -33,7 +33,7 @@ from producer.sources.sampled import sampled
 from producer.sources.uploads import UploadSource
 from producer.submission import Draft, Submission
 from producer.submit import Fence, OnLoaded, Submitted, Submitter
-from storage.images.web.urls import is_web, without_query
+from storage.images.web.urls import is_web
 
 #: Images of a batch that somebody waits for.
 MAX_NOW = 100
@@ -148,7 +148,8 @@ def _submission(pool: Pool, args: LoadArgs, key: str, on_read: OnRead) -> Submis
     klass = Klass[args.klass.upper()]
     if klass == Klass.NOW:
         reason = f"has more than {MAX_NOW} images, the most for class now; submit it as bulk"
-        source = BoundedSource(source, MAX_NOW, reason)
+        refusal = SourceError(source.text, reason, code="batch.now", params={"limit": MAX_NOW})
+        source = BoundedSource(source, MAX_NOW, refusal)
     return Submission(
         source=source,
         spec=draft.spec(source),
@@ -186,7 +187,7 @@ def _readable_still(pool: Pool, args: LoadArgs, on_read: OnRead) -> list[Source]
     readable = grants.readable(pool, owner, args.team)
     for text in args.sources:
         if reason := readable.refusal(text):
-            raise SourceError(without_query(text) if is_web(text) else text, reason)
+            raise grants.refused(text, reason)
     if args.manifest is None:
         return []
     uploads.find(pool, owner, args.manifest.upload, Right.SUBMIT)
@@ -205,7 +206,8 @@ def _readable_still(pool: Pool, args: LoadArgs, on_read: OnRead) -> list[Source]
 def _open_granted(pool: Pool, text: str) -> Source:
     """A place outside the store. Files of the clerk's own machine are nobody's."""
     if not text.startswith("s3://") and not is_web(text):
-        raise SourceError(text, "is no place that is read; write s3://bucket/prefix or a URL")
+        reason = "is no place that is read; write s3://bucket/prefix or a URL"
+        raise SourceError(text, reason, code="place.kind", params={"place": text})
     allowed = Allowed.by(pool.settings, any_file=False)
     allowed.require_bucket(text)
     return open_source(

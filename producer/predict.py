@@ -103,9 +103,15 @@ class Question:
             SpecError: Nothing, or too much, is asked, or of a model that is not known.
         """
         if len(self.prompts) > _MAX_PROMPTS:
-            raise SpecError("prompts", f"are {len(self.prompts)}; {_MAX_PROMPTS} may be asked now")
+            raise SpecError(
+                "prompts",
+                f"are {len(self.prompts)}; {_MAX_PROMPTS} may be asked now",
+                code="predict.prompts",
+                params={"prompts": len(self.prompts), "limit": _MAX_PROMPTS},
+            )
         if not self.prompts and not self.asks.objects:
-            raise SpecError("prompts", "nothing is asked; give a text, a box or points")
+            reason = "nothing is asked; give a text, a box or points"
+            raise SpecError("prompts", reason, code="spec.nothing")
         classes = tuple(sorted({one.class_name for one in self.asks.objects}))
         model = self.model or settings.model
         reading = Reading(max_overlap=settings.alias(model).max_overlap)
@@ -183,7 +189,9 @@ def _append(session: Session, caller: Caller, batch_id: UUID, image: ImageRef) -
     seq = scratch.append(session, batch_id, image)
     if seq is not None and scratch.in_flight(session, caller.user_id) > MAX_IN_FLIGHT:
         raise TooMany(
-            f"{MAX_IN_FLIGHT} of your images are looked at just now; wait for one of them"
+            f"{MAX_IN_FLIGHT} of your images are looked at just now; wait for one of them",
+            code="predict.in_flight",
+            params={"limit": MAX_IN_FLIGHT},
         )
     return seq
 

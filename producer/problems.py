@@ -11,16 +11,18 @@ from typing import Any
 
 from maskpool.errors import (
     Conflict,
+    CorruptObject,
+    ImageError,
     MaskpoolError,
     NotFound,
     Option,
     Permanent,
     SourceError,
     SpecError,
-    TooLarge,
     TooMany,
     Unreachable,
 )
+from maskpool.failure_kinds import kind_of
 from maskpool.glossary import GlossaryError
 from maskpool.glossary.table import FileError
 from maskpool.glossary.words import WordError
@@ -31,11 +33,14 @@ from producer.accounts.refusals import Refused
 _PLAIN: tuple[tuple[type[MaskpoolError], str], ...] = (
     (NotFound, "not_found"),
     (Conflict, "conflict"),
-    (Refused, "auth.right"),
-    (TooLarge, "too_large"),
+    (Refused, "auth.refused"),
     (TooMany, "too_many"),
+    (CorruptObject, "masks.damaged"),
     (Permanent, "refused"),
 )
+
+#: Characters of a text among the parameters.
+_MAX_TEXT = 500
 
 #: What is an option elsewhere, by the field of a request that says the same.
 _FIELDS = {Option.PROMPTS: "spec.prompts", Option.PARTIAL: "partial"}
@@ -72,7 +77,7 @@ def told(error: MaskpoolError) -> Told:
 
 def _told(error: MaskpoolError) -> tuple[str, dict[str, Any]]:
     if isinstance(error, Permanent) and error.code:
-        return error.code, error.params
+        return error.code, {**_where(error), **bounded(error.params)}
     told_of = _of_words(error) or _of_input(error)
     if told_of is not None:
         return told_of
@@ -80,6 +85,10 @@ def _told(error: MaskpoolError) -> tuple[str, dict[str, Any]]:
         if isinstance(error, kind):
             return code, {}
     return "service.away", {"service": error.service if isinstance(error, Unreachable) else ""}
+
+
+def _where(error: Permanent) -> dict[str, Any]:
+    return {"field": error.field, "reason": error.reason} if isinstance(error, SpecError) else {}
 
 
 def _of_words(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
@@ -97,13 +106,30 @@ def _of_words(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
 
 
 def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
-    """Code and parameters of a refused spec or source."""
+    """Code and parameters of a refused spec, source or image."""
     if isinstance(error, SpecError):
         return "spec.refused", {"field": error.field, "reason": error.reason}
     if isinstance(error, SourceError):
         about = {"source": error.source, "line": error.line, "count": error.count}
         return "source.refused", about
+    if isinstance(error, ImageError):
+        return "picture.failed", {"kind": str(kind_of(str(error)))}
     return None
+
+
+def bounded(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of which no text is longer than a page shows: a line of a file may be any size."""
+    return {name: _bounded(value) for name, value in params.items()}
+
+
+def _bounded(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_TEXT else f"{value[:_MAX_TEXT]}…"
+    if isinstance(value, Mapping):
+        return bounded(value)
+    if isinstance(value, list | tuple):
+        return [_bounded(one) for one in value]
+    return value
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -239,7 +239,8 @@ def refusal(name: str) -> str:
 
 def _require_name(name: str) -> None:
     if reason := refusal(name):
-        raise SpecError("name", f"{names.shown(name)} {reason}")
+        shown = names.shown(name)
+        raise SpecError("name", f"{shown} {reason}", code="upload.name", params={"name": name})
 
 
 def _same(name: str, there: UploadFile, came: tuple[int, str]) -> UploadFile:
@@ -251,7 +252,9 @@ def _same(name: str, there: UploadFile, came: tuple[int, str]) -> UploadFile:
 def _another(name: str) -> Conflict:
     return Conflict(
         f"there is another file {names.shown(name)} in this upload; delete it first, or give this "
-        "one another name"
+        "one another name",
+        code="upload.another",
+        params={"name": name},
     )
 
 
@@ -274,7 +277,8 @@ def _checked(chunks: Iterable[bytes], sha256: str | None) -> Iterator[bytes]:
     if digest.hexdigest() != sha256:
         raise Permanent(
             f"what came has the SHA-256 {digest.hexdigest()}, and {sha256} was promised; send it "
-            "again"
+            "again",
+            code="upload.digest",
         )
 
 

@@ -198,6 +198,7 @@ def _nothing_asked(source: Source) -> SourceError | SpecError:
         "prompts",
         "nothing is asked; name at least one prompt, e.g. yellow school bus, or give boxes",
         option=Option.PROMPTS,
+        code="spec.nothing",
     )
 
 

@@ -166,7 +166,9 @@ class Submitter:
         if at.state == BatchState.CANCELLED:
             raise Conflict(
                 f"batch {at.batch_id} of this key was cancelled, nothing of it runs any more; "
-                "submit under another key, or remove it first (maskpool rm)"
+                "submit under another key, or remove it first (maskpool rm)",
+                code="batch.key_cancelled",
+                params={"batch": str(at.batch_id)},
             )
         if at.loaded == 0:
             return
@@ -183,6 +185,8 @@ class Submitter:
                 f"it changed since batch {at.batch_id} was made of it: {changed}; "
                 f"{submission.if_changed}",
                 option=submission.option,
+                code="source.changed",
+                params={"batch": str(at.batch_id)},
             )
 
     def _load(self, at: Loading, refs: Iterator[ImageRef], on_loaded: OnLoaded) -> None:
@@ -205,7 +209,8 @@ class Submitter:
         """
         while True:
             if at.state == BatchState.CANCELLED:
-                raise Conflict(f"batch {at.batch_id} was cancelled while it was loading")
+                sentence = f"batch {at.batch_id} was cancelled while it was loading"
+                raise Conflict(sentence, code="batch.load_cancelled")
             rest = block[max(0, at.loaded - position) :]
             if not rest or at.state != BatchState.LOADING:
                 return at
@@ -233,6 +238,8 @@ class Submitter:
             source.text,
             f"{names[0]!r} appears more than once: {places}{others}; names must be unique, "
             f"as they become file_name in exports; {_OWN_NAMES.get(source.kind, _NAME_EACH)}",
+            code="source.twice",
+            params={"name": names[0]},
         )
 
 
@@ -250,6 +257,7 @@ def _require_same(submission: Submission, read: Digest) -> None:
         raise SourceError(
             submission.source.text,
             "its images or their boxes changed while it was read; submit it again",
+            code="source.unsteady",
         )
 
 

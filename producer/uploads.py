@@ -40,7 +40,12 @@ def create(
         NotFound: The caller is in no such team.
     """
     if len(name) > _MAX_TITLE or "\0" in name:
-        raise SpecError("name", f"must have at most {_MAX_TITLE} characters and no NUL")
+        raise SpecError(
+            "name",
+            f"must have at most {_MAX_TITLE} characters and no NUL",
+            code="upload.title",
+            params={"limit": _MAX_TITLE},
+        )
     if team_id is not None and not caller.may(Right.UPLOAD, owner_id=None, team_id=team_id):
         _require_member(caller, team_id)
     if team_id is not None:
@@ -64,7 +69,7 @@ def _require_member(caller: Caller, team_id: UUID) -> None:
     if team_id not in caller.teams:
         raise NotFound(f"there is no team {team_id}, or you are not in it")
     if not caller.may(Right.SUBMIT, owner_id=None, team_id=team_id):
-        raise Refused(f"you may not bring images for team {team_id}")
+        raise Refused(f"you may not bring images for team {team_id}", code="upload.team")
 
 
 def find(pool: Pool, caller: Caller, upload_id: UUID, right: Right = Right.READ) -> Upload:
@@ -89,7 +94,11 @@ def require(caller: Caller, found: Upload | None, upload_id: UUID, right: Right)
         return found
     if found is None or not _may(caller, Right.READ, found):
         raise uploads.gone(upload_id)
-    raise Refused(f"you may see upload {upload_id}, but the right {right!s} does not reach it")
+    raise Refused(
+        f"you may see upload {upload_id}, but the right {right!s} does not reach it",
+        code="auth.right",
+        params={"right": str(right)},
+    )
 
 
 def _may(caller: Caller, right: Right, found: Upload) -> bool:
@@ -129,7 +138,8 @@ def remove_file(pool: Pool, upload: Upload, name: str) -> None:
             raise NotFound(f"there is no file {name!r} in upload {upload.id}")
         used = (uploads.find(session, upload.id) or upload).used
         if used and there.size is not None:
-            raise Conflict(f"a batch uses upload {upload.id}; its files stay as long as that batch")
+            sentence = f"a batch uses upload {upload.id}; its files stay as long as that batch"
+            raise Conflict(sentence, code="upload.used")
         upload_files.remove(session, upload.id, name)
     parts.forget(pool, upload.id, name)
     if there.sha256 is None:  # an object of its name is of somebody who sends it just now
@@ -148,7 +158,8 @@ def remove(pool: Pool, upload: Upload) -> UUID:
         Conflict: A batch uses it.
     """
     if upload.used:
-        raise Conflict(f"a batch uses upload {upload.id}; delete that batch first")
+        sentence = f"a batch uses upload {upload.id}; delete that batch first"
+        raise Conflict(sentence, code="upload.used")
     with pool.database.write() as session:
         uploads.hide(session, upload.id)
         task_id = tasks.create(

@@ -76,7 +76,11 @@ def require(
     if found is None or not (_may(caller, right, found) or _may(caller, Right.READ, found)):
         raise NotFound(f"there is no batch {str(reference)!r} that you may see")
     if not _may(caller, right, found):
-        raise Refused(f"you may see batch {found.batch_id}, but the right {right!s} is not yours")
+        raise Refused(
+            f"you may see batch {found.batch_id}, but the right {right!s} is not yours",
+            code="auth.right",
+            params={"right": str(right)},
+        )
     return found
 
 
@@ -118,7 +122,11 @@ def find_task(pool: Pool, caller: Caller, task_id: UUID, right: Right = Right.RE
     if caller.may(right, owner_id=whose[0], team_id=whose[1]):
         return task
     if caller.may(Right.READ, owner_id=whose[0], team_id=whose[1]):
-        raise Refused(f"you may see task {task_id}, but the right {right!s} is not yours")
+        raise Refused(
+            f"you may see task {task_id}, but the right {right!s} is not yours",
+            code="auth.right",
+            params={"right": str(right)},
+        )
     raise NotFound(f"there is no task {task_id}")
 
 

@@ -20,9 +20,9 @@ from maskpool.errors import (
     TooLarge,
     TooMany,
 )
-from maskpool.strict import reason_of
+from maskpool.strict import code_of, reason_of
 from producer.accounts.refusals import Refused
-from producer.problems import told
+from producer.problems import bounded, told
 
 log = logging.getLogger(__name__)
 
@@ -162,14 +162,16 @@ def _on_invalid(_: Request, error: Exception) -> JSONResponse:
         field, reason = "body", f"is no JSON from character {field} on"
     elif first["loc"] == ("body",) and first["type"] in _NO_OBJECT:
         reason = "is no JSON object; send one, with Content-Type: application/json"
-    return answer(Problem(422, "request.invalid", f"{field}: {reason}", field=field, reason=reason))
+    code, params = code_of(first)
+    params = {"field": field, "reason": reason, **bounded(params)}
+    return answer(Problem(422, code or "request.invalid", f"{field}: {reason}", **params))
 
 
 def _on_http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     code = {404: "not_found", 405: "method", 413: "too_large"}.get(error.status_code, "http")
-    headers = dict(error.headers or {})
-    return answer(Problem(error.status_code, code, str(error.detail), headers=headers))
+    headers, params = dict(error.headers or {}), getattr(error, "params", {})
+    return answer(Problem(error.status_code, code, str(error.detail), headers=headers, **params))
 
 
 def _on_bug(_: Request, error: Exception) -> JSONResponse:

@@ -27,6 +27,14 @@ def _sentence(limit: int) -> str:
     )
 
 
+class _TooLarge(HTTPException):
+    """A body that turned out to be larger; ``params`` go into its problem."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, _sentence(limit))
+        self.params = {"limit": limit}
+
+
 class Sizes:
     """Refuses a larger body, at once where its length is said.
 
@@ -44,7 +52,8 @@ class Sizes:
             return
         limit = _MAX_OF_A_LIST if _path(scope) == _LISTS else _MAX_BYTES
         if _said_length(scope) > limit:
-            await answer(Problem(413, "too_large", _sentence(limit)))(scope, receive, send)
+            problem = Problem(413, "too_large", _sentence(limit), limit=limit)
+            await answer(problem)(scope, receive, send)
         else:
             await self._app(scope, _counted(receive, limit), send)
 
@@ -68,7 +77,7 @@ def _counted(receive: Receive, limit: int) -> Receive:
         size += len(message.get("body", b""))
         if size > limit:
             # FastAPI lets no other error of a body through.
-            raise HTTPException(413, _sentence(limit))
+            raise _TooLarge(limit)
         return message
 
     return counting

@@ -23,14 +23,41 @@ from producer.accounts.caller import Caller
 from producer.accounts.refusals import Refused
 from producer.accounts.rights import Right
 from producer.pool import Pool
-from storage.images.web.urls import host_allowed, is_web, split_web, without_query
+from storage.images.web.urls import host_allowed, is_web, shown_address, split_web
 from storage.uris import split_s3
 
-__all__ = ["Grant", "Readable", "grant", "listing", "readable", "require", "take_back"]
+__all__ = [
+    "Grant",
+    "Readable",
+    "code_of",
+    "grant",
+    "listing",
+    "readable",
+    "refused",
+    "require",
+    "take_back",
+]
 
 _BUCKET, _HOST = "bucket", "host"
 
 _S3 = "s3://"
+
+_NO_ADDRESS = "is no s3://, http:// or https:// address; upload local files"
+_ODD_KEY = "has an empty part, . or .. in its key; name the object as it is listed"
+_OWN_STORE = "lies in the pool's own store; name the upload or batch instead"
+_OWN_HOST = "is the pool's own store; name the upload or batch instead"
+_NO_BUCKET = "is in no bucket that your team may read; ask an admin to grant it"
+_NO_HOST = "is on no host that your team may read; ask an admin to grant it"
+
+#: By which pages translate why an address may not be read.
+_CODES = {
+    _NO_ADDRESS: "place.kind",
+    _ODD_KEY: "place.key",
+    _OWN_STORE: "place.own_store",
+    _OWN_HOST: "place.own_store",
+    _NO_BUCKET: "place.bucket",
+    _NO_HOST: "place.host",
+}
 
 
 def grant(pool: Pool, actor: Actor, team: Team, kind: str, place: str) -> Grant:
@@ -94,7 +121,7 @@ class Readable:
             return self._bucket_refusal(uri, *place)
         if is_web(uri):
             return self._host_refusal(uri)
-        return "is no s3://, http:// or https:// address; upload local files"
+        return _NO_ADDRESS
 
     def may_read(self, uri: str) -> bool:
         """Whether an address, or all below a prefix, may be read."""
@@ -104,12 +131,12 @@ class Readable:
         path = f"{bucket}/{key}"
         if not _is_plain(key):
             # Some servers take a/../b for b, and then a prefix would say nothing.
-            return "has an empty part, . or .. in its key; name the object as it is listed"
+            return _ODD_KEY
         if _overlaps(uri, self.store):
-            return "lies in the pool's own store; name the upload or batch instead"
+            return _OWN_STORE
         if any(f"{path}/".startswith(place) for place in self.buckets):
             return ""
-        return "is in no bucket that your team may read; ask an admin to grant it"
+        return _NO_BUCKET
 
     def _host_refusal(self, uri: str) -> str:
         try:
@@ -117,10 +144,10 @@ class Readable:
         except ValueError as error:
             return str(error)
         if host == self.store_host:
-            return "is the pool's own store; name the upload or batch instead"
+            return _OWN_HOST
         if host_allowed(host, self.hosts):
             return ""
-        return "is on no host that your team may read; ask an admin to grant it"
+        return _NO_HOST
 
 
 def readable(pool: Pool, caller: Caller, team_id: UUID | None) -> Readable:
@@ -134,7 +161,7 @@ def readable(pool: Pool, caller: Caller, team_id: UUID | None) -> Readable:
     elif caller.may(Right.SUBMIT, owner_id=None, team_id=team_id):
         granted = listing(pool, team_id)
     else:
-        raise Refused("you may not submit for this team")
+        raise Refused("you may not submit for this team", code="batch.team")
     return Readable(
         buckets=tuple(one.place for one in granted if one.kind == _BUCKET),
         hosts=tuple(one.place for one in granted if one.kind == _HOST),
@@ -151,7 +178,19 @@ def require(pool: Pool, caller: Caller, team_id: UUID | None, uri: str) -> None:
         Refused: They may not submit for this team.
     """
     if reason := readable(pool, caller, team_id).refusal(uri):
-        raise SourceError(without_query(uri) if is_web(uri) else uri, reason)
+        raise refused(uri, reason)
+
+
+def refused(uri: str, reason: str) -> SourceError:
+    """The refusal of an address for a reason that ``Readable.refusal`` gave."""
+    shown = shown_address(uri)
+    return SourceError(shown, reason, code=code_of(reason), params={"place": shown})
+
+
+def code_of(reason: str) -> str:
+    """By which pages translate a reason that ``Readable.refusal`` gave."""
+    # All others say what is wrong with a URL.
+    return _CODES.get(reason, "place.address")
 
 
 def _bucket(text: str, settings: Settings) -> str:

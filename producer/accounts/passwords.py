@@ -46,6 +46,8 @@ def hashed(password: str) -> str:
             "password",
             f"must have {_MIN_CHARACTERS} to {_MAX_CHARACTERS} characters; several words make a "
             "good one",
+            code="password.length",
+            params={"least": _MIN_CHARACTERS, "most": _MAX_CHARACTERS},
         )
     return _hashed(password)
 

@@ -35,11 +35,17 @@ def create(
         Conflict: There is a team of this name.
     """
     if not name.strip() or len(name) > _MAX_NAME or one_line(name) != name:
-        raise SpecError("name", f"must be one line of 1 to {_MAX_NAME} characters")
+        raise SpecError(
+            "name",
+            f"must be one line of 1 to {_MAX_NAME} characters",
+            code="account.name",
+            params={"limit": _MAX_NAME},
+        )
     with pool.database.write() as session:
         team_id = rows.create(session, name)
         if team_id is None:
-            raise Conflict(f"there is a team {name!r} already")
+            sentence = f"there is a team {name!r} already"
+            raise Conflict(sentence, code="team.exists", params={"name": name})
         audit.append(session, actor, "team.create", name)
         also(session, team_id)
     return team_id
@@ -80,7 +86,8 @@ def visible(pool: Pool, caller: Caller, team_id: UUID, right: Right = Right.TEAM
     if team is None or not seen:
         raise NotFound(f"there is no team {team_id}")
     if not caller.may(right, owner_id=None, team_id=team_id):
-        raise Refused(f"only owners of {team.name} and admins may do that")
+        sentence = f"only owners of {team.name} and admins may do that"
+        raise Refused(sentence, code="team.owners", params={"name": team.name})
     return team
 
 

@@ -69,10 +69,15 @@ def create(
         SpecError: Name, rights or days are refused.
     """
     if caller.scopes is not None:
-        raise Refused("a token cannot make tokens, else a stolen one would never end; log in")
+        sentence = "a token cannot make tokens, else a stolen one would never end; log in"
+        raise Refused(sentence, code="token.by_token")
     lacking = sorted(right for right in rights if not caller.has(right))
     if lacking:
-        raise Refused(f"you have not the right {', '.join(lacking)} yourself")
+        raise Refused(
+            f"you have not the right {', '.join(lacking)} yourself",
+            code="token.rights",
+            params={"rights": list(map(str, lacking))},
+        )
     return issue(pool, Actor.of(caller), caller.user_id, name, rights=rights, days=days, also=also)
 
 
@@ -112,11 +117,22 @@ def issue(
 
 def _check(name: str, rights: Collection[Right], days: int | None) -> None:
     if not name or len(name) > _MAX_NAME or one_line(name) != name or not is_storable(name):
-        raise SpecError("name", f"must be one line of 1 to {_MAX_NAME} characters")
+        raise SpecError(
+            "name",
+            f"must be one line of 1 to {_MAX_NAME} characters",
+            code="account.name",
+            params={"limit": _MAX_NAME},
+        )
     if not rights:
-        raise SpecError("rights", f"name one or more of {', '.join(Right)}")
+        reason = f"name one or more of {', '.join(Right)}"
+        raise SpecError("rights", reason, code="token.no_right")
     if days is not None and not 1 <= days <= _MAX_DAYS:
-        raise SpecError("days", f"must be 1 to {_MAX_DAYS}, or left out for a token without end")
+        raise SpecError(
+            "days",
+            f"must be 1 to {_MAX_DAYS}, or left out for a token without end",
+            code="token.days",
+            params={"limit": _MAX_DAYS},
+        )
 
 
 def listing(pool: Pool, user_id: int) -> list[Token]:

@@ -53,6 +53,8 @@ def create(
             "name",
             f"{name!r} is refused; write 1 to 64 letters, digits and . _ @ + -, first a letter or "
             "digit",
+            code="user.name",
+            params={"name": name},
         )
     password = passwords.generate() if password is None else password
     password_hash = passwords.hashed(password)
@@ -60,7 +62,11 @@ def create(
         accounts.insert(session, name)
         user = named(session, name)
         if user.password_hash is not None or user.admin or not user.active:
-            raise Conflict(f"there is a user {name} already; reset gives a new password")
+            raise Conflict(
+                f"there is a user {name} already; reset gives a new password",
+                code="user.exists",
+                params={"name": name},
+            )
         accounts.set_password(session, user.id, password_hash)
         accounts.set_admin(session, user.id, admin=admin)
         audit.append(session, actor, "user.create", name, admin=int(admin))
@@ -95,7 +101,7 @@ def as_caller(pool: Pool, name: str) -> Caller:
         user = named(session, name)
         roles = {team: Role(role) for team, role in teams.roles(session, user.id).items()}
     if not user.active:
-        raise Refused(f"{name} is deactivated")
+        raise Refused(f"{name} is deactivated", code="user.inactive", params={"name": name})
     return Caller(user.id, user.name, admin=user.admin, teams=roles)
 
 
@@ -145,11 +151,12 @@ def change_password(pool: Pool, caller: Caller, old: str, new: str) -> None:
     with pool.database.read() as session:
         user = accounts.by_id(session, caller.user_id)
     if not passwords.matches(user.password_hash, old):
-        raise SpecError("old", "is not your password")
+        raise SpecError("old", "is not your password", code="password.wrong")
     password_hash = passwords.hashed(new)
     with pool.database.write() as session:
         if accounts.by_id(session, user.id) != user:
-            raise Conflict("somebody else changed your account at this moment; try again")
+            sentence = "somebody else changed your account at this moment; try again"
+            raise Conflict(sentence, code="account.changed")
         accounts.set_password(session, user.id, password_hash)
         sessions.end_all(session, user.id, but=caller.session_id)
         audit.append(session, Actor.of(caller), "user.password", user.name)
@@ -165,9 +172,11 @@ def deactivate(pool: Pool, actor: Actor, name: str) -> None:
     with pool.database.write() as session:
         user = named(session, name)
         if not user.active:
-            raise Conflict(f"{name} is deactivated already")
+            sentence = f"{name} is deactivated already"
+            raise Conflict(sentence, code="user.inactive", params={"name": name})
         if user.admin and not accounts.other_admins(session, user.id):
-            raise Conflict(f"{name} is the only admin; make another one first")
+            sentence = f"{name} is the only admin; make another one first"
+            raise Conflict(sentence, code="user.last_admin", params={"name": name})
         accounts.deactivate(session, user.id)
         sessions.end_all(session, user.id)
         audit.append(session, actor, "user.deactivate", user.name)
@@ -183,7 +192,7 @@ def activate(pool: Pool, actor: Actor, name: str) -> None:
     with pool.database.write() as session:
         user = named(session, name)
         if user.active:
-            raise Conflict(f"{name} is active")
+            raise Conflict(f"{name} is active", code="user.active", params={"name": name})
         accounts.activate(session, user.id)
         audit.append(session, actor, "user.activate", user.name)
 
@@ -198,7 +207,8 @@ def hand_over(pool: Pool, actor: Actor, name: str, to: str) -> int:
     with pool.database.write() as session:
         user, heir = named(session, name), named(session, to)
         if user.id == heir.id or not heir.active:
-            raise Conflict(f"{to} cannot take them over; name another user, who is active")
+            sentence = f"{to} cannot take them over; name another user, who is active"
+            raise Conflict(sentence, code="user.heir", params={"name": to})
         count = accounts.hand_over(session, user.id, heir.id)
         audit.append(session, actor, "user.hand_over", user.name, to=heir.name, batches=count)
     pool.wake()

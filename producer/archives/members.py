@@ -65,10 +65,9 @@ def chosen(
                 limit=limits.files,
             )
         named = names.shown(member.filename)
-        if reason := _refusal(member):
-            raise _refused(
-                archive, f"its member {named} {reason}", code="archive.member", member=named
-            )
+        if refusal := _refusal(member):
+            code, reason = refusal
+            raise _refused(archive, f"its member {named} {reason}", code=code, member=named)
         if member.is_dir():
             continue
         if kind := _passed_over(member.filename):
@@ -81,20 +80,23 @@ def chosen(
     return list(taken.values())
 
 
-def _refusal(member: ZipInfo) -> str:
+def _refusal(member: ZipInfo) -> tuple[str, str] | None:
+    """Why a member is not taken, as a code and words; None where it is."""
     # zipfile cuts names at a NUL and turns the backslashes of Windows: what was written counts.
     name = member.orig_filename
     path = name.removesuffix("/")
     mode = member.external_attr >> 16
     if member.flag_bits & _ENCRYPTED:
-        return "is encrypted; pack the archive without a password"
+        return "archive.encrypted", "is encrypted; pack the archive without a password"
     if stat.S_ISLNK(mode):
-        return "is a link; pack the file itself"
+        return "archive.link", "is a link; pack the file itself"
     if reason := names.refusal(path):
-        return f"{reason}; pack it with relative names and '/' between folders"
+        said = f"{reason}; pack it with relative names and '/' between folders"
+        return "archive.member", said
     if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        return "is packed by a method that is not read; use deflate, as every program can"
-    return ""
+        said = "is packed by a method that is not read; use deflate, as every program can"
+        return "archive.method", said
+    return None
 
 
 def _passed_over(name: str) -> str:

@@ -22,6 +22,7 @@ from maskpool.glossary.words import SHIPPED_VERSION
 from maskpool.prompts import refuse_contradictions
 from maskpool.spec_file import Asked, Question
 from maskpool.spec_prompt import Prompt
+from maskpool.strict import Unfit
 from producer.glossary.lists import words_of
 from producer.pool import Pool
 
@@ -105,7 +106,9 @@ def _sent(words: Glossary, prompt: P, field: str) -> P:
     try:
         refuse_contradictions(checked_text(text), negatives)
     except ValueError as error:
-        raise SpecError(field, f"{prompt.name!r}, as it is sent, {error}") from None
+        reason = f"{prompt.name!r}, as it is sent, {error}"
+        code, params = (error.code, error.params) if isinstance(error, Unfit) else ("", {})
+        raise SpecError(field, reason, code=code, params=params) from None
     composed_some = negatives != prompt.negatives
     typed = prompt.typed or (prompt.negatives if composed_some else ())
     return prompt.model_copy(update={"text": text, "negatives": negatives, "typed": typed})

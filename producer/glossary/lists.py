@@ -195,7 +195,11 @@ def remove(
 def _require_room(there: Iterable[tuple[str, str]], words: Sequence[Word]) -> None:
     total = len({(one.key, one.kind.value) for one in words}.union(there))
     if total > MAX_WORDS:
-        raise Conflict(f"the list would have {total:,} words; {MAX_WORDS:,} are allowed")
+        raise Conflict(
+            f"the list would have {total:,} words; {MAX_WORDS:,} are allowed",
+            code="glossary.full",
+            params={"total": total, "limit": MAX_WORDS},
+        )
 
 
 def _require_fit(fits: Fits, version: int) -> None:

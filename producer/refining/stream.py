@@ -164,7 +164,8 @@ def _made(image: ImageResult, answer: Future[Answer]) -> Answer:
     try:
         return answer.result()
     except ConfigError as error:
-        raise ConfigError(f"{image.name}: {error}") from None
+        sentence = f"{image.name}: {error}"
+        raise ConfigError(sentence, code=error.code, params=error.params) from None
 
 
 def asked_of(image: ImageResult, fineness: Fineness, settings: Settings) -> Asked:

@@ -119,7 +119,8 @@ def refined(asked: Asked, fetcher: Fetcher) -> Answer:
     if made is None:
         raise ConfigError(
             f"to make its {len(asked.masks):,} masks finer takes more memory than a process may "
-            "have; set MASKPOOL_PICTURE_MEGABYTES higher, or leave them as they are stored"
+            "have; set MASKPOOL_PICTURE_MEGABYTES higher, or leave them as they are stored",
+            code="refine.memory",
         )
     return Answer(made, unseen, time.process_time() - began, unseen == _CHANGED)
 

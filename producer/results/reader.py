@@ -262,7 +262,9 @@ def _refuse_different_pictures(records: Sequence[tuple[BatchView, MaskRecord]]) 
             raise Conflict(
                 f"{seen.name} is another picture in batch {view.batch_id} "
                 f"({_described(record)}) than in batch {first.batch_id} ({_described(seen)}); "
-                "export the batches one by one, or submit the changed images again"
+                "export the batches one by one, or submit the changed images again",
+                code="export.pictures",
+                params={"name": seen.name},
             )
 
 

@@ -102,7 +102,7 @@ class Allowed:
             SourceError: The bucket is neither the store nor in ``MASKPOOL_SOURCE_BUCKETS``.
         """
         if reason := self.bucket_refusal(text):
-            raise SourceError(text, reason)
+            raise SourceError(text, reason, code="place.workers", params={"place": text})
 
     def require_root(self, source: Source) -> None:
         """Refuse local images in a folder that no worker may read; a list checks its own lines.

@@ -38,11 +38,13 @@ def open_bucket(
     """
     place = split_s3(text)
     if place is None:
-        raise SourceError(text, "what follows s3:// must be a bucket's name")
+        reason = "what follows s3:// must be a bucket's name"
+        raise SourceError(text, reason, code="place.address", params={"place": text})
     bucket, key = place
     prefix = key.strip("/")
     if prefix.lower().endswith(names.LIST_SUFFIXES):
-        raise SourceError(text, "a manifest must be a local file; its lines may name s3:// objects")
+        reason = "a manifest must be a local file; its lines may name s3:// objects"
+        raise SourceError(text, reason, code="place.manifest", params={"place": text})
     store = open_store(f"s3://{bucket}", endpoint_url=endpoint_url)
     prefix = f"{prefix}/" if prefix else ""
     source = BucketSource(text, store, prefix, _skipped(own_store, store.url))
@@ -53,12 +55,17 @@ def open_bucket(
             text,
             "is an object, and a prefix of others; write a slash at its end for those below it, "
             "or name the object in a .txt",
+            code="place.both",
+            params={"place": text},
         )
     if is_object and not has_objects:
         return _open_object(text, store, key)
     if not has_objects:
         raise SourceError(
-            text, "there is no such object, and no object below this prefix; check its spelling"
+            text,
+            "there is no such object, and no object below this prefix; check its spelling",
+            code="place.empty",
+            params={"place": text},
         )
     return source
 
@@ -75,7 +82,10 @@ def _open_object(text: str, store: ObjectStore, key: str) -> SingleSource:
     name = key.rpartition("/")[2]
     if not names.is_image(name):
         raise SourceError(
-            text, f"is an object and no image ({', '.join(sorted(names.IMAGE_SUFFIXES))})"
+            text,
+            f"is an object and no image ({', '.join(sorted(names.IMAGE_SUFFIXES))})",
+            code="place.no_image",
+            params={"place": text},
         )
     names.require(text, name)
     uri = f"{store.url}/{key}"
@@ -92,7 +102,8 @@ def _listed(text: str, store: ObjectStore, prefix: str) -> Iterator[ObjectInfo]:
     try:
         yield from store.list(prefix)
     except ConfigError as error:
-        raise SourceError(text, str(error)) from None
+        params = {"place": text}
+        raise SourceError(text, str(error), code="place.closed", params=params) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ On a disk, a path is relative to the manifest's folder, or absolute, or ``file:/
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from producer.sources import names, web
 from producer.sources.allowed import ANYWHERE, Allowed, FolderRefusal
@@ -18,7 +19,19 @@ from storage.uris import file_uri, path_of, split_s3
 
 
 class Misplaced(Exception):
-    """A line names what it may not name, or nothing that there is; says which, and what to do."""
+    """A line names what it may not name, or nothing that there is; says which, and what to do.
+
+    Args:
+        reason: That.
+        code, params: As of ``maskpool.errors.Permanent``.
+    """
+
+    def __init__(
+        self, reason: str, code: str = "", params: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.params: dict[str, Any] = dict(params or {})
 
 
 class Places(Protocol):
@@ -157,9 +170,10 @@ def elsewhere(uri: str, allowed: Allowed) -> tuple[str, str] | None:
     if uri.startswith("s3://"):
         place = split_s3(uri)
         if place is None or not place[1] or place[1].endswith("/"):
-            raise Misplaced(f"{names.shown(uri)} is no object; s3://bucket/key is one")
+            reason = f"{names.shown(uri)} is no object; s3://bucket/key is one"
+            raise Misplaced(reason, code="place.address", params={"place": uri})
         if reason := allowed.bucket_refusal(uri):
-            raise Misplaced(reason)
+            raise Misplaced(reason, code="place.workers", params={"place": uri})
         return uri, place[1]
     if not is_web(uri):
         return None

@@ -38,7 +38,7 @@ def require_outside(store_url: str, text: str) -> None:
     own = OwnStore(store_url)
     key = own.key_of(text) if "://" in text else None if "\0" in text else own.key_of_path(text)
     if key is not None:
-        raise SourceError(text, _REASON)
+        raise SourceError(text, _REASON, code="place.own_store", params={"place": text})
 
 
 class Guard:
@@ -70,6 +70,8 @@ class Guard:
                 raise SourceError(
                     source.text,
                     f"{names.shown(ref.name)}{places and f' ({places})'} {_REASON}",
+                    code="place.own_store",
+                    params={"place": ref.name},
                 )
             yield ref
 

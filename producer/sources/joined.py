@@ -55,11 +55,11 @@ class BoundedSource(AroundSource):
 
     source: Source
     most: int
-    reason: str
+    refusal: SourceError
 
     def refs(self, passed: PassedOver | None = None, /) -> Iterator[ImageRef]:
         """As its source's; raises ``SourceError`` at the first image that is too many."""
         for count, ref in enumerate(self.source.refs(passed), start=1):
             if count > self.most:
-                raise SourceError(self.text, self.reason)
+                raise self.refusal
             yield ref

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from maskpool.domain import ImageRef
 from maskpool.errors import SourceError
@@ -12,7 +13,7 @@ from maskpool.text import counted
 from producer.sources import names, web
 from producer.sources.allowed import Allowed
 from producer.sources.passed import PassedOver
-from storage.images.web.urls import is_web, split_web
+from storage.images.web.urls import is_web, shown_address, split_web
 from storage.uris import split_s3
 
 
@@ -52,27 +53,39 @@ def listed(uris: Sequence[str], allowed: Allowed) -> ListedSource:
 
 
 def _ref(place: int, uri: str, allowed: Allowed) -> ImageRef:
-    name, address, reason = (
+    name, address, code, reason = (
         _at_bucket(uri, allowed) if "s3://" in uri[:5] else _at_web(uri, allowed)
     )
-    reason = reason or names.refusal(name)
+    if not reason:
+        code, reason = "place.name", names.refusal(name)
     if reason:
-        raise SourceError(f"images[{place}]", reason)
+        params = {"place": shown_address(uri)}
+        raise SourceError(f"images[{place}]", reason, code=code, params=params)
     return ImageRef(name, address)
 
 
-def _at_bucket(uri: str, allowed: Allowed) -> tuple[str, str, str]:
+class _Found(NamedTuple):
+    """An image's name and address; or a code and a reason why it is none."""
+
+    name: str
+    address: str
+    code: str
+    reason: str
+
+
+def _at_bucket(uri: str, allowed: Allowed) -> _Found:
     found = split_s3(uri)
     if found is None or not found[1] or found[1].endswith("/"):
-        return "", uri, "is no object; s3://bucket/key is one"
-    return found[1], uri, allowed.bucket_refusal(uri)
+        return _Found("", uri, "place.address", "is no object; s3://bucket/key is one")
+    return _Found(found[1], uri, "place.workers", allowed.bucket_refusal(uri))
 
 
-def _at_web(uri: str, allowed: Allowed) -> tuple[str, str, str]:
+def _at_web(uri: str, allowed: Allowed) -> _Found:
     if not is_web(uri):
-        return "", uri, "is no address; write s3://bucket/key or https://host/…, or upload it"
+        reason = "is no address; write s3://bucket/key or https://host/…, or upload it"
+        return _Found("", uri, "place.kind", reason)
     try:
         url = split_web(uri)
     except ValueError as error:
-        return "", uri, str(error)
-    return web.name_of(url), str(url), web.refusal(url, allowed.hosts)
+        return _Found("", uri, "place.address", str(error))
+    return _Found(web.name_of(url), str(url), "place.workers", web.refusal(url, allowed.hosts))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from maskpool.asks import ImageAsks
 from maskpool.domain import ImageRef
@@ -83,7 +84,8 @@ class ListSource:
             with self.ground.opened() as file:
                 first = file.read(2)
                 if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-                    raise self.error(1, "is UTF-16; save the manifest as UTF-8")
+                    reason = "is UTF-16; save the manifest as UTF-8"
+                    raise self.error(1, reason, code="manifest.encoding")
                 file.seek(0)
                 if file.read(3) != codecs.BOM_UTF8:
                     file.seek(0)
@@ -101,7 +103,8 @@ class ListSource:
             try:
                 yield number, line.decode()
             except UnicodeDecodeError:
-                raise self.error(number, "is not UTF-8; save the manifest as UTF-8") from None
+                reason = "is not UTF-8; save the manifest as UTF-8"
+                raise self.error(number, reason, code="manifest.encoding") from None
 
     def ref(
         self, places: Places, line: int, uri: object, name: object, prompts: object = None
@@ -124,10 +127,11 @@ class ListSource:
                 raise self.error(line, f"the name must be a text, not {name!r:.80}")
             full, default = places.located(uri)
         except Misplaced as error:
-            raise self.error(line, str(error)) from None
+            raise self.error(line, str(error), code=error.code, params=error.params) from None
         given = name or default
         if reason := names.refusal(given):
-            raise self.error(line, f"the name {names.shown(given)} {reason}")
+            reason = f"the name {names.shown(given)} {reason}"
+            raise self.error(line, reason, code="source.name", params={"name": given})
         return ImageRef(given, full)
 
     def _asks(self, line: int, prompts: object) -> ImageAsks:
@@ -155,6 +159,8 @@ class ListSource:
             )
         return plain
 
-    def error(self, line: int, reason: str) -> SourceError:
+    def error(
+        self, line: int, reason: str, *, code: str = "", params: Mapping[str, Any] | None = None
+    ) -> SourceError:
         """The refusal of a line."""
-        return SourceError(self.text, reason, line)
+        return SourceError(self.text, reason, line, code=code, params=params)

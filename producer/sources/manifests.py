@@ -19,15 +19,16 @@ from db.session import Database
 from maskpool.domain import ImageRef
 from maskpool.errors import NotFound, SourceError
 from maskpool.ports import ObjectStore
-from maskpool.text import counted
+from producer.accounts.grants import code_of
 from producer.archives.ranged import RangedFile
 from producer.sources import names
 from producer.sources.allowed import Allowed
+from producer.sources.bad_lines import BadLines
 from producer.sources.grounds import Misplaced, elsewhere
 from producer.sources.list_kinds import LISTS
 from producer.sources.lists import ListSource, refuse
 from producer.sources.passed import PassedOver
-from storage.images.web.urls import without_query
+from storage.images.web.urls import shown_address, without_query
 from storage.objects import keys
 
 #: Lines whose files are looked for by one statement, and how many characters they may ask.
@@ -35,9 +36,6 @@ _PAGE, _PAGE_TEXT = 500, 4 * 1024 * 1024
 
 #: Bytes of what was fetched that are taken at once.
 _BUFFER = 256 * 1024
-
-#: Lines that one refusal names.
-_MAX_NAMED = 20
 
 #: Lines after which whoever waits hears how far the checking is.
 _TOLD_EVERY = 1_000
@@ -123,7 +121,7 @@ class ManifestSource:
         Raises:
             SourceError: Lines are refused: names the first of them, and counts them all.
         """
-        bad = _BadLines()
+        bad = BadLines()
         try:
             for count, _ in enumerate(self.numbered(bad.add), start=1):
                 if count % _TOLD_EVERY == 0:
@@ -146,8 +144,10 @@ class ManifestSource:
         with self.database.read() as session:
             there = upload_files.named(session, self.upload_id, wanted) if wanted else {}
         for number, ref, file in page:
-            if reason := _lack(file, there.get(file)):
-                on_bad(SourceError(self.file, f"{names.shown(file)} {reason}", number))
+            if lack := _lack(file, there.get(file)):
+                code, reason = lack
+                reason, params = f"{names.shown(file)} {reason}", {"name": file}
+                on_bad(SourceError(self.file, reason, number, code=code, params=params))
             else:
                 yield number, ref
 
@@ -160,15 +160,17 @@ class _Line(NamedTuple):
     file: str
 
 
-def _lack(file: str, there: upload_files.UploadFile | None) -> str:
-    """Why a file of the upload cannot be an image of the batch; empty where it can."""
+def _lack(file: str, there: upload_files.UploadFile | None) -> tuple[str, str] | None:
+    """Why a file of the upload cannot be an image, as a code and words; None where it can."""
     if not file:
-        return ""
+        return None
     if there is None:
-        return "is not in this upload; bring it first, or write its whole address"
+        said = "is not in this upload; bring it first, or write its whole address"
+        return "manifest.gone", said
     if there.size is None:
-        return "is not in this upload as a whole; send the parts that are missing first"
-    return "" if names.is_image(file) else "is no image by its name"
+        said = "is not in this upload as a whole; send the parts that are missing first"
+        return "manifest.parts", said
+    return None if names.is_image(file) else ("manifest.no_image", "is no image by its name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +188,8 @@ class _UploadGround:
             key = keys.upload_object(source.upload_id, source.file)
             return io.BufferedReader(RangedFile(source.store, key), _BUFFER)
         except NotFound:
-            raise SourceError(
-                source.file, "is not in the upload any more; bring it again"
-            ) from None
+            reason, params = "is not in the upload any more; bring it again", {"name": source.file}
+            raise SourceError(source.file, reason, code="manifest.gone", params=params) from None
 
     def places(self) -> _Places:
         """See ``producer.sources.grounds.Ground``."""
@@ -222,15 +223,19 @@ class _Places:
         if scheme == "file":
             raise Misplaced(
                 f"{names.shown(uri)} is a file on a disk, which is not read from here; bring it "
-                "into this upload and write its path there"
+                "into this upload and write its path there",
+                code="place.kind",
+                params={"place": uri},
             )
         if reason := self._refusal(uri):
             # What stands before an @ may be a password.
             shown = "this address" if "@" in uri else names.shown(without_query(uri))
-            raise Misplaced(f"{shown} {reason}")
+            params = {"place": shown_address(uri)}
+            raise Misplaced(f"{shown} {reason}", code=code_of(reason), params=params)
         found = elsewhere(uri, self._allowed)
         if found is None:
-            raise Misplaced(f"{names.shown(uri)} is no s3://, http:// or https:// address")
+            reason = f"{names.shown(uri)} is no s3://, http:// or https:// address"
+            raise Misplaced(reason, code="place.kind", params={"place": shown_address(uri)})
         return found
 
     def is_there(self, path: str) -> bool:  # noqa: ARG002 - of the protocol
@@ -242,48 +247,16 @@ class _Places:
         if path.startswith("/") or full == ".." or full.startswith("../"):
             raise Misplaced(
                 f"{names.shown(path)} leads out of the upload; write the path of one of its files, "
-                "from the manifest's folder on"
+                "from the manifest's folder on",
+                code="manifest.outside",
+                params={"name": path},
             )
         if reason := names.refusal(full):
-            raise Misplaced(f"the name {names.shown(path)} {reason}")
+            reason = f"the name {names.shown(path)} {reason}"
+            raise Misplaced(reason, code="source.name", params={"name": path})
         self.file = full
         return self._uri(full), full.removeprefix(self._folder)
 
 
 def _uri(source: ManifestSource, file: str) -> str:
     return source.store.uri(keys.upload_object(source.upload_id, file))
-
-
-class _BadLines:
-    """Lines that were refused: the first of them, and how many there are.
-
-    Attributes:
-        cut_off: Whether nothing could be read after the last of them.
-    """
-
-    def __init__(self) -> None:
-        self._first: list[str] = []
-        self._count = 0
-        self.cut_off = False
-
-    def add(self, error: SourceError) -> None:
-        """Count one."""
-        self._count += 1
-        if len(self._first) < _MAX_NAMED:
-            where = "" if error.line is None else f"line {error.line:,}: "
-            self._first.append(f"{where}{error.reason}")
-
-    def require_none(self, file: str) -> None:
-        """Refuse the manifest if there was one; raises ``SourceError``."""
-        if not self._count:
-            return
-        more = self._count - len(self._first)
-        told = [*self._first, *([f"and {more:,} more"] if more else [])]
-        after = "; what stands after that was not read" if self.cut_off else ""
-        lines = counted(self._count, "line is", "lines are")
-        raise SourceError(
-            file,
-            f"{lines} refused, so no batch was made; mend that and send the manifest again: "
-            f"{'; '.join(told)}{after}",
-            count=self._count,
-        )

@@ -83,7 +83,8 @@ def require(source: str, name: str) -> None:
         SourceError: It is refused; names it.
     """
     if reason := refusal(name):
-        raise SourceError(source, f"the name {shown(name)} {reason}")
+        reason = f"the name {shown(name)} {reason}"
+        raise SourceError(source, reason, code="source.name", params={"name": name})
 
 
 def shown(name: str) -> str:

@@ -136,7 +136,8 @@ class PassedOver:
     def no_image(self, text: str) -> SourceError:
         """The refusal of a source that has no image, only what was passed over."""
         told = self.sentence(with_names=True)
-        return SourceError(text, f"there is no image in it{told and f'; {told}'}")
+        reason = f"there is no image in it{told and f'; {told}'}"
+        return SourceError(text, reason, code="source.no_image", params={"source": text})
 
     def _words(self, kind: str, *, with_names: bool) -> str:
         count, first = self._counts[kind], names.shown(self._first[kind])

@@ -64,9 +64,12 @@ def open_web(
             url.shown,
             "a list must be a local file, so that it is the same when it is read again; download "
             "it, its lines may name http:// and https:// images",
+            code="place.manifest",
+            params={"place": url.shown},
         )
     name = name_of(url)
     if reason := refusal(url, hosts):
-        raise SourceError(url.shown, reason)
+        params = {"place": url.shown}
+        raise SourceError(url.shown, reason, code="place.workers", params=params)
     names.require(url.shown, name)
     return SingleSource(url.shown, "web", ImageRef(name, str(url)), url.shown)

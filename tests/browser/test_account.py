@@ -42,7 +42,7 @@ def test_a_password_is_changed_and_what_is_wrong_is_said(page: Page, desk: Desk)
     # Who came by a link has none, and could else never set one.
     expect(note).to_contain_text("maskpool user reset")
     change(page, OLD, "short", "short")
-    expect(note).to_contain_text("The new password")
+    expect(note).to_contain_text("The new password needs 12 to 256 characters.")
     change(page, OLD, NEW, NEW)
     expect(note).to_contain_text("Your password is changed.")
     assert page.get_by_label("Present password").input_value() == ""

@@ -275,5 +275,6 @@ def _plain(text: str) -> str:
         Problem: It has a NUL.
     """
     if "\0" in text:
-        raise Problem(422, "request.invalid", "a text has a NUL; leave it out", field="name")
+        reason = "has a NUL; leave it out"
+        raise Problem(422, "request.invalid", f"a text {reason}", field="name", reason=reason)
     return text

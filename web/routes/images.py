@@ -55,9 +55,9 @@ def list_images(
 ) -> Images:
     """List the images of a batch, with how many instances count in each."""
     if min_score > max_score:
-        raise Problem(
-            422, "request.invalid", "min_score is above max_score; swap them", field="min_score"
-        )
+        field, reason = "min_score", "is above max_score; swap them"
+        sentence = f"{field} {reason}"
+        raise Problem(422, "request.invalid", sentence, field=field, reason=reason)
     visible.find_batch(pool, caller, batch_id)
     bounded = (min_score, max_score) != (0.0, 1.0)
     wanted = Wanted(

@@ -11,6 +11,7 @@ from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
 from maskpool.asks import ImageAsks
+from maskpool.failure_kinds import kind_of
 from maskpool.spec_prompt import Prompt
 from maskpool.tiling.asked import Tiles
 from producer import predict
@@ -180,4 +181,5 @@ async def _answered(
 def _require_sound(found: OneImage) -> None:
     """An image that could not be looked at is a problem with its sentence."""
     if found.job.error:
-        raise Problem(422, "predict.failed", found.job.error)
+        kind = kind_of(found.job.error)
+        raise Problem(422, "predict.failed", found.job.error, kind=str(kind))

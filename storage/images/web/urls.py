@@ -74,6 +74,17 @@ def without_query(text: str) -> str:
     return text.partition("?")[0] if is_web(text) else text
 
 
+def shown_address(text: str) -> str:
+    """An address of any content as it may be shown: without what may be a password or a key."""
+    head, _, query = text.partition("?")
+    if "@" in text and not text.startswith("s3://"):
+        scheme = head.partition("://")[0]
+        # A password may hold signs that end it for whoever reads addresses by the book.
+        host = "" if "@" in query else f"@{head.rpartition('@')[2]}"
+        head = f"{scheme}://…{host}" if "://" in head else f"…{host}"
+    return head[:200]
+
+
 def split_web(text: str) -> WebUrl:
     """Take a URL to pieces; nothing is looked up.
 

@@ -175,10 +175,23 @@ def test_a_batch_is_paused_resumed_and_cancelled(door: Door, work: PlainPool) ->
         return door.client.post(f"/api/v1/batches/{batch}/{what}", headers=headers)
 
     assert act("pause").json()["state"] == "paused"
-    assert act("pause").status_code == 409
+    refused = act("pause")
+    assert (refused.status_code, refused.json()["code"]) == (409, "batch.not_active")
+    assert refused.json()["params"] == {"state": "paused"}
+    early = act("retry").json()
+    assert (early["code"], early["params"]) == ("batch.not_done", {"state": "paused"})
     assert act("resume").json()["state"] == "active"
+    assert act("resume").json()["code"] == "batch.not_paused"
     assert act("cancel").json()["state"] == "cancelled"
-    assert act("retry").json()["code"] == "conflict"
+    late = act("cancel").json()
+    assert (late["code"], late["params"]) == ("batch.ended", {"state": "cancelled"})
+    assert late["detail"] == f"batch {batch} is cancelled and cannot be cancelled"
+
+
+def test_there_is_nothing_to_try_again_where_nothing_failed(door: Door, batch: UUID) -> None:
+    headers = door.token("maker", Right.CHANGE)
+    refused = door.client.post(f"/api/v1/batches/{batch}/retry", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (409, "batch.none_failed")
 
 
 def test_failures_are_said_with_their_reasons_and_tried_again(door: Door, batch: UUID) -> None:

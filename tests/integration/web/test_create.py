@@ -99,30 +99,39 @@ def test_those_who_may_submit_for_a_team_see_its_places(door: Door, who: str) ->
     assert found == [("bucket", "photos/2026/"), ("host", "images.example.org")] * sees
 
 
-NOT_GRANTED = (
-    "s3://photos/2025/a.jpg",
-    "s3://photos/2026/../2025/a.jpg",
-    "s3://other/2026/a.jpg",
-    "https://evil.example.org/a.jpg",
-    "file:///etc/passwd",
-    "/etc/passwd",
-    "http://169.254.169.254/latest",
-)
+NOT_GRANTED = {
+    "s3://photos/2025/a.jpg": "place.bucket",
+    "s3://photos/2026/../2025/a.jpg": "place.key",
+    "s3://other/2026/a.jpg": "place.bucket",
+    "https://evil.example.org/a.jpg": "place.host",
+    "file:///etc/passwd": "place.kind",
+    "/etc/passwd": "place.kind",
+    "http://169.254.169.254/latest": "place.host",
+}
 
 
 @pytest.mark.parametrize("kind", ["images", "places"])
 def test_what_was_not_granted_is_refused(door: Door, kind: str) -> None:
-    for uri in NOT_GRANTED:
+    for uri, code in NOT_GRANTED.items():
         answer = post(door, {kind: [f"{BUCKET}a.jpg", uri]})
         assert answer.status_code == 422, answer.text
-        assert answer.json()["code"] == "source.refused", uri
+        assert (answer.json()["code"], answer.json()["params"]) == (code, {"place": uri})
+
+
+def test_a_refused_address_shows_no_password(door: Door) -> None:
+    for uri in ("https://ann:s3cret@evil.example.org/a.jpg?k=s3cret", "https://ann:s3cret?@x/a"):
+        for kind in ("images", "places"):
+            answer = post(door, {kind: [uri]})
+            assert answer.status_code == 422
+            assert "s3cret" not in answer.text
 
 
 def test_the_pools_own_store_is_read_by_nobody(door: Door) -> None:
     for inside in ("sources/x/a.jpg", "uploads/x/a.jpg", "masks/v1/x", ""):
         uri = f"{door.pool.settings.store_url}/{inside}"
-        assert post(door, {"images": [uri]}).json()["code"] == "source.refused"
-        assert post(door, {"places": [uri]}, who="admin").json()["code"] == "source.refused"
+        for who, kind in (("maker", "images"), ("admin", "places")):
+            refused = post(door, {kind: [uri]}, who=who).json()["code"]
+            assert refused == ("place.own_store" if uri.startswith("s3://") else "place.kind"), uri
 
 
 def test_an_upload_of_somebody_else_is_not_there(door: Door) -> None:
@@ -359,7 +368,8 @@ def test_a_team_must_be_named_where_there_are_several(door: Door) -> None:
     images = {"images": [f"{BUCKET}a.jpg"]}
     other = post(door, images, team=str(door.other_team))
     assert (other.status_code, other.json()["params"]["field"]) == (422, "team")
-    assert post(door, images, who="of no team").json()["code"] == "source.refused"
+    assert other.json()["code"] == "batch.team"
+    assert post(door, images, who="of no team").json()["code"] == "place.bucket"
 
 
 def test_the_same_key_gives_the_same_answer(door: Door) -> None:

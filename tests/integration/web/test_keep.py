@@ -223,7 +223,7 @@ def test_what_cannot_be_kept(door: Door) -> None:
     answer = door.client.post("/api/v1/predict?wait=0", json=body, headers=door.as_("ann"))
     waiting = answer.json()["id"]
     refused = ask_to_keep(door, waiting)
-    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert (refused.status_code, refused.json()["code"]) == (409, "keep.unfinished")
     assert "still looked at" in refused.json()["detail"]
     with door.pool.database.write() as session:
         session.execute(update(JobRow).values(state=JobState.FAILED, error="no image"))

@@ -198,7 +198,8 @@ def test_an_original_is_never_shown(door: Door) -> None:
     for seq in (1, 2):
         assert ask(door, batch, f"{seq}/original").status_code == 422
     shown = ask(door, batch, "0/view")
-    assert (shown.status_code, shown.json()["code"]) == (422, "refused")
+    assert (shown.status_code, shown.json()["code"]) == (422, "picture.failed")
+    assert shown.json()["params"] == {"kind": "other"}
     assert "web page" in shown.json()["detail"]
     assert ask(door, batch, "0/link").status_code == 404
 

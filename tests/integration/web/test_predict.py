@@ -92,6 +92,10 @@ def test_calls_of_one_question_share_a_batch_that_grows(door: Door) -> None:
         assert (batch.scratch, batch.team_id, batch.klass) == (True, door.team, 0)
     refused = ask(door, **image, objects=[BOX])
     assert refused.status_code == 422, "the plain worker knows no objects"
+    assert (refused.json()["code"], refused.json()["params"]["lacks"]) == (
+        "worker.lacks",
+        ["objects"],
+    )
     with door.pool.database.write() as session:
         workers.retire(session, work.worker_id)
     ask(door, **image, prompts=[{"text": "car", "not": ["bus"]}])
@@ -110,7 +114,8 @@ def test_as_many_as_one_may_have_in_flight(door: Door) -> None:
     for _ in range(MAX_IN_FLIGHT):
         assert ask(door, **image, prompts=[{"text": next(texts)}]).status_code == 202
     refused = ask(door, **image, prompts=[{"text": next(texts)}])
-    assert (refused.status_code, refused.json()["code"]) == (429, "too_many")
+    assert (refused.status_code, refused.json()["code"]) == (429, "predict.in_flight")
+    assert refused.json()["params"] == {"limit": MAX_IN_FLIGHT}
     assert sum(one.total for one in batches_of(door)) == MAX_IN_FLIGHT
     other = {"upload": upload(door, "bob"), "file": "a.png"}
     assert ask(door, "bob", **other, prompts=[BUS]).status_code == 202

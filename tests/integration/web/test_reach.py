@@ -80,7 +80,7 @@ def test_a_granted_host_leads_nowhere_else(
         else:
             assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
         refused = submit(door, f"http://127.0.0.9:{site.port}/a.png")
-        assert (refused.status_code, refused.json()["code"]) == (422, "source.refused")
+        assert (refused.status_code, refused.json()["code"]) == (422, "place.host")
 
 
 def test_a_granted_prefix_of_a_real_bucket_is_read_and_no_other(
@@ -104,7 +104,7 @@ def test_a_granted_prefix_of_a_real_bucket_is_read_and_no_other(
         # Its owner may change it: two parts might be of two pictures.
         assert "accept-ranges" not in original.headers
         refused = submit(door, f"s3://{bucket}/2025/a.png")
-        assert (refused.status_code, refused.json()["code"]) == (422, "source.refused")
+        assert (refused.status_code, refused.json()["code"]) == (422, "place.bucket")
 
 
 def test_a_token_that_expires_in_use_counts_no_longer_than_five_seconds(
@@ -142,7 +142,7 @@ def test_tokens_of_one_user_share_what_may_be_in_flight(sqlite_url: str, tmp_pat
         asked = [ask(f"bus {number}").status_code for number in range(MAX_IN_FLIGHT)]
         assert asked == [202] * MAX_IN_FLIGHT
         refused = ask("car")
-        assert (refused.status_code, refused.json()["code"]) == (429, "too_many")
+        assert (refused.status_code, refused.json()["code"]) == (429, "predict.in_flight")
 
 
 @contextmanager

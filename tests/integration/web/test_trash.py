@@ -109,7 +109,7 @@ def test_its_time_is_over_once_the_clerk_has_it(door: Door, work: PlainPool) -> 
 def test_a_batch_of_the_trash_is_cleared_away_at_once(door: Door, work: PlainPool) -> None:
     batch = of_the_maker(door, work.submit(1))
     task = send(door, "DELETE", f"/batches/{batch}").json()["task"]
-    assert send(door, "POST", f"/tasks/{task}/cancel").json()["code"] == "conflict"
+    assert send(door, "POST", f"/tasks/{task}/cancel").json()["code"] == "task.deletes"
     assert send(door, "DELETE", f"/trash/{batch}").json() == {"task": task}
     assert trash(door) == []
     with door.pool.database.write() as session:

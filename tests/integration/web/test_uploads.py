@@ -118,7 +118,7 @@ def test_the_same_file_again_is_the_same_and_another_is_refused(door: Door) -> N
     again = put(door, upload, "a.jpg", JPEG)
     assert (again.status_code, again.json()["size"]) == (201, len(JPEG))
     other = put(door, upload, "a.jpg", JPEG[:-1])
-    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    assert (other.status_code, other.json()["code"]) == (409, "upload.another")
     key = keys.upload_object(rows_id(upload), "a.jpg")
     assert door.pool.store().get(key) == JPEG
 

@@ -96,9 +96,8 @@ function wirePassword() {
 
 /** @param {unknown} error */
 async function passwordRefusal(error) {
-  if (!(error instanceof ApiError) || error.code !== "spec.refused") return error;
-  if (error.params.field === "old") return t("account.old_wrong", { name: (await me).name });
-  return t("account.new_refused", { reason: error.params.reason });
+  if (!(error instanceof ApiError) || error.code !== "password.wrong") return error;
+  return t("account.old_wrong", { name: (await me).name });
 }
 
 async function wireTokenForm() {

@@ -158,12 +158,48 @@ export function upload(path, blob, options = {}) {
  * A refusal in the page's language, for people.
  *
  * @param {unknown} error
+ * @returns {string}
  */
 export function explain(error) {
   if (!(error instanceof ApiError)) return t("error.page", { detail: String(error) });
-  const key = `error.${error.code}`;
-  const values = { ...error.params, detail: error.message, status: error.status };
-  return known(key) ? t(key, { count: 0, ...values }) : t("error.other", values);
+  const { code, params, message: detail, status } = error;
+  const values = { count: 0, ...worded(params), detail, status };
+  // Why a picture cannot be read has a sentence for each kind, whoever wanted to read it.
+  const key = [`error.failure.${params.kind}`, `error.${code}`].find((one) => known(one, values));
+  return t(key ?? "error.other", values);
+}
+
+/** What of a refusal's parameters is said in words of the page: one of them, or each of a list. */
+const WORDED = /** @type {Record<string, (one: any) => string>} */ ({
+  state: (one) => word(`state.${one}`, one),
+  right: (one) => word(`right.${one}`, one),
+  rights: (one) => word(`right.${one}`, one),
+  lacks: (one) => word(`lacks.${one}`, one),
+});
+
+/** A word that a later server may know alone. @param {string} key @param {string} bare */
+const word = (key, bare) => (known(key, {}) ? t(key) : bare);
+
+/** @param {Record<string, any>} params */
+function worded(params) {
+  /** @type {Record<string, unknown>} */
+  const values = { ...params };
+  for (const [name, said] of Object.entries(WORDED)) {
+    if (name in values) values[name] = [params[name]].flat().map(said).join(t("and_comma"));
+  }
+  if (Array.isArray(params.lines)) values.lines = params.lines.map(ofLine).join(" ");
+  return values;
+}
+
+/**
+ * A refusal of one line of a file.
+ *
+ * @param {{line: number | null, code: string, detail: string, params: Record<string, any>}} refusal
+ * @returns {string}
+ */
+function ofLine({ line, code, detail, params }) {
+  const what = explain(new ApiError(422, code, detail, params));
+  return line === null ? what : t("error.line", { line: String(line), what });
 }
 
 /** Go to the login page, and come back to this one afterwards. */

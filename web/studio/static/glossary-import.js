@@ -223,6 +223,6 @@ function row({ line, field, why, reason }) {
  */
 export function wrong(field, why, reason) {
   const key = `glossary.wrong.${why}`;
-  const told = known(key) ? t(key, { reason }) : reason;
+  const told = known(key, { reason }) ? t(key, { reason }) : reason;
   return field ? t("what_of", { what: t(`glossary.${field}`), about: told }) : told;
 }

@@ -53,12 +53,14 @@ function written(value, options) {
 }
 
 /**
- * Whether there is a word for a key that is made of a code.
+ * Whether there is a word for a key that is made of a code, and a value for each of its places.
  *
  * @param {string} key
+ * @param {Record<string, unknown>} values As `t`'s.
  */
-export function known(key) {
-  return key in all;
+export function known(key, values) {
+  const said = (/** @type {string | {place: string}} */ part) => typeof part === "string" || values[part.place] !== undefined;
+  return key in all && split(key, values).every(said);
 }
 
 /**
