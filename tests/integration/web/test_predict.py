@@ -94,7 +94,7 @@ def test_calls_of_one_question_share_a_batch_that_grows(door: Door) -> None:
     assert refused.status_code == 422, "the plain worker knows no objects"
     assert (refused.json()["code"], refused.json()["params"]["lacks"]) == (
         "worker.lacks",
-        ["objects"],
+        ["objects", "spec2"],
     )
     with door.pool.database.write() as session:
         workers.retire(session, work.worker_id)

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.images.web.urls import WebUrl, host_allowed, is_web, split_web, without_query
+from storage.images.web.urls import (
+    WebUrl,
+    host_allowed,
+    is_web,
+    shown_address,
+    split_web,
+    without_query,
+)
 
 
 @pytest.mark.parametrize(
@@ -133,3 +140,20 @@ def test_any_text_is_a_clean_url_or_none(text: str) -> None:
 def test_hosts_are_matched_whole(patterns: tuple[str, ...], allowed: str, refused: str) -> None:
     assert all(host_allowed(host, patterns) for host in allowed.split())
     assert not any(host_allowed(host, patterns) for host in refused.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://host/a.jpg", "https://host/a.jpg"),
+        ("https://host/a.jpg?key=1", "https://host/a.jpg"),
+        ("https://ann:pass@host/a.jpg?key=1", "https://…@host/a.jpg"),
+        ("https://ann:p/a?ss@host/a.jpg", "https://…"),
+        ("ftp://ann:pass@host/a", "ftp://…@host/a"),
+        ("ann:pass@host", "…@host"),
+        ("s3://bucket/a@b.jpg", "s3://bucket/a@b.jpg"),
+        ("https://host/" + "a" * 300, "https://host/" + "a" * 187),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_secret(text: str, shown: str) -> None:
+    assert shown_address(text) == shown
