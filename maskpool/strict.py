@@ -22,7 +22,7 @@ _WORDS = {
 
 
 class Unfit(ValueError):
-    """What a check of a field refuses, where pages say it in words of their own.
+    """What a check of a field, or of a line, refuses, where pages say it in words of their own.
 
     Args:
         reason: What is wrong and what to do about it.

@@ -5,7 +5,7 @@ Answers of the web server and rows of failed tasks carry the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ class Told:
 
     def storable(self) -> Told:
         """The same, fit for a row: whatever a name held, it is text."""
-        return Told(self.code, readable(self.detail), _readable(self.params))
+        return Told(self.code, readable(self.detail), _with_texts(self.params, readable))
 
 
 def told(error: MaskpoolError) -> Told:
@@ -119,24 +119,19 @@ def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
 
 def bounded(params: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters of which no text is longer than a page shows: a line of a file may be any size."""
-    return {name: _bounded(value) for name, value in params.items()}
+    return _with_texts(
+        params, lambda text: text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
+    )
 
 
-def _bounded(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, str):
-        return value if len(value) <= _MAX_TEXT else f"{value[:_MAX_TEXT]}…"
-    if isinstance(value, Mapping):
-        return bounded(value)
-    if isinstance(value, list | tuple):
-        return [_bounded(one) for one in value]
-    return value
+def _with_texts(params: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """JSON with each text in it changed, but for names."""
 
+    def changed(value: Any) -> Any:  # noqa: ANN401 - JSON
+        if isinstance(value, str):
+            return change(value)
+        if isinstance(value, Mapping):
+            return {name: changed(one) for name, one in value.items()}
+        return [*map(changed, value)] if isinstance(value, list | tuple) else value
 
-def _readable(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, str):
-        return readable(value)
-    if isinstance(value, Mapping):
-        return {name: _readable(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_readable(one) for one in value]
-    return value
+    return {name: changed(value) for name, value in params.items()}

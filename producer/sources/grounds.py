@@ -7,31 +7,19 @@ On a disk, a path is relative to the manifest's folder, or absolute, or ``file:/
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
+from maskpool.strict import Unfit
 from producer.sources import names, web
 from producer.sources.allowed import ANYWHERE, Allowed, FolderRefusal
 from storage.images.web.urls import is_web, split_web
 from storage.uris import file_uri, path_of, split_s3
 
 
-class Misplaced(Exception):
-    """A line names what it may not name, or nothing that there is; says which, and what to do.
-
-    Args:
-        reason: That.
-        code, params: As of ``maskpool.errors.Permanent``.
-    """
-
-    def __init__(
-        self, reason: str, code: str = "", params: Mapping[str, Any] | None = None
-    ) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.params: dict[str, Any] = dict(params or {})
+class Misplaced(Unfit):
+    """A line names what it may not name, or nothing that there is; says which, and what to do."""
 
 
 class Places(Protocol):

@@ -120,6 +120,24 @@ def test_a_drawn_outline_lies_beside_the_traced_one_by_less_than_is_seen(
     assert len(few) <= len(ellipse) / {0.1: 20, 0.4: 10, 0.6: 5, 1.0: 1.2, 3.0: 1}[scale]
 
 
+def test_an_outline_has_fewer_corners_where_it_is_small(page: Page) -> None:
+    y, x = np.ogrid[:300, :400]
+    code = """(await import(at.replace("outlines", "rle")).then(({decode}) => {
+      let corners = 0;
+      globalThis.Path2D = class { moveTo() { corners++; } lineTo() { corners++; } closePath() {} };
+      const outline = new m.Outline(decode(v));
+      return [4, 1, 0.4, 0.1, 0.4].map((scale) => {
+        corners = 0;
+        outline.path(scale);
+        return corners;
+      });
+    }))"""
+    mask = ((x - 200) / 190) ** 2 + ((y - 150) / 120) ** 2 < 1
+    every, whole, small, tiny, again = call(page, "outlines.js", code, encoded(mask))
+    assert every > whole > 5 * small > 5 * tiny
+    assert again == 0, "the path of a scale is made once"
+
+
 def beside(corners: np.ndarray, ring: np.ndarray) -> np.ndarray:
     """How far each corner lies from the nearest side of a closed ring."""
     start, side = ring, np.roll(ring, -1, axis=0) - ring
