@@ -159,13 +159,13 @@ def _known_images(batch: AskedBatch, uploaded: int) -> int:
 
 def _require_granted(batch: AskedBatch, readable: grants.Readable) -> None:
     for text in batch.places:
-        if reason := readable.refusal(text):
-            raise grants.refused(text, reason)
+        if why := readable.refusal(text):
+            raise grants.refused(text, why)
     for at, text in enumerate(batch.images):
-        if reason := readable.refusal(text):
+        if why := readable.refusal(text):
             shown = shown_address(text)
-            code, params = grants.code_of(reason), {"place": shown}
-            raise SourceError(f"images[{at}]", f"{shown} {reason}", code=code, params=params)
+            reason, params = f"{shown} {why.reason}", {"place": shown}
+            raise SourceError(f"images[{at}]", reason, code=why.code, params=params)
 
 
 def _require_manifest(pool: Pool, caller: Caller, upload_id: UUID, file: str) -> None:

@@ -186,8 +186,8 @@ def _readable_still(pool: Pool, args: LoadArgs, on_read: OnRead) -> list[Source]
     owner = users.as_caller(pool, args.owner)
     readable = grants.readable(pool, owner, args.team)
     for text in args.sources:
-        if reason := readable.refusal(text):
-            raise grants.refused(text, reason)
+        if why := readable.refusal(text):
+            raise grants.refused(text, why)
     if args.manifest is None:
         return []
     uploads.find(pool, owner, args.manifest.upload, Right.SUBMIT)

@@ -7,6 +7,7 @@ lies in the pool's own store is never granted: it is reached by the batch or upl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from storage.uris import split_s3
 __all__ = [
     "Grant",
     "Readable",
-    "code_of",
+    "Unread",
     "grant",
     "listing",
     "readable",
@@ -42,22 +43,31 @@ _BUCKET, _HOST = "bucket", "host"
 
 _S3 = "s3://"
 
-_NO_ADDRESS = "is no s3://, http:// or https:// address; upload local files"
-_ODD_KEY = "has an empty part, . or .. in its key; name the object as it is listed"
-_OWN_STORE = "lies in the pool's own store; name the upload or batch instead"
-_OWN_HOST = "is the pool's own store; name the upload or batch instead"
-_NO_BUCKET = "is in no bucket that your team may read; ask an admin to grant it"
-_NO_HOST = "is on no host that your team may read; ask an admin to grant it"
 
-#: By which pages translate why an address may not be read.
-_CODES = {
-    _NO_ADDRESS: "place.kind",
-    _ODD_KEY: "place.key",
-    _OWN_STORE: "place.own_store",
-    _OWN_HOST: "place.own_store",
-    _NO_BUCKET: "place.bucket",
-    _NO_HOST: "place.host",
-}
+class Unread(NamedTuple):
+    """Why an address may not be read.
+
+    Attributes:
+        code: By which pages translate it.
+        reason: Said of the address.
+    """
+
+    code: str
+    reason: str
+
+
+_NO_ADDRESS = Unread("place.kind", "is no s3://, http:// or https:// address; upload local files")
+_ODD_KEY = Unread(
+    "place.key", "has an empty part, . or .. in its key; name the object as it is listed"
+)
+_OWN_STORE = Unread(
+    "place.own_store", "lies in the pool's own store; name the upload or batch instead"
+)
+_OWN_HOST = Unread("place.own_store", "is the pool's own store; name the upload or batch instead")
+_NO_BUCKET = Unread(
+    "place.bucket", "is in no bucket that your team may read; ask an admin to grant it"
+)
+_NO_HOST = Unread("place.host", "is on no host that your team may read; ask an admin to grant it")
 
 
 def grant(pool: Pool, actor: Actor, team: Team, kind: str, place: str) -> Grant:
@@ -115,8 +125,8 @@ class Readable:
     store: str
     store_host: str
 
-    def refusal(self, uri: str) -> str:
-        """Why an address, or all below a prefix, may not be read; an empty string where it may."""
+    def refusal(self, uri: str) -> Unread | None:
+        """Why an address, or all below a prefix, may not be read; None where it may."""
         if place := split_s3(uri):
             return self._bucket_refusal(uri, *place)
         if is_web(uri):
@@ -127,7 +137,7 @@ class Readable:
         """Whether an address, or all below a prefix, may be read."""
         return not self.refusal(uri)
 
-    def _bucket_refusal(self, uri: str, bucket: str, key: str) -> str:
+    def _bucket_refusal(self, uri: str, bucket: str, key: str) -> Unread | None:
         path = f"{bucket}/{key}"
         if not _is_plain(key):
             # Some servers take a/../b for b, and then a prefix would say nothing.
@@ -135,18 +145,18 @@ class Readable:
         if _overlaps(uri, self.store):
             return _OWN_STORE
         if any(f"{path}/".startswith(place) for place in self.buckets):
-            return ""
+            return None
         return _NO_BUCKET
 
-    def _host_refusal(self, uri: str) -> str:
+    def _host_refusal(self, uri: str) -> Unread | None:
         try:
             host = split_web(uri).host
         except ValueError as error:
-            return str(error)
+            return Unread("place.address", str(error))
         if host == self.store_host:
             return _OWN_HOST
         if host_allowed(host, self.hosts):
-            return ""
+            return None
         return _NO_HOST
 
 
@@ -177,20 +187,14 @@ def require(pool: Pool, caller: Caller, team_id: UUID | None, uri: str) -> None:
         SourceError: It may not be read.
         Refused: They may not submit for this team.
     """
-    if reason := readable(pool, caller, team_id).refusal(uri):
-        raise refused(uri, reason)
+    if why := readable(pool, caller, team_id).refusal(uri):
+        raise refused(uri, why)
 
 
-def refused(uri: str, reason: str) -> SourceError:
-    """The refusal of an address for a reason that ``Readable.refusal`` gave."""
+def refused(uri: str, why: Unread) -> SourceError:
+    """The refusal of an address for what ``Readable.refusal`` says."""
     shown = shown_address(uri)
-    return SourceError(shown, reason, code=code_of(reason), params={"place": shown})
-
-
-def code_of(reason: str) -> str:
-    """By which pages translate a reason that ``Readable.refusal`` gave."""
-    # All others say what is wrong with a URL.
-    return _CODES.get(reason, "place.address")
+    return SourceError(shown, why.reason, code=why.code, params={"place": shown})
 
 
 def _bucket(text: str, settings: Settings) -> str:

@@ -19,7 +19,7 @@ from db.session import Database
 from maskpool.domain import ImageRef
 from maskpool.errors import NotFound, SourceError
 from maskpool.ports import ObjectStore
-from producer.accounts.grants import code_of
+from producer.accounts.grants import Unread
 from producer.archives.ranged import RangedFile
 from producer.sources import names
 from producer.sources.allowed import Allowed
@@ -52,7 +52,7 @@ class ManifestSource:
         file: The manifest's name in it.
         database: Where the upload's files are noted.
         store: Where they lie.
-        refusal: Why an address may not be read by whom the batch is for; empty where it may.
+        refusal: Why an address may not be read by whom the batch is for; None where it may.
         allowed: What the workers may read.
     """
 
@@ -60,7 +60,7 @@ class ManifestSource:
     file: str
     database: Database
     store: ObjectStore
-    refusal: Callable[[str], str]
+    refusal: Callable[[str], Unread | None]
     allowed: Allowed
     root: None = field(default=None, init=False)
 
@@ -227,11 +227,11 @@ class _Places:
                 code="place.kind",
                 params={"place": uri},
             )
-        if reason := self._refusal(uri):
+        if why := self._refusal(uri):
             # What stands before an @ may be a password.
             shown = "this address" if "@" in uri else names.shown(without_query(uri))
             params = {"place": shown_address(uri)}
-            raise Misplaced(f"{shown} {reason}", code=code_of(reason), params=params)
+            raise Misplaced(f"{shown} {why.reason}", code=why.code, params=params)
         found = elsewhere(uri, self._allowed)
         if found is None:
             reason = f"{names.shown(uri)} is no s3://, http:// or https:// address"

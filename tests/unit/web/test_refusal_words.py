@@ -17,7 +17,6 @@ from maskpool.abilities import Ability
 from maskpool.domain import BatchState
 from maskpool.failure_kinds import FailureKind
 from maskpool.glossary import Why
-from producer.accounts import grants
 from producer.accounts.rights import Right
 from web.studio.words import LANGUAGES, words_of
 
@@ -139,7 +138,7 @@ def test_what_parameters_stand_for_has_words() -> None:
     kinds = set(FailureKind) - {FailureKind.OTHER}
     # Codes that are handed on, as those of addresses, lines and members of archives are.
     codes = {one for one in constants() if re.fullmatch(r"(archive|manifest|place)\.[a-z_]+", one)}
-    assert {grants.code_of("has no host"), "archive.encrypted", "manifest.no_image"} <= codes
+    assert {"place.bucket", "archive.encrypted", "manifest.no_image"} <= codes
     for language in LANGUAGES:
         known = set(words_of(language))
         assert {f"state.{one}" for one in states} <= known

@@ -74,7 +74,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("uri", FINE)
 def test_what_is_granted_may_be_read(uri: str) -> None:
-    assert READABLE.refusal(uri) == ""
+    assert READABLE.refusal(uri) is None
     assert READABLE.may_read(uri)
 
 
@@ -82,7 +82,10 @@ def test_what_is_granted_may_be_read(uri: str) -> None:
     ("uri", "words"), [(uri, words) for words, uris in REFUSED.items() for uri in uris]
 )
 def test_all_else_is_refused_with_why(uri: str, words: str) -> None:
-    assert words in READABLE.refusal(uri)
+    why = READABLE.refusal(uri)
+    assert why is not None
+    assert why.code.startswith("place.")
+    assert words in why.reason
     assert not READABLE.may_read(uri)
 
 
