@@ -29,7 +29,10 @@ def test_a_few_requests_end_in_a_table_and_a_file(tmp_path: Path) -> None:
     assert "a page of 100 images as JSON" in done.stdout
     (kept,) = tmp_path.iterdir()
     rows = json.loads(kept.read_text())["serving"]["rows"]
-    assert all(row["measured"] > 0 for row in rows)
     by_name = {row["what"].strip(): row for row in rows}
+    # The difference of two medians of ten requests each is as often below zero.
+    added = by_name["added to the queue's own"]
+    assert abs(added["measured"]) < 1000
+    assert [row["what"] for row in rows if row["measured"] <= 0 and row != added] == []
     assert by_name["status of a batch, one process"]["stock"] > 0
     assert 30 < by_name["largest resident size"]["measured"] < 400
