@@ -1,7 +1,8 @@
 // @ts-check
-/** The card of the selected mask, beside it and never on it, and the tip of the one pointed at. */
+/** The card of the selected mask, beside it wherever there is room, and the tip of the one pointed at. */
 
 import { byId, el, icon, iconButton, show, svg, swap } from "./dom.js";
+import { later } from "./later.js";
 import { look } from "./palette.js";
 import { isDrawn, labelField } from "./try-label.js";
 import { typed, whyExactly } from "./try-why.js";
@@ -23,6 +24,9 @@ import { count, number, t } from "./words.js";
 /** Pixels between a mask and its card, and between the card and the stage's edge. */
 const GAP = 12;
 
+/** Pixels of the card, as the style sheet has it where it lies beside masks. */
+const WIDE = 272;
+
 /**
  * @param {Work} work
  * @param {MaskCanvas} canvas
@@ -42,17 +46,15 @@ export function wireCard(work, canvas, acts) {
   };
   const place = () => {
     const item = work.selected;
-    if (item && getComputedStyle(card).position === "absolute") beside(card, canvas, item);
+    if (item) beside(card, canvas, item);
   };
-  // An answer tells of items and of the selection; both are one drawing, and one layout.
-  let asked = false;
+  let drawn = "";
+  const after = later(draw);
+  // Another mask's card comes with the click; what an answer changes of this one follows the picture.
   const soon = () => {
-    if (asked) return;
-    asked = true;
-    queueMicrotask(() => {
-      asked = false;
-      draw();
-    });
+    if (work.selectedId === drawn) return after();
+    drawn = work.selectedId;
+    draw();
   };
   work.on("selection", soon);
   work.on("items", soon);
@@ -163,15 +165,16 @@ function beside(card, canvas, item) {
   const { view } = canvas;
   const [left, top] = view.toScreen(item.mask.box[0], item.mask.box[1]);
   const [right, bottom] = view.toScreen(item.mask.box[2], item.mask.box[3]);
-  const [wide, high] = [card.offsetWidth, card.offsetHeight];
-  const stage = canvas.parentElement;
-  const [offsetX, offsetY] = [stage?.offsetLeft ?? 0, stage?.offsetTop ?? 0];
+  // 100% is its own height: to measure that would lay the page out once more.
+  const lowest = `${Math.round(view.height - GAP)}px - 100%`;
   let x = right + GAP;
-  if (x + wide > view.width - GAP) x = left - GAP - wide;
-  if (x < GAP) x = (left + right) / 2 > view.width / 2 ? GAP : view.width - GAP - wide;
-  const y = Math.min(view.height - high - GAP, Math.max(GAP, (top + bottom) / 2 - high / 2));
-  card.style.left = `${Math.round(offsetX + x)}px`;
-  card.style.top = `${Math.round(offsetY + Math.max(GAP, y))}px`;
+  let y = `min(${Math.round((top + bottom) / 2)}px - 50%, ${lowest})`;
+  if (x + WIDE > view.width - GAP) x = left - GAP - WIDE;
+  if (x < GAP) {
+    x = (left + right) / 2 > view.width / 2 ? GAP : view.width - GAP - WIDE;
+    y = top > view.height - bottom ? `${GAP}px` : lowest;
+  }
+  card.style.translate = `${Math.round(x)}px max(${GAP}px, ${y})`;
 }
 
 /**
@@ -180,13 +183,19 @@ function beside(card, canvas, item) {
  */
 export function wireTip(work, canvas) {
   const tip = byId("tip", HTMLElement);
+  /** @returns {Item | undefined} */
+  const pointed = () => work.items.find((one) => one.id === work.hoveredId && one.id !== work.selectedId);
   const draw = () => {
-    const item = work.items.find((one) => one.id === work.hoveredId);
-    const known = item && item.id !== work.selectedId;
-    show(tip, Boolean(known));
-    if (!item || !known) return;
+    const item = pointed();
+    show(tip, item !== undefined);
+    if (!item) return;
     const swatch = el("span", { class: `sw ${look(item.slot).className}` });
     swap(tip, swatch, el("span", { class: "trunc" }, `${item.name} ${item.number}`), el("span", { class: "num" }, number(item.shown.score, 2)));
+    place();
+  };
+  const place = () => {
+    const item = pointed();
+    if (!item) return;
     const { view } = canvas;
     const [left] = view.toScreen(item.mask.box[0], 0);
     const [, bottom] = view.toScreen(0, item.mask.box[3]);
@@ -197,4 +206,5 @@ export function wireTip(work, canvas) {
   };
   work.on("hover", draw);
   work.on("selection", draw);
+  canvas.addEventListener("mask-view", place);
 }
