@@ -56,7 +56,8 @@ def _from_text(value: object) -> object:
         return parse(value).model_dump(by_alias=True)
     except ValidationError as error:
         refused = spec_error(error)
-        raise Unfit(str(refused), refused.code, refused.params) from None
+        # Without a code, its parameters are of a field that the sentence alone names.
+        raise Unfit(str(refused), refused.code, refused.params if refused.code else {}) from None
 
 
 class Question(Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -18,6 +19,41 @@ _WORDS = {
     "list_type": "must be a list",
     "dict_type": "must be an object with fields",
     "model_attributes_type": "must be an object with fields",
+}
+
+
+#: What is wrong with a field, by pydantic's name of it: ours, and what of its context is a bound.
+#: https://docs.pydantic.dev/latest/errors/validation_errors/
+KINDS: dict[str, tuple[str, str]] = {
+    "missing": ("missing", ""),
+    "extra_forbidden": ("unknown", ""),
+    "model_type": ("object", ""),
+    "model_attributes_type": ("object", ""),
+    "dict_type": ("object", ""),
+    "list_type": ("list", ""),
+    "tuple_type": ("list", ""),
+    "string_type": ("text", ""),
+    "string_too_short": ("short", "min_length"),
+    "string_too_long": ("long", "max_length"),
+    "string_pattern_mismatch": ("pattern", ""),
+    "too_short": ("few", "min_length"),
+    "too_long": ("many", "max_length"),
+    "int_type": ("whole", ""),
+    "int_parsing": ("whole", ""),
+    "int_from_float": ("whole", ""),
+    "float_type": ("number", ""),
+    "float_parsing": ("number", ""),
+    "finite_number": ("number", ""),
+    "bool_type": ("switch", ""),
+    "bool_parsing": ("switch", ""),
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("most", "le"),
+    "literal_error": ("choice", ""),
+    "enum": ("choice", ""),
+    "uuid_type": ("id", ""),
+    "uuid_parsing": ("id", ""),
 }
 
 
@@ -62,16 +98,35 @@ def spec_error(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Sp
     for part in (*prefix, *first["loc"]):
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     reason = reason_of(first["type"], first["msg"])
-    if first["type"] != "value_error":
-        reason = f"{reason} (given: {str(first['input'])[:80]!r})"
     code, params = code_of(first)
+    if first["type"] != "value_error":
+        given = repr(str(first["input"])[:80])
+        reason, params = f"{reason} (given: {given})", {**params, "given": given}
     return SpecError(path or "spec", reason, code=code, params=params)
 
 
 def code_of(refusal: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Code and parameters of one of pydantic's refusals; empty where it is not an ``Unfit``."""
-    found = refusal.get("ctx", {}).get("error")
-    return (found.code, found.params) if isinstance(found, Unfit) else ("", {})
+    """Code and parameters of one of pydantic's refusals.
+
+    An ``Unfit`` has its own. For what pydantic itself checks, the code is empty, and the parameters
+    are ``unfit``, a name of ``KINDS``, with the bound as ``count``, the ``pattern``, or the texts
+    that are ``expected``.
+    """
+    context = refusal.get("ctx", {})
+    found = context.get("error")
+    if isinstance(found, Unfit):
+        return found.code, found.params
+    name, bound = KINDS.get(refusal["type"], ("", ""))
+    if not name:
+        return "", {}
+    params: dict[str, Any] = {"unfit": name}
+    if bound:
+        params["count"] = context[bound]
+    if name == "pattern":
+        params["pattern"] = context["pattern"]
+    if name == "choice":
+        params["expected"] = re.findall(r"'([^']*)'", context["expected"])
+    return "", params
 
 
 def reason_of(kind: str, message: str) -> str:

@@ -108,7 +108,7 @@ def _of_words(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
 def _of_input(error: MaskpoolError) -> tuple[str, dict[str, Any]] | None:
     """Code and parameters of a refused spec, source or image."""
     if isinstance(error, SpecError):
-        return "spec.refused", {"field": error.field, "reason": error.reason}
+        return "spec.refused", {**_where(error), **bounded(error.params)}
     if isinstance(error, SourceError):
         about = {"source": error.source, "line": error.line, "count": error.count}
         return "source.refused", about

@@ -189,6 +189,22 @@ _EXPLAIN = """async ([code, params]) => {
         ("predict.failed", {"kind": "other"}, "模型无法给出结果（a sentence）。"),
         ("picture.failed", {"kind": "damaged"}, "图片已损坏。请重新复制或保存。"),
         ("too_large", {"limit": 4194304}, "内容过大，最多允许 4,194,304 字节。"),
+        (
+            "spec.refused",
+            {"field": "name", "reason": "English", "unfit": "long", "count": 1200, "given": "'a'"},
+            "name 未被接受：最多 1,200 个字符（输入为 'a'）",
+        ),
+        (
+            "request.invalid",
+            {"field": "tiles", "reason": "English", "unfit": "choice", "expected": ["off", "on"]},
+            "tiles 未被接受：只能是以下之一：off、on",
+        ),
+        # A kind that a later server may know alone.
+        (
+            "request.invalid",
+            {"field": "name", "reason": "is blue", "unfit": "colour"},
+            "name 未被接受：is blue",
+        ),
     ],
 )
 def test_parameters_are_said_in_the_pages_words(

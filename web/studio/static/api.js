@@ -175,7 +175,11 @@ const WORDED = /** @type {Record<string, (one: any) => string>} */ ({
   right: (one) => word(`right.${one}`, one),
   rights: (one) => word(`right.${one}`, one),
   lacks: (one) => word(`lacks.${one}`, one),
+  expected: String,
 });
+
+/** What is wrong with a field, and what stood there. @param {string} reason @param {string} [what] */
+const given = (reason, what) => (what === undefined ? reason : t("unfit_given", { reason, what }));
 
 /** A word that a later server may know alone. @param {string} key @param {string} bare */
 const word = (key, bare) => (known(key, {}) ? t(key) : bare);
@@ -188,6 +192,8 @@ function worded(params) {
     if (name in values) values[name] = [params[name]].flat().map(said).join(t("and_comma"));
   }
   if (Array.isArray(params.lines)) values.lines = params.lines.map(ofLine).join(" ");
+  const unfit = `unfit.${params.unfit}`;
+  if (known(unfit, values)) values.reason = given(t(unfit, values), params.given);
   return values;
 }
 
