@@ -67,18 +67,19 @@ def _read(index: int, typed: str) -> Prompt:
         return parse(typed)
     except ValidationError as error:
         raise spec_error(error, ("prompts", index)) from None
-    except ValueError as error:
+    except Unfit as error:
         shown = one_line(typed)
         shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
-        raise SpecError(f"prompts[{index}]", f"{shown!r} {error}") from None
+        reason, code, params = f"{shown!r} {error}", error.code, error.params
+        raise SpecError(f"prompts[{index}]", reason, code=code, params=params) from None
 
 
 def parse(typed: str) -> Prompt:
     """Read one prompt.
 
     Raises:
-        ValueError: It can be read in two ways, or holds what no text may hold; pydantic's
-            ``ValidationError``, which is one, where the spec refuses a part.
+        Unfit: It can be read in two ways, or holds what no text may hold.
+        ValidationError: The spec refuses a part.
     """
     _refuse_controls(typed)
     name, texts = _split(typed)
@@ -98,14 +99,18 @@ def _split(typed: str) -> tuple[str | None, list[str]]:
     pieces = list(_pieces(typed))
     separators = [separator for separator, _ in pieces]
     if separators.count("=") > 1:
-        raise ValueError(
+        raise Unfit(
             "has more than one '=' and could be divided at each; put the part that holds one in "
-            "double quotes: '\"a=b\"=text' or 'name=\"a=b\"'"
+            "double quotes: '\"a=b\"=text' or 'name=\"a=b\"'",
+            code="prompt.equals",
+            params={"text": typed},
         )
     if "=" in separators[2:]:
-        raise ValueError(
+        raise Unfit(
             "has a '=' after ', not'; a name stands at the beginning, 'name=cone, not barrel', and "
-            "a negative that holds '=' is put in double quotes, 'cone, not \"a=b\"'"
+            "a negative that holds '=' is put in double quotes, 'cone, not \"a=b\"'",
+            code="prompt.late_name",
+            params={"text": typed},
         )
     texts = [part for _, part in pieces]
     return (texts[0], texts[1:]) if "=" in separators else (None, texts)
@@ -138,13 +143,15 @@ def _quoted(part: str) -> str:
 
 def _refuse_controls(typed: str) -> None:
     if not is_storable(typed):
-        raise ValueError("is not UTF-8; type it in a terminal whose locale is UTF-8")
+        reason = "is not UTF-8; type it in a terminal whose locale is UTF-8"
+        raise Unfit(reason, code="prompt.control")
     # A line feed or a tab is a blank here; what else is escaped was never meant to be looked for.
     flat = " ".join(typed.split())
     if one_line(flat) != flat:
-        raise ValueError("holds a control character; write words only")
+        raise Unfit("holds a control character; write words only", code="prompt.control")
     if flat and not any(unicodedata.category(one)[0] in "LNPSM" for one in flat):
-        raise ValueError("holds only invisible characters; write what to look for")
+        reason = "holds only invisible characters; write what to look for"
+        raise Unfit(reason, code="prompt.empty")
 
 
 def _refuse_slips(part: str, *, alone: bool) -> None:
@@ -157,50 +164,64 @@ def _refuse_slips(part: str, *, alone: bool) -> None:
     if _is_quoted(part):
         plain = part[1:-1].strip()
         if plain and '"' not in plain and not _slip(plain, alone=False) and "," not in plain:
-            raise ValueError(f"has quotes that it does not need; write {plain} without them")
-    elif reason := _slip(part, alone=alone):
-        raise ValueError(reason)
+            reason = f"has quotes that it does not need; write {plain} without them"
+            raise Unfit(reason, code="prompt.quotes", params={"text": part, "plain": plain})
+    elif slip := _slip(part, alone=alone):
+        raise slip
 
 
-def _slip(part: str, *, alone: bool) -> str:
-    """What of an unquoted part can be read in two ways; empty where nothing can."""
+def _slip(part: str, *, alone: bool) -> Unfit | None:
+    """What of an unquoted part can be read in two ways; None where nothing can."""
+    two_ways = {"text": part, "quoted": _quoted(part)}
     if not alone and "=" in part:
-        return "holds '='"
+        return Unfit("holds '='", code="prompt.equals", params=two_ways)
     if re.match(r"not(\s|$)", part, re.IGNORECASE):
-        return (
+        return Unfit(
             "begins a text with 'not'; a negative follows what it is weighed against, 'cone, not "
-            f"barrel'; to look for these words, write '{_quoted(part)}'"
+            f"barrel'; to look for these words, write '{_quoted(part)}'",
+            code="prompt.begins_with_not",
+            params=two_ways,
         )
     if part.startswith(",") or part.endswith(","):
-        return (
+        return Unfit(
             f"has a comma at the edge of {part!r}; write each prompt by itself, or "
-            f"'{_quoted(part)}' if the comma belongs to it"
+            f"'{_quoted(part)}' if the comma belongs to it",
+            code="prompt.comma",
+            params=two_ways,
         )
     if _DANGLING.search(part):
-        return (
+        return Unfit(
             f"has ', not' without a text after it; write 'cone, not barrel', or '{_quoted(part)}' "
-            "if these words belong together"
+            "if these words belong together",
+            code="prompt.ends_with_not",
+            params=two_ways,
         )
     if not alone and _OPEN_QUOTE.search(part):
-        return (
+        return Unfit(
             "has a double quote that is not closed before '=' or ', not'; quotes hold a whole name "
-            "or text, 'name=\"a=b\"', and one within it is doubled"
+            "or text, 'name=\"a=b\"', and one within it is doubled",
+            code="prompt.open_quote",
+            params=two_ways,
         )
-    return ""
+    return None
 
 
 def _refuse_lists(name: str | None, negatives: Sequence[str]) -> None:
     """A comma in a name or a negative could begin another prompt, or another negative."""
     if name and "," in name and not _is_quoted(name):
-        raise ValueError(
+        raise Unfit(
             f"has a comma in its name {name!r}; write each prompt by itself, or "
-            f"'{_quoted(name)}=…' if the comma belongs to the name"
+            f"'{_quoted(name)}=…' if the comma belongs to the name",
+            code="prompt.comma",
+            params={"text": name, "quoted": _quoted(name)},
         )
     for negative in negatives:
         if "," in negative and not _is_quoted(negative):
-            raise ValueError(
+            raise Unfit(
                 f"has a comma in {negative!r}; write ', not' before each negative, or "
-                f"', not {_quoted(negative)}' if the comma belongs to it"
+                f"', not {_quoted(negative)}' if the comma belongs to it",
+                code="prompt.comma_in_not",
+                params={"text": negative, "quoted": _quoted(negative)},
             )
 
 
@@ -208,7 +229,7 @@ def refuse_contradictions(text: str, negatives: Sequence[str]) -> None:
     """Refuse the same twice, which says nothing.
 
     Raises:
-        ValueError: Two of the texts are one.
+        Unfit: Two of the texts are one.
     """
     seen = {_folded(text)}
     for negative in filter(None, negatives):

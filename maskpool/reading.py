@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from maskpool.domain import DEFAULT_THRESHOLD
 from maskpool.errors import SpecError
 from maskpool.reading_rule import DEFAULT_MAX_AGAINST, PromptRule, ReadingRule
-from maskpool.strict import Strict
+from maskpool.strict import Strict, Unfit
 
 #: A number from 0 to 1.
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -51,8 +51,8 @@ class PromptReading(Strict):
     def _bounds(self) -> Self:
         least, most = self.min_area, self.max_area
         if least is not None and most is not None and least > most:
-            msg = f"min_area {least} is above max_area {most}: nothing would count"
-            raise ValueError(msg)
+            reason = f"min_area {least} is above max_area {most}: nothing would count"
+            raise Unfit(reason, code="reading.areas", params={"least": least, "most": most})
         return self
 
     def rule(self) -> PromptRule:
@@ -121,7 +121,10 @@ class Reading(ReadingSettings):
         for name in self.prompts:
             if name not in names:
                 raise SpecError(
-                    f"reading.prompts.{name}", f"no prompt is named {name!r}; name one of the batch"
+                    f"reading.prompts.{name}",
+                    f"no prompt is named {name!r}; name one of the batch",
+                    code="reading.no_prompt",
+                    params={"name": name},
                 )
 
 

@@ -21,7 +21,7 @@ from pydantic import (
 
 from maskpool.reading import Reading, ReadingSettings
 from maskpool.spec_prompt import Kind, Prompt, Rows, rows_of, rows_of_texts
-from maskpool.strict import Strict, spec_error
+from maskpool.strict import Strict, Unfit, spec_error
 from maskpool.tiling.asked import Tiles, Tiling
 
 #: More prompts than this in one batch is almost surely a mistake, and one image must fit a GPU.
@@ -69,8 +69,7 @@ class BatchSpec(Strict):
     @classmethod
     def _of_version_2(cls, value: object, info: ValidationInfo) -> object:
         if value and info.data.get("version") == 1:
-            msg = "is known from version 2 on; write version: 2"
-            raise ValueError(msg)
+            raise _of_version(2, "is known")
         return value
 
     @field_validator("prompts")
@@ -79,23 +78,23 @@ class BatchSpec(Strict):
         cls, value: tuple[Prompt, ...], info: ValidationInfo
     ) -> tuple[Prompt, ...]:
         if not value and not info.data.get("classes"):
-            msg = "a batch needs at least one prompt, e.g. -p 'yellow school bus'"
-            raise ValueError(msg)
+            reason = "a batch needs at least one prompt, e.g. -p 'yellow school bus'"
+            raise Unfit(reason, code="spec.nothing")
         names = [prompt.name for prompt in value]
         for name in names:
             if names.count(name) > 1:
-                msg = f"two prompts are named {name!r}; name one apart, e.g. 'other={name}'"
-                raise ValueError(msg)
+                reason = f"two prompts are named {name!r}; name one apart, e.g. 'other={name}'"
+                raise Unfit(reason, code="prompt.named_twice", params={"name": name})
         version = info.data.get("version", 1)
         if version == 1 and any(prompt.kind is Kind.STUFF for prompt in value):
-            msg = "ask for kind: stuff, which is known from version 2 on; write version: 2"
-            raise ValueError(msg)
+            raise _of_version(2, "ask for kind: stuff, which is known")
         if version != 1 and (count := len(rows_of(value).texts)) > MAX_PROMPTS:
-            msg = (
+            raise Unfit(
                 f"and their negatives are {count} different texts, and one image may be asked for "
-                f"{MAX_PROMPTS}; ask for fewer, or in two batches"
+                f"{MAX_PROMPTS}; ask for fewer, or in two batches",
+                code="prompt.many",
+                params={"count": count, "limit": MAX_PROMPTS},
             )
-            raise ValueError(msg)
         return value
 
     @field_validator("tiles")
@@ -104,14 +103,13 @@ class BatchSpec(Strict):
         if value == "off":
             return value
         if info.data.get("version") in (1, 2):
-            msg = "are known from version 3 on; write version: 3"
-            raise ValueError(msg)
+            raise _of_version(3, "are known")
         if info.data.get("classes"):
-            msg = (
+            raise Unfit(
                 "serve texts, and objects of boxes and points are drawn from the whole image; ask "
-                "for them in a batch of their own, without tiles"
+                "for them in a batch of their own, without tiles",
+                code="spec.tiles_and_objects",
             )
-            raise ValueError(msg)
         return value
 
     @field_validator("settings")
@@ -203,6 +201,14 @@ class BatchSpec(Strict):
 
 #: What of a spec asks nothing of an image.
 _NOT_ASKED = frozenset({"settings", "glossary"})
+
+
+def _of_version(version: int, what: str) -> Unfit:
+    return Unfit(
+        f"{what} from version {version} on; write version: {version}",
+        code="spec.version",
+        params={"version": version},
+    )
 
 
 def question_of(spec: dict[str, Any]) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def _from_text(value: object) -> object:
     """A text is a prompt as after ``-p``."""
     if not isinstance(value, str):
         if value is None or isinstance(value, bool | int | float):
-            msg = f"reads as {value!r} in YAML and not as a text; put it in quotes"
-            raise ValueError(msg)
+            reason = f"reads as {value!r} in YAML and not as a text; put it in quotes"
+            raise Unfit(reason, code="prompt.no_text", params={"value": str(value)})
         return value
     try:
         return parse(value).model_dump(by_alias=True)

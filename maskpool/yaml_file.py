@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,17 @@ _MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 32
 
 
+_NEITHER = "is neither JSON nor YAML"
+
+
+class _Refused(yaml.MarkedYAMLError):  # type: ignore[misc]
+    """What could be read, but in another way than it is written."""
+
+    def __init__(self, mark: yaml.Mark, problem: str, *, code: str, **params: str | int) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
+        self.code, self.params = code, params
+
+
 class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
     """Safe YAML, also refusing what would be read in another way than it is written."""
 
@@ -24,14 +36,12 @@ class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - yaml has no types
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()
-            raise yaml.MarkedYAMLError(
-                problem="has an alias (*); write what it stands for", problem_mark=event.start_mark
-            )
+            reason = "has an alias (*); write what it stands for"
+            raise _Refused(event.start_mark, reason, code="yaml.alias")
         if self._depth == _MAX_DEPTH:
             mark = self.peek_event().start_mark
-            raise yaml.MarkedYAMLError(
-                problem=f"is nested more than {_MAX_DEPTH} deep", problem_mark=mark
-            )
+            reason = f"is nested more than {_MAX_DEPTH} deep"
+            raise _Refused(mark, reason, code="yaml.deep", limit=_MAX_DEPTH)
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -41,13 +51,11 @@ class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(
-                    problem="has a field whose name is no text", problem_mark=key.start_mark
-                )
+                reason = "has a field whose name is no text"
+                raise _Refused(key.start_mark, reason, code="yaml.name")
             if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"has the field {key.value!r} twice", problem_mark=key.start_mark
-                )
+                reason = f"has the field {key.value!r} twice"
+                raise _Refused(key.start_mark, reason, code="yaml.twice", name=key.value)
             seen.add(key.value)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
@@ -78,11 +86,19 @@ def parse_yaml(content: str) -> object:
     """
     try:
         read: object = yaml.load(content, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
+    except _Refused as error:
+        raise _at_line(error, error.code, error.params) from None
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(f"line {line}", error.problem or "is neither JSON nor YAML") from None
+        raise _at_line(error, "yaml.broken", {}) from None
     except (yaml.YAMLError, RecursionError, ValueError):
-        raise SpecError("spec", "is neither JSON nor YAML") from None
+        raise SpecError("spec", _NEITHER, code="yaml.none") from None
     if read is None:
-        raise SpecError("spec", "is empty; write 'prompts: [yellow school bus]'")
+        reason = "is empty; write 'prompts: [yellow school bus]'"
+        raise SpecError("spec", reason, code="yaml.empty")
     return read
+
+
+def _at_line(error: yaml.MarkedYAMLError, code: str, params: Mapping[str, str | int]) -> SpecError:
+    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    reason = error.problem or _NEITHER
+    return SpecError(f"line {line}", reason, code=code, params={"line": line, **params})

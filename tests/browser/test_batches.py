@@ -267,7 +267,7 @@ def test_prompts_come_from_a_file_and_an_earlier_batch(
     expect(page.locator("#reading output").first).to_have_text("0.70")
     file.write_text("prompts: [a\n")
     page.locator("#spec-file").set_input_files(file)
-    expect(page.locator("#taken-over")).to_contain_text("line")
+    expect(page.locator("#taken-over")).to_contain_text("Line 2 is neither JSON nor YAML.")
     page.get_by_label("From an earlier batch").select_option(str(batch))
     expect(page.locator(".prompt b")).to_have_text(["a", "b", "not"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -147,6 +148,23 @@ def test_lines_of_a_list_are_refusals_of_their_own(
     for sentence in sentences:
         expect(page.locator("#start-note")).to_contain_text(sentence)
     expect(page.locator("#start-note")).not_to_contain_text("English")
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (b"prompts: [", "第 1 行既不是 JSON，也不是 YAML。"),
+        ("prompts: ['公交车,']".encode(), "“公交车,”中的逗号可能是另一个提示词的开头。"),
+    ],
+)
+def test_a_spec_file_that_is_refused(
+    desk: Desk, tmp_path: Path, spec: bytes, sentence: str
+) -> None:
+    page = desk.open("/batches/new", language="zh")
+    file = tmp_path / "spec.yaml"
+    file.write_bytes(spec)
+    page.locator("#spec-file").set_input_files(file)
+    expect(page.locator("#taken-over")).to_contain_text(sentence)
 
 
 def test_the_password_that_is_too_short(desk: Desk) -> None:

@@ -90,6 +90,41 @@ def test_a_spec_file_is_read_with_the_line_of_what_is_wrong(door: Door) -> None:
     assert read("- a\n" * 30_000).json()["code"] == "request.invalid", "it would take seconds"
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "params"),
+    [
+        ("", "yaml.empty", {}),
+        ("prompts: [", "yaml.broken", {"line": 1}),
+        ("a: &x 1\nb: *x", "yaml.alias", {"line": 2}),
+        ("a: 1\na: 2", "yaml.twice", {"line": 2, "name": "a"}),
+        ("? [a]\n: 1", "yaml.name", {"line": 1}),
+        ("a: " + "[" * 40, "yaml.deep", {"line": 1, "limit": 32}),
+        ("\0", "yaml.none", {}),
+        ("prompts: [yes]", "prompt.no_text", {"value": "True"}),
+        ("prompts: [not a bus]", "prompt.begins_with_not", {"quoted": '"not a bus"'}),
+        ("prompts: ['bus,']", "prompt.comma", {"text": "bus,"}),
+        ("prompts: ['bus, not van, car']", "prompt.comma_in_not", {"text": "van, car"}),
+        ("prompts: ['bus, not. b']", "prompt.ends_with_not", {"text": "bus, not. b"}),
+        ("prompts: [a=b=c]", "prompt.equals", {"text": "a=b=c"}),
+        ("prompts: ['bus, not a=b']", "prompt.late_name", {"text": "bus, not a=b"}),
+        ("prompts: ['a \"b, not c']", "prompt.open_quote", {"text": 'a "b'}),
+        ("prompts: ['\"bus\"']", "prompt.quotes", {"plain": "bus"}),
+        ("prompts: [{text: bus, min_area: 9, max_area: 2}]", "reading.areas", {"least": 9}),
+        ("prompts: [{text: bus, colour: red}]", "spec.refused", {"unfit": "pattern"}),
+        ("prompts: [bus]\nthreshold: 2", "spec.refused", {"unfit": "most", "count": 1}),
+        ("prompts: [bus]\nsize: 2", "spec.refused", {"unfit": "unknown", "field": "size"}),
+    ],
+)
+def test_what_is_wrong_in_a_spec_file_has_a_code(
+    door: Door, text: str, code: str, params: dict[str, Any]
+) -> None:
+    headers = door.token("maker", Right.SUBMIT)
+    answer = door.client.post("/api/v1/specs", json={"text": text}, headers=headers)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, code), problem
+    assert {name: problem["params"].get(name) for name in params} == params, problem
+
+
 @pytest.mark.parametrize("who", ["maker", "owner", "admin", "viewer", "other team's owner"])
 def test_those_who_may_submit_for_a_team_see_its_places(door: Door, who: str) -> None:
     answer = door.client.get("/api/v1/places", headers=door.cookie(who))
