@@ -25,7 +25,7 @@ _HEARD = """
 
 
 def listen(page: Page) -> None:
-    script = str(page.locator("script[type=module]").get_attribute("src"))
+    script = str(page.locator("head script[type=module]").get_attribute("src"))
     page.evaluate(_HEAR, script.replace("account.js", "events.js"))
 
 

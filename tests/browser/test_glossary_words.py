@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from services.dropping import drop
 from services.studio import PHONE, Desk
 
@@ -137,6 +137,24 @@ def test_a_phrase_is_tried_and_what_it_lacks_is_added(yard: Yard) -> None:
     english.fill("<b>pagoda</b> tree")
     english.press("Enter")
     expect(answer).to_have_text("Sent asred <b>pagoda</b> tree")
+
+
+def test_what_is_typed_before_it_is_known_who_types_counts(yard: Yard) -> None:
+    yard.put("国槐", "pagoda tree")
+    yard.put("槐花", "flower")
+    held: list[Route] = []
+    context = yard.desk.person(yard.name)
+    context.route("**/api/v1/session", lambda one: held.append(one))  # noqa: PLW0108
+    page = context.new_page()
+    page.goto(f"{yard.desk.site.url}/glossary")
+    page.get_by_label("A phrase in Chinese").fill("红色国槐")
+    page.get_by_label("Search words").fill("国槐")
+    page.wait_for_timeout(600)
+    for one in held:
+        one.continue_()
+    expect(page.locator("#phrase-answer")).to_have_text("Sent asred pagoda tree")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.get_by_label("Search words")).to_have_value("国槐")
 
 
 def test_maskpool_s_words_are_searched_and_overruled(yard: Yard) -> None:
@@ -386,6 +404,7 @@ def test_it_is_said_in_chinese_and_fits_a_phone(yard: Yard) -> None:
     expect(page.locator("#preview")).to_contain_text("尚未导入：新增 1 个，1 个改英文，0 个不变。")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     page.get_by_role("button", name="导入", exact=True).click()
+    expect(page.locator("#rows tr")).to_have_count(3)
     page.locator("#import-note").get_by_role("button").click()
     expect(page.locator("#rows tr")).to_have_count(2)
     assert yard.words() == {"国槐": "pagoda tree", "国槐色": "pale green"}

@@ -50,7 +50,7 @@ def test_flower_is_linked_where_a_setting_says_it(desk: Desk) -> None:
 
 def test_waits_follow_the_even_share(desk: Desk) -> None:
     page = desk.open("/pool")
-    script = page.locator("script[type=module]").get_attribute("src")
+    script = page.locator("head script[type=module]").get_attribute("src")
     waits = page.evaluate(
         """async (address) => {
           const { doneIn } = await import(address);
@@ -67,7 +67,7 @@ def test_waits_follow_the_even_share(desk: Desk) -> None:
 def test_times_sizes_and_plurals_are_written_as_people_do(browser: Browser, site: Site) -> None:
     desk = Desk(browser, site)
     page = desk.open("/pool", language="zh")
-    script = str(page.locator("script[type=module]").get_attribute("src"))
+    script = str(page.locator("head script[type=module]").get_attribute("src"))
     told = page.evaluate(
         """async (address) => {
           const words = await import(address);

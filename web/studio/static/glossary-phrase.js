@@ -31,6 +31,8 @@ export function wirePhrase(whose, wanted) {
     clearTimeout(timer);
     timer = setTimeout(tryPhrase, SETTLE);
   });
+  // What was typed, or kept by a reload, before this listened.
+  if (field.value) tryPhrase();
 }
 
 /** Ask again, as words may have changed. */

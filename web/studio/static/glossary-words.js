@@ -57,6 +57,8 @@ function target() {
 /** @param {Record<string, string>} some Empty: as usual. */
 function choose(some) {
   setQuery(some);
+  // Until it is known whose words there are, nothing is shown that could change.
+  if (!lists.length) return;
   begun();
   // The words of another team may count.
   if ("list" in some) tryPhrase();
@@ -242,10 +244,11 @@ function mark() {
 }
 
 async function start() {
+  // Before anything is waited for: what somebody types meanwhile stays.
+  search.value = new URLSearchParams(location.search).get("q") ?? "";
   const who = await me;
   lists = listsOf(who);
   team = who.teams[0]?.id ?? null;
-  search.value = new URLSearchParams(location.search).get("q") ?? "";
   mark();
   wirePhrase(() => team, target() ? (missing) => begin({ word: missing }) : null);
   const may = () => {
