@@ -228,7 +228,7 @@ def test_how_a_batch_is_read_has_versions(door: Door, batch: UUID) -> None:
     late = door.client.put(path, headers=seen, json={"threshold": 0.1})
     assert (late.status_code, late.json()["code"]) == (412, "stale")
     wrong = door.client.put(path, headers=headers, json={"prompts": {"dog": {}}})
-    assert (wrong.status_code, wrong.json()["code"]) == (422, "spec.refused")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "reading.no_prompt")
     [only] = get(door, f"/batches/{batch}/reading/history")
     assert (only["version"], only["user"], only["reading"]["threshold"]) == (1, "maker", 0.8)
 
