@@ -57,9 +57,8 @@ function target() {
 /** @param {Record<string, string>} some Empty: as usual. */
 function choose(some) {
   setQuery(some);
-  // Until it is known whose words there are, nothing is shown that could change.
-  if (!lists.length) return;
-  begun();
+  // Not before it is known whose words there are.
+  if (lists.length) begun();
   // The words of another team may count.
   if ("list" in some) tryPhrase();
 }
@@ -230,16 +229,11 @@ function refuse(error) {
 
 /** Let the controls show what is chosen. */
 function mark() {
-  const radio = (/** @type {List} */ one) =>
-    el(
-      "label",
-      {},
-      el("input", {
-        ...{ type: "radio", name: "list", value: one.name, checked: one === list() },
-        onchange: () => choose({ list: one.name }),
-      }),
-      el("span", {}, one.label),
-    );
+  const radio = (/** @type {List} */ one) => {
+    const chosen = { type: "radio", name: "list", value: one.name, checked: one === list() };
+    const input = el("input", { ...chosen, onchange: () => choose({ list: one.name }) });
+    return el("label", {}, input, el("span", {}, one.label));
+  };
   swap(byId("lists", HTMLElement), ...lists.map(radio));
 }
 
