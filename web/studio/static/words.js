@@ -26,8 +26,6 @@ const dayAlone = once(() => new Intl.DateTimeFormat(locale, { dateStyle: "medium
 
 /** @type {Map<string, Intl.NumberFormat>} Of numbers, by what is told of them. */
 const formats = new Map();
-// The first one of a page takes a browser 30 ms and more, while other modules are on their way.
-count(0);
 
 /**
  * @template T
