@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 
 import pytest
 from tenacity import stop_after_attempt
@@ -39,8 +38,6 @@ def test_no_two_workers_wait_the_same(waits: list[float]) -> None:
 
 @pytest.mark.parametrize("error", [LeaseLost("gone"), Permanent("denied")])
 def test_what_does_not_pass_is_not_tried_again(waits: list[float], error: Exception) -> None:
-    began = time.monotonic()
     with pytest.raises(type(error)):
         try_hard(error, tries=12)
     assert waits == []
-    assert time.monotonic() - began < 1.0
