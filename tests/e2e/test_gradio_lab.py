@@ -47,10 +47,12 @@ def python(pytestconfig: pytest.Config) -> Path:
     kept = cache.mkdir("gradio_lab") / hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]
     program = kept / "bin" / "python"
     if not (kept / "whole").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(kept)], check=True)
-        options = ("-q", "--disable-pip-version-check", "-r", str(wanted))
+        venv = ("venv", "--clear", "--without-pip")
+        subprocess.run([sys.executable, "-m", *venv, str(kept)], check=True)
+        # Most of what comes with Gradio is never imported: to compile it takes most of the time.
+        options = ("-q", "--disable-pip-version-check", "--no-compile", "-r", str(wanted))
         done = subprocess.run(
-            [str(program), "-m", "pip", "install", *options],
+            [sys.executable, "-m", "pip", "--python", str(program), "install", *options],
             capture_output=True,
             text=True,
             timeout=240,

@@ -138,7 +138,7 @@ def test_objects_and_regions_compile_nothing_in_service(monkeypatch: pytest.Monk
         Sam3Segmenter(
             model, word_tokenizer(), tracker=Tracker(small_tracker(model)), pairs=4, backend=backend
         )
-        for model, backend in ((small_sam3(), None), (small_sam3(), "aot_eager"))
+        for model, backend in ((small_sam3(), None), (small_sam3(), "eager"))
     )
     compiled.warm_up(2)
     warm = counters["stats"]["unique_graphs"]
