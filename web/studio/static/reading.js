@@ -62,6 +62,20 @@ export function learnUsual(reading) {
 }
 
 /**
+ * A reading that begins elsewhere than was guessed, with what was changed of the guess.
+ *
+ * @param {Reading} guessed
+ * @param {Reading} known
+ * @param {Reading} now The guess, changed or not.
+ * @returns {Reading}
+ */
+export function changed(guessed, known, now) {
+  const same = (/** @type {keyof Reading} */ name) => JSON.stringify(now[name]) === JSON.stringify(guessed[name]);
+  const kept = /** @type {(keyof Reading)[]} */ (Object.keys(now)).filter((name) => !same(name));
+  return { ...known, ...Object.fromEntries(kept.map((name) => [name, now[name]])) };
+}
+
+/**
  * Why each instance does not count; empty: it counts.
  *
  * @param {Stored[]} instances All that are stored of one image, in their order.

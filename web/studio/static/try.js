@@ -7,7 +7,7 @@ import { byId, on } from "./dom.js";
 import { later } from "./later.js";
 import { MaskCanvas } from "./mask-canvas.js";
 import { part } from "./part.js";
-import { usual } from "./reading.js";
+import { changed, usual } from "./reading.js";
 import { wireSheet } from "./sheet.js";
 import { Standing } from "./standing.js";
 import { Asking } from "./try-asking.js";
@@ -67,10 +67,11 @@ async function begin() {
   work.tell("pictures", "prompts");
 }
 
-/** Begin with what counts for the pool's own model, unless somebody chose before. */
+/** Begin with what counts for the pool's own model; what somebody chose, before or meanwhile, stays. */
 async function readAsUsual() {
+  const guessed = usual();
   await askUsual();
-  if (!chosen) work.read(usual());
+  if (!chosen) work.read(changed(guessed, usual(), work.reading));
 }
 
 function wireCanvas() {
