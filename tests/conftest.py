@@ -23,7 +23,7 @@ from services.postgres_server import PostgresServer, running_postgres
 from services.process import serve
 from services.rclone_server import running_rclone
 from services.redis_server import RedisServer, running_redis
-from services.s3_server import S3Server, running_s3
+from services.s3_server import S3Server, running_s3, share_descriptions
 from services.turns import ALONE, process_count, take_turns
 
 # An example that is slow because the machine is busy says nothing about the code.
@@ -58,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("MASKPOOL_", "AWS_"))]:
         del os.environ[name]
     os.environ.update(ENVIRONMENT)
+    share_descriptions()
     # Without this a terminated run would leave its servers behind.
     signal.signal(signal.SIGTERM, _leave)
 
