@@ -90,6 +90,21 @@ def test_a_token_is_shown_once_works_and_is_revoked(page: Page, desk: Desk) -> N
     assert pool_with(desk, token) == 401
 
 
+def test_a_form_that_is_sent_twice_counts_once(page: Page) -> None:
+    """The second press comes before the first is answered: of two tokens one text was lost."""
+    twice = "(form) => { form.requestSubmit(); form.requestSubmit(); }"
+    page.get_by_label("Name", exact=True).fill("nightly")
+    page.locator("#token-form").evaluate(twice)
+    expect(page.get_by_label("This is the token.")).to_be_focused()
+    page.get_by_label("Present password").fill(OLD)
+    page.get_by_label("New password", exact=True).fill(NEW)
+    page.get_by_label("New password once more").fill(NEW)
+    page.locator("#password-form").evaluate(twice)
+    expect(page.locator("#password-note")).to_contain_text("Your password is changed.")
+    page.reload()
+    expect(page.locator("#tokens tr")).to_have_count(1)
+
+
 def pool_with(desk: Desk, token: str) -> int:
     headers = {"authorization": f"Bearer {token}"}
     return httpx.get(f"{desk.site.url}/api/v1/pool", headers=headers).status_code

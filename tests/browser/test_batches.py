@@ -133,6 +133,12 @@ def test_a_long_gallery_is_reached_everywhere_with_few_elements(desk: Desk, larg
 def test_pictures_are_filtered_and_failures_grouped(desk: Desk, large: UUID) -> None:
     page = desk.open(f"/batches/{large}")
     expect(page.locator("#fails")).to_contain_text("Cut off")
+    # What cannot be had now is said where it would stand, and can be asked for again.
+    desk.expected += ["net::ERR_FAILED"]
+    page.route("**/failures?*", without_answer, times=1)
+    page.locator("#fails").get_by_role("button", name="Show").click()
+    expect(page.locator("#names-cut_off")).to_contain_text("cannot be reached")
+    page.locator("#fails").get_by_role("button", name="Hide").click()
     page.locator("#fails").get_by_role("button", name="Show").click()
     expect(page.locator("#names-cut_off li")).to_have_count(3)
     page.get_by_role("radio", name="Failed").check(force=True)
@@ -270,6 +276,26 @@ def test_prompts_come_from_a_file_and_an_earlier_batch(
     expect(page.locator("#taken-over")).to_contain_text("Line 2 is neither JSON nor YAML.")
     page.get_by_label("From an earlier batch").select_option(str(batch))
     expect(page.locator(".prompt b")).to_have_text(["a", "b", "not"])
+
+
+def test_of_two_earlier_batches_the_last_chosen_is_taken(
+    desk: Desk, pool: PlainPool, batch: UUID
+) -> None:
+    other = named(pool, pool.submit(1), "the other")
+    page = desk.open("/batches/new")
+    held: list[Route] = []
+    page.route(f"**/api/v1/batches/{batch}", lambda one: held.append(one))  # noqa: PLW0108
+    earlier, said = page.get_by_label("From an earlier batch"), page.locator("#taken-over")
+    earlier.select_option(str(batch))
+    earlier.select_option(str(other))
+    expect(said).to_contain_text("the other")
+    with page.expect_response(f"**/api/v1/batches/{batch}") as late:
+        held[0].continue_()
+    late.value.finished()
+    # Whatever the page does with it is done before it has had one more answer.
+    page.unroute_all()
+    page.evaluate("(url) => fetch(url).then((one) => one.text())", late.value.url)
+    expect(said).to_contain_text("the other")
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("zh", "dark")])

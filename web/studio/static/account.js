@@ -5,7 +5,7 @@ import { LANGUAGES, languageHere, setLanguage, setTheme, theme, THEMES } from ".
 import { ApiError, get, post, put, remove } from "./api.js";
 import { browserOf } from "./browsers.js";
 import { byId, el, icon, show, swap } from "./dom.js";
-import { failed, said, twice } from "./forms.js";
+import { failed, onSubmit, said, twice } from "./forms.js";
 import { me } from "./shell.js";
 import { ago, day, t } from "./words.js";
 
@@ -75,8 +75,7 @@ function wirePassword() {
   const form = byId("password-form", HTMLFormElement);
   const note = byId("password-note", HTMLElement);
   const [old, fresh, again] = ["old", "new", "again"].map((id) => byId(id, HTMLInputElement));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
+  onSubmit(form, async () => {
     if (!old || !fresh || !again) return;
     if (fresh.value !== again.value) {
       failed(note, t("account.not_same"));
@@ -101,12 +100,9 @@ async function passwordRefusal(error) {
 }
 
 async function wireTokenForm() {
-  const { rights } = await me;
-  swap(byId("rights", HTMLElement), ...rights.map(rightBox));
   const form = byId("token-form", HTMLFormElement);
   const note = byId("token-note", HTMLElement);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
+  onSubmit(form, async () => {
     const asked = new FormData(form);
     const days = Number(asked.get("days"));
     const body = { name: asked.get("name"), rights: asked.getAll("right"), days: days || null };
@@ -124,6 +120,8 @@ async function wireTokenForm() {
       failed(note, error);
     }
   });
+  const { rights } = await me;
+  swap(byId("rights", HTMLElement), ...rights.map(rightBox));
 }
 
 /** @param {string} right */

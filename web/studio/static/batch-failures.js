@@ -1,7 +1,7 @@
 // @ts-check
 /** Images of a batch that failed: few lines by reason, each with what to do about it. */
 
-import { get } from "./api.js";
+import { explain, get } from "./api.js";
 import { byId, el, show, swap } from "./dom.js";
 import { count, t } from "./words.js";
 
@@ -50,10 +50,14 @@ function line(batchId, { kind, images, example }, open) {
       names.hidden = !yes;
       button.setAttribute("aria-expanded", String(yes));
       swap(button, t(yes ? "failures.hide" : "failures.show"));
-      if (!yes || names.firstChild) return;
-      const found = await namesOf(batchId, kind, images);
-      names.replaceChildren(...found.map((one) => nameLine(one, open)));
-      if (found.length < images) names.append(el("li", { class: "muted" }, t("failures.more", { count: images - found.length })));
+      if (!yes || names.querySelector("a")) return;
+      try {
+        const found = await namesOf(batchId, kind, images);
+        names.replaceChildren(...found.map((one) => nameLine(one, open)));
+        if (found.length < images) names.append(el("li", { class: "muted" }, t("failures.more", { count: images - found.length })));
+      } catch (error) {
+        names.replaceChildren(el("li", { class: "hint--bad", role: "alert" }, explain(error)));
+      }
     },
   }, t("failures.show"));
   const what = el("span", {}, t(`failure.${kind}`), el("small", { title: example }, t(`remedy.${kind}`)));

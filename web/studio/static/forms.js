@@ -31,6 +31,22 @@ export function said(note, sentence) {
   show(note, true);
 }
 
+/**
+ * Do what a form asks for: once, however often it is sent before that is done.
+ *
+ * @param {HTMLFormElement} form
+ * @param {() => Promise<void>} work Tells its failures itself.
+ */
+export function onSubmit(form, work) {
+  let busy = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    await work().finally(() => (busy = false));
+  });
+}
+
 /** Milliseconds for which the question stands. */
 const PATIENCE = 5000;
 

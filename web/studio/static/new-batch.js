@@ -1,11 +1,12 @@
 // @ts-check
 /** The form for a new batch: pictures, prompts, what counts, name; kept while somebody types. */
 
-import { explain, get, newKey, post, root } from "./api.js";
+import { explain, newKey, root } from "./api.js";
 import { proposedName } from "./batch-name.js";
 import { carried, carriedWhole } from "./carry.js";
 import { byId, el, icon, on, show, swap } from "./dom.js";
 import { keepDraft, keepSampled, newDraft, readDraft } from "./new-batch-draft.js";
+import { wireTakenFrom } from "./new-batch-prompts.js";
 import { send } from "./new-batch-send.js";
 import { bringAlong, Brought, wireSource } from "./new-batch-source.js";
 import { chosenOf, readWhole, sayWhole, suffix } from "./new-batch-whole.js";
@@ -153,29 +154,7 @@ function drawPlaces() {
 }
 
 function wirePrompts() {
-  byId("spec-file", HTMLInputElement).addEventListener("change", async (event) => {
-    const field = /** @type {HTMLInputElement} */ (event.target), file = field.files?.[0];
-    if (!file) return;
-    try {
-      const { spec } = await post("/api/v1/specs", { text: await file.text() });
-      takeOver(readSpec(spec), t("prompts.from_file", { name: file.name }));
-    } catch (error) {
-      swap(byId("taken-over", HTMLElement), el("span", { class: "hint--bad", role: "alert" }, explain(error)));
-    }
-    field.value = "";
-  });
-  byId("pick-spec", HTMLElement).addEventListener("click", () => byId("spec-file", HTMLElement).click());
-  const earlier = byId("earlier", HTMLSelectElement);
-  get("/api/v1/batches", { query: { limit: 50 } }).then(({ batches }) => {
-    earlier.append(...batches.map((/** @type {any} */ one) => el("option", { value: one.id }, one.name)));
-    show(byId("earlier-field", HTMLElement), batches.length > 0);
-  }).catch(() => {});
-  earlier.addEventListener("change", async () => {
-    if (!earlier.value) return;
-    const { spec, reading: how, name } = await get(`/api/v1/batches/${earlier.value}`);
-    takeOver(readSpec(spec, how), t("prompts.from_batch", { name }));
-    earlier.value = "";
-  });
+  wireTakenFrom(takeOver);
   if (tried) takeOver(readSpec({ prompts: tried.prompts, tiles: tried.tiles, glossary: tried.glossary }, tried.reading), t("prompts.from_try"));
   if (whole) sayWhole(whole.name, whole.lost);
 }
