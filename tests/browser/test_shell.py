@@ -116,6 +116,20 @@ def test_who_logs_out_is_out_everywhere(desk: Desk) -> None:
     expect(page).to_have_url(f"{desk.site.url}/login?next=%2Fpool")
 
 
+def test_who_could_not_be_logged_out_is_told(desk: Desk) -> None:
+    page = desk.open("/pool")
+    desk.expected.append(OFFLINE)
+    page.context.set_offline(True)
+    page.get_by_label("Account: ann").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("[data-line=stays]")).to_contain_text("You are still logged in.")
+    expect(page).to_have_url(f"{desk.site.url}/pool")
+    page.context.set_offline(False)
+    page.get_by_label("Account: ann").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(f"{desk.site.url}/login")
+
+
 def test_a_lost_server_is_said_and_found_again(desk: Desk) -> None:
     page = desk.open("/pool")
     expect(page.locator("#no-workers")).to_be_visible()

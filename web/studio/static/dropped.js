@@ -4,8 +4,9 @@
  */
 
 /**
- * @typedef {{name: string, file: File}} Named A file and its path below what was dropped.
- * @typedef {"hidden" | "empty" | "kind" | "twice" | "name"} Reason
+ * @typedef {{name: string, file: File | null}} Named A file and its path below what was dropped; null: it
+ *   cannot be read, or is a folder, named with a slash at its end, of which some cannot be listed.
+ * @typedef {"hidden" | "empty" | "kind" | "twice" | "name" | "unread"} Reason
  */
 
 /** What the server takes, in lower case; `producer/sources/names.py` has the same. */
@@ -57,15 +58,15 @@ async function walk(entry, found) {
   const name = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
     const one = /** @type {FileSystemFileEntry} */ (entry);
-    const file = await new Promise((resolve) => one.file(resolve, () => resolve(null)));
-    if (file) found.push({ name, file });
+    found.push({ name, file: await new Promise((resolve) => one.file(resolve, () => resolve(null))) });
     return;
   }
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
   for (;;) {
-    /** @type {FileSystemEntry[]} */
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (!some.length) return;
+    /** @type {FileSystemEntry[] | null} */
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve(null)));
+    if (!some) found.push({ name: `${name}/`, file: null });
+    if (!some?.length) return;
     for (const one of some) await walk(one, found);
   }
 }
@@ -84,23 +85,23 @@ export function isManifest(name) {
  *
  * @param {Named[]} files
  * @param {(name: string, size: number) => boolean} isThere Whether such a file was taken before.
- * @returns {{taken: Named[], passed: {name: string, reason: Reason}[]}}
+ * @returns {{taken: {name: string, file: File}[], passed: {name: string, reason: Reason}[]}}
  */
 export function sort(files, isThere) {
-  /** @type {Named[]} */
+  /** @type {{name: string, file: File}[]} */
   const taken = [];
   /** @type {{name: string, reason: Reason}[]} */
   const passed = [];
   const names = new Set();
-  for (const one of files) {
-    const name = one.name.normalize("NFC");
-    const reason = whyNot(name, one.file, files.length === 1 && !name.includes("/")) ??
-      (names.has(name) || isThere(name, one.file.size) ? "twice" : null);
-    if (reason) {
-      passed.push({ name, reason });
+  for (const { name: given, file } of files) {
+    const name = given.normalize("NFC");
+    const reason = whyNot(name, file, files.length === 1 && !name.includes("/")) ??
+      (names.has(name) || isThere(name, file?.size ?? 0) ? "twice" : null);
+    if (reason || !file) {
+      passed.push({ name, reason: reason ?? "unread" });
     } else {
       names.add(name);
-      taken.push({ name, file: one.file });
+      taken.push({ name, file });
     }
   }
   return { taken, passed };
@@ -108,7 +109,7 @@ export function sort(files, isThere) {
 
 /**
  * @param {string} name
- * @param {File} file
+ * @param {File | null} file
  * @param {boolean} alone
  * @returns {Reason | null}
  */
@@ -117,6 +118,7 @@ function whyNot(name, file, alone) {
   const last = parts[parts.length - 1] ?? "";
   const hidden = (/** @type {string} */ part) => part.startsWith(".") || part === "__MACOSX";
   if (parts.some(hidden) || ["Thumbs.db", "desktop.ini"].includes(last)) return "hidden";
+  if (!file) return "unread";
   const isTaken = ENDINGS.has(last.slice(last.lastIndexOf(".") + 1).toLowerCase()) || (alone && isManifest(last));
   if (!isTaken) return "kind";
   if (!file.size) return "empty";

@@ -4,7 +4,7 @@
  * the server cannot be reached, that nobody works, or that the model is the demo.
  */
 
-import { address, get, remove, root } from "./api.js";
+import { address, ApiError, explain, get, remove, root } from "./api.js";
 import { wireChoices } from "./choices.js";
 import { el, swap } from "./dom.js";
 import { wireKeys } from "./keys.js";
@@ -198,7 +198,12 @@ function closeMenus(at) {
 async function wireAccount() {
   document.querySelectorAll("[data-do=log-out]").forEach((button) =>
     button.addEventListener("click", async () => {
-      await remove("/api/v1/session", { quiet: true }).catch(() => {});
+      try {
+        await remove("/api/v1/session", { quiet: true });
+      } catch (error) {
+        // Whoever is away from a session that lives on would leave it to the next one.
+        if (!(error instanceof ApiError && error.status === 401)) return line("stays", [t("line.still_in"), " ", explain(error)]);
+      }
       location.assign(address("/login"));
     })
   );

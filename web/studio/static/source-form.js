@@ -106,7 +106,11 @@ export class UploadForm {
       const queue = await this._open() ?? await this._open();
       if (!queue) return;
       const { taken, passed } = sort(files, (name, size) => queue.has(name, size));
+      // What was passed over before and is here now, or lies in a folder that is, is passed over no more.
+      taken.flatMap(({ name }) => [name, ...foldersOf(name)]).forEach((name) => this._passed.delete(name));
       passed.forEach(({ name, reason }) => this._passed.set(name, reason));
+      // What was meant to come and did not is not left for somebody to find.
+      if (passed.some((one) => one.reason === "unread")) byId("passed", HTMLDetailsElement).open = true;
       queue.add(taken);
       show(note, false);
       this._draw();
@@ -164,6 +168,11 @@ export class UploadForm {
       ...lines.map(([kind, number]) => el("li", {}, el("b", {}, count(number)), kind)),
     );
   }
+}
+
+/** Folders around a file, each with a slash at its end. @param {string} name */
+function foldersOf(name) {
+  return [...name.matchAll(/\//g)].map(({ index }) => name.slice(0, index + 1));
 }
 
 /** @param {string} name */
