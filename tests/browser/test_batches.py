@@ -278,6 +278,26 @@ def test_prompts_come_from_a_file_and_an_earlier_batch(
     expect(page.locator(".prompt b")).to_have_text(["a", "b", "not"])
 
 
+def test_a_page_that_missed_an_answer_takes_it_up_later(desk: Desk, batch: UUID) -> None:
+    desk.expected += ["net::ERR_FAILED"]
+    context = desk.person("ann")
+    context.route("**/api/v1/places", lambda one: one.abort(), times=1)
+    page = context.new_page()
+    page.goto(f"{desk.site.url}/batches/new")
+    page.get_by_role("radio", name="Bucket").check(force=True)
+    expect(page.locator("#places")).to_contain_text("cannot be reached")
+    # It is not said that there is none before that is known.
+    expect(page.locator("#no-places")).to_be_hidden()
+    page.get_by_label("Add a prompt").fill("apple")
+    page.get_by_label("Add a prompt").press("Enter")
+    expect(page.locator("#no-places")).to_be_visible()
+    expect(page.locator("#places")).not_to_contain_text("cannot be reached")
+    context.route("**/api/v1/session", lambda one: one.abort(), times=1)
+    page.goto(f"{desk.site.url}/batches/{batch}")
+    expect(page.get_by_label("Account: ann")).to_be_visible()
+    expect(page.locator("#gallery-sum")).to_have_text("4 pictures")
+
+
 def test_of_two_earlier_batches_the_last_chosen_is_taken(
     desk: Desk, pool: PlainPool, batch: UUID
 ) -> None:

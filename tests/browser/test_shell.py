@@ -141,6 +141,16 @@ def test_a_lost_server_is_said_and_found_again(desk: Desk) -> None:
     expect(line).to_be_hidden(timeout=10_000)
 
 
+@pytest.mark.parametrize("place", ["try", "batches", "batches/new", "pool", "glossary", "account"])
+def test_a_page_that_never_knew_whose_it_is_begins_anew(desk: Desk, place: str) -> None:
+    desk.expected.append("net::ERR_FAILED")
+    context = desk.person("ann")
+    context.route("**/api/v1/session", lambda one: one.abort(), times=1)
+    page = context.new_page()
+    page.goto(f"{desk.site.url}/{place}")
+    expect(page.get_by_label("Account: ann")).to_be_visible()
+
+
 def announce(site: Site, model: str) -> UUID:
     worker = uuid4()
     with site.database.write() as session:

@@ -10,12 +10,12 @@ import { wireTakenFrom } from "./new-batch-prompts.js";
 import { send } from "./new-batch-send.js";
 import { bringAlong, Brought, wireSource } from "./new-batch-source.js";
 import { chosenOf, readWhole, sayWhole, suffix } from "./new-batch-whole.js";
-import { drawPlaceChoices, placesOf } from "./places-form.js";
+import { drawPlaceChoices, placesOf, refusePlaces } from "./places-form.js";
 import { promptList } from "./prompt-list.js";
 import { tilesSwitch } from "./new-batch-tiles.js";
 import { usual } from "./reading.js";
 import { readingForm } from "./reading-form.js";
-import { onPool, ownTeams } from "./shell.js";
+import { onBack, onPool, ownTeams } from "./shell.js";
 import { drawSum, picturesIn, sourceAsked } from "./new-batch-sum.js";
 import { addresses, UploadForm } from "./source-form.js";
 import { namedTwice, readSpec } from "./spec-form.js";
@@ -60,8 +60,8 @@ let sending = false;
 /** @type {PoolState | null} */
 let pool = null;
 
-/** @type {Place[]} */
-let granted = [];
+/** @type {Place[] | null} */
+let granted = null;
 
 /** Of who has no choice of teams. */
 let onlyTeam = "";
@@ -135,7 +135,16 @@ async function wireTeams() {
   fields.team.value = draft.team;
   onlyTeam = mine[0]?.id ?? "";
   prompts.draw();
-  granted = await placesOf().catch(() => []);
+  await lookAtPlaces();
+}
+
+async function lookAtPlaces() {
+  try {
+    granted = await placesOf();
+  } catch (error) {
+    refusePlaces(error);
+    return;
+  }
   if (whole?.places.length && !draft.places.length) {
     const chosen = chosenOf(whole.places, granted);
     draft.places = chosen ?? [];
@@ -146,6 +155,7 @@ async function wireTeams() {
 }
 
 function drawPlaces() {
+  if (!granted) return;
   const here = granted.filter((one) => !draft.team || one.team === draft.team);
   drawPlaceChoices(here, draft.places, (chosen) => {
     draft.places = chosen;
@@ -264,7 +274,9 @@ wireSource(draft, changed);
 brought.draw();
 wireFields();
 wirePrompts();
-wireTeams();
+// The page begins anew where nobody knows whose it is.
+wireTeams().catch(() => {});
+onBack(() => granted ?? lookAtPlaces());
 // Without an answer the form says "usual", which is as true.
 askUsual().then(reading.draw, () => {});
 onPool((now) => {

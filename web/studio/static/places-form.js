@@ -1,7 +1,7 @@
 // @ts-check
 /** Places that one's teams may read from, to be chosen as the source of a batch. */
 
-import { get } from "./api.js";
+import { explain, get } from "./api.js";
 import { byId, el, show, swap } from "./dom.js";
 import { t } from "./words.js";
 
@@ -37,6 +37,12 @@ export function drawPlaceChoices(granted, chosen, onchange) {
   const all = granted.map((one) => (one.kind === "bucket" ? `s3://${one.place}` : one.place));
   const words = all.length ? t("list.granted", { places: all.join(t("and_comma")) }) : t("list.none");
   swap(byId("list-hosts", HTMLElement), words);
+}
+
+/** Say why nobody knows which places there are. @param {unknown} error */
+export function refusePlaces(error) {
+  byId("places", HTMLElement).replaceChildren(el("li", { class: "hint hint--bad", role: "alert" }, explain(error)));
+  swap(byId("list-hosts", HTMLElement), explain(error));
 }
 
 /**

@@ -230,7 +230,8 @@ wireChoices();
 wireKeys();
 wireMenus();
 wireReach();
-wireAccount().catch(() => {});
+// A page that never knew whose it is begins anew; what was typed is kept.
+wireAccount().catch(() => onBack(() => location.reload()));
 // Known from the page before; a line that came later would push the page down under a finger.
 sayDemo(sessionStorage.getItem(DEMO_LAST) === "1");
 whileSeen(lookAtPool, POOL_EVERY);
