@@ -162,6 +162,22 @@ def test_pictures_are_filtered_and_failures_grouped(desk: Desk, large: UUID) -> 
     expect(page.get_by_label("Order")).to_have_value("random")
 
 
+def test_an_open_picture_waits_for_a_page_that_did_not_come(desk: Desk, large: UUID) -> None:
+    desk.expected += ["net::ERR_FAILED"]
+    context = desk.person("ann")
+    context.route(re.compile(r"/images\?.*(after|skip)="), lambda one: one.abort())
+    page = context.new_page()
+    page.goto(f"{desk.site.url}/batches/{large}#image=199")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("200 / 250")
+    page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text("This picture is not here yet")
+    expect(dialog).not_to_contain_text("199.png")
+    context.unroute_all()
+    expect(dialog).to_contain_text("201 / 250")
+    expect(dialog).to_contain_text("200.png")
+
+
 def test_filters_go_by_what_is_saved_and_say_so(desk: Desk, batch: UUID) -> None:
     page = desk.open(f"/batches/{batch}?found=found")
     expect(page.locator("#reading > :not([inert])")).to_be_visible()

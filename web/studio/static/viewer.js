@@ -29,6 +29,9 @@ import { count, number, t } from "./words.js";
 /** Images that are fetched ahead. */
 const AHEAD = 2;
 
+/** Looks at the list after which its page is asked for again: two seconds. */
+const ASKED_AGAIN = 80;
+
 export class Viewer {
   /**
    * @param {object} how
@@ -110,8 +113,6 @@ export class Viewer {
   /** @param {number} index */
   async _show(index) {
     this._index = index;
-    const list = this._list();
-    list.want(Math.max(0, index - AHEAD), index + AHEAD + 1);
     const row = await this._rowAt(index);
     if (!row || this._index !== index) return;
     this._row = row;
@@ -136,17 +137,26 @@ export class Viewer {
   }
 
   /**
-   * A row of the list; waits for its page.
+   * A row of the list; waits for its page, which is asked for again where that failed.
    *
    * @param {number} index
    */
   async _rowAt(index) {
-    for (let look = 0; look < 200 && this._index === index; look++) {
+    for (let look = 0; this._index === index; look++) {
+      if (look % ASKED_AGAIN === 0) this._list().want(Math.max(0, index - AHEAD), index + AHEAD + 1);
       const row = this._list().at(index);
       if (row) return row;
+      if (look === ASKED_AGAIN) this._lacks();
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     return undefined;
+  }
+
+  /** Nothing of the last picture stays where nobody knows the next one. */
+  _lacks() {
+    this._blank(t("viewer.waits"));
+    swap(this._frame.title);
+    for (const link of [this._frame.original, this._frame.correct]) link.removeAttribute("href");
   }
 
   /** @param {number} seq */
