@@ -238,12 +238,12 @@ def without_answer(route: Route) -> None:
     route.abort()
 
 
-def fill_in(page: Page, folder: Path) -> None:
+def fill_in(page: Page, folder: Path, *, sent: str = "2 pictures") -> None:
     folder.mkdir(exist_ok=True)
     for name in ("a.png", "b.png"):
         (folder / name).write_bytes(b"no picture, but named as one")
     page.locator("#folder").set_input_files(folder)
-    expect(page.locator("#file-groups")).to_contain_text("2 pictures")
+    expect(page.locator("#file-groups")).to_contain_text(sent)
     page.get_by_label("Add a prompt").fill("apple")
     page.get_by_label("Add a prompt").press("Enter")
 
@@ -270,6 +270,26 @@ def test_a_reload_loses_nothing_and_a_lost_answer_makes_no_second_batch(
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}$"), wait_until="commit")
     page.goto(f"{desk.site.url}/batches?name=once")
     expect(page.locator("#rows a.name")).to_have_text(["once"])
+
+
+def test_a_batch_waits_for_files_that_could_not_be_sent(desk: Desk, tmp_path: Path) -> None:
+    page = desk.open("/batches/new")
+    held: list[Route] = []
+    page.route("**/files/yard/a.png", lambda one: held.append(one))  # noqa: PLW0108
+    fill_in(page, tmp_path / "yard", sent="1 of 2")
+    # Pressed while files are on their way, of which one is refused then.
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#start-note")).to_be_visible()
+    refusal = {"code": "image.large", "detail": "it is too large", "params": {}}
+    held[0].fulfill(status=422, json=refusal, content_type="application/problem+json")
+    expect(page.locator("#why-not")).to_have_text(
+        "Some files could not be sent. Try them again, or leave them out."
+    )
+    expect(page.locator("#start-note")).to_be_hidden()
+    expect(page.get_by_role("button", name="Start")).to_be_disabled()
+    page.get_by_role("button", name="Leave them out").click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}$"), wait_until="commit")
 
 
 def test_prompts_come_from_a_file_and_an_earlier_batch(

@@ -181,6 +181,7 @@ function missing(sample = null) {
   if (draft.source === "list" && addresses(draft.list).length > MAX_LIST) return t("list.too_many", { count: MAX_LIST });
   if (draft.klass === "now" && Math.min(picturesIn(draft, upload.queue) ?? 0, sample ?? Infinity) > MAX_NOW) return t("new.too_many_now", { count: MAX_NOW });
   if (upload.queue?.busy && draft.source === "upload") return "";
+  if (upload.queue?.count("failed") && draft.source === "upload") return t("new.not_sent");
   return sourceAsked(draft, upload.queue) ? "" : t(`new.no.${draft.source}`);
 }
 
@@ -217,7 +218,7 @@ function sum() {
  * @param {number | null} sample Of so many pictures alone; null: of all.
  */
 async function go(sample) {
-  armed = null;
+  disarm();
   const from = sourceAsked(draft, upload.queue);
   if (sending || !from || missing(sample)) return sum();
   sending = true;
