@@ -93,6 +93,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(page: Page, desk: Desk) -> N
 def test_a_form_that_is_sent_twice_counts_once(page: Page) -> None:
     """The second press comes before the first is answered: of two tokens one text was lost."""
     twice = "(form) => { form.requestSubmit(); form.requestSubmit(); }"
+    expect(page.get_by_label("See workers and the queue")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("nightly")
     page.locator("#token-form").evaluate(twice)
     expect(page.get_by_label("This is the token.")).to_be_focused()

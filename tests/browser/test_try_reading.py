@@ -11,7 +11,8 @@ def test_what_is_chosen_before_the_models_are_known_stays(desk: Desk) -> None:
     context = desk.person("ann")
     context.route("**/api/v1/models", lambda one: held.append(one))  # noqa: PLW0108
     page = context.new_page()
-    page.goto(f"{desk.site.url}/try")
+    with page.expect_request("**/api/v1/models"):
+        page.goto(f"{desk.site.url}/try")
     page.locator("#exclusive").check()
     page.locator("#against").fill("0.2")
     [asked] = held

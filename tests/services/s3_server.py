@@ -35,7 +35,7 @@ _numbers = count(1)
 def share_descriptions() -> None:
     """Let every client of this process read what botocore knows of S3 once, not each for itself.
 
-    That took six times as long as making a client takes without.
+    Most of the time of making a client goes into that.
     """
     botocore.session.create_loader = cache(botocore.session.create_loader)
 

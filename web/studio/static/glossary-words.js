@@ -3,7 +3,7 @@
 
 import { address, ApiError, explain } from "./api.js";
 import { byId, el, show, swap } from "./dom.js";
-import { failed, said } from "./forms.js";
+import { failed, onSubmit, said } from "./forms.js";
 import { followList } from "./glossary-follow.js";
 import { wireImport, wrong } from "./glossary-import.js";
 import { listsOf, pageOf, POOL, putWord, removeWord } from "./glossary-lists.js";
@@ -254,8 +254,7 @@ async function start() {
   followList(rows, () => ({ ...question(), etag }), again);
 }
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
+onSubmit(form, async () => {
   const one = { word: word.value.trim(), kind: /** @type {Word["kind"]} */ (kind.value) };
   if (!one.word || !english.value.trim()) {
     failed(told, t("glossary.needs"));
@@ -292,6 +291,5 @@ addKeys(t("title.glossary-words"), [
 start().catch((error) => swap(note, ...emptyNote("warn", explain(error))));
 // A word that somebody is changing stays as they typed it.
 onBack(() => {
-  if (!lists.length) location.reload();
-  else if (!rows.querySelector("input")) again();
+  if (lists.length && !rows.querySelector("input")) again();
 });

@@ -201,7 +201,7 @@ async function wireAccount() {
       try {
         await remove("/api/v1/session", { quiet: true });
       } catch (error) {
-        // Whoever is away from a session that lives on would leave it to the next one.
+        // The login page would say that this browser is logged out, and the next person finds it logged in.
         if (!(error instanceof ApiError && error.status === 401)) return line("stays", [t("line.still_in"), " ", explain(error)]);
       }
       location.assign(address("/login"));
