@@ -100,6 +100,21 @@ def test_a_word_is_added_changed_taken_out_and_each_is_undone(yard: Yard) -> Non
     expect(rows).to_contain_text("tree")
 
 
+def test_a_word_that_is_sent_twice_is_put_once(yard: Yard) -> None:
+    """The second would be a change of the first, and undone to it."""
+    page = yard.open()
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.method))
+    word = page.get_by_label("Chinese", exact=True)
+    word.fill("国槐")
+    page.get_by_label("English", exact=True).fill("tree")
+    word.evaluate("({ form }) => { form.requestSubmit(); form.requestSubmit(); }")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#said")).to_have_text("It is as it was.")
+    assert yard.words() == {}
+    assert sent.count("PUT") == 1
+
+
 def test_what_is_left_or_refused_changes_nothing(yard: Yard) -> None:
     yard.put("国槐", "tree")
     page = yard.open()
